@@ -1,0 +1,1 @@
+"""What is written for HTCondor: submit descriptions, DAGMan configuration, category policy. Knows no DAG."""

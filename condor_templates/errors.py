@@ -1,0 +1,25 @@
+"""The one base of all errors that a user is meant to read."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BridleError(Exception):
+    """An error in three parts: where it is, what is wrong, what to do now.
+
+    >>> str(BridleError("x.dag:7", "MAXJOBS needs a category and a number", "write e.g. MAXJOBS transfer 5"))
+    'x.dag:7: MAXJOBS needs a category and a number; write e.g. MAXJOBS transfer 5'
+    """
+
+    exit_code: ClassVar[int] = 2
+    """What `bridle` exits with when this error ends a command (docs/exit-codes.md)."""
+
+    def __init__(self, where: str, what: str, now: str) -> None:
+        super().__init__(where, what, now)
+        self.where = where
+        self.what = what
+        self.now = now
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.now}"

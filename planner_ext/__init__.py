@@ -1,0 +1,1 @@
+"""The roof: the `bridle` command, what happens after planning, and the personal HTCondor pool."""
