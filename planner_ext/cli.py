@@ -1,0 +1,155 @@
+"""The `bridle` command: which subcommand is where, and the one place that catches errors.
+
+A subcommand is imported when it is called and not before, so that `bridle monitord` starts with nothing but what
+it needs. A command's callback may return its exit code; None is 0.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from condor_templates.errors import BridleError
+
+EXIT_USAGE = 2
+EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+EXIT_IO = 74  # EX_IOERR
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_PIPE = 141  # 128 + SIGPIPE
+
+
+class Subcommand(NamedTuple):
+    """Where a command is, and its line in the group's help (the first line of its own)."""
+
+    target: str
+    summary: str
+
+
+COMMANDS = {
+    "rewrite": Subcommand("dag_rewriter.cli:rewrite", "Make the monitor one of the jobs of a planned DAG."),
+    "run": Subcommand("planner_ext.run_cli:run", "Rewrite a submit directory if needed, and submit it."),
+    "status": Subcommand("monitord_job.cli:status", "Say how far the workflow in a submit directory is."),
+    "monitord": Subcommand(
+        "monitord_job.cli:monitord", "Follow a run and keep its database: what the job runs."
+    ),
+    "pool": Subcommand("planner_ext.pool_cli:pool", "Start, stop and ask a personal HTCondor pool."),
+}
+
+# What the user can do about an OSError: errno -> advice, and whether it is what was named that is wrong.
+_ADVICE = {
+    errno.ENOENT: ("check the name", EXIT_USAGE),
+    errno.ENOTDIR: ("name a directory", EXIT_USAGE),
+    errno.EISDIR: ("name a file", EXIT_USAGE),
+    errno.EACCES: ("check who may read and write it", EXIT_USAGE),
+    errno.EPERM: ("check whose it is", EXIT_USAGE),
+    errno.EROFS: ("the file system is read-only: use another place", EXIT_IO),
+    errno.ENOSPC: ("free some space, then try again", EXIT_IO),
+    errno.EDQUOT: ("free some of your quota, then try again", EXIT_IO),
+}
+
+
+@dataclass
+class Verbosity:
+    """How often -v was given: 1 shows progress, 2 also details and the traceback of an error."""
+
+    level: int = 0
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are the rows of COMMANDS, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        module, _, attribute = row.target.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.summary) for name, row in COMMANDS.items()])
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`bridle COMMAND -h` explains each.",
+)
+@click.option(
+    "-v", "--verbose", count=True, help="Say what is done; twice: details, and tracebacks of errors."
+)
+@click.version_option(None, package_name="pegasus-bridle", prog_name="bridle")
+@click.pass_obj
+def cli(verbosity: Verbosity, verbose: int) -> None:
+    """Hold the reins of a planned Pegasus workflow.
+
+    \b
+    Example:
+      bridle run --wait ~/runs/mosaic/run0001
+      bridle status ~/runs/mosaic/run0001
+
+    \b
+    Exit codes: 0 done; 1 what was asked for did not succeed (the workflow failed, the pool does not start);
+    2 wrong usage, or what was named cannot be used; 70 internal error; 74 input/output error;
+    130 interrupted; 141 the reader of the output went away. A command's own codes are in its help.
+    """
+    verbosity.level = verbose
+    logging.basicConfig(
+        level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)],
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run `bridle` with these arguments and return its exit code; errors are told on stderr in one line."""
+    verbosity = Verbosity()
+    try:
+        result = cli.main(list(arguments), prog_name="bridle", standalone_mode=False, obj=verbosity)
+        sys.stdout.flush()
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _tell(verbosity, "interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Or the interpreter would complain once more when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    except BridleError as error:
+        return _tell(verbosity, str(error), error.exit_code)
+    except OSError as error:
+        advice, code = _ADVICE.get(error.errno or 0, ("run again with `bridle -vv` to see where", EXIT_IO))
+        where = error.filename if error.filename is not None else "input/output"
+        return _tell(verbosity, f"{os.fsdecode(where)}: {error.strerror or error}; {advice}", code)
+    except Exception as error:  # noqa: BLE001 - the outermost line
+        what = f"internal error: {type(error).__name__}: {error}; run again with `bridle -vv` and report it"
+        return _tell(verbosity, what, EXIT_INTERNAL)
+    return result if isinstance(result, int) else 0
+
+
+def _tell(verbosity: Verbosity, what: str, code: int) -> int:
+    if verbosity.level >= 2:
+        traceback.print_exc()
+    click.echo(f"bridle: {what}", err=True)
+    return code
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run_command(sys.argv[1:]))

@@ -1,0 +1,13 @@
+"""What can go wrong on the roof, in words for the user."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from condor_templates.errors import BridleError
+
+
+class PoolError(BridleError):
+    """A personal pool that cannot be found, started, asked or stopped."""
+
+    exit_code: ClassVar[int] = 1
