@@ -1,0 +1,34 @@
+"""What can be wrong with a submit directory or a DAG. Each says where, what, and what to do; `bridle` exits with 2."""
+
+from __future__ import annotations
+
+from condor_templates.errors import BridleError
+
+
+class RewriterError(BridleError):
+    """The base of all errors of dag_rewriter."""
+
+
+class DagSyntaxError(RewriterError):
+    """A DAG that DAGMan would refuse, or that its planner did not finish.
+
+    >>> str(DagSyntaxError("x.dag", 7, "MAXJOBS has no limit", "write e.g. MAXJOBS transfer 5"))
+    'x.dag:7: MAXJOBS has no limit; write e.g. MAXJOBS transfer 5'
+    """
+
+    def __init__(self, source: str, line_no: int, what: str, now: str) -> None:
+        super().__init__(f"{source}:{line_no}" if line_no else source, what, now)
+        self.source = source
+        self.line_no = line_no
+
+
+class SubmitDirError(RewriterError):
+    """A directory that is not (or not completely) what pegasus-plan leaves behind."""
+
+
+class FileError(RewriterError):
+    """A file that cannot be read or written."""
+
+
+class RunningError(RewriterError):
+    """A change that must not be made while the workflow runs."""

@@ -1,0 +1,159 @@
+"""The only file I/O of dag_rewriter: read with clear errors, replace atomically, remove."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dag_rewriter.errors import FileError
+
+_CHUNK = 1 << 14  # most submit files fit; a larger buffer costs more than a second read
+
+_NOW = {
+    errno.EACCES: "give yourself the permission, or ask its owner",
+    errno.EPERM: "give yourself the permission, or ask its owner",
+    errno.ENOSPC: "make room on that disk; nothing was changed",
+    errno.EDQUOT: "make room in your quota; nothing was changed",
+    errno.EROFS: "the file system is read-only; copy the directory to a place where you may write",
+    errno.ENOENT: "check the path",
+    errno.EISDIR: "a file is expected there, and it is a directory",
+    errno.ENOTDIR: "check the path: a part of it is no directory",
+}
+
+
+def file_error(path: Path, doing: str, error: OSError) -> FileError:
+    """An OSError in our three parts."""
+    now = _NOW.get(error.errno or 0, "see to the file system and try again")
+    return FileError(str(path), f"cannot {doing}: {error.strerror or error}", now)
+
+
+def read(path: Path) -> bytes:
+    """All bytes of a file; FileError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise file_error(path, "read it", error) from error
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """All bytes of a file, None when it does not exist."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise file_error(path, "read it", error) from error
+
+
+def read_many(directory: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """(name, bytes) of many small files below a directory, in the given order; None for one that is not there."""
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise file_error(directory, "open it", error) from error
+    try:
+        for name in names:
+            try:
+                yield name, _read_at(name, fd)
+            except (FileNotFoundError, NotADirectoryError):
+                yield name, None
+            except OSError as error:
+                raise file_error(directory / name, "read it", error) from error
+    finally:
+        os.close(fd)
+
+
+def _read_at(name: str, directory: int) -> bytes:
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        data = os.read(fd, _CHUNK)
+        if len(data) == _CHUNK:
+            while more := os.read(fd, 1 << 20):
+                data += more
+        return data
+    finally:
+        os.close(fd)
+
+
+def replace(path: Path, data: bytes) -> bool:
+    """Makes `data` the content of a file, all at once and lasting; False when it already was (nothing is touched).
+
+    The mode of an existing file is kept. A crash leaves the old or the new content, and perhaps a `.tmp` file.
+    """
+    try:
+        if path.read_bytes() == data:
+            return False
+        mode: int | None = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:
+        raise file_error(path, "read it", error) from error
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write(temporary, data, mode)
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise file_error(path, "write it", error) from error
+    return True
+
+
+def _write(path: Path, data: bytes, mode: int | None) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    with os.fdopen(fd, "wb") as file:
+        if mode is not None:
+            os.fchmod(fd, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(fd)
+
+
+def remove(path: Path) -> bool:
+    """Removes a file; False when there is none."""
+    try:
+        path.unlink()
+        sync_directory(path.parent)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise file_error(path, "remove it", error) from error
+    return True
+
+
+def sync_directory(path: Path) -> None:
+    """Makes the names in a directory last over a power failure."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds a lock on a file (flock or POSIX record lock); False when there is no file."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        with _tried(fd):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        return True
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _tried(_fd: int) -> Iterator[None]:
+    try:
+        yield
+    except BlockingIOError:
+        pass

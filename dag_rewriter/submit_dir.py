@@ -1,0 +1,148 @@
+"""Which file of a submit directory is which. Names come from braindump, paths from where the directory is now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dag_rewriter import files
+from dag_rewriter.braindump import BraindumpError, parse_braindump, parse_braindump_txt
+from dag_rewriter.errors import SubmitDirError
+
+if TYPE_CHECKING:
+    from dag_rewriter.dag import Dag
+
+_PLAN = "name the directory that pegasus-plan wrote (it holds a braindump.yml)"
+_REPLAN = "plan the workflow again, or copy the file from a backup"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitDir:
+    """A planned workflow on disk."""
+
+    path: Path
+    """absolute; where the directory is now, whatever braindump says"""
+    braindump: Mapping[str, str | None]
+    dag: str
+    """the file name of the DAG, e.g. "mosaic-0.dag" """
+
+    @property
+    def base(self) -> str:
+        """The DAG's name without .dag; other files are called after it."""
+        return self.dag.removesuffix(".dag")
+
+    @property
+    def wf_uuid(self) -> str | None:
+        return self.braindump.get("wf_uuid")
+
+    @property
+    def root_wf_uuid(self) -> str | None:
+        """The uuid of the workflow at the top; the workflow's own when it is that."""
+        return self.braindump.get("root_wf_uuid") or self.wf_uuid
+
+    @property
+    def dag_file(self) -> Path:
+        return self.path / self.dag
+
+    @property
+    def planned_dag(self) -> Path:
+        """The planner's DAG, byte for byte; there after a rewrite."""
+        return self.path / f"{self.dag}.planned"
+
+    @property
+    def monitor_submit(self) -> Path:
+        return self.path / f"{self.base}.bridle.sub"
+
+    @property
+    def monitor_config(self) -> Path:
+        """The DAGMan configuration that the rewritten DAG names."""
+        return self.path / f"{self.base}.bridle.config"
+
+    @property
+    def jobstate_log(self) -> Path:
+        """Our own JOBSTATE_LOG; `jobstate_log_of` knows whether the user named another."""
+        return self.path / f"{self.base}.bridle.jobstate.log"
+
+    @property
+    def nodes_log(self) -> Path:
+        return self.path / f"{self.dag}.nodes.log"
+
+    @property
+    def dagman_log(self) -> Path:
+        """The event log of the DAGMan job itself."""
+        return self.path / f"{self.dag}.dagman.log"
+
+    @property
+    def dagman_out(self) -> Path:
+        return self.path / f"{self.dag}.dagman.out"
+
+    @property
+    def dagman_lock(self) -> Path:
+        return self.path / f"{self.dag}.lock"
+
+    @property
+    def database(self) -> Path:
+        return self.path / f"{self.base}.stampede.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one live monitor."""
+        return self.path / f"{self.base}.bridle.lock"
+
+    @property
+    def monitor_log(self) -> Path:
+        return self.path / f"{self.base}.bridle.log"
+
+    @property
+    def static_bp(self) -> Path:
+        return self.path / f"{self.base}.static.bp"
+
+    @property
+    def condor_log(self) -> Path:
+        """The log that all of the planner's jobs share."""
+        return self.path / (self.braindump.get("condor_log") or f"{self.base}.log")
+
+    @property
+    def notify(self) -> Path:
+        return self.path / (self.braindump.get("notify") or f"{self.base}.notify")
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / f"{self.base}.metrics"
+
+
+def open_submit_dir(path: Path) -> SubmitDir:
+    """Finds out what a directory holds; SubmitDirError or FileError when it is no planned workflow."""
+    path = path.absolute()
+    if not path.is_dir():
+        what = "it is not a directory" if path.exists() else "there is no such directory"
+        raise SubmitDirError(str(path), what, _PLAN)
+    braindump = _read_braindump(path)
+    if braindump.get("type") == "shell":
+        what = "the workflow was planned for the shell, without a DAG"
+        raise SubmitDirError(str(path), what, "plan it for HTCondor (pegasus.code.generator is not set then)")
+    dag = braindump.get("dag")
+    if not dag or "/" in dag:
+        raise SubmitDirError(str(path / "braindump.yml"), "it names no DAG (key `dag`)", _REPLAN)
+    if not (path / dag).is_file():
+        raise SubmitDirError(str(path / dag), "the DAG that braindump.yml names is not there", _REPLAN)
+    return SubmitDir(path, braindump, dag)
+
+
+def _read_braindump(path: Path) -> Mapping[str, str | None]:
+    for name, parse in (("braindump.yml", parse_braindump), ("braindump.txt", parse_braindump_txt)):
+        data = files.read_if_there(path / name)
+        if data is None:
+            continue
+        try:
+            return parse(data.decode("utf-8"))
+        except (BraindumpError, UnicodeDecodeError) as error:
+            raise SubmitDirError(str(path / name), f"it cannot be understood: {error}", _REPLAN) from error
+    raise SubmitDirError(str(path), "it has no braindump.yml, so pegasus-plan did not write it (or did not finish)", _PLAN)
+
+
+def jobstate_log_of(submit_dir: SubmitDir, dag: Dag) -> Path:
+    """The JOBSTATE_LOG that DAGMan writes: the one that the DAG names, ours by default."""
+    return submit_dir.path / (dag.jobstate_log or submit_dir.jobstate_log.name)

@@ -1,0 +1,17 @@
+"""Bytes of a DAG as text and back: UTF-8 where it is UTF-8, no byte lost where it is not."""
+
+from __future__ import annotations
+
+
+def text_of(value: bytes) -> str:
+    """Bytes as text; `bytes_of` is the way back for any bytes."""
+    return value.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(value: str) -> bytes:
+    """The inverse of text_of.
+
+    >>> bytes_of(text_of(b"n\\xe4me"))
+    b'n\\xe4me'
+    """
+    return value.encode("utf-8", "surrogateescape")
