@@ -1,7 +1,7 @@
 """Stands for pegasus-keg: a task that reads its inputs, writes its outputs and does what a test asks of it.
 
-Usage: worker [-a NAME] [-t SECONDS] [-i FILE...] [-o FILE...] [-e TEXT] [-x EXITCODE] [-k SIGNAL] [-f COUNT_FILE:N]
--t sleeps; -x leaves with that code, -k dies of that signal, after the outputs are written;
+Usage: worker [-a NAME] [-g N] [-t SECONDS] [-i FILE...] [-o FILE...] [-e TEXT] [-x EXITCODE] [-k SIGNAL] [-f COUNT_FILE:N]
+-g N writes part.00000 ... to part.N-1; -t sleeps; -x leaves with that code, -k dies of that signal, after the outputs are written;
 -f fails (code 1, no output) the first N times, counting in COUNT_FILE.
 """
 
@@ -20,6 +20,7 @@ def main(argv: list[str]) -> int:
     options.add_argument("-t", dest="seconds", type=float, default=0.0)
     options.add_argument("-i", dest="inputs", nargs="*", default=[])
     options.add_argument("-o", dest="outputs", nargs="*", default=[])
+    options.add_argument("-g", dest="parts", type=int, default=0)
     options.add_argument("-e", dest="text", default="")
     options.add_argument("-x", dest="exit_code", type=int, default=0)
     options.add_argument("-k", dest="signal", type=int, default=0)
@@ -36,9 +37,10 @@ def main(argv: list[str]) -> int:
             print(f'[error] open "{path}": {reason.errno}: {reason.strerror}', file=sys.stderr)
             return 2
     time.sleep(given.seconds)
-    for path in given.outputs:
+    for path in (*given.outputs, *(f"part.{number:05d}" for number in range(given.parts))):
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(f"{given.name} wrote {path}\n" + "".join(sizes))
+    for path in given.outputs:
         print(f"output file to be generated is {path}")
     sys.stdout.write(given.text)
     sys.stdout.flush()
