@@ -1,7 +1,7 @@
 """The `bridle` command: which subcommand is where, and the one place that catches errors.
 
-A subcommand is imported when it is called and not before, so that `bridle monitord` starts with nothing but what
-it needs. A command's callback may return its exit code; None is 0.
+A subcommand is imported when it is called and not before, so that `bridle monitord` starts with nothing but
+what it needs. A command's callback may return its exit code; None is 0.
 """
 
 from __future__ import annotations

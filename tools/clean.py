@@ -1,0 +1,49 @@
+"""clean.py BUILD: stop every pool below BUILD, by pid, then remove BUILD and the tools' caches."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from planner_ext.pool import Pool
+from planner_ext.pool_processes import DAEMON_MARK, environment_of, send, wait_for
+
+
+def main(build: Path) -> None:
+    for settings in sorted(build.rglob("pool.json")):
+        Pool(settings.parent).stop(limit=5)
+        print(f"stopped the pool in {settings.parent}")
+    _stop_strays(build.resolve())
+    shutil.rmtree(build, ignore_errors=True)
+    checkout = build.resolve().parent
+    for name in (
+        "__pycache__",
+        ".ruff_cache",
+        ".hypothesis",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".import_linter_cache",
+    ):
+        for folder in checkout.rglob(name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_strays(build: Path) -> None:
+    """Daemons of pools below `build` whose directory somebody removed under them."""
+    mark = f"{DAEMON_MARK}={build}/".encode()
+
+    def none_left() -> bool:
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+        found = [pid for pid in pids if mark in environment_of(pid)]
+        send(found, signal.SIGKILL)
+        return not found
+
+    wait_for(none_left, 10)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
