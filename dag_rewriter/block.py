@@ -1,12 +1,15 @@
 """The one marked block that bridle adds to a DAG, and the lines it takes out of use. Bytes in, bytes out.
 
-`strip(compose(data, ...)) == data` for any DAG without a block: nothing of the planner's or the user's is lost.
+`strip(compose(data, ...)) == data` for any DAG without a block: nothing of the planner's or the user's is
+lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+
+from dag_rewriter.lexer import BLANKS
 
 BEGIN = b"# >>> bridle: begin of what bridle added; `bridle rewrite --undo` takes it away"
 END = b"# <<< bridle: end"
@@ -23,7 +26,7 @@ class Parts:
     block: bytes | None
 
 
-class CutBlock(ValueError):
+class CutBlockError(ValueError):
     """A begin without an end (or the other way round): somebody edited inside the block."""
 
 
@@ -42,13 +45,13 @@ def _span(data: bytes) -> tuple[int, int] | None:
     if first < 0 and _find_line(data, END) < 0:
         return None
     if first < 0 or last < 0:
-        raise CutBlock
+        raise CutBlockError
     stop = data.find(b"\n", last)
     return first, len(data) if stop < 0 else stop + 1
 
 
 def split(data: bytes) -> Parts:
-    """Takes a DAG apart; raises CutBlock.
+    """Takes a DAG apart; raises CutBlockError.
 
     >>> parts = split(compose(b"JOB A a.sub\\nCONFIG c\\n", ["CONFIG b"], [2]))
     >>> parts.original
@@ -64,21 +67,30 @@ def split(data: bytes) -> Parts:
     original = before + after
     if DISABLED in original:
         lines = original.split(b"\n")
-        original = b"\n".join(line[len(DISABLED) :] if line.startswith(DISABLED) else line for line in lines)
+        original = b"\n".join(line.removeprefix(DISABLED) for line in lines)
     return Parts(original, block)
 
 
 def compose(original: bytes, lines: Sequence[str], disabled: Collection[int] = ()) -> bytes:
-    """Puts a block with `lines` at the end and takes the lines with the numbers `disabled` (from 1) out of use."""
+    """Puts a block with `lines` at the end; the commands that begin in the lines `disabled` go out of use."""
     if disabled or DISABLED in original:
-        every = original.split(b"\n")
-        # A line that already begins with our mark gets a second one: split() takes exactly one away.
-        every = [DISABLED + t if n in disabled or t.startswith(DISABLED) else t for n, t in enumerate(every, 1)]
-        original = b"\n".join(every)
+        original = b"\n".join(_disable(original.split(b"\n"), disabled))
     joined = bool(original) and not original.endswith(b"\n")
     body = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
     begin = _JOINED if joined else BEGIN
     return original + b"\n" * joined + begin + b"\n" + body + END + b"\n"
+
+
+def _disable(lines: Sequence[bytes], disabled: Collection[int]) -> Iterator[bytes]:
+    goes_on = False
+    for number, line in enumerate(lines, 1):
+        text = line.strip(BLANKS)
+        off = goes_on or number in disabled
+        # A line that already begins with our mark gets a second one: split() takes exactly one away.
+        yield DISABLED + line if off or line.startswith(DISABLED) else line
+        goes_on = off and (
+            text[-1:] == b"\\" or (goes_on and (not text or text[:1] == b"#" or text[:2] == b"//"))
+        )
 
 
 def lines_of(data: bytes) -> range:
@@ -89,7 +101,7 @@ def lines_of(data: bytes) -> range:
     """
     try:
         span = _span(data)
-    except CutBlock:
+    except CutBlockError:
         span = None
     if span is None:
         return range(0)

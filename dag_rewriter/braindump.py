@@ -1,4 +1,4 @@
-"""braindump.yml (flat, every value a quoted string) and braindump.txt (4.9: `key value`) -> values. No I/O."""
+"""braindump.yml (flat, every value a quoted string) and braindump.txt (4.9: `key value`) -> values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _any_yaml(text: str) -> Mapping[str, str | None]:
     import yaml
 
     try:
-        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError) as error:
         raise BraindumpError(" ".join(str(error).split())) from error
     if not isinstance(loaded, dict):

@@ -1,4 +1,6 @@
-"""One frozen value per DAGMan command, in HTCondor's own words. Text is UTF-8 with surrogateescape: no byte is lost."""
+"""One frozen value per DAGMan command, in HTCondor's own words. Text is UTF-8 with surrogateescape: no byte
+is lost.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class ScriptType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NodeCommand:
-    """JOB, FINAL, SERVICE, PROVISIONER or SUBDAG EXTERNAL; `inline` is the text of a submit description in the DAG."""
+    """JOB, FINAL, SERVICE, PROVISIONER or SUBDAG EXTERNAL; `inline` is the text of a submit description in
+    the DAG.
+    """
 
     kind: NodeKind
     name: str
@@ -172,6 +176,6 @@ class Other:
 
 
 Command: TypeAlias = (
-    NodeCommand | ParentChild | ScriptCommand | Retry | Priority | Category | MaxJobs | Vars | AbortDagOn | PreSkip
-    | Config | JobstateLog | Done | Splice | Include | SubmitDescription | Other
+    NodeCommand | ParentChild | ScriptCommand | Retry | Priority | Category | MaxJobs | Vars | AbortDagOn
+    | PreSkip | Config | JobstateLog | Done | Splice | Include | SubmitDescription | Other
 )  # fmt: skip

@@ -1,6 +1,8 @@
-"""What a DAG means: its nodes, edges, limits. Indexed once, in one pass over the bytes; nodes become values when asked for.
+"""What a DAG means: its nodes, edges, limits. Indexed once, in one pass over the bytes; nodes become values
+when asked for.
 
-Kept as bytes and small tuples inside, because a workflow may have a million nodes; text (UTF-8, surrogateescape) outside.
+Kept as bytes and small tuples inside, because a workflow may have a million nodes; text (UTF-8,
+surrogateescape) outside.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Node:
     name: str
     kind: NodeKind
     submit_file: str
-    """As written in the DAG, relative to `directory`; the DAG file of a SUBDAG; meaningless where `inline` is set."""
+    """As written in the DAG, relative to `directory`; the DAG file of a SUBDAG; meaningless where `inline` is
+    set.
+    """
     line_no: int
     directory: str | None = None
     noop: bool = False
@@ -166,7 +170,7 @@ class Dag:
         return {text_of(c) for c in {*table.of.values(), table.default} if c is not None}
 
     def uncategorised(self) -> Iterator[tuple[str, NodeKind]]:
-        """(name, kind) of the nodes that could be in a category (JOB, SUBDAG) and are in none, in file order."""
+        """(name, kind) of the nodes that could be in a category (JOB, SUBDAG) but are in none."""
         table = self._index.categories
         if table.default is not None:
             return
@@ -175,18 +179,35 @@ class Dag:
                 yield text_of(name), fields[0]
 
     def submit_files(self) -> Iterator[tuple[str, str, bool]]:
-        """(node, path of its submit file from the DAG's directory, whether it must be there before the start).
+        """(node, path of its submit file from the DAG's directory, whether it must be there before the
+        start).
 
-        A node without a file of its own (SUBDAG, NOOP, DONE, inline or named description) is left out; one with
-        a PRE script may get its file from that.
+        A node without a file of its own (SUBDAG, NOOP, DONE, inline or named description) is left out; one
+        with a PRE script may get its file from that.
         """
         pre = self._index.scripts[ScriptType.PRE]
         done, described = self._index.done, self._index.descriptions
         for name, (_, (kind, _, file, directory, noop, is_done, inline)) in self._index.nodes.items():
-            if kind is NodeKind.SUBDAG or noop or is_done or inline is not None or name in done or file in described:
+            if (
+                kind is NodeKind.SUBDAG
+                or noop
+                or is_done
+                or inline is not None
+                or name in done
+                or file in described
+            ):
                 continue
             path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
             yield text_of(name), text_of(path), pre.get(name, kind) is None
+
+    def inline_descriptions(self) -> Iterator[tuple[str, bytes]]:
+        """(node, its submit description) of the nodes whose description stands in the DAG."""
+        described = self._index.descriptions
+        for name, (_, (kind, _, file, _, _, _, inline)) in self._index.nodes.items():
+            if inline is not None:
+                yield text_of(name), inline
+            elif file in described and kind is not NodeKind.SUBDAG:
+                yield text_of(name), described[file]
 
 
 def parse_dag(data: bytes, source: str) -> Dag:

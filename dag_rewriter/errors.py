@@ -1,4 +1,6 @@
-"""What can be wrong with a submit directory or a DAG. Each says where, what, and what to do; `bridle` exits with 2."""
+"""What can be wrong with a submit directory or a DAG. Each says where, what, and what to do; `bridle` exits
+with 2.
+"""
 
 from __future__ import annotations
 

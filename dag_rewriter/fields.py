@@ -1,7 +1,9 @@
-"""A command's words -> the fields of its value, as bytes, still without an object per line (a DAG has millions).
+"""A command's words -> the fields of its value, as bytes, still without an object per line (a DAG has
+millions).
 
-One function per command; `PARSERS` is the table of DAGMan's commands whose meaning is known here. Each takes the text
-and, for an inline submit description, its body, and raises MalformedError where DAGMan's own parser refuses the line.
+One function per command; `PARSERS` is the table of DAGMan's commands whose meaning is known here. Each takes
+the text and, for an inline submit description, its body, and raises MalformedError where DAGMan's own parser
+refuses the line.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ def _cut(text: bytes, least: int, most: int, example: str) -> list[bytes]:
 
 def node(kind: NodeKind, skip: int, text: bytes, body: bytes | None) -> Fields:
     """The fields of a NodeCommand; `skip` words stand before the name."""
-    example = f"{kind.value} name {'file.dag' if kind is NodeKind.SUBDAG else 'file.sub'} [DIR directory] [NOOP] [DONE]"
+    file = "file.dag" if kind is NodeKind.SUBDAG else "file.sub"
+    example = f"{kind.value} name {file} [DIR directory] [NOOP] [DONE]"
     kept, bare, _, problem = words(text)
     if problem:
         raise MalformedError(problem, example)
@@ -115,7 +118,9 @@ def _parent(text: bytes, _body: bytes | None) -> Fields:
 
 
 def _script(text: bytes, _body: bytes | None) -> Fields:
-    example = "SCRIPT [DEFER status seconds] [DEBUG file STDOUT|STDERR|ALL] PRE|POST|HOLD node executable arguments"
+    example = (
+        "SCRIPT [DEFER status seconds] [DEBUG file STDOUT|STDERR|ALL] PRE|POST|HOLD node executable arguments"
+    )
     defer, debug, at = None, None, 1
     while True:
         parts, _, rest, problem = words(text, at + 2)
@@ -223,7 +228,9 @@ def _splice(text: bytes, _body: bytes | None) -> Fields:
 def _description(text: bytes, body: bytes | None) -> Fields:
     parts = _cut(text, 2, _MANY, "SUBMIT-DESCRIPTION name {")
     if body is None:
-        raise MalformedError("the submit description does not begin with { or @=", "SUBMIT-DESCRIPTION name {")
+        raise MalformedError(
+            "the submit description does not begin with { or @=", "SUBMIT-DESCRIPTION name {"
+        )
     return parts[1], body
 
 

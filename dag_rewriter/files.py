@@ -7,7 +7,6 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from dag_rewriter.errors import FileError
@@ -51,39 +50,45 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 def read_many(directory: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """(name, bytes) of many small files below a directory, in the given order; None for one that is not there."""
+    """(name, bytes) of many small files below a directory, in the given order; None for one that is not
+    there.
+    """
     try:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise file_error(directory, "open it", error) from error
     try:
         for name in names:
-            try:
-                yield name, _read_at(name, fd)
-            except (FileNotFoundError, NotADirectoryError):
-                yield name, None
-            except OSError as error:
-                raise file_error(directory / name, "read it", error) from error
+            yield name, _read_at(directory, name, fd)
     finally:
         os.close(fd)
 
 
-def _read_at(name: str, directory: int) -> bytes:
-    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+def _read_at(directory: Path, name: str, directory_fd: int) -> bytes | None:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory_fd)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise file_error(directory / name, "read it", error) from error
     try:
         data = os.read(fd, _CHUNK)
         if len(data) == _CHUNK:
             while more := os.read(fd, 1 << 20):
                 data += more
-        return data
+    except OSError as error:
+        raise file_error(directory / name, "read it", error) from error
     finally:
         os.close(fd)
+    return data
 
 
 def replace(path: Path, data: bytes) -> bool:
-    """Makes `data` the content of a file, all at once and lasting; False when it already was (nothing is touched).
+    """Makes `data` the content of a file, all at once and lasting; False when it already was (nothing is
+    touched).
 
-    The mode of an existing file is kept. A crash leaves the old or the new content, and perhaps a `.tmp` file.
+    The mode of an existing file is kept. A crash leaves the old or the new content, and perhaps a `.tmp`
+    file.
     """
     try:
         if path.read_bytes() == data:
@@ -96,7 +101,7 @@ def replace(path: Path, data: bytes) -> bool:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         _write(temporary, data, mode)
-        os.replace(temporary, path)
+        temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -136,24 +141,16 @@ def sync_directory(path: Path) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds a lock on a file (flock or POSIX record lock); False when there is no file."""
+    """Whether some process holds a lock (flock or POSIX) on a file; False when there is no file."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        with _tried(fd):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
     finally:
         os.close(fd)
-
-
-@contextmanager
-def _tried(_fd: int) -> Iterator[None]:
-    try:
-        yield
-    except BlockingIOError:
-        pass
+    return False

@@ -1,4 +1,4 @@
-"""One pass over the bytes of a DAG: each command goes into a table by node name. Linear, no object per line."""
+"""One pass over the bytes of a DAG: each command goes into a table by node name; no object per line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Table(Generic[T]):
 
 @dataclass(slots=True)
 class Index:
-    """Everything of a DAG as its lines gave it (dag_rewriter.index fills it; nobody changes it afterwards)."""
+    """Everything of a DAG as its lines gave it (`build_index` fills it; nobody changes it afterwards)."""
 
     nodes: dict[bytes, tuple[int, Fields]] = field(default_factory=dict)
     """name -> (line, fields of its NodeCommand)"""
@@ -77,7 +77,9 @@ def _node(index: Index, line: int, fields: Fields) -> None:
     name = fields[1]
     if name in index.nodes:
         first = index.nodes[name][0]
-        raise MalformedError(f"node {text_of(name)} is already defined in line {first}", "give it another name")
+        raise MalformedError(
+            f"node {text_of(name)} is already defined in line {first}", "give it another name"
+        )
     index.ordinals[name] = len(index.nodes)
     index.nodes[name] = (line, fields)
 
@@ -148,7 +150,7 @@ _ABSORB: dict[bytes, Absorber] = {
 
 
 def build_index(data: bytes, source: str) -> Index:
-    """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown commands are kept in `other`."""
+    """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown ones are kept in `other`."""
     index = Index()
     known: dict[bytes, tuple[Parser | None, Absorber | None]] = {}  # by the keyword as it is written
     for line, _last, text, body, problem in statements(data):
@@ -188,7 +190,13 @@ def _resolve(index: Index, data: bytes, source: str) -> None:
     named: set[bytes] = index.done | index.vars.keys()
     for parents, children in index.groups:
         named.update(parents, children)
-    settings: list[Table[Any]] = [index.retries, index.priorities, index.categories, index.aborts, index.pre_skips]
+    settings: list[Table[Any]] = [
+        index.retries,
+        index.priorities,
+        index.categories,
+        index.aborts,
+        index.pre_skips,
+    ]
     for table in (*settings, *index.scripts.values()):
         named |= table.of.keys() - index.nodes.keys()
     unknown = named - index.nodes.keys() - set(index.splices) - {b"ALL_NODES"}

@@ -1,6 +1,8 @@
-"""How DAGMan cuts a file into commands and a command into words (its dag_parser.cpp). Bytes in, bytes out, no I/O.
+"""How DAGMan cuts a file into commands and a command into words (its dag_parser.cpp). Bytes in, bytes out, no
+I/O.
 
-A DAG is bytes: a name may hold any of them but a blank. Nothing here raises: what has no end says so in `problem`.
+A DAG is bytes: a name may hold any of them but a blank. Nothing here raises: what has no end says so in
+`problem`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ _MAY_BE_INLINE = (b"JOB", b"FINAL", b"PROVISIONER", b"SERVICE", b"SUBMIT_DESCRIP
 Statement: TypeAlias = tuple[int, int, bytes, "bytes | None", str]
 """One command: (first line, last line, its text on one line, body of an inline submit description, problem).
 
-Lines count from 1; `problem` is empty unless the command has no end. A plain tuple, because a DAG has millions.
+Lines count from 1; `problem` is empty unless the command has no end. A plain tuple, because a DAG has
+millions.
 """
 
 Words: TypeAlias = tuple[list[bytes], list[bytes], bytes, str]
@@ -56,9 +59,11 @@ def statements(data: bytes) -> Iterator[Statement]:
 
 
 def _continued(text: bytes, number: int, lines: Iterator[tuple[int, bytes]]) -> tuple[bytes, int, str]:
-    """Joins the lines that end with a backslash; comments and blank lines between them are skipped, as DAGMan does."""
+    """Joins the lines that end with a backslash; comments and blank lines between them are skipped, as DAGMan
+    does.
+    """
     text = text[:-1]
-    for number, line in lines:  # noqa: B020, PLR1704: the last line read is the answer
+    for number, line in lines:
         more = line.strip(BLANKS)
         if not more or more[0] == 35 or more[:2] == b"//":
             continue
@@ -83,7 +88,9 @@ def _inline_end(text: bytes) -> bytes | None:
 
 
 def _with_body(text: bytes, first: int, end: bytes, lines: Iterator[tuple[int, bytes]]) -> Statement:
-    """Reads an inline submit description; what stands behind its end (DIR, NOOP, DONE) counts as this command's."""
+    """Reads an inline submit description; what stands behind its end (DIR, NOOP, DONE) counts as this
+    command's.
+    """
     head = b" ".join(text.split(None, 3)[:3])
     body: list[bytes] = []
     number = first
@@ -137,7 +144,7 @@ def _lex(text: bytes, limit: int) -> Words:
 
 
 def _word(text: bytes, position: int) -> tuple[bytes, bytes, int, bool]:
-    """The next word from `position`: with quotes, without them, where it ends, whether its quotes are closed."""
+    """The next word from `position`: with quotes, without, where it ends, whether its quotes are closed."""
     kept, bare = bytearray(), bytearray()
     quote = -1
     escaped = False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_PAIR = re.compile(r"""[ \t\r]*([^ \t\r="']+)[ \t\r]*=[ \t\r]*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^ \t\r"']+)""", re.S)
-_PLACEMENT = re.compile(r"[ \t\r]*(?:PREPEND|APPEND)[ \t\r]+", re.I)
-_ESCAPED = re.compile(r"\\(.)", re.S)
+_PAIR = re.compile(
+    r"""[ \t\r]*([^ \t\r="']+)[ \t\r]*=[ \t\r]*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^ \t\r"']+)""", re.DOTALL
+)
+_PLACEMENT = re.compile(r"[ \t\r]*(?:PREPEND|APPEND)[ \t\r]+", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def pairs(assignments: str) -> tuple[tuple[str, str], ...]:

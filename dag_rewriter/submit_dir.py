@@ -1,4 +1,6 @@
-"""Which file of a submit directory is which. Names come from braindump, paths from where the directory is now."""
+"""Which file of a submit directory is which. Names come from braindump, paths from where the directory is
+now.
+"""
 
 from __future__ import annotations
 
@@ -102,11 +104,15 @@ class SubmitDir:
     @property
     def condor_log(self) -> Path:
         """The log that all of the planner's jobs share."""
-        return self.path / (self.braindump.get("condor_log") or f"{self.base}.log")
+        return self._named("condor_log", f"{self.base}.log")
 
     @property
     def notify(self) -> Path:
-        return self.path / (self.braindump.get("notify") or f"{self.base}.notify")
+        return self._named("notify", f"{self.base}.notify")
+
+    def _named(self, key: str, default: str) -> Path:
+        """A file that braindump names, in this directory, wherever that was when it was planned."""
+        return self.path / Path(self.braindump.get(key) or default).name
 
     @property
     def metrics(self) -> Path:
@@ -140,7 +146,9 @@ def _read_braindump(path: Path) -> Mapping[str, str | None]:
             return parse(data.decode("utf-8"))
         except (BraindumpError, UnicodeDecodeError) as error:
             raise SubmitDirError(str(path / name), f"it cannot be understood: {error}", _REPLAN) from error
-    raise SubmitDirError(str(path), "it has no braindump.yml, so pegasus-plan did not write it (or did not finish)", _PLAN)
+    raise SubmitDirError(
+        str(path), "it has no braindump.yml, so pegasus-plan did not write it (or did not finish)", _PLAN
+    )
 
 
 def jobstate_log_of(submit_dir: SubmitDir, dag: Dag) -> Path:

@@ -1,4 +1,4 @@
-"""A submit description -> what it assigns. Text level only: macros are not expanded, includes not followed."""
+"""A submit description -> what it assigns. Macros are not expanded, includes not followed."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from dag_rewriter.text import text_of
 
 _MY = "my."
 _FACTS = re.compile(
-    rb"\n[ \t]*(?:(?:\+|[Mm][Yy]\.)[Pp][Ee][Gg][Aa][Ss][Uu][Ss]_[Jj][Oo][Bb]_[Cc][Ll][Aa][Ss][Ss]"
-    rb"|[Pp][Rr][Ii][Oo][Rr][Ii][Tt][Yy])[ \t]*=[ \t]*(-?[0-9]+)?"
+    rb"\n[ \t]*((?:\+|[Mm][Yy]\.)[Pp][Ee][Gg][Aa][Ss][Uu][Ss]_[Jj][Oo][Bb]_[Cc][Ll][Aa][Ss][Ss]"
+    rb"|[Pp][Rr][Ii][Oo][Rr][Ii][Tt][Yy])[ \t]*=(?:[ \t]*([+-]?[0-9]+)[ \t\r]*(?=\n|$))?"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitDescription(Mapping[str, str]):
-    """The assignments; the last one of a name wins. Names in any case; `+x` and `MY.x` are the same attribute."""
+class SubmitDescription:
+    """The assignments; the last one of a name wins. Names in any case; `+x` and `MY.x` are the same
+    attribute.
+    """
 
-    values: Mapping[str, str]
+    assigned: Mapping[str, str]
+    """by name in lower case, `my.x` for attributes"""
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self.assigned
 
     def __getitem__(self, name: str) -> str:
-        return self.values[_key(name)]
+        return self.assigned[_key(name)]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
-
-    def __len__(self) -> int:
-        return len(self.values)
+    def get(self, name: str) -> str | None:
+        """The value as written, None if there is none."""
+        return self.assigned.get(_key(name))
 
     def text(self, name: str) -> str | None:
         """A value without the quotes of a ClassAd string."""
@@ -91,7 +95,7 @@ def _key(name: str) -> str:
 
 
 def _lines(data: bytes) -> Iterator[str]:
-    """Logical lines: one that ends with a backslash goes on; comments count for nothing, also between them."""
+    """Logical lines: one that ends with a backslash goes on; comments count for nothing, even there."""
     held = ""
     for line in text_of(data).split("\n"):
         text = line.strip(" \t\r\v\f")
@@ -113,13 +117,15 @@ def parse_submit_file(data: bytes) -> SubmitDescription:
     >>> found.executable, found["MY.pegasus_site"], found.site
     ('b', '"local"', 'local')
     """
-    values: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     for line in _lines(data):
         name, equals, value = line.partition("=")
         name = name.strip()
-        if equals and name and " " not in name and ":" not in name:  # `if x == 1`, `include : file` assign nothing
-            values[_key(name)] = value.strip()
-    return SubmitDescription(values)
+        if (
+            equals and name and " " not in name and ":" not in name
+        ):  # `if x == 1`, `include : file` assign nothing
+            assigned[_key(name)] = value.strip()
+    return SubmitDescription(assigned)
 
 
 def class_and_priority(data: bytes) -> tuple[int | None, int | None]:
@@ -128,15 +134,20 @@ def class_and_priority(data: bytes) -> tuple[int | None, int | None]:
     >>> class_and_priority(b"priority = 1\\nPRIORITY = 7\\n+pegasus_job_class = 8\\nqueue\\n")
     (8, 7)
     """
-    if b"\\\n" in data or b"\\\r\n" in data or b'"' in b"".join(_FACTS.findall(data)):
-        found = parse_submit_file(data)
-        return found.job_class, found.priority
+    if b"\\" in data:  # lines that go on
+        return _slowly(data)
     job_class: int | None = None
     priority: int | None = None
     for match in _FACTS.finditer(b"\n" + data):
-        number = int(match[1]) if match[1] else None
-        if match[0].lstrip(b"\n \t")[:2].lower() == b"pr":
-            priority = number
+        if match[2] is None:  # quotes, a macro, an expression
+            return _slowly(data)
+        if match[1][:1] in b"pP":
+            priority = int(match[2])
         else:
-            job_class = number
+            job_class = int(match[2])
     return job_class, priority
+
+
+def _slowly(data: bytes) -> tuple[int | None, int | None]:
+    found = parse_submit_file(data)
+    return found.job_class, found.priority

@@ -1,4 +1,5 @@
-"""A DAG file <-> its lines. `render(parse(data)) == data` for any bytes: what nobody touched comes back as it stood.
+"""A DAG file <-> its lines. `render(parse(data)) == data` for any bytes: what nobody touched comes back as it
+stood.
 
 `render_command` writes a new line; `parse_command` reads one; they are each other's inverse.
 """
@@ -60,7 +61,9 @@ _TYPES: dict[bytes, Callable[..., Command]] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One command with every byte it stands in (its physical lines), or the comments and blanks before the next one."""
+    """One command with every byte it stands in (its physical lines), or the comments and blanks before the
+    next one.
+    """
 
     number: int
     raw: bytes
@@ -96,7 +99,9 @@ def parse_command(text: str) -> Command:
 
 
 def parse(data: bytes) -> tuple[Line, ...]:
-    """All lines of a DAG with their commands; for a million nodes use `dag.parse_dag`, which keeps no object per line."""
+    """All lines of a DAG with their commands; for a million nodes use `dag.parse_dag`, which keeps no object
+    per line.
+    """
     *whole, rest = data.split(b"\n")  # not splitlines(): to DAGMan a carriage return is a blank
     physical = [line + b"\n" for line in whole] + ([rest] if rest else [])
     found: list[Line] = []
@@ -161,7 +166,9 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     JobstateLog: lambda c: f"JOBSTATE_LOG {_file(c.file)}",
     Include: lambda c: f"INCLUDE {_file(c.file)}",
     Done: lambda c: f"DONE {c.node}",
-    Splice: lambda c: f"SPLICE {c.name} {_file(c.dag_file)}" + (f" DIR {_file(c.directory)}" if c.directory else ""),
+    Splice: lambda c: (
+        f"SPLICE {c.name} {_file(c.dag_file)}" + (f" DIR {_file(c.directory)}" if c.directory else "")
+    ),
     SubmitDescription: lambda c: f"SUBMIT-DESCRIPTION {c.name} {{\n{c.body}}}",
     Other: lambda c: c.text,
 }

@@ -1,0 +1,96 @@
+"""The text of the files that bridle adds to a submit directory: the monitor's submit file, DAGMan's
+configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
+"""The first line of every file of ours."""
+
+GETENV = (
+    "CONDOR_CONFIG,_CONDOR_*,PATH,PYTHONPATH,PEGASUS_*,TZ,HOME,USER,LANG,LC_ALL,"
+    "BEARER_TOKEN,BEARER_TOKEN_FILE,BRIDLE_*"
+)
+"""What condor_submit_dag passes to DAGMan, passed on: a local job gets no environment by itself."""
+
+ON_EXIT_REMOVE = "(ExitBySignal == False && ExitCode >= 0 && ExitCode <= 2) || NumJobStarts > {}"
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorJob:
+    """What the monitor's submit description depends on."""
+
+    executable: str
+    """absolute path of the `bridle` command"""
+    base: str
+    """what the files of the workflow are called after"""
+    priority: int
+    max_starts: int
+
+
+_SUBMIT = """\
+# It follows the workflow and keeps its database. DAGMan starts it first, as a SERVICE node.
+universe                = local
+executable              = {executable}
+# "." and not the whole path: a planned directory that was copied works where it is submitted.
+arguments               = "monitord --follow ."
+transfer_executable     = false
+getenv                  = {getenv}
+
+# Emptied by HTCondor at each start; {base}.bridle.log is what lasts.
+output                  = {base}.bridle.out
+error                   = {base}.bridle.err
+
+# Above every node of the DAG. A SERVICE node takes no PRIORITY line.
+priority                = {priority}
+
+# 0: all recorded. 1, 2: it cannot work here, and would not a second time. Anything else, a signal too: start
+# it again, at most {max_starts} times. No hold policy: a held SERVICE node would fail a DAG that succeeded.
+on_exit_remove          = {on_exit_remove}
+
+notification            = never
+description             = bridle monitor of {base}
+submit_event_user_notes = bridle:monitor
+# None of the +pegasus_ attributes: pegasus-status wants all of them or none.
++BridleMonitor          = true
+
+queue
+"""
+
+
+def monitor_submit_description(job: MonitorJob) -> str:
+    """The monitor's submit file.
+
+    >>> job = MonitorJob("/opt/bin/bridle", "mosaic-0", 1000001, 20)
+    >>> "priority                = 1000001" in monitor_submit_description(job)
+    True
+    """
+    values = {
+        "executable": job.executable,
+        "base": job.base,
+        "priority": job.priority,
+        "max_starts": job.max_starts,
+        "getenv": GETENV,
+        "on_exit_remove": ON_EXIT_REMOVE.format(job.max_starts),
+    }
+    return OURS + _SUBMIT.format_map(values)
+
+
+def dagman_config(user_config: str | None) -> str:
+    """DAGMan's configuration for a DAG with a monitor; `user_config` is the file that the DAG named before.
+
+    >>> print(dagman_config("/home/me/dagman.config").splitlines()[2])
+    include : /home/me/dagman.config
+    """
+    text = OURS
+    if user_config is not None:
+        text += "# The configuration that the DAG named before; DAGMan takes one file only.\n"
+        text += f"include : {user_config}\n"
+    # DAGMAN_USER_LOG_SCAN_INTERVAL stays as it is (5 s): a shorter one makes DAGMan submit more often, too.
+    return text + (
+        "# A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not\n"
+        "# fail a DAG whose nodes all succeeded.\n"
+        "DAGMAN_USE_STRICT = 0\n"
+    )

@@ -1,0 +1,238 @@
+"""A planned directory becomes a rewritten one, and back. Decides first (a Plan), then writes, in an order
+that no crash can spoil: at any instant the DAG is the planner's or the rewritten one, whole, and `undo`
+works.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR, CategoryPolicy, MonitorPolicy
+from condor_templates.render import OURS, MonitorJob, dagman_config, monitor_submit_description
+from dag_rewriter import block, files, launcher, live
+from dag_rewriter.dag import Dag, parse_dag
+from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
+from dag_rewriter.passes import Context, apply, changes_of
+from dag_rewriter.report import Report, describe
+from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.submit_file import class_and_priority
+
+_HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
+_TRAILER = b"# End of DAG"
+_RULE = b"#" * 70
+_EDITED = "the DAG was edited since it was planned: the edits stay, the planner's DAG is in {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be asked of a rewrite."""
+
+    executable: str | None = None
+    """the `bridle` that HTCondor starts; None: the one that is installed with this interpreter, or in PATH"""
+    monitor: bool = True
+    categories: CategoryPolicy = DEFAULT_CATEGORIES
+    job: MonitorPolicy = DEFAULT_MONITOR
+    dry_run: bool = False
+
+
+_DEFAULT = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Files to write and to remove, in this order."""
+
+    writes: tuple[tuple[Path, bytes], ...] = ()
+    removes: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def read_dag(submit_dir: SubmitDir) -> Dag:
+    """The DAG as it is now, our block included."""
+    return parse_dag(files.read(submit_dir.dag_file), str(submit_dir.dag_file))
+
+
+def is_rewritten(submit_dir: SubmitDir) -> bool:
+    """Whether the DAG has our block and the files that the block names are there."""
+    if _split(submit_dir, files.read(submit_dir.dag_file)).block is None:
+        return False
+    return submit_dir.monitor_submit.exists() and submit_dir.monitor_config.exists()
+
+
+def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
+    """Rewrites the DAG in place; a second time it changes nothing. Errors leave everything as it was."""
+    before = files.read(submit_dir.dag_file)
+    parts = _split(submit_dir, before)
+    source = str(submit_dir.dag_file)
+    check_complete(parts.original, source)
+    dag = parse_dag(parts.original, source)
+    job_classes, priority = _read_submit_files(submit_dir, dag)
+    context = Context(
+        monitor_submit=submit_dir.monitor_submit.name,
+        config=submit_dir.monitor_config.name,
+        jobstate_log=submit_dir.jobstate_log.name,
+        job_classes=job_classes,
+        categories=options.categories,
+        monitor=options.monitor,
+    )
+    changes = changes_of(dag, context)
+    plan = Plan(
+        writes=(
+            *_own_files(submit_dir, dag, options, priority),
+            *_originals(submit_dir, parts),
+            (submit_dir.dag_file, apply(parts.original, changes)),
+        ),
+        notes=(
+            *_notes(submit_dir, parts),
+            *(f"{name} is included and not looked into" for name in dag.includes),
+        ),
+    )
+    return _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
+
+
+def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
+    """Takes the block and our files away. If nobody edited the DAG meanwhile, it is the planner's again, byte
+    for byte.
+    """
+    parts = _split(submit_dir, files.read(submit_dir.dag_file))
+    planned = files.read_if_there(submit_dir.planned_dag)
+    removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
+    notes: tuple[str, ...] = ()
+    if planned == parts.original:
+        removes.append(submit_dir.planned_dag)
+    elif planned is not None:
+        notes = (_EDITED.format(submit_dir.planned_dag.name),)
+    plan = Plan(((submit_dir.dag_file, parts.original),), tuple(removes), notes)
+    if live.monitor_lives(submit_dir):
+        _refuse(submit_dir, "a monitor is at work in this directory")
+    return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
+
+
+def check_complete(data: bytes, source: str) -> None:
+    """DagSyntaxError when a planner's DAG lacks its last lines: the planner died, or the disk was full."""
+    if _HEADER not in data[:1000]:
+        return
+    at = data.rfind(b"\n" + _TRAILER)
+    after = data[at + 1 :].split(b"\n", 2)
+    if at < 0 or after[0].rstrip() != _TRAILER or len(after) < 2 or after[1].rstrip() != _RULE:
+        line = data.count(b"\n") + 1
+        what = f"the file ends before the planner's last lines ({_TRAILER.decode()!r}): it is cut"
+        raise DagSyntaxError(source, line, what, "plan the workflow again; do not run this DAG")
+
+
+def _split(submit_dir: SubmitDir, data: bytes) -> block.Parts:
+    try:
+        return block.split(data)
+    except block.CutBlockError:
+        what = "the first or the last line of bridle's block is missing"
+        now = f"copy {submit_dir.planned_dag.name} over it (the planner's DAG) and rewrite again"
+        raise DagSyntaxError(str(submit_dir.dag_file), 0, what, now) from None
+
+
+def _read_submit_files(submit_dir: SubmitDir, dag: Dag) -> tuple[dict[str, int], int]:
+    """(job class of each node that may need a category, highest priority of all nodes). Missing files are an
+    error.
+    """
+    wanted: dict[str, list[str]] = {}
+    optional: set[str] = set()
+    for node, path, required in dag.submit_files():
+        wanted.setdefault(path, []).append(node)
+        if not required:
+            optional.add(node)
+    classes: dict[str, int] = {}
+    highest = dag.highest_priority()
+    missing: list[tuple[str, str]] = []
+    for path, data in files.read_many(submit_dir.path, wanted):
+        if data is None:
+            missing += [(path, node) for node in wanted[path] if node not in optional]
+            continue
+        job_class, priority = class_and_priority(data)
+        highest = max(highest, priority or 0)
+        if job_class is not None:
+            classes.update(dict.fromkeys(wanted[path], job_class))
+    for node, description in dag.inline_descriptions():
+        job_class, priority = class_and_priority(description)
+        highest = max(highest, priority or 0)
+        if job_class is not None:
+            classes[node] = job_class
+    if missing:
+        _complain(submit_dir, dag, missing)
+    return classes, highest
+
+
+def _complain(submit_dir: SubmitDir, dag: Dag, missing: list[tuple[str, str]]) -> None:
+    path, node = missing[0]
+    more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+    what = f"the submit file of node {node} ({submit_dir.dag}:{dag.nodes[node].line_no}) is not there{more}"
+    raise SubmitDirError(str(submit_dir.path / path), what, "plan the workflow again, or restore the file")
+
+
+def _own_files(
+    submit_dir: SubmitDir, dag: Dag, options: Options, priority: int
+) -> Iterable[tuple[Path, bytes]]:
+    """Ours first: a DAG never names a file that is not there yet."""
+    if not options.monitor:
+        return
+    executable = options.executable
+    if executable is None:
+        executable = launcher.find_bridle(launcher.script_directories(), os.environ.get("PATH", ""))
+    highest = max(options.job.least_priority, priority + 1)
+    job = MonitorJob(executable, submit_dir.base, highest, options.job.max_starts)
+    yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
+    yield submit_dir.monitor_config, _encode(dagman_config(dag.config))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _originals(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
+    """The planner's DAG is copied before the DAG changes; an older copy of another DAG is kept too."""
+    planned = files.read_if_there(submit_dir.planned_dag)
+    if parts.block is not None and planned is not None:
+        return
+    if planned is not None and planned != parts.original:
+        yield submit_dir.planned_dag.with_name(submit_dir.planned_dag.name + ".old"), planned
+    yield submit_dir.planned_dag, parts.original
+
+
+def _notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
+    planned = files.read_if_there(submit_dir.planned_dag)
+    name = submit_dir.planned_dag.name
+    if planned is None or planned == parts.original:
+        return
+    if parts.block is not None:
+        yield _EDITED.format(name)
+    else:
+        yield f"{name} was of another DAG; it is kept as {name}.old"
+
+
+def _is_ours(path: Path) -> bool:
+    data = files.read_if_there(path)
+    return data is not None and data.startswith(OURS.encode())
+
+
+def _refuse(submit_dir: SubmitDir, what: str) -> None:
+    raise RunningError(
+        str(submit_dir.path), what, "wait until the workflow has ended, or remove it with condor_rm"
+    )
+
+
+def _carry_out(submit_dir: SubmitDir, plan: Plan, dry_run: bool, report: Report) -> Report:
+    """Does what differs from what is there, and reports it; refuses while DAGMan runs (it reads its DAG
+    anew).
+    """
+    writes = [(path, files.read_if_there(path), data) for path, data in plan.writes]
+    writes = [(path, old, new) for path, old, new in writes if old != new]
+    if (writes or plan.removes) and not dry_run and live.dagman_lives(submit_dir):
+        _refuse(submit_dir, "DAGMan is running this workflow")
+    for path, _, new in writes:
+        if not dry_run:
+            files.replace(path, new)
+    for path in plan.removes:
+        if not dry_run:
+            files.remove(path)
+    return report.with_work(writes, plan.removes, plan.notes, dry_run)
