@@ -1,0 +1,101 @@
+"""`bridle monitord` and `bridle status`: parse, call one function, print."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+
+import click
+
+from condor_templates.errors import BridleError
+from dag_rewriter.submit_dir import open_submit_dir
+from monitord_job.daemon import Limits
+from monitord_job.errors import CannotWorkError
+
+
+class Mode(Enum):
+    """What `bridle monitord` is asked for."""
+
+    FOLLOW = "follow"
+    CATCH_UP = "catch-up"
+    REBUILD = "rebuild"
+
+
+@click.command(
+    epilog="""\b
+Example:
+  bridle monitord --catch-up run0001
+  bridle monitord --rebuild run0001
+\b
+Exit codes:
+  0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
+  1   cannot work here, and a restart would not help; the message says why
+  2   wrong usage
+  75  try again: another monitor serves the directory, or the database cannot be written now
+"""
+)
+@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.option("--follow", "mode", flag_value="follow", default="follow", help="Until the run ends (default).")
+@click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")
+@click.option(
+    "--rebuild", "mode", flag_value="rebuild", help="Make the database anew, then replace the old one."
+)
+@click.option(
+    "--poll", default=Limits().poll, show_default=True, help="Seconds between two looks at quiet logs."
+)
+@click.option(
+    "--drain", default=Limits().drain, show_default=True, help="Seconds to wait for DAGMan after SIGTERM."
+)
+@click.option(
+    "--lock-wait", default=60.0, show_default=True, help="Seconds to wait for another monitor to leave."
+)
+def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: float) -> None:
+    """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
+
+    It reads what DAGMan and the jobs write below SUBMIT_DIR, and takes up where an earlier one stopped, after any
+    kind of death. SIGTERM makes it store the rest and leave.
+    """
+    from monitord_job import session
+
+    limits = Limits(poll=poll, drain=drain)
+    try:
+        found = open_submit_dir(submit_dir)
+        if mode == Mode.FOLLOW.value:
+            session.follow_run(found, limits, lock_wait)
+        elif mode == Mode.CATCH_UP.value:
+            session.catch_up(found, limits, lock_wait)
+        else:
+            session.rebuild(found, limits, lock_wait)
+    except BridleError as error:
+        # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
+        if error.exit_code == BridleError.exit_code:
+            raise CannotWorkError(error.where, error.what, error.now) from error
+        raise
+
+
+@click.command(
+    epilog="""\b
+Example:
+  bridle status run0001
+  bridle status --json run0001 | jq .jobs
+\b
+Exit codes:
+  0  the state of the run was shown, whatever it is (--json: key `state`)
+  2  there is no such submit directory, or its database cannot be read
+"""
+)
+@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(submit_dir: Path, as_json: bool) -> None:
+    """Say how far the run in SUBMIT_DIR has come and what failed, from its database.
+
+    If no monitor is alive, what the logs hold beyond the database is stored first.
+    """
+    from monitord_job.status import as_mapping, read_status, show
+
+    found = read_status(open_submit_dir(submit_dir))
+    if as_json:
+        click.echo(json.dumps(as_mapping(found), indent=2))
+    else:
+        show(found)

@@ -1,0 +1,135 @@
+"""The loop of the monitor: one step after the other until the run has ended, then out with 0."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from dag_rewriter.submit_dir import SubmitDir
+from monitord_job import dagman_log
+from monitord_job.dagman_log import DagmanJob
+from monitord_job.errors import TryAgainError
+from monitord_job.ingest import Ingest
+from monitord_job.run import UNKNOWN_FAILURE
+
+LOG = logging.getLogger("bridle.monitor")
+_T = TypeVar("_T")
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the monitor waits for what, in seconds."""
+
+    poll: float = 0.5
+    """between two looks at logs that have not grown"""
+    drain: float = 60.0
+    """after SIGTERM, for DAGMan's last line"""
+    database: float = 600.0
+    """for a database that cannot be written now; HTCondor starts the monitor again afterwards"""
+
+
+class Monitor:
+    """Follows one run. `stop` is set by SIGTERM: the run is about to end, so the monitor drains and leaves.
+
+    The caller holds the submit directory's lock.
+    """
+
+    def __init__(
+        self,
+        submit_dir: SubmitDir,
+        ingest: Ingest,
+        limits: Limits | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._dir = submit_dir
+        self._ingest = ingest
+        self._limits = limits or Limits()
+        self._stop = stop or threading.Event()
+        self._drain_until: float | None = None
+
+    def follow(self) -> None:
+        """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now."""
+        LOG.info("following %s", self._dir.path)
+        self._patiently(self._ingest.open)
+        while not self._ended():
+            self._to_the_end_of_the_logs()
+            if not self._ended() and not self._settle_what_dagman_left():
+                self._wait()
+        LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
+
+    def catch_up(self) -> None:
+        """Store what the logs hold now, and return."""
+        self._patiently(self._ingest.open)
+        self._to_the_end_of_the_logs()
+        self._settle_what_dagman_left()
+
+    def _to_the_end_of_the_logs(self) -> None:
+        while True:
+            progress = self._patiently(self._ingest.step)
+            if not progress.lines and progress.at_end:
+                return
+
+    def _ended(self) -> bool:
+        """DAGMan has written its last line, and no other one has started since."""
+        workflow = self._ingest.workflow
+        return workflow.status is not None and not workflow.running
+
+    def _settle_what_dagman_left(self) -> bool:
+        """End a run whose DAGMan left the queue without a last line of its own; False if there is no such thing."""
+        job = self._dagman_job()
+        workflow = self._ingest.workflow
+        if job is None or not job.ended or not workflow.running or job.job != workflow.dagman_id:
+            return False
+        # The last line, if DAGMan wrote one, stood in its log before the schedd wrote this event.
+        self._to_the_end_of_the_logs()
+        if self._ingest.workflow.running:
+            code = UNKNOWN_FAILURE if not job.code else job.code
+            self._patiently(lambda: self._ingest.end_run(_local_time(job.when), code))
+        return True
+
+    def _dagman_job(self) -> DagmanJob | None:
+        try:
+            return dagman_log.parse(self._dir.dagman_log.read_bytes())
+        except OSError:
+            return None
+
+    def _wait(self) -> None:
+        if self._drain_until is None and not self._stop.wait(self._limits.poll):
+            return
+        now = time.monotonic()
+        self._drain_until = self._drain_until or now + self._limits.drain
+        where = str(self._dir.path)
+        if self._ingest.workflow.restarting:
+            raise TryAgainError(where, "DAGMan was stopped and will be run again", "so will its monitor")
+        if now > self._drain_until:
+            raise TryAgainError(
+                where, "told to stop while DAGMan goes on", "HTCondor starts the monitor again"
+            )
+        time.sleep(min(self._limits.poll, 0.1))
+
+    def _patiently(self, action: Callable[[], _T]) -> _T:
+        """Do it, and again with longer and longer waits, as long as the database cannot be used."""
+        began, wait = time.monotonic(), _FIRST_WAIT
+        while True:
+            try:
+                return action()
+            except TryAgainError as error:
+                if time.monotonic() - began > self._limits.database:
+                    raise
+                LOG.warning("%s (again in %.1f s)", error, wait)
+                time.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+
+def _local_time(when: str) -> int:
+    """Seconds since the epoch of an event's local time; now, if it has none that can be read."""
+    try:
+        return int(datetime.fromisoformat(when).timestamp())
+    except ValueError:
+        return int(time.time())

@@ -1,0 +1,35 @@
+"""Errors of the monitor and of the commands that read its database."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from condor_templates.errors import BridleError
+
+
+class MonitorError(BridleError):
+    """Base of all errors of this package."""
+
+
+class CannotWorkError(MonitorError):
+    """The monitor cannot do its work here and a restart would not help."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class TryAgainError(MonitorError):
+    """What stood in the way may be gone later: HTCondor is to start the monitor again."""
+
+    exit_code: ClassVar[int] = 75
+
+
+class LockedError(TryAgainError):
+    """Another monitor serves this submit directory."""
+
+
+class SchemaError(CannotWorkError):
+    """The database is there but is not one this version may write."""
+
+
+class ScheddError(MonitorError):
+    """The schedd refused or did not answer."""

@@ -1,0 +1,72 @@
+"""What happened, as values: one line of DAGMan's JOBSTATE_LOG, one event of a job event log."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class DagmanState(Enum):
+    """What DAGMan says of itself in the JOBSTATE_LOG (`INTERNAL *** ... ***`)."""
+
+    STARTED = "DAGMAN_STARTED"
+    FINISHED = "DAGMAN_FINISHED"
+    RECOVERY_STARTED = "RECOVERY_STARTED"
+    RECOVERY_FINISHED = "RECOVERY_FINISHED"
+    RECOVERY_FAILURE = "RECOVERY_FAILURE"
+
+
+DAGMAN_RESTARTS = 3
+"""DAGMan's EXIT_RESTART: it was held or its host went down; the schedd runs it again. No end of a run."""
+
+
+class NodeEvent(NamedTuple):
+    """A node changed its state.
+
+    `time` is in seconds since the epoch, `state` is DAGMan's word, `info` is the job id `cluster.proc`, a
+    return value or `-`, depending on the state; `attempt` is DAGMan's own number.
+    """
+
+    time: int
+    node: str
+    state: str
+    info: str
+    attempt: int
+
+
+class DagmanEvent(NamedTuple):
+    """DAGMan started, finished or recovered; `info` is its job id or its exit code, or empty."""
+
+    time: int
+    state: DagmanState
+    info: str
+
+
+class Malformed(NamedTuple):
+    """A line that no rule reads. It is kept as it stands (quarantine)."""
+
+    text: str
+    reason: str
+
+
+JobstateLine = NodeEvent | DagmanEvent | Malformed
+
+
+class NodeLogKind(Enum):
+    """Those events of a job event log that say more than the JOBSTATE_LOG does; the value is HTCondor's number."""
+
+    EXECUTE = 1
+    JOB_HELD = 12
+    POST_SCRIPT_TERMINATED = 16
+
+
+class NodeLogEvent(NamedTuple):
+    """One event of the nodes.log: `job` is `cluster.proc`, or the node's name where no job exists.
+
+    `value` is the host for EXECUTE, the reason for JOB_HELD, and for POST_SCRIPT_TERMINATED the exit code, or
+    minus the signal's number.
+    """
+
+    kind: NodeLogKind
+    job: str
+    value: str

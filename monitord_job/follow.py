@@ -1,0 +1,82 @@
+"""Follows growing files: from a cursor to the whole lines after it, and never the same line twice.
+
+A cursor carries a fingerprint of the bytes before it, because DAGMan truncates its nodes.log in place when a
+rescue run starts: inode and size alone would let a reader go on in the middle of another run's events.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+_SAMPLE = 512
+CHUNK = 1 << 20
+"""Bytes read at once, unless one line is longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a file has been read: `offset` in bytes, and the fingerprint of what stands before it."""
+
+    offset: int = 0
+    fingerprint: str = ""
+
+
+class Reading(NamedTuple):
+    """Whole lines (without newline) and the cursor after them.
+
+    `replaced` means that the file is another one than the cursor was made for, and was read from its beginning;
+    `at_end` that no further whole line stood in the file at that moment.
+    """
+
+    lines: list[bytes]
+    cursor: Cursor
+    replaced: bool
+    at_end: bool
+
+
+def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: bytes = b"\n") -> Reading:
+    """The whole lines after the cursor, about `limit` bytes of them. A file that is not there has none.
+
+    Where records span lines, `record_end` is what closes one (ending in a newline): only whole ones are read.
+    Raises OSError if the file is there but cannot be read.
+    """
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        return Reading([], cursor, replaced=False, at_end=True)
+    with stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size == cursor.offset and not size:
+            return Reading([], cursor, replaced=False, at_end=True)
+        replaced = size < cursor.offset or _fingerprint(stream, cursor.offset) != cursor.fingerprint
+        start = 0 if replaced else cursor.offset
+        data = _whole_lines(stream, start, limit, record_end)
+        end = start + len(data)
+        at_end = end >= size or not data
+        lines = data[:-1].split(b"\n") if data else []
+        return Reading(lines, Cursor(end, _fingerprint(stream, end)), replaced, at_end)
+
+
+def _whole_lines(stream: BinaryIO, start: int, limit: int, record_end: bytes) -> bytes:
+    stream.seek(start)
+    data = stream.read(limit)
+    cut = data.rfind(record_end)
+    while cut < 0 and (more := stream.read(limit)):
+        data += more
+        cut = data.rfind(record_end)
+    return b"" if cut < 0 else data[: cut + len(record_end)]
+
+
+def _fingerprint(stream: BinaryIO, offset: int) -> str:
+    if not offset:
+        return ""
+    sample = min(_SAMPLE, offset)
+    stream.seek(0)
+    digest = blake2b(stream.read(sample), digest_size=16)
+    stream.seek(offset - sample)
+    digest.update(stream.read(sample))
+    return digest.hexdigest()

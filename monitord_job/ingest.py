@@ -1,0 +1,193 @@
+"""The one way of an event: new lines -> events -> rows -> one commit. A restart is the same way from the cursor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from dag_rewriter.dag import Dag, Node, NodeKind, Script
+from dag_rewriter.rewrite import read_dag
+from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
+from monitord_job import jobstate_log, node_log
+from monitord_job.errors import CannotWorkError
+from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
+from monitord_job.follow import Cursor, Reading, read_new_lines
+from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
+from monitord_job.job_files import JobFileReader
+from monitord_job.plan import static_rows, workflow_row
+from monitord_job.rows import QuarantineRow, Row
+from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
+from monitord_job.store import Changes, Store
+
+TURN_BYTES = 1 << 17
+"""Bytes of the JOBSTATE_LOG in one transaction: about 2,000 events."""
+_NODE_LOG_BYTES = 1 << 17
+_NO_FILES = JobFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one step did: how many lines it read, and whether it left nothing unread."""
+
+    lines: int
+    at_end: bool
+
+
+class Ingest:
+    """Brings the database of one submit directory up to its logs, step by step. The caller holds the lock."""
+
+    def __init__(self, submit_dir: SubmitDir, store: Store) -> None:
+        if submit_dir.wf_uuid is None:
+            where = str(submit_dir.path / "braindump.yml")
+            raise CannotWorkError(where, "it has no wf_uuid", "plan the workflow again")
+        self._wf_uuid = submit_dir.wf_uuid
+        self._dir = submit_dir
+        self._store = store
+        dag = read_dag(submit_dir)
+        self._plans = plans_of(dag)
+        self._jobstate_log = jobstate_log_of(submit_dir, dag)
+        self._files = JobFileReader(submit_dir)
+        self._state: RunState | None = None
+        self._cursors: dict[str, Cursor] = {}
+
+    @property
+    def workflow(self) -> WorkflowState:
+        """How far the run is, as committed."""
+        return self._loaded().workflow
+
+    def open(self) -> None:
+        """Make the database if need be, load the plan if it is not in it yet, and take up where it stands."""
+        self._store.create()
+        self._cursors = self._store.load_cursors(self._wf_uuid)
+        if self._dir.static_bp.name not in self._cursors:
+            self._load_plan()
+        braindump = self._dir.braindump
+        fresh = RunState(self._wf_uuid, braindump.get("user"), braindump.get("submit_dir"), self._plans)
+        self._state = self._store.load_state(fresh)
+
+    def step(self) -> Progress:
+        """Read some lines and commit what follows from them, as one transaction."""
+        reading = self._read(self._jobstate_log, TURN_BYTES, b"\n")
+        turn = Turn(self._loaded())
+        nodes_log = self._dir.nodes_log
+        ahead = _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
+        for offset, event in _events(reading.lines, reading.cursor.offset):
+            self._apply(turn, event, offset, ahead)
+        more = reading.at_end and ahead.advance()
+        cursors = {nodes_log.name: ahead.cursor, self._jobstate_log.name: reading.cursor}
+        changed = {name: cursor for name, cursor in cursors.items() if self._cursors.get(name) != cursor}
+        if reading.replaced:
+            turn.rows.append(self._replaced())
+        if changed:
+            self._store.commit(self._wf_uuid, Changes(turn.rows, changed, turn))
+            self._cursors.update(changed)
+            self._state = turn.absorbed()
+        return Progress(len(reading.lines), reading.at_end and not more)
+
+    def end_run(self, time: int, code: int) -> None:
+        """Store that the run has ended, for a DAGMan that left no last line of its own."""
+        turn = Turn(self._loaded())
+        apply_dagman(turn, DagmanEvent(time, DagmanState.FINISHED, str(code)))
+        self._store.commit(self._wf_uuid, Changes(turn.rows, {}, turn))
+        self._state = turn.absorbed()
+
+    def _loaded(self) -> RunState:
+        assert self._state is not None, "open() comes first"
+        return self._state
+
+    def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: _NodeLogReader) -> None:
+        if isinstance(event, Malformed):
+            turn.rows.append(QuarantineRow(self._jobstate_log.name, offset, event.reason, event.text[:200]))
+        elif isinstance(event, DagmanEvent):
+            apply_dagman(turn, event)
+        else:
+            while detail_wanted(turn, event) and ahead.advance():
+                pass
+            apply_node(turn, event, self._files_for(turn, event))
+
+    def _files_for(self, turn: Turn, event: NodeEvent) -> JobFiles:
+        due = files_due(turn, event)
+        return self._files.read(due) if due else _NO_FILES
+
+    def _load_plan(self) -> None:
+        static = self._dir.static_bp
+        # Filled while the rows are written: the plan of a large workflow is never in memory as a whole.
+        cursors = {static.name: Cursor()}
+        rows = static_rows(_all_lines(static, cursors), static.name, self._plans)
+        self._store.commit(self._wf_uuid, Changes(chain([self._workflow_row()], rows), cursors))
+        self._cursors.update(cursors)
+
+    def _workflow_row(self) -> Row:
+        return workflow_row(self._dir.braindump, self._dir.dag)
+
+    def _replaced(self) -> QuarantineRow:
+        name = self._jobstate_log.name
+        offset = self._cursors[name].offset
+        reason = (
+            "the file was replaced or cut; it is read from its beginning, what followed this byte is lost"
+        )
+        return QuarantineRow(name, offset, reason, "")
+
+    def _read(self, path: Path, limit: int, record_end: bytes) -> Reading:
+        return read_new_lines(path, self._cursors.get(path.name, Cursor()), limit, record_end)
+
+
+class _NodeLogReader:
+    """Reads the nodes.log ahead as far as the lines of the JOBSTATE_LOG in one turn ask for it."""
+
+    def __init__(self, path: Path, cursor: Cursor, turn: Turn) -> None:
+        self._path = path
+        self._turn = turn
+        self.cursor = cursor
+
+    def advance(self) -> bool:
+        """Read some more events into the turn; False if there are none."""
+        reading = read_new_lines(self._path, self.cursor, _NODE_LOG_BYTES, node_log.EVENT_END)
+        for event in node_log.parse_all(node_log.split_events(reading.lines)):
+            add_detail(self._turn, event)
+        self.cursor = reading.cursor
+        return bool(reading.lines)
+
+
+def plans_of(dag: Dag) -> dict[str, JobPlan]:
+    """The nodes whose jobs are recorded: all but the monitor itself."""
+    return {_text(name): _plan(node) for name, node in dag.nodes.items() if name != dag.monitor}
+
+
+def _plan(node: Node) -> JobPlan:
+    is_subdag = node.kind is NodeKind.SUBDAG
+    submit_file = None if is_subdag or node.inline is not None else _submit_file(node)
+    return JobPlan(_text(node.name), submit_file, _script(node.pre), _script(node.post), is_subdag)
+
+
+def _submit_file(node: Node) -> str:
+    return os.path.normpath(os.path.join(node.directory or "", node.submit_file))
+
+
+def _script(script: Script | None) -> ScriptPlan | None:
+    return None if script is None else ScriptPlan(script.executable, script.arguments)
+
+
+def _text(name: str) -> str:
+    """A name of the DAG as the logs' parsers spell it: bytes that are no UTF-8 shown, not hidden."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _all_lines(path: Path, cursors: dict[str, Cursor]) -> Iterator[bytes]:
+    while True:
+        reading = read_new_lines(path, cursors[path.name])
+        cursors[path.name] = reading.cursor
+        yield from reading.lines
+        if reading.at_end:
+            return
+
+
+def _events(lines: list[bytes], end: int) -> Iterator[tuple[int, JobstateLine]]:
+    """Each line's offset in its file and its event; `end` is the offset after the last line."""
+    offset = end - sum(len(line) + 1 for line in lines)
+    for line in lines:
+        yield offset, jobstate_log.parse(line)
+        offset += len(line) + 1

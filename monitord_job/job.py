@@ -1,0 +1,107 @@
+"""What is known of a job before it runs, and how far each of its attempts has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitord_job.events import NodeLogEvent
+from monitord_job.kickstart import Record
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptPlan:
+    """A PRE or POST script as the DAG names it."""
+
+    executable: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """A node of the DAG. `submit_file` is relative to the submit directory; a SUBDAG EXTERNAL node has none."""
+
+    name: str
+    submit_file: str | None = None
+    pre: ScriptPlan | None = None
+    post: ScriptPlan | None = None
+    is_subdag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobDescription:
+    """What the submit file of a job says; paths are relative to the submit directory where they lie below it."""
+
+    site: str | None = None
+    job_class: int | None = None
+    transformation: str | None = None
+    task: str | None = None
+    cores: int = 1
+    executable: str = ""
+    arguments: str | None = None
+    stdin: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFiles:
+    """What the files of a job hold at the moment an event asks for them; what is missing is None."""
+
+    description: JobDescription = field(default_factory=JobDescription)
+    records: tuple[Record, ...] = ()
+    stdout_file: str | None = None
+    stdout_text: str | None = None
+    stderr_file: str | None = None
+    stderr_text: str | None = None
+    registrations: tuple[tuple[str, str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """How far a node has come in its newest attempt. Times in seconds since the epoch.
+
+    `seq` is the attempt's job_submit_seq (0: none yet), `order` the jobstate_submit_seq last used, `submits`
+    counts the attempts that were submitted in all runs (outputs are rotated to NAME.NNN by that count).
+    """
+
+    seq: int = 0
+    order: int = 0
+    submits: int = 0
+    state: str = ""
+    sched_id: str | None = None
+    pre_started: int | None = None
+    executed: int | None = None
+    ended: int | None = None
+    post_started: int | None = None
+    exitcode: int | None = None
+    host: str | None = None
+    post_exit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowState:
+    """The run as a whole. `last_seq` is the last job_submit_seq given; `dagman_id` is DAGMan's job id.
+
+    `restarting` means that DAGMan left in order to be run again (held, or its host went down).
+    """
+
+    dagman_id: str | None = None
+    running: bool = False
+    restarting: bool = False
+    restart_count: int = -1
+    last_seq: int = 0
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """All that the rules need to know of one workflow; only `plans` never changes."""
+
+    wf_uuid: str
+    user: str | None
+    submit_dir: str | None
+    plans: Mapping[str, JobPlan]
+    workflow: WorkflowState = WorkflowState()
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    details: dict[str, tuple[NodeLogEvent, ...]] = field(default_factory=dict)

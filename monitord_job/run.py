@@ -1,0 +1,302 @@
+"""All Stampede rules: what an event means, decided without touching a file, a clock or a database.
+
+A `Turn` is one transaction in the making: the state before it stays as it was, so that a turn whose commit
+failed is simply dropped and read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from monitord_job.events import (
+    DAGMAN_RESTARTS,
+    DagmanEvent,
+    DagmanState,
+    NodeEvent,
+    NodeLogEvent,
+    NodeLogKind,
+)
+from monitord_job.job import JobFiles, JobPlan, NodeState, RunState, WorkflowState
+from monitord_job.outcome import Attempt, finished_rows, pre_script_row
+from monitord_job.rows import InstanceRow, InstanceUpdate, JobStateRow, Row, Value, WorkflowStateRow
+from monitord_job.status_codes import raw_status
+
+UNKNOWN_FAILURE = 2
+"""What pegasus-monitord writes as status of a DAGMan that ended without a word."""
+
+_IGNORED = frozenset(
+    {"FILE_TRANSFER", "ATTRIBUTE_UPDATE", "JOB_AD_INFORMATION", "RESERVE_SPACE", "RELEASE_SPACE"}
+)
+"""Events without a word in Stampede that say nothing of a job's progress."""
+
+_WORDS = {
+    "PRE_SCRIPT_FAILURE": "PRE_SCRIPT_FAILED",
+    "POST_SCRIPT_FAILURE": "POST_SCRIPT_FAILED",
+    "SUBMIT_FAILURE": "SUBMIT_FAILED",
+}
+"""Where Stampede's word differs from DAGMan's."""
+
+_DETAIL_OF = {
+    "EXECUTE": NodeLogKind.EXECUTE,
+    "JOB_HELD": NodeLogKind.JOB_HELD,
+    "POST_SCRIPT_TERMINATED": NodeLogKind.POST_SCRIPT_TERMINATED,
+}
+"""Which event of the nodes.log completes which state."""
+
+_OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
+_OPENED_BY_PRE = frozenset({"PRE_SCRIPT_STARTED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED"})
+
+
+@dataclass(slots=True)
+class Turn:
+    """The changes of some events, on top of a state that they do not touch."""
+
+    before: RunState
+    workflow: WorkflowState = field(init=False)
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    details: dict[str, tuple[NodeLogEvent, ...]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.workflow = self.before.workflow
+
+    def node(self, name: str) -> NodeState:
+        """The node's state as of now, within the turn."""
+        return self.nodes.get(name) or self.before.nodes.get(name) or NodeState()
+
+    def details_of(self, job: str) -> tuple[NodeLogEvent, ...]:
+        """Events of the nodes.log that no line of the JOBSTATE_LOG has asked for yet."""
+        found = self.details.get(job)
+        return self.before.details.get(job, ()) if found is None else found
+
+    def absorbed(self) -> RunState:
+        """The state after the turn, once it is committed. `before` gives up its nodes to it and is used up."""
+        # Copying 100,000 nodes at each commit would make a large run quadratic; only a committed turn comes here.
+        nodes, details = self.before.nodes, self.before.details
+        nodes.update(self.nodes)
+        for job, events in self.details.items():
+            if events:
+                details[job] = events
+            else:
+                details.pop(job, None)
+        return replace(self.before, workflow=self.workflow, nodes=nodes, details=details)
+
+
+class Due(NamedTuple):
+    """Which files of a job an event asks for: `output` is the number of the rotated output, None if not rotated."""
+
+    plan: JobPlan
+    attempt_ended: bool
+    output: int | None
+
+
+def files_due(turn: Turn, event: NodeEvent) -> Due | None:
+    """The files that `apply` wants to see with this event, or None."""
+    plan = turn.before.plans.get(event.node)
+    if plan is None or event.state in _IGNORED:
+        return None
+    node = turn.node(event.node)
+    ends = _ends_attempt(plan, event.state)
+    if not ends and event.state not in _OPENS:
+        return None
+    return Due(plan, ends, max(node.submits - 1, 0) if plan.post else None)
+
+
+def detail_wanted(turn: Turn, event: NodeEvent) -> bool:
+    """True if the nodes.log must have an event, not read yet, that completes this one.
+
+    DAGMan reads the nodes.log and then writes the JOBSTATE_LOG, so the event stands there already.
+    """
+    kind = _DETAIL_OF.get(event.state)
+    if kind is None or event.node not in turn.before.plans:
+        return False
+    return not any(detail.kind is kind for detail in turn.details_of(_detail_key(turn, event)))
+
+
+def add_detail(turn: Turn, detail: NodeLogEvent) -> None:
+    """Keep an event of the nodes.log until the line that it completes is read."""
+    turn.details[detail.job] = (*turn.details_of(detail.job), detail)
+
+
+def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
+    """DAGMan started or finished."""
+    if event.state is DagmanState.STARTED:
+        _start_workflow(turn, event)
+    elif event.state is DagmanState.FINISHED and turn.workflow.running:
+        code = int(event.info) if event.info.lstrip("-").isdecimal() else UNKNOWN_FAILURE
+        if code == DAGMAN_RESTARTS:
+            turn.workflow = replace(turn.workflow, restarting=True)
+        else:
+            _end_workflow(turn, event.time, code, None)
+
+
+def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
+    workflow = replace(turn.workflow, restarting=False)
+    turn.workflow = workflow
+    if workflow.running and workflow.dagman_id == event.info:
+        return  # killed or stopped, and run again by the schedd: one and the same run
+    if workflow.running:
+        reason = f"DAGMan {workflow.dagman_id} ended without a word"
+        _end_workflow(turn, event.time - 1, UNKNOWN_FAILURE, reason)
+    count = workflow.restart_count + 1
+    turn.rows.append(WorkflowStateRow("WORKFLOW_STARTED", event.time, count, None, None))
+    turn.workflow = replace(workflow, dagman_id=event.info, running=True, restart_count=count, status=None)
+
+
+def _end_workflow(turn: Turn, time: int, status: int, reason: str | None) -> None:
+    count = turn.workflow.restart_count
+    turn.rows.append(WorkflowStateRow("WORKFLOW_TERMINATED", time, count, status, reason))
+    turn.workflow = replace(turn.workflow, running=False, status=status)
+
+
+def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
+    """A node changed its state; `files` are those that `files_due` named."""
+    plan = turn.before.plans.get(event.node)
+    if plan is None or event.state in _IGNORED:
+        return
+    node = _attempt_of(turn, event, files)
+    detail, reason = _take_detail(turn, event), None
+    if detail is not None and detail.kind is NodeLogKind.JOB_HELD:
+        reason = detail.value
+    node = _recorded(turn, event, _with_detail(node, detail), reason)
+    progress = _PROGRESS.get(event.state)
+    if progress is not None:
+        node = progress(node, event)
+    turn.rows.extend(_rows_of(turn, plan, node, event, files))
+    turn.nodes[event.node] = node
+
+
+def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles) -> Iterator[Row]:
+    """What the state adds beyond its own row."""
+    if event.state == "SUBMIT":
+        yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
+    if event.state in ("PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"):
+        yield pre_script_row(plan, node, event.time, event.state == "PRE_SCRIPT_FAILURE")
+    if _ends_attempt(plan, event.state):
+        attempt = Attempt(plan, node, event.time, turn.before.user, turn.before.submit_dir)
+        yield from finished_rows(attempt, files)
+
+
+def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
+    """The state of the attempt that the event belongs to, which it may open."""
+    node = turn.node(event.node)
+    if node.seq and not _opens_attempt(node, event):
+        return node
+    seq = turn.workflow.last_seq + 1
+    turn.workflow = replace(turn.workflow, last_seq=seq)
+    values: dict[str, Value] = {
+        "site": files.description.site,
+        "multiplier_factor": files.description.cores,
+        "stdin_file": files.description.stdin,
+    }
+    turn.rows.append(InstanceRow(event.node, seq, values))
+    return NodeState(seq=seq, submits=node.submits)
+
+
+def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
+    if event.state not in _OPENS:
+        return False
+    if event.state == "PRE_SCRIPT_STARTED":
+        return True
+    if node.state in _OPENED_BY_PRE:
+        return False
+    return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
+
+
+def _recorded(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> NodeState:
+    """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
+    word = _WORDS.get(event.state, event.state)
+    words = ["PRE_SCRIPT_TERMINATED", word] if word in ("PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED") else [word]
+    for number, state in enumerate(words, node.order + 1):
+        turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, number, reason))
+    return replace(node, order=node.order + len(words), state=word)
+
+
+def _detail_key(turn: Turn, event: NodeEvent) -> str:
+    """Under which job the nodes.log has the event: the node's name where DAGMan had no job."""
+    job = event.info if "." in event.info else turn.node(event.node).sched_id
+    return event.node if job is None or job.startswith(("0.", "-")) else job
+
+
+def _take_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
+    kind = _DETAIL_OF.get(event.state)
+    if kind is None:
+        return None
+    key = _detail_key(turn, event)
+    waiting = turn.details_of(key)
+    for number, detail in enumerate(waiting):
+        if detail.kind is kind:
+            turn.details[key] = waiting[:number] + waiting[number + 1 :]
+            return detail
+    return None
+
+
+def _with_detail(node: NodeState, detail: NodeLogEvent | None) -> NodeState:
+    if detail is None:
+        return node
+    if detail.kind is NodeLogKind.EXECUTE:
+        return replace(node, host=detail.value)
+    if detail.kind is NodeLogKind.POST_SCRIPT_TERMINATED:
+        return replace(node, post_exit=int(detail.value))
+    return node
+
+
+def _ends_attempt(plan: JobPlan, state: str) -> bool:
+    if state in ("POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"):
+        return True
+    return plan.post is None and state in ("JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILURE")
+
+
+def _submitted(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, sched_id=event.info, submits=node.submits + 1)
+
+
+def _executing(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, executed=event.time)
+
+
+def _job_gone(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, ended=event.time)
+
+
+def _job_judged(node: NodeState, event: NodeEvent) -> NodeState:
+    code = int(event.info) if event.info.lstrip("-").isdecimal() else int(event.state != "JOB_SUCCESS")
+    return replace(node, exitcode=raw_status(code), ended=node.ended or event.time)
+
+
+def _pre_started(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, pre_started=event.time)
+
+
+def _pre_failed(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, exitcode=raw_status(1))
+
+
+def _post_started(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, post_started=event.time, ended=node.ended or event.time)
+
+
+def _post_judged(node: NodeState, event: NodeEvent) -> NodeState:
+    failed = event.state != "POST_SCRIPT_SUCCESS"
+    # Without its event in the nodes.log (truncated by a rescue run) only success or failure is known.
+    code = node.post_exit if node.post_exit is not None and bool(node.post_exit) == failed else int(failed)
+    return replace(node, post_exit=code)
+
+
+_PROGRESS: dict[str, Callable[[NodeState, NodeEvent], NodeState]] = {
+    "SUBMIT": _submitted,
+    "EXECUTE": _executing,
+    "JOB_TERMINATED": _job_gone,
+    "JOB_ABORTED": _job_gone,
+    "SUBMIT_FAILURE": _job_gone,
+    "JOB_SUCCESS": _job_judged,
+    "JOB_FAILURE": _job_judged,
+    "PRE_SCRIPT_STARTED": _pre_started,
+    "PRE_SCRIPT_FAILURE": _pre_failed,
+    "POST_SCRIPT_STARTED": _post_started,
+    "POST_SCRIPT_SUCCESS": _post_judged,
+    "POST_SCRIPT_FAILURE": _post_judged,
+}
+"""What each of DAGMan's states changes in an attempt."""

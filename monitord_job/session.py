@@ -1,0 +1,95 @@
+"""A monitor at work on a submit directory: takes the lock, opens the database, follows, leaves it all in order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from dag_rewriter.submit_dir import SubmitDir
+from monitord_job.daemon import LOG, Limits, Monitor
+from monitord_job.errors import LockedError
+from monitord_job.ingest import Ingest
+from monitord_job.lock import locked
+from monitord_job.store import Store, replace_database, sqlite_url
+
+_LOG_BYTES = 5 << 20
+_LOCK_POLL = 0.2
+
+
+def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> None:
+    """Keep the database until the run has ended. SIGTERM: store the rest, then return.
+
+    Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    with (
+        _log_file(submit_dir.monitor_log),
+        _lock(submit_dir, lock_wait),
+        _store(submit_dir.database) as store,
+    ):
+        Monitor(submit_dir, Ingest(submit_dir, store), limits, stop).follow()
+
+
+def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
+    """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
+    with _lock(submit_dir, lock_wait), _store(submit_dir.database) as store:
+        Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
+
+
+def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
+    """Make the database anew from the logs; the old one stands until the new one is whole."""
+    fresh = submit_dir.database.with_name(submit_dir.database.name + ".rebuild")
+    with _lock(submit_dir, lock_wait):
+        fresh.unlink(missing_ok=True)
+        with _store(fresh) as store:
+            Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
+        replace_database(fresh, submit_dir.database)
+
+
+@contextmanager
+def _store(path: Path) -> Iterator[Store]:
+    store = Store(sqlite_url(path))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _lock(submit_dir: SubmitDir, wait: float) -> Iterator[None]:
+    deadline = time.monotonic() + wait
+    while True:
+        with locked(submit_dir.lock) as held:
+            if held:
+                yield
+                return
+        if time.monotonic() >= deadline:
+            what = "another monitor is at work on this submit directory"
+            raise LockedError(
+                str(submit_dir.path), what, "leave it to that one, or try again when it has gone"
+            )
+        time.sleep(_LOCK_POLL)
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """What the monitor says goes to its log as well, which survives its restarts and stays below 10 MB."""
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    except Exception as error:
+        LOG.error("leaving: %s", error)
+        raise
+    finally:
+        LOG.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,146 @@
+"""What `bridle status` says of a run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from enum import Enum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dag_rewriter.submit_dir import SubmitDir
+from monitord_job.daemon import Limits
+from monitord_job.errors import LockedError, TryAgainError
+from monitord_job.queries import Job, JobStatus, WorkflowSummary, open_database, summary
+from monitord_job.session import catch_up
+from monitord_job.status_codes import exit_code
+
+LOG = logging.getLogger("bridle.status")
+_MOST_FAILURES = 20
+
+
+class RunState(Enum):
+    """A run in one word."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+def state_of(found: WorkflowSummary) -> RunState:
+    """DAGMan's exit code decides, and a node that failed: a FINAL node can make a failed DAG exit with 0."""
+    if found.started is None:
+        return RunState.NOT_STARTED
+    if found.ended is None:
+        return RunState.RUNNING
+    failed = found.status != 0 or found.count()[JobStatus.FAILED]
+    return RunState.FAILED if failed else RunState.SUCCEEDED
+
+
+def read_status(submit_dir: SubmitDir) -> WorkflowSummary:
+    """The run as its database has it, after catching up if no monitor is alive to do that."""
+    try:
+        catch_up(submit_dir, Limits(database=5.0))
+    except LockedError:
+        LOG.info("a monitor is at work on %s", submit_dir.path)
+    except TryAgainError as error:
+        LOG.warning("showing the database as it stands: %s", error)
+    engine = open_database(submit_dir.database)
+    try:
+        return summary(engine, submit_dir.wf_uuid or "")
+    finally:
+        engine.dispose()
+
+
+def as_mapping(found: WorkflowSummary) -> dict[str, Any]:
+    """For --json; times are seconds since the epoch."""
+    counts = found.count()
+    return {
+        "wf_uuid": found.wf_uuid,
+        "label": found.label,
+        "state": state_of(found).value,
+        "status": found.status,
+        "started": found.started,
+        "ended": found.ended,
+        "restarts": found.restarts,
+        "jobs": {"total": len(found.jobs), **{status.value: counts[status] for status in JobStatus}},
+        "failed": [_failure(job) for job in found.jobs if job.status is JobStatus.FAILED],
+        "held": [_failure(job) for job in found.jobs if job.status is JobStatus.HELD],
+        "quarantined": found.quarantined,
+    }
+
+
+def _failure(job: Job) -> dict[str, Any]:
+    return {
+        "job": job.name,
+        "type": job.type,
+        "site": job.site,
+        "attempts": job.attempts,
+        "exitcode": None if job.exitcode is None else exit_code(job.exitcode),
+        "stdout_file": job.stdout_file,
+        "reason": job.reason,
+    }
+
+
+def show(found: WorkflowSummary, console: Console | None = None) -> None:
+    """Print it for people; plain text where the output is no terminal."""
+    console = console or Console(highlight=False)
+    state = state_of(found)
+    counts, total = found.count(), len(found.jobs)
+    done = counts[JobStatus.SUCCEEDED]
+    console.print(Text(f"{found.label or 'workflow'}  {found.wf_uuid}"))
+    console.print(Text(f"{state.value}{_times(found)}", style=_STYLE[state]))
+    console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
+    console.print(_table(found))
+    _show_jobs(console, "held", [job for job in found.jobs if job.status is JobStatus.HELD])
+    _show_jobs(console, "failed", [job for job in found.jobs if job.status is JobStatus.FAILED])
+    if found.quarantined:
+        console.print(f"{found.quarantined} pieces of input could not be read: see table bridle_quarantine")
+
+
+_STYLE = {
+    RunState.NOT_STARTED: "dim",
+    RunState.RUNNING: "bold blue",
+    RunState.SUCCEEDED: "bold green",
+    RunState.FAILED: "bold red",
+}
+
+
+def _times(found: WorkflowSummary) -> str:
+    if found.started is None:
+        return ""
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.started))
+    seconds = (found.ended or int(time.time())) - found.started
+    took = f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d} h"
+    restarts = f", {found.restarts} restarts" if found.restarts else ""
+    code = f", DAGMan exit code {found.status}" if found.status else ""
+    return f"{code}, started {began}, {took}{restarts}"
+
+
+def _table(found: WorkflowSummary) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("type")
+    shown = [status for status in JobStatus if found.count()[status]]
+    for status in shown:
+        table.add_column(status.value, justify="right")
+    table.add_column("total", justify="right")
+    types = sorted({job.type for job in found.jobs})
+    for name in types:
+        counts = Counter(job.status for job in found.jobs if job.type == name)
+        table.add_row(name, *(str(counts[status] or "") for status in shown), str(counts.total()))
+    return table
+
+
+def _show_jobs(console: Console, word: str, jobs: list[Job]) -> None:
+    for job in jobs[:_MOST_FAILURES]:
+        code = "" if job.exitcode is None else f", exit code {exit_code(job.exitcode)}"
+        why = f": {job.reason}" if job.reason else ""
+        where = f", see {job.stdout_file}" if job.stdout_file else ""
+        console.print(Text(f"{word}: {job.name} (attempt {job.attempts}{code}{where}){why}"))
+    if len(jobs) > _MOST_FAILURES:
+        console.print(f"{word}: {len(jobs) - _MOST_FAILURES} more")
