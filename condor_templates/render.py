@@ -81,13 +81,16 @@ def monitor_submit_description(job: MonitorJob) -> str:
 def dagman_config(user_config: str | None) -> str:
     """DAGMan's configuration for a DAG with a monitor; `user_config` is the file that the DAG named before.
 
-    >>> print(dagman_config("/home/me/dagman.config").splitlines()[2])
-    include : /home/me/dagman.config
+    >>> print(dagman_config("user.config").splitlines()[2])
+    include : $Fp(DAGMAN_CONFIG_FILE)user.config
     """
     text = OURS
     if user_config is not None:
         text += "# The configuration that the DAG named before; DAGMan takes one file only.\n"
-        text += f"include : {user_config}\n"
+        # DAGMan would look for a relative name elsewhere, not in its own directory (seen, 25.14.1); an absolute
+        # one would not survive a copy of the submit directory. $Fp() is the directory of the file named.
+        where = "" if user_config.startswith("/") else "$Fp(DAGMAN_CONFIG_FILE)"
+        text += f"include : {where}{user_config}\n"
     # DAGMAN_USER_LOG_SCAN_INTERVAL stays as it is (5 s): a shorter one makes DAGMan submit more often, too.
     return text + (
         "# A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not\n"

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobClass
 from dag_rewriter import block
-from dag_rewriter.commands import Category, Command, Config, JobstateLog, MaxJobs, NodeCommand, NodeKind
+from dag_rewriter.commands import Category, Command, Config, JobstateLog, MaxJobs, NodeCommand, NodeKind, Other
 from dag_rewriter.dag import Dag
 from dag_rewriter.syntax import render_command
 
@@ -75,7 +75,10 @@ def add_jobstate_log(dag: Dag, context: Context) -> Change:
 
 def add_configuration(dag: Dag, context: Context) -> Change:
     """DAGMan accepts one CONFIG, so ours includes the user's, and the user's line goes out of use."""
-    return Change((Config(context.config),), dag.config_lines) if context.monitor else Change()
+    if not context.monitor:
+        return Change()
+    # condor_submit_dag gives DAGMan a list of variables and no others, and DAGMan's jobs get what it has.
+    return Change((Config(context.config), Other("ENV GET BRIDLE_*")), dag.config_lines)
 
 
 def add_categories(dag: Dag, context: Context) -> Change:
