@@ -42,7 +42,10 @@ def task(name: str, number: str, words: tuple[str, ...], uses: tuple[FileUse, ..
 def tile(column: int, row: int) -> Task:
     """The tile in a column and row; the top left one is number 0."""
     words = ("scene.json", "palette.json", "survey.json", str(column), str(row), f"tile_{column}_{row}.ppm")
-    hooks = {(0, CLUSTERED_ROW): (Hook("end", note("first tile")),), (3, 2): (Hook("error", note("a middle tile")),)}
+    hooks = {
+        (0, CLUSTERED_ROW): (Hook("end", note("first tile")),),
+        (3, 2): (Hook("error", note("a middle tile")),),
+    }
     return task(
         "tile",
         f"t{row}{column}",
@@ -94,7 +97,9 @@ def finish() -> tuple[Task, ...]:
 
 def workflow() -> AbstractWorkflow:
     """The whole: survey -> tiles -> strips -> picture -> preview and histogram."""
-    survey = task("survey", "survey", ("scene.json", "survey.json"), (*read("scene.json"), *made("survey.json")))
+    survey = task(
+        "survey", "survey", ("scene.json", "survey.json"), (*read("scene.json"), *made("survey.json"))
+    )
     tiles = [tile(column, row) for row in range(ROWS) for column in range(COLUMNS)]
     strips = [strip(row) for row in range(ROWS)]
     picture, preview, histogram = finish()
@@ -107,7 +112,11 @@ def workflow() -> AbstractWorkflow:
             *((each.id, ("picture",)) for each in strips),
             ("picture", ("preview", "histogram")),
         ),
-        hooks=(Hook("start", note("workflow")), Hook("end", note("workflow")), Hook("error", note("workflow failed"))),
+        hooks=(
+            Hook("start", note("workflow")),
+            Hook("end", note("workflow")),
+            Hook("error", note("workflow failed")),
+        ),
         metadata={"title": "A Julia set in tiles"},
     )
 

@@ -33,9 +33,15 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.add_argument("workflow", nargs="?", type=Path, help="abstract workflow in the Pegasus 5 YAML format")
-    options.add_argument("--dir", required=True, type=Path, help="submit directories go to DIR/USER/pegasus/NAME/runNNNN")
-    options.add_argument("--home", type=Path, help="for the stand-ins of Pegasus's programs (default DIR/home)")
+    options.add_argument(
+        "workflow", nargs="?", type=Path, help="abstract workflow in the Pegasus 5 YAML format"
+    )
+    options.add_argument(
+        "--dir", required=True, type=Path, help="submit directories go to DIR/USER/pegasus/NAME/runNNNN"
+    )
+    options.add_argument(
+        "--home", type=Path, help="for the stand-ins of Pegasus's programs (default DIR/home)"
+    )
     options.add_argument("--scratch", type=Path, help="where tasks run (default DIR/scratch)")
     options.add_argument("--outputs", type=Path, help="where kept outputs go (default DIR/outputs)")
     options.add_argument("--cluster", choices=["label"], default="", help="cluster tasks by their label")
@@ -51,8 +57,12 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--fan", type=int, metavar="N", help="split, N workers, merge")
     many.add_argument("--name", default="fan")
     many.add_argument("--seconds", type=float, default=0.0, help="each worker sleeps")
-    many.add_argument("--failing", type=int, action="append", default=[], metavar="K", help="worker K always fails")
-    many.add_argument("--pre", type=int, action="append", default=[], metavar="K", help="worker K has a PRE script")
+    many.add_argument(
+        "--failing", type=int, action="append", default=[], metavar="K", help="worker K always fails"
+    )
+    many.add_argument(
+        "--pre", type=int, action="append", default=[], metavar="K", help="worker K has a PRE script"
+    )
     many.add_argument("--cluster-size", type=int, default=0, metavar="M", help="label workers in groups of M")
     return options
 
@@ -67,7 +77,9 @@ def read_catalogs(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
         except (OSError, yaml.YAMLError, KeyError, TypeError) as reason:
             raise PlanError(f"{path}: not a catalog of {name}: {reason}") from reason
     programs = {
-        (f"{entry['namespace']}::" if entry.get("namespace") else "") + entry["name"]: entry["sites"][0]["pfn"]
+        (f"{entry['namespace']}::" if entry.get("namespace") else "") + entry["name"]: entry["sites"][0][
+            "pfn"
+        ]
         for entry in documents[0]
     }
     files = {entry["lfn"]: entry["pfns"][0]["pfn"] for entry in documents[1]}
@@ -101,7 +113,9 @@ def main(argv: list[str]) -> int:
 
 
 def _plan(given: argparse.Namespace) -> Path:
-    more: dict[str, object] = {name: value for name in ("user", "uuid", "python") if (value := getattr(given, name))}
+    more: dict[str, object] = {
+        name: value for name in ("user", "uuid", "python") if (value := getattr(given, name))
+    }
     if given.time:
         more["time"] = datetime.strptime(given.time, "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
     if given.workflow is not None:

@@ -55,7 +55,11 @@ class Task:
     @property
     def transformation(self) -> str:
         """The full name, e.g. `pegasus::transfer`, `tool:1.0`."""
-        return (f"{self.namespace}::" if self.namespace else "") + self.name + (f":{self.version}" if self.version else "")
+        return (
+            (f"{self.namespace}::" if self.namespace else "")
+            + self.name
+            + (f":{self.version}" if self.version else "")
+        )
 
     def profile(self, namespace: str, key: str) -> str | None:
         """A profile's value; keys of dagman are the same in upper and lower case."""
@@ -98,7 +102,9 @@ def parse(text: str) -> AbstractWorkflow:
         raise PlanError("not an abstract workflow: it needs `name` and `jobs`")
     tasks = tuple(_task(job) for job in document["jobs"])
     known = {task.id for task in tasks}
-    dependencies = tuple((entry["id"], tuple(entry["children"])) for entry in document.get("jobDependencies") or ())
+    dependencies = tuple(
+        (entry["id"], tuple(entry["children"])) for entry in document.get("jobDependencies") or ()
+    )
     for parent, children in dependencies:
         for name in {parent, *children} - known:
             raise PlanError(f"jobDependencies name {name}, but no job has that id")
@@ -139,7 +145,9 @@ def _file_use(use: dict[str, Any]) -> FileUse:
 
 
 def _hooks(owner: dict[str, Any]) -> tuple[Hook, ...]:
-    return tuple(Hook(str(hook["_on"]), str(hook["cmd"])) for hook in (owner.get("hooks") or {}).get("shell") or ())
+    return tuple(
+        Hook(str(hook["_on"]), str(hook["cmd"])) for hook in (owner.get("hooks") or {}).get("shell") or ()
+    )
 
 
 def render(workflow: AbstractWorkflow) -> str:
@@ -168,7 +176,12 @@ def _lines(workflow: AbstractWorkflow) -> Iterator[str]:
 
 def _task_lines(task: Task) -> Iterator[str]:
     yield "- type: job"
-    for key, value in (("namespace", task.namespace), ("version", task.version), ("name", task.name), ("id", task.id)):
+    for key, value in (
+        ("namespace", task.namespace),
+        ("version", task.version),
+        ("name", task.name),
+        ("id", task.id),
+    ):
         if value:
             yield f"  {key}: {_scalar(value)}"
     if task.arguments:

@@ -19,7 +19,9 @@ class Kind(Enum):
     CLEANUP = (8, "cleanup", "pegasus::cleanup", "cleanup", 1000)
     REMOVE_DIR = (8, "cleanup", "pegasus::cleanup", "", 1000)
 
-    def __init__(self, job_class: int, type_desc: str, transformation: str, category: str, priority: int | None):
+    def __init__(
+        self, job_class: int, type_desc: str, transformation: str, category: str, priority: int | None
+    ):
         self.job_class = job_class
         self.type_desc = type_desc
         self.transformation = transformation

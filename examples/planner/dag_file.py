@@ -17,7 +17,13 @@ def dag_text(plan: Concrete, place: Place) -> str:
 
 
 def _dag_lines(plan: Concrete, place: Place) -> Iterator[str]:
-    yield from (RULE, "# PEGASUS WMS GENERATED DAG FILE", f"# DAG {place.label}", "# Index = 0, Count = null", RULE)
+    yield from (
+        RULE,
+        "# PEGASUS WMS GENERATED DAG FILE",
+        f"# DAG {place.label}",
+        "# Index = 0, Count = null",
+        RULE,
+    )
     registers = any(job.kind is Kind.REGISTER for job in plan.jobs.values())
     for category, limit in DEFAULT_LIMITS.items():
         if category != "registration" or registers:
@@ -38,7 +44,10 @@ def retry_of(job: Job, place: Place) -> int:
 
 
 def _block(job: Job, place: Place) -> Iterator[str]:
-    name, gap = job.name, " " if job.clustered else "  "  # one blank only after a cluster's empty postscript options
+    name, gap = (
+        job.name,
+        " " if job.clustered else "  ",
+    )  # one blank only after a cluster's empty postscript options
     yield f"JOB {name} {job.folder}/{name}.sub"
     yield (
         f"SCRIPT POST {name} {place.options.bindir}/pegasus-exitcode  -r $RETURN -l {place.base}.exitcode.log "

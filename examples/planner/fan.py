@@ -38,7 +38,9 @@ def fan(
             namespace="keg",
             arguments=_arguments(number, seconds, number in failing, flaky.get(number, 0)),
             uses=(FileUse(f"done.{number:05d}", False), FileUse(f"part.{number:05d}", True)),
-            profiles=_profiles(number, profiles or {}, pre_script if number in pre_scripts else "", clustered),
+            profiles=_profiles(
+                number, profiles or {}, pre_script if number in pre_scripts else "", clustered
+            ),
             hooks=worker_hooks,
         )
         for number in numbers
@@ -52,7 +54,10 @@ def fan(
     return AbstractWorkflow(
         name=name,
         tasks=(split, *workers, merge),
-        dependencies=(("split", tuple(task.id for task in workers)), *((task.id, ("merge",)) for task in workers)),
+        dependencies=(
+            ("split", tuple(task.id for task in workers)),
+            *((task.id, ("merge",)) for task in workers),
+        ),
         hooks=hooks,
     )
 

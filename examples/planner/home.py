@@ -37,7 +37,9 @@ def make_home(home: Path, python: str, condor_dagman: str) -> None:
     """Write home/bin and home/share; files that are there are replaced."""
     for name, module in STAND_INS.items():
         code = f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); from standins.{module} import main; sys.exit(main(sys.argv[1:]))"
-        _write_program(home / "bin" / name, _STAND_IN.format(python=shlex.quote(python), code=shlex.quote(code)))
+        _write_program(
+            home / "bin" / name, _STAND_IN.format(python=shlex.quote(python), code=shlex.quote(code))
+        )
     _write_program(home / "share/pegasus/sh/pegasus-lite-local.sh", _LITE_LOCAL)
     _write_program(home / "bin" / "pegasus-dagman", _DAGMAN.format(dagman=shlex.quote(condor_dagman)))
 

@@ -112,7 +112,9 @@ class Place:
 def next_place(options: Options, label: str) -> Place:
     """The first run number that is free below the directory."""
     if any(character.isspace() or character == "/" for character in label):
-        raise PlanError(f"name {label!r}: a workflow's name is part of paths, it can have no blank and no slash")
+        raise PlanError(
+            f"name {label!r}: a workflow's name is part of paths, it can have no blank and no slash"
+        )
     number = 1
     while (place := Place(options, label, f"run{number:04d}")).submit_dir.exists():
         number += 1

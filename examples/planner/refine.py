@@ -73,7 +73,9 @@ def _add_stage_in(plan: Concrete, workflow: AbstractWorkflow, options: Options) 
         wanted = [use for use in job.uses(is_input=True) if use.lfn not in produced]
         for use in wanted:
             if use.lfn not in options.replicas:
-                raise PlanError(f"{workflow.name}: no replica of {use.lfn}, which {job.name} reads and no job makes")
+                raise PlanError(
+                    f"{workflow.name}: no replica of {use.lfn}, which {job.name} reads and no job makes"
+                )
         new = [use for use in wanted if use.lfn not in staged]
         if new:
             bundle = turn.get(job.level, 0)
@@ -97,7 +99,9 @@ def _add_stage_out(plan: Concrete, options: Options) -> None:
         bundle = turn.get(job.level, 0)
         turn[job.level] = bundle + 1
         suffix = f"{options.site}_{job.level}_{bundle % TRANSFER_BUNDLES}"
-        out = plan.jobs.get(f"stage_out_local_{suffix}") or plan.add(Job(f"stage_out_local_{suffix}", Kind.STAGE_OUT))
+        out = plan.jobs.get(f"stage_out_local_{suffix}") or plan.add(
+            Job(f"stage_out_local_{suffix}", Kind.STAGE_OUT)
+        )
         out.files.extend(kept)
         out.producers.append(job)
         plan.connect(job.name, out.name)

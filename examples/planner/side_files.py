@@ -79,7 +79,8 @@ def notify_text(workflow: AbstractWorkflow, plan: Concrete, place: Place) -> str
 def _job_rules(job: Job) -> str:
     if job.clustered:
         return "".join(
-            "\n" + "".join(f"INVOCATION {job.name} {number} {hook.when} {hook.command}\n" for hook in task.hooks)
+            "\n"
+            + "".join(f"INVOCATION {job.name} {number} {hook.when} {hook.command}\n" for hook in task.hooks)
             for number, task in enumerate(job.tasks, start=1)
             if task.hooks
         )
@@ -143,7 +144,8 @@ def _counts(workflow: AbstractWorkflow, plan: Concrete) -> dict[str, int]:
 def metadata_text(workflow: AbstractWorkflow, plan: Concrete, place: Place) -> str:
     """BASE.metadata: of the workflow and of every job that is one task; no newline at the end."""
     jobs = {
-        job.name: dict(job.tasks[0].metadata) if job.tasks and not job.clustered else {} for job in plan.jobs.values()
+        job.name: dict(job.tasks[0].metadata) if job.tasks and not job.clustered else {}
+        for job in plan.jobs.values()
     }
     document = {
         "root_workflow_uuid": place.options.uuid,
@@ -215,7 +217,9 @@ def catalog_texts(place: Place) -> dict[str, str]:
         {"name": name, "sites": [{"name": options.site, "pfn": pfn, "type": "installed", **here}]}
         for name, pfn in options.transformations.items()
     ]
-    replicas = [{"lfn": lfn, "pfns": [{"site": "local", "pfn": pfn}]} for lfn, pfn in options.replicas.items()]
+    replicas = [
+        {"lfn": lfn, "pfns": [{"site": "local", "pfn": pfn}]} for lfn, pfn in options.replicas.items()
+    ]
     execution = {
         "condor": {"universe": options.universe},
         "env": {"PEGASUS_HOME": str(options.home)},
@@ -240,6 +244,10 @@ def _directory(kind: str, path: str, shared: bool) -> dict[str, object]:
 
 
 def _catalog(place: Place, name: str, value: object) -> str:
-    header = {"apiLang": "python", "createdBy": place.options.user, "createdOn": place.options.time.strftime(CREATED)}
+    header = {
+        "apiLang": "python",
+        "createdBy": place.options.user,
+        "createdOn": place.options.time.strftime(CREATED),
+    }
     document = {"x-pegasus": header, "pegasus": "5.0.4", name: value}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

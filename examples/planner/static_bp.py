@@ -42,8 +42,11 @@ def _escaped(value: str) -> str:
 def _events(workflow: AbstractWorkflow, plan: Concrete, place: Place) -> Iterator[tuple[str, str]]:
     for task in workflow.tasks:
         argv = " ".join(task.arguments) or None
-        yield "task.info", _fields(
-            task__id=task.id, type=1, type_desc="compute", transformation=task.transformation, argv=argv
+        yield (
+            "task.info",
+            _fields(
+                task__id=task.id, type=1, type_desc="compute", transformation=task.transformation, argv=argv
+            ),
         )
     for parent, children in workflow.edges().items():
         for child in children:

@@ -86,7 +86,11 @@ def submit_text(job: Job, place: Place) -> str:
 
 
 def _submit_lines(job: Job, place: Place) -> Iterator[str]:
-    yield from (RULE, "# PEGASUS WMS GENERATED SUBMIT FILE", f"# DAG : {place.label}, Index = 0, Count = null")
+    yield from (
+        RULE,
+        "# PEGASUS WMS GENERATED SUBMIT FILE",
+        f"# DAG : {place.label}, Index = 0, Count = null",
+    )
     yield from (f"# SUBMIT FILE NAME : {job.name}.sub", RULE)
     yield from ("stream_error  = false", "stream_output = false")
     yield f'environment = "{" ".join(_environment(job, place))}"'
@@ -221,7 +225,9 @@ def _stage_out_list(job: Job, place: Place) -> str:
 
 
 def _registration_list(job: Job, place: Place) -> str:
-    return "".join(f'{quote(use.lfn)} {quote(output_url(place, use.lfn))} site="local"\n' for use in job.files)
+    return "".join(
+        f'{quote(use.lfn)} {quote(output_url(place, use.lfn))} site="local"\n' for use in job.files
+    )
 
 
 def _directory_list(job: Job, place: Place) -> str:

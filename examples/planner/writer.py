@@ -21,7 +21,10 @@ def plan(workflow: AbstractWorkflow, options: Options) -> Path:
     options = _with_transformations(workflow, options)
     concrete = refine(workflow, options)
     place = next_place(options, workflow.name)
-    tools = {name: installed(name, pfn, _home(options), options.python) for name, pfn in options.transformations.items()}
+    tools = {
+        name: installed(name, pfn, _home(options), options.python)
+        for name, pfn in options.transformations.items()
+    }
     options = replace(options, transformations=tools)
     place = replace(place, options=options)
     make_home(_home(options), options.python, options.condor_dagman)

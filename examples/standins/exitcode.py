@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("-r", "--return", dest="status", type=int, help="the exit code that DAGMan saw")
     options.add_argument("-l", "--log", help="append a JSON line here")
     options.add_argument("-M", "--metalog", help="append the attributes of output files here")
-    options.add_argument("-s", "--success-message", action="append", default=[], help="the output must have this")
+    options.add_argument(
+        "-s", "--success-message", action="append", default=[], help="the output must have this"
+    )
     options.add_argument("--no-invocations", action="store_true", help="the job writes no kickstart record")
     options.add_argument("outfile", help="JOB.out")
     return options
@@ -34,7 +36,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Rotate, judge, write; every failure is a line on stderr and in the log."""
     options = parser().parse_args(argv)
-    entry: dict[str, object] = {"name": options.outfile, "timestamp": _now(), "exitcode": 0, "app_exitcode": None}
+    entry: dict[str, object] = {
+        "name": options.outfile,
+        "timestamp": _now(),
+        "exitcode": 0,
+        "app_exitcode": None,
+    }
     error = ""
     try:
         _examine(options, entry)
@@ -88,7 +95,9 @@ def _examine(options: argparse.Namespace, entry: dict[str, object]) -> None:
 
 def _write_metadata(options: argparse.Namespace, output: verdict.Output) -> None:
     """JOB.meta with the outputs of all records (an empty list if there are none), and a line of each for the workflow."""
-    files = [(lfn, attributes) for record in output.records for lfn, attributes in verdict.outputs(record).items()]
+    files = [
+        (lfn, attributes) for record in output.records for lfn, attributes in verdict.outputs(record).items()
+    ]
     entries = [{"_id": lfn, "_type": "file", "_attributes": attributes} for lfn, attributes in files]
     meta = options.outfile.removesuffix("out") + "meta"
     with open(meta + ".new", "w", encoding="utf-8") as stream:

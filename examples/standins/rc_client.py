@@ -56,11 +56,15 @@ def main(argv: list[str]) -> int:
             site = dict(pair.split("=", 1) for pair in pairs).get("site")
             _insert(catalog, (lfn, pfn, site), attributes.get(lfn, {}))
     catalog.close()
-    sys.stderr.write(f"#Successfully worked on    : {len(lines)} lines.\n#Worked on total number of : {len(lines)} lines.\n")
+    sys.stderr.write(
+        f"#Successfully worked on    : {len(lines)} lines.\n#Worked on total number of : {len(lines)} lines.\n"
+    )
     return 0
 
 
-def _insert(catalog: sqlite3.Connection, entry: tuple[str, str, str | None], attributes: dict[str, str]) -> None:
+def _insert(
+    catalog: sqlite3.Connection, entry: tuple[str, str, str | None], attributes: dict[str, str]
+) -> None:
     lfn, pfn, site = entry
     catalog.execute("INSERT OR IGNORE INTO rc_lfn (lfn) VALUES (?)", (lfn,))
     (lfn_id,) = catalog.execute("SELECT lfn_id FROM rc_lfn WHERE lfn = ?", (lfn,)).fetchone()

@@ -74,7 +74,10 @@ def main(argv: list[str]) -> int:
         print(f"ERROR: {reason}\n{__doc__}", file=sys.stderr)
         return 127
     start = time.time()
-    streams = {name: _temporary(short) for name, short in (("stdout", "out"), ("stderr", "err"), ("metadata", "meta"))}
+    streams = {
+        name: _temporary(short)
+        for name, short in (("stdout", "out"), ("stderr", "err"), ("metadata", "meta"))
+    }
     integrity = _temporary("integrity")
     try:
         return _record(options, start, streams, integrity)

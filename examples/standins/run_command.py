@@ -33,7 +33,9 @@ def executable_of(command: str, path: str | None) -> tuple[str, int]:
     return (found, 0) if os.access(found, os.R_OK | os.X_OK) else (command, 13)
 
 
-def run(executable: str, argv: list[str], streams: tuple[int, int, int], environment: dict[str, str]) -> Ended:
+def run(
+    executable: str, argv: list[str], streams: tuple[int, int, int], environment: dict[str, str]
+) -> Ended:
     """Execute argv with the three descriptors as its stdin, stdout, stderr, and wait for its end."""
     start = time.time()
     # between fork and the handlers a signal must wait, or the command would be left alone
@@ -71,7 +73,11 @@ def _pass_on(pid: int, number: int) -> None:
 
 
 def _become(
-    executable: str, argv: list[str], streams: tuple[int, int, int], environment: dict[str, str], mask: set[int]
+    executable: str,
+    argv: list[str],
+    streams: tuple[int, int, int],
+    environment: dict[str, str],
+    mask: set[int],
 ) -> None:
     try:
         for target, source in enumerate(streams):

@@ -40,7 +40,9 @@ def path_of(url: str) -> str:
 
 def main(argv: list[str]) -> int:
     """Serve the list; what is done goes to stderr as pegasus-transfer says it."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s    %(levelname)s:  %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s    %(levelname)s:  %(message)s"
+    )
     begun = time.time()
     log.info("Reading URL pairs from stdin")
     try:

@@ -34,7 +34,10 @@ def read(stdout: bytes) -> Output:
     summary = next((match for line in lines if (match := _SUMMARY.match(line))), None)
     fields = None
     if summary:
-        fields = {key.decode(): value.decode("utf-8", "replace").strip('"') for key, value in _PAIR.findall(summary[1])}
+        fields = {
+            key.decode(): value.decode("utf-8", "replace").strip('"')
+            for key, value in _PAIR.findall(summary[1])
+        }
     return Output(records, fields, sum(1 for line in lines if _TASK.match(line)))
 
 

@@ -17,7 +17,10 @@ def main(picture: str, chart: str, report: str) -> None:
     write_png(chart, _chart(counts))
     total = sum(counts)
     lines = [f"brightness of {picture}, {total} pixels", ""]
-    lines += [f"{i * 8:3d}..{i * 8 + 7:3d}  {count:7d}  {'#' * (count * 240 // total)}" for i, count in enumerate(counts)]
+    lines += [
+        f"{i * 8:3d}..{i * 8 + 7:3d}  {count:7d}  {'#' * (count * 240 // total)}"
+        for i, count in enumerate(counts)
+    ]
     with open(report, "w", encoding="utf-8") as stream:
         stream.write("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -26,12 +26,20 @@ def read_ppm(path: str) -> list[bytes]:
 
 def write_png(path: str, rows: Sequence[bytes]) -> None:
     """A PNG file, 8 bits a channel; each row is stored as the difference to the one above it."""
-    filtered = [b"\x02" + row_difference(row, above) for row, above in zip(rows, [bytes(len(rows[0])), *rows])]
+    filtered = [
+        b"\x02" + row_difference(row, above) for row, above in zip(rows, [bytes(len(rows[0])), *rows])
+    ]
     header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
     with open(path, "wb") as stream:
         stream.write(b"\x89PNG\r\n\x1a\n")
-        for name, body in ((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(filtered), 9)), (b"IEND", b"")):
-            stream.write(struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)))
+        for name, body in (
+            (b"IHDR", header),
+            (b"IDAT", zlib.compress(b"".join(filtered), 9)),
+            (b"IEND", b""),
+        ):
+            stream.write(
+                struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            )
 
 
 def row_difference(row: bytes, above: bytes) -> bytes:
