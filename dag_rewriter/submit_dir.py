@@ -54,6 +54,16 @@ class SubmitDir:
         return self.path / f"{self.dag}.planned"
 
     @property
+    def condor_sub(self) -> Path:
+        """The submit file of the DAGMan job, as the planner or condor_submit_dag wrote it last."""
+        return self.path / f"{self.dag}.condor.sub"
+
+    @property
+    def planned_condor_sub(self) -> Path:
+        """The planner's submit file of the DAGMan job, set aside by a rewrite: condor_submit_dag would refuse."""
+        return self.path / f"{self.dag}.condor.sub.planned"
+
+    @property
     def monitor_submit(self) -> Path:
         return self.path / f"{self.base}.bridle.sub"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -76,7 +76,7 @@ class RowWriter:
             kinds: defaultdict[type[r.Row], list[Any]] = defaultdict(list)
             for row in batch:
                 kinds[type(row)].append(row)
-            for kind, write in _WRITERS.items():
+            for kind, write in self._writers.items():
                 if kind in kinds:
                     write(self, kinds.pop(kind))
             assert not kinds, f"no writer for {list(kinds)}"
@@ -323,26 +323,25 @@ class RowWriter:
             self._connection, s.BRIDLE_QUARANTINE, [{"wf_id": self.wf_id, **row._asdict()} for row in rows]
         )
 
-
-_WRITERS: Mapping[type[Any], Callable[[RowWriter, list[Any]], None]] = {
-    r.WorkflowRow: RowWriter._workflows,
-    r.WorkflowStateRow: RowWriter._workflow_states,
-    r.WorkflowMetaRow: RowWriter._workflow_meta,
-    r.JobRow: RowWriter._jobs_of,
-    r.JobEdgeRow: RowWriter._job_edges,
-    r.TaskRow: RowWriter._tasks,
-    r.TaskJobRow: RowWriter._task_jobs,
-    r.TaskEdgeRow: RowWriter._task_edges,
-    r.TaskMetaRow: RowWriter._task_meta,
-    r.TaskFileRow: RowWriter._task_files,
-    r.InstanceRow: RowWriter._new_instances,
-    r.InstanceUpdate: RowWriter._instance_updates,
-    r.JobStateRow: RowWriter._job_states,
-    r.InvocationRow: RowWriter._invocations,
-    r.IntegrityRow: RowWriter._integrity,
-    r.TagRow: RowWriter._tags,
-    r.FileMetaRow: RowWriter._file_meta,
-    r.FilePlaceRow: RowWriter._file_places,
-    r.QuarantineRow: RowWriter._quarantine,
-}
-"""In the order of the foreign keys: what is referred to comes first."""
+    _writers: ClassVar[Mapping[type[Any], Callable[[RowWriter, list[Any]], None]]] = {
+        r.WorkflowRow: _workflows,
+        r.WorkflowStateRow: _workflow_states,
+        r.WorkflowMetaRow: _workflow_meta,
+        r.JobRow: _jobs_of,
+        r.JobEdgeRow: _job_edges,
+        r.TaskRow: _tasks,
+        r.TaskJobRow: _task_jobs,
+        r.TaskEdgeRow: _task_edges,
+        r.TaskMetaRow: _task_meta,
+        r.TaskFileRow: _task_files,
+        r.InstanceRow: _new_instances,
+        r.InstanceUpdate: _instance_updates,
+        r.JobStateRow: _job_states,
+        r.InvocationRow: _invocations,
+        r.IntegrityRow: _integrity,
+        r.TagRow: _tags,
+        r.FileMetaRow: _file_meta,
+        r.FilePlaceRow: _file_places,
+        r.QuarantineRow: _quarantine,
+    }
+    """In the order of the foreign keys: what is referred to comes first."""

@@ -1,0 +1,117 @@
+"""`bridle run`: from a planned directory to a DAGMan in the queue, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from condor_templates.errors import BridleError
+from dag_rewriter import files
+from dag_rewriter.live import dagman_lives
+from dag_rewriter.rewrite import Options, is_rewritten, rewrite
+from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.submit_file import parse_submit_file
+from monitord_job.daemon import Limits
+from monitord_job.errors import LockedError
+from monitord_job.queries import WorkflowSummary, open_database, summary
+from monitord_job.schedd import dagman_jobs, submit_dag
+from monitord_job.session import catch_up
+from monitord_job.status import RunState, read_status, state_of
+
+_POLL = 1.0
+_HELD = 5
+
+
+class RunError(BridleError):
+    """The workflow cannot be run as it stands."""
+
+
+class AlreadyRunningError(RunError):
+    """A DAGMan runs this directory already."""
+
+
+class LostError(RunError):
+    """The DAGMan job is gone or stands still, and the run has not ended."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A DAGMan job that was just submitted; `rewritten` tells whether the DAG had to be rewritten for it."""
+
+    job: str
+    rewritten: bool
+
+
+def start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
+    """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again: its
+    summary comes back. Raises AlreadyRunningError beside a live DAGMan."""
+    _refuse_if_live(submit_dir)
+    rewritten = not is_rewritten(submit_dir)
+    rewrite(submit_dir, Options())
+    if submit_dir.database.exists():
+        # DAGMan empties its nodes.log at its start: what is not stored before is lost.
+        found = read_status(submit_dir)
+        if state_of(found) is RunState.SUCCEEDED:
+            return found
+    return Submitted(submit_dag(submit_dir.dag_file, _attributes(submit_dir)), rewritten)
+
+
+def _refuse_if_live(submit_dir: SubmitDir) -> None:
+    queued = dagman_jobs(submit_dir.dagman_log)
+    if queued:
+        held = f", held: {queued[0].hold_reason}" if queued[0].status == _HELD else ""
+        what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
+        raise AlreadyRunningError(str(submit_dir.path), what, "see `bridle status`, or remove it with condor_rm")
+    if dagman_lives(submit_dir):
+        what = "a DAGMan that is in no queue of this schedd runs this workflow"
+        raise AlreadyRunningError(str(submit_dir.path), what, f"see {submit_dir.dagman_lock.name} for its process")
+
+
+def _attributes(submit_dir: SubmitDir) -> dict[str, str]:
+    """The +pegasus_ attributes that the planner wants on the DAGMan job: pegasus-status and its like look for them."""
+    data = files.read_if_there(submit_dir.planned_condor_sub) or b""
+    found = parse_submit_file(data)
+    return {name[3:]: value for name, value in found.assigned.items() if name.startswith("my.pegasus_")}
+
+
+def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
+    """How far the run has come, every now and then, until it has ended; None while nothing is stored yet.
+
+    Raises LostError if DAGMan is held or gone and its run has not ended.
+    """
+    while True:
+        queued = [found for found in dagman_jobs(submit_dir.dagman_log) if found.job == job]
+        found = _read(submit_dir) if queued else _settled(submit_dir)
+        yield found
+        if queued and queued[0].status == _HELD:
+            what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
+            raise LostError(str(submit_dir.path), what, f"mend that, then condor_release {job}")
+        if not queued:
+            if found is None or state_of(found) in (RunState.NOT_STARTED, RunState.RUNNING):
+                what = f"DAGMan job {job} has left the queue, but the run has not ended"
+                raise LostError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
+            return
+        time.sleep(_POLL)
+
+
+def _read(submit_dir: SubmitDir) -> WorkflowSummary | None:
+    if not submit_dir.database.exists():
+        return None
+    engine = open_database(submit_dir.database)
+    try:
+        return summary(engine, submit_dir.wf_uuid or "")
+    finally:
+        engine.dispose()
+
+
+def _settled(submit_dir: SubmitDir) -> WorkflowSummary | None:
+    """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here."""
+    try:
+        catch_up(submit_dir, Limits(), lock_wait=Limits().drain)
+    except LockedError:
+        pass
+    return _read(submit_dir)

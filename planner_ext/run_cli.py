@@ -1,0 +1,77 @@
+"""`bridle run` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.queries import WorkflowSummary
+from monitord_job.status import RunState, as_mapping, show, state_of
+from planner_ext.run import Submitted, start, watch
+
+EXIT_FAILED = 1
+
+
+@click.command()
+@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.option("--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object at the end.")
+def run(submit_dir: Path, wait: bool, as_json: bool) -> int:
+    """Submit a planned workflow, with its monitor as one of its jobs.
+
+    The DAG in SUBMIT_DIR is rewritten if it is not yet, and goes to HTCondor as condor_submit_dag sends it. A
+    failed run goes on from its rescue DAG; one that has succeeded is left alone.
+
+    \b
+    Example:
+      bridle run ~/runs/mosaic/run0001
+      bridle run --wait ~/runs/mosaic/run0001 && echo done
+
+    \b
+    Exit codes: 0 submitted, or with --wait: the workflow succeeded; 1 with --wait: it failed, or its DAGMan is
+    held or was lost; 2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes
+    on).
+    """
+    opened = open_submit_dir(submit_dir)
+    begun = start(opened)
+    if isinstance(begun, WorkflowSummary):
+        return _report(begun, as_json, "this workflow has succeeded already, nothing was submitted")
+    if not as_json:
+        click.echo(f"submitted as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
+    if wait:
+        return _report(_wait(opened, begun, quiet=as_json), as_json, "")
+    if as_json:
+        click.echo(json.dumps({"job": begun.job, "rewritten": begun.rewritten}))
+    else:
+        click.echo(f"see `bridle status {submit_dir}`")
+    return 0
+
+
+def _report(found: WorkflowSummary, as_json: bool, note: str) -> int:
+    if as_json:
+        click.echo(json.dumps(as_mapping(found), indent=2))
+    else:
+        if note:
+            click.echo(note)
+        show(found)
+    return 0 if state_of(found) is RunState.SUCCEEDED else EXIT_FAILED
+
+
+def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:
+    """Draw a live bar on a terminal; elsewhere a line whenever something has changed."""
+    from rich.console import Console
+
+    from planner_ext.progress import Bar, Lines
+
+    console = Console(highlight=False, quiet=quiet)
+    last: WorkflowSummary | None = None
+    with (Bar if console.is_terminal else Lines)(console) as display:
+        for found in watch(opened, begun.job):
+            if found is not None:
+                last = found
+                display.update(len(found.jobs), found.count())
+    assert last is not None, "watch ends with a summary or an error"
+    return last
