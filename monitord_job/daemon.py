@@ -57,9 +57,9 @@ class Monitor:
         """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now."""
         LOG.info("following %s", self._dir.path)
         self._patiently(self._ingest.open)
-        while not self._ended():
+        while not self._ingest.ended:
             self._to_the_end_of_the_logs()
-            if not self._ended() and not self._settle_what_dagman_left():
+            if not self._ingest.ended and not self._settle_what_dagman_left():
                 self._wait()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
 
@@ -74,11 +74,6 @@ class Monitor:
             progress = self._patiently(self._ingest.step)
             if not progress.lines and progress.at_end:
                 return
-
-    def _ended(self) -> bool:
-        """DAGMan has written its last line, and no other one has started since."""
-        workflow = self._ingest.workflow
-        return workflow.status is not None and not workflow.running
 
     def _settle_what_dagman_left(self) -> bool:
         """End a run whose DAGMan left the queue without a last line of its own; False if there is no such thing."""

@@ -48,7 +48,7 @@ class Ingest:
         self._store = store
         dag = read_dag(submit_dir)
         self._plans = plans_of(dag)
-        self._jobstate_log = jobstate_log_of(submit_dir, dag)
+        self.jobstate_log = jobstate_log_of(submit_dir, dag)
         self._files = JobFileReader(submit_dir)
         self._state: RunState | None = None
         self._cursors: dict[str, Cursor] = {}
@@ -57,6 +57,11 @@ class Ingest:
     def workflow(self) -> WorkflowState:
         """How far the run is, as committed."""
         return self._loaded().workflow
+
+    @property
+    def ended(self) -> bool:
+        """Whether DAGMan has written its last line, and no other one has started since."""
+        return self.workflow.status is not None and not self.workflow.running
 
     def open(self) -> None:
         """Make the database if need be, load the plan if it is not in it yet, and take up where it stands."""
@@ -70,14 +75,14 @@ class Ingest:
 
     def step(self) -> Progress:
         """Read some lines and commit what follows from them, as one transaction."""
-        reading = self._read(self._jobstate_log, TURN_BYTES, b"\n")
+        reading = self._read(self.jobstate_log, TURN_BYTES, b"\n")
         turn = Turn(self._loaded())
         nodes_log = self._dir.nodes_log
         ahead = _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
         for offset, event in _events(reading.lines, reading.cursor.offset):
             self._apply(turn, event, offset, ahead)
         more = reading.at_end and ahead.advance()
-        cursors = {nodes_log.name: ahead.cursor, self._jobstate_log.name: reading.cursor}
+        cursors = {nodes_log.name: ahead.cursor, self.jobstate_log.name: reading.cursor}
         changed = {name: cursor for name, cursor in cursors.items() if self._cursors.get(name) != cursor}
         if reading.replaced:
             turn.rows.append(self._replaced())
@@ -100,7 +105,7 @@ class Ingest:
 
     def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: _NodeLogReader) -> None:
         if isinstance(event, Malformed):
-            turn.rows.append(QuarantineRow(self._jobstate_log.name, offset, event.reason, event.text[:200]))
+            turn.rows.append(QuarantineRow(self.jobstate_log.name, offset, event.reason, event.text[:200]))
         elif isinstance(event, DagmanEvent):
             apply_dagman(turn, event)
         else:
@@ -124,7 +129,7 @@ class Ingest:
         return workflow_row(self._dir.braindump, self._dir.dag)
 
     def _replaced(self) -> QuarantineRow:
-        name = self._jobstate_log.name
+        name = self.jobstate_log.name
         offset = self._cursors[name].offset
         reason = (
             "the file was replaced or cut; it is read from its beginning, what followed this byte is lost"

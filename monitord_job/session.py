@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from dag_rewriter.errors import FileError
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import LOG, Limits, Monitor
 from monitord_job.errors import LockedError
 from monitord_job.ingest import Ingest
 from monitord_job.lock import locked
+from monitord_job.peer_marks import mark_done, mark_started
 from monitord_job.store import Store, replace_database, sqlite_url
 
 _LOG_BYTES = 5 << 20
@@ -40,7 +44,9 @@ def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> None:
 def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
     """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
     with _lock(submit_dir, lock_wait), _store(submit_dir.database) as store:
-        Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
+        ingest = Ingest(submit_dir, store)
+        with _marks(submit_dir, ingest):
+            Monitor(submit_dir, ingest, limits).catch_up()
 
 
 def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
@@ -51,6 +57,27 @@ def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> No
         with _store(fresh) as store:
             Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
         replace_database(fresh, submit_dir.database)
+
+
+@contextmanager
+def _marks(submit_dir: SubmitDir, ingest: Ingest, *, at_work: bool = False) -> Iterator[None]:
+    """Leave the marks that Pegasus's tools look for. They are a courtesy: failing to is no failure."""
+    began = datetime.now(timezone.utc)
+    if at_work:
+        with _courtesy():
+            mark_started(submit_dir.path, os.getpid(), began)
+    yield
+    if ingest.ended:
+        with _courtesy():
+            mark_done(submit_dir.path, ingest.jobstate_log, began, datetime.now(timezone.utc))
+
+
+@contextmanager
+def _courtesy() -> Iterator[None]:
+    try:
+        yield
+    except (FileError, OSError) as error:
+        LOG.warning("%s", error)
 
 
 @contextmanager
