@@ -44,6 +44,7 @@ format-check: $(STAMPS)/venv
 
 types: $(STAMPS)/venv
 	@$(VENV)/bin/mypy
+	@MYPYPATH=tools $(VENV)/bin/mypy $(wildcard tools/*.py)
 
 imports: $(STAMPS)/venv
 	@$(VENV)/bin/lint-imports --cache-dir $(BUILD)/import_linter

@@ -36,10 +36,16 @@ class Subcommand(NamedTuple):
 
 COMMANDS = {
     "rewrite": Subcommand("dag_rewriter.cli:rewrite", "Make the monitor one of the jobs of a planned DAG."),
-    "run": Subcommand("planner_ext.run_cli:run", "Rewrite a submit directory if needed, and submit it."),
-    "status": Subcommand("monitord_job.cli:status", "Say how far the workflow in a submit directory is."),
+    "run": Subcommand(
+        "planner_ext.run_cli:run", "Submit a planned workflow, with its monitor as one of its jobs."
+    ),
+    "status": Subcommand(
+        "monitord_job.cli:status",
+        "Say how far the run in SUBMIT_DIR has come and what failed, from its database.",
+    ),
     "monitord": Subcommand(
-        "monitord_job.cli:monitord", "Follow a run and keep its database: what the job runs."
+        "monitord_job.cli:monitord",
+        "Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.",
     ),
     "pool": Subcommand("planner_ext.pool_cli:pool", "Start, stop and ask a personal HTCondor pool."),
 }
@@ -146,7 +152,8 @@ def run_command(arguments: Sequence[str]) -> int:
 def _tell(verbosity: Verbosity, what: str, code: int) -> int:
     if verbosity.level >= 2:
         traceback.print_exc()
-    click.echo(f"bridle: {what}", err=True)
+    # A file name may hold bytes that are no text.
+    click.echo(f"bridle: {what}".encode(errors="backslashreplace").decode(), err=True)
     return code
 
 

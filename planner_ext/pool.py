@@ -124,11 +124,12 @@ class Pool:
         version = re.search(r"\d+\.\d+\.\d+", self._ask("condor_status", "-schedd", "-af", "CondorVersion"))
         # The slot that is cut up, and its pieces while they last: the largest is the whole.
         slots = re.findall(r"\d+", self._ask("condor_status", "-af", "TotalSlotCpus"))
-        jobs = re.search(r"Total for all users: (\d+) jobs", self._ask("condor_q", "-allusers", "-totals"))
-        if version is None or jobs is None or not slots:
+        # Not -totals: just after a restart of the schedd these miss jobs. The heading: it answers.
+        jobs = self._ask("condor_q", "-allusers", "-af:h", "ClusterId").splitlines()
+        if version is None or not slots or not jobs:
             return PoolStatus(PoolState.BROKEN, self.directory, pid, port)
         return PoolStatus(
-            PoolState.RUNNING, self.directory, pid, port, version[0], max(map(int, slots)), int(jobs[1])
+            PoolState.RUNNING, self.directory, pid, port, version[0], max(map(int, slots)), len(jobs) - 1
         )
 
     def settings(self) -> PoolSettings:

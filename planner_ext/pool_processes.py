@@ -111,11 +111,14 @@ class PoolProcesses:
             masters.write(f"{self.master()} {began}\n")
 
     def kill(self) -> None:
-        """SIGKILL until nothing is left, master first so that it starts nothing anew. Raises TimeoutError."""
+        """SIGKILL until nothing is left, as if the machine went down. Raises TimeoutError."""
 
         def is_empty() -> bool:
+            # All are stopped before one dies, so that none sees another's death: a schedd that did would take
+            # the jobs killed here for ended and drop them from its queue.
             master = self.master()
-            send([master] if master else [], signal.SIGKILL)
+            send([master] if master else [], signal.SIGSTOP)
+            send(self.all(), signal.SIGSTOP)
             found = self.all()
             send(found, signal.SIGKILL)
             return not found

@@ -1,0 +1,91 @@
+"""Every command explains itself, and what the README shows exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from planner_ext.cli import COMMANDS, Verbosity, cli
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def commands(parent: click.Context) -> Iterator[tuple[str, click.Context]]:
+    """`parent` and all commands below it: name as it is typed -> context."""
+    yield parent.command_path, parent
+    if isinstance(parent.command, click.Group):
+        for name in parent.command.list_commands(parent):
+            command = parent.command.get_command(parent, name)
+            assert command is not None
+            yield from commands(click.Context(command, info_name=name, parent=parent))
+
+
+ALL = dict(commands(cli.make_context("bridle", ["pool"], obj=Verbosity())))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_has_an_example_and_the_exit_codes(name: str) -> None:
+    text = ALL[name].command.get_help(ALL[name])
+    assert re.search(r"^  Examples?:\n +.*\bbridle ", text, re.MULTILINE), text
+    assert re.search(r"^  Exit codes:", text, re.MULTILINE), text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_group_sums_a_command_up_as_it_does_itself(name: str) -> None:
+    help_text = ALL[f"bridle {name}"].command.help or ""
+    assert help_text.partition("\n")[0] == COMMANDS[name].summary
+
+
+def shell_words(document: Path) -> set[str]:
+    """The beginnings of the commands in the document's code: `bridle pool start`, `make test`."""
+    code = re.findall(r"```(?:sh|console)?\n(.*?)```|`([^`\n]+)`", document.read_text(), re.DOTALL)
+    text = "\n".join(block or span for block, span in code)
+    return set(
+        re.findall(
+            r"(?:^|[(;|$] ?)((?:bridle(?: [a-z][a-z-]*){1,2}|make [a-z]+))(?=\s|$|\))", text, re.MULTILINE
+        )
+    )
+
+
+def documents() -> list[Path]:
+    return [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+
+
+def test_the_commands_in_the_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    shown = set().union(*(shell_words(document) for document in documents()))
+    assert "make test" in shown
+    unknown = {
+        words for words in shown if words.startswith("make ") and words.removeprefix("make ") not in targets
+    } | {words for words in shown if words.startswith("bridle ") and not _exists(words)}
+    assert not unknown
+
+
+def _exists(words: str) -> bool:
+    # The second word may be an argument: `bridle status run0001`.
+    first_two = " ".join(words.split()[:2])
+    group = ALL.get(first_two)
+    return words in ALL or (group is not None and not isinstance(group.command, click.Group))
+
+
+def test_every_make_target_of_the_help_exists() -> None:
+    makefile = (CHECKOUT / "Makefile").read_text()
+    named = set(re.findall(r'echo "make ([a-z]+) ', makefile))
+    assert {"demo", "test", "check", "clean"} <= named
+    assert named <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    """HTCondor's bindings, SQLAlchemy and rich are slow to load: the pool's help needs none of them."""
+    script = (
+        "import sys\nfrom planner_ext.cli import run_command\nrun_command(['pool', '-h'])\n"
+        "print(*sorted({'htcondor2', 'sqlalchemy', 'rich', 'yaml'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
