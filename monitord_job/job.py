@@ -74,6 +74,7 @@ class NodeState:
     executed: int | None = None
     ended: int | None = None
     post_started: int | None = None
+    post_ended: int | None = None
     exitcode: int | None = None
     host: str | None = None
     post_exit: int | None = None

@@ -63,7 +63,8 @@ def finished_rows(attempt: Attempt, files: JobFiles) -> Iterator[Row]:
         yield from (FilePlaceRow(*registration) for registration in files.registrations)
     if plan.post is not None:
         post_exit = node.post_exit or 0
-        yield _script_row(plan, node, POST_SCRIPT_TASK, node.post_started, attempt.time, post_exit)
+        ended = attempt.time if node.post_ended is None else node.post_ended
+        yield _script_row(plan, node, POST_SCRIPT_TASK, node.post_started, ended, post_exit)
     for record in files.records:
         if isinstance(record, Damage):
             yield QuarantineRow(files.stdout_file or plan.name, record.offset, record.reason, record.text)

@@ -278,6 +278,10 @@ def _post_started(node: NodeState, event: NodeEvent) -> NodeState:
     return replace(node, post_started=event.time, ended=node.ended or event.time)
 
 
+def _post_ended(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, post_ended=event.time)
+
+
 def _post_judged(node: NodeState, event: NodeEvent) -> NodeState:
     failed = event.state != "POST_SCRIPT_SUCCESS"
     # Without its event in the nodes.log (truncated by a rescue run) only success or failure is known.
@@ -296,6 +300,7 @@ _PROGRESS: dict[str, Callable[[NodeState, NodeEvent], NodeState]] = {
     "PRE_SCRIPT_STARTED": _pre_started,
     "PRE_SCRIPT_FAILURE": _pre_failed,
     "POST_SCRIPT_STARTED": _post_started,
+    "POST_SCRIPT_TERMINATED": _post_ended,
     "POST_SCRIPT_SUCCESS": _post_judged,
     "POST_SCRIPT_FAILURE": _post_judged,
 }

@@ -359,6 +359,7 @@ BRIDLE_NODE = _table(
     Column("executed", Integer),
     Column("ended", Integer),
     Column("post_started", Integer),
+    Column("post_ended", Integer),
     Column("exitcode", Integer),
     Column("host", _NAME),
     Column("post_exit", Integer),
