@@ -1,4 +1,4 @@
-"""make demo: a personal pool, the mosaic planned and run on it with `bridle`, and what the database says about it.
+"""make demo: a personal pool, the mosaic planned and run on it with `bridle`, and what the database knows.
 
     python examples/mosaic/demo.py --work DIR --pool DIR [--keep-pool]
 
@@ -24,6 +24,7 @@ sys.path.insert(1, str(HERE))
 
 from planner import Options, PlanError, parse, plan  # noqa: E402
 from planner.__main__ import read_catalogs  # noqa: E402
+
 from summary import summary_lines  # noqa: E402
 
 BRIDLE = str(Path(sys.executable).with_name("bridle"))
@@ -127,7 +128,7 @@ def demo(work: Path, pool: Path, keep_pool: bool) -> int:
 def main(argv: list[str]) -> int:
     """Parse, run, and turn the ways it can end into exit codes."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--work", type=Path, required=True, help="submit directories, scratch files, pictures")
+    options.add_argument("--work", type=Path, required=True, help="for submit directories and pictures")
     options.add_argument("--pool", type=Path, required=True, help="the pool's directory")
     options.add_argument("--keep-pool", action="store_true", help="leave the pool running")
     given = options.parse_args(argv)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from planner.abstract import AbstractWorkflow, FileUse, Hook, Task, render  # noqa: E402
+from planner.abstract import AbstractWorkflow, FileUse, Hook, Task, render
 
 COLUMNS, ROWS = 6, 5
 CLUSTERED_ROW = 0  # its tiles are few iterations each: they go as one clustered job

@@ -1,4 +1,4 @@
-"""A summary of a run, read from its Stampede database with nothing but sqlite3: python summary.py SUBMIT_DIR"""
+"""A summary of a run, from its Stampede database with nothing but sqlite3: python summary.py SUBMIT_DIR"""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""A small planner of test data: an abstract workflow becomes a submit directory in the exact format of Pegasus 5.1.2.
+"""A small planner of test data: abstract workflows become submit directories in the format of Pegasus 5.1.2.
 
     from planner import Options, fan, plan
     plan(fan(100), Options(Path("work")))           # -> work/USER/pegasus/fan/run0001
 
-It is made from what the real planner wrote (data configuration sharedfs, style condor, cleanup in place) and needs nothing
-but the standard library and PyYAML. The jobs that it plans run the programs of `standins`. No package of the product imports it.
+It follows what the real planner wrote (data configuration sharedfs, style condor, cleanup in place) and needs
+nothing but the standard library and PyYAML. The jobs that it plans run the programs of `standins`.
+No package of the product imports it.
 """
 
 from .abstract import AbstractWorkflow, FileUse, Hook, PlanError, Task, parse, render

@@ -20,7 +20,7 @@ examples (in the folder that holds this package):
   python -m planner --fan 1000 --seconds 0 --universe local --dir build/bench
   python -m planner --fan 20 --failing 3 --failing 7 --pre 1 --cluster-size 5 --cluster label --dir build/test
 
-WORKFLOW.yml needs transformations.yml and replicas.yml beside it; a relative pfn in them starts at their folder.
+WORKFLOW.yml needs transformations.yml and replicas.yml beside it; relative pfns start at their folder.
 The submit directory is printed. Exit codes: 0 planned, 2 cannot be planned.
 """
 

@@ -1,4 +1,4 @@
-"""The abstract workflow: values, and the Pegasus 5 YAML format, read and written (`parse(render(w)) == w`)."""
+"""The abstract workflow: values, and the Pegasus 5 YAML format (`parse(render(w)) == w`)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FileUse:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of the abstract workflow; `transformation` is namespace::name:version with what of it is given."""
+    """A task of the abstract workflow."""
 
     id: str
     name: str

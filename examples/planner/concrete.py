@@ -31,7 +31,7 @@ class Kind(Enum):
 
 @dataclass
 class Job:
-    """One node of the DAG. `depth` is the longest way from a root; `files` are what it moves, makes or removes."""
+    """One node of the DAG. `depth` is the longest way from a root; `files` are moved, made or removed."""
 
     name: str
     kind: Kind
@@ -88,7 +88,7 @@ class Concrete:
             self.jobs[child].parents[parent] = None
 
     def set_depths(self) -> None:
-        """Longest way from a root, for all jobs; also sorts the jobs by it, which is an order that DAGMan and people like."""
+        """Longest way from a root, for all jobs; also puts the jobs into that order. Circles are left out."""
         waiting = {name: len(job.parents) for name, job in self.jobs.items()}
         ready = [name for name, count in waiting.items() if not count]
         for name in ready:

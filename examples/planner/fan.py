@@ -1,4 +1,4 @@
-"""Workflows of any size for tests and benchmarks: split -> n workers -> merge, all by the stand-in for pegasus-keg."""
+"""Workflows of any size for tests and benchmarks: split -> n workers -> merge, all by `standins.worker`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def fan(
     done = tuple(FileUse(f"done.{number:05d}", True) for number in numbers)
     # file names of thousands of workers would not fit on a command line, so the split makes them by itself
     split = Task("split", "split", ("-a", "split", "-g", str(n)), parts, namespace="keg")
-    merge = Task("merge", "merge", ("-a", "merge", "-o", "result.txt"), (*done, FileUse("result.txt", False, True, True)),
-                 namespace="keg")  # fmt: skip
+    result = FileUse("result.txt", is_input=False, stage_out=True, register=True)
+    merge = Task("merge", "merge", ("-a", "merge", "-o", result.lfn), (*done, result), namespace="keg")
     return AbstractWorkflow(
         name=name,
         tasks=(split, *workers, merge),

@@ -1,4 +1,4 @@
-"""The directory that stands for PEGASUS_HOME: launchers for the stand-ins, and for transformations that are Python files."""
+"""The directory that stands for PEGASUS_HOME: launchers of the stand-ins and of tools in Python."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ STAND_INS = {
 }
 EXAMPLES = Path(__file__).resolve().parent.parent
 
-# A job has no PATH and no user environment, so each launcher names its interpreter; no site packages: quick to start.
+# A job has no PATH, so each launcher names its interpreter; without site packages it starts quickly.
 _STAND_IN = """#!/bin/sh
 STANDIN_NAME=$0 exec {python} -E -s -S -c {code} "$@"
 """
+_CODE = (
+    "import sys; sys.path.insert(0, {folder!r}); "
+    "from standins.{module} import main; sys.exit(main(sys.argv[1:]))"
+)
 _LITE_LOCAL = """#!/bin/sh
 echo "DEBUG: Adding default values to PATH - /bin:/usr/bin:/usr/local/bin:/opt/local/bin" >&2
 exec "$@"
@@ -36,7 +40,7 @@ exec {python} -E -s {script} "$@"
 def make_home(home: Path, python: str, condor_dagman: str) -> None:
     """Write home/bin and home/share; files that are there are replaced."""
     for name, module in STAND_INS.items():
-        code = f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); from standins.{module} import main; sys.exit(main(sys.argv[1:]))"
+        code = _CODE.format(folder=str(EXAMPLES), module=module)
         _write_program(
             home / "bin" / name, _STAND_IN.format(python=shlex.quote(python), code=shlex.quote(code))
         )
@@ -45,7 +49,7 @@ def make_home(home: Path, python: str, condor_dagman: str) -> None:
 
 
 def installed(name: str, pfn: str, home: Path, python: str) -> str:
-    """The path that jobs execute for a transformation: a launcher in home/tools for a .py file, else the path itself."""
+    """What jobs execute for a transformation: a launcher in home/tools for a .py file, else itself."""
     if not pfn.endswith(".py"):
         return pfn
     launcher = home / "tools" / name.replace("::", "-").replace(":", "-")

@@ -22,7 +22,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Options:
-    """Where and how to plan. All defaults that are not fixed (user, time, uuid) can be given for reproducible directories.
+    """Where and how to plan. With user, time and uuid given, the directory is the same each time.
 
     directory    submit directories go to directory/user/pegasus/label/runNNNN
     home         the stand-ins' bin/, default directory/home;  scratch, outputs: likewise below directory

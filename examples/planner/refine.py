@@ -1,4 +1,4 @@
-"""From abstract to planned: clustering, stage-in, stage-out, registration, directories and cleanup, as the real planner adds them."""
+"""From abstract to planned: clustering, transfers, registration, directories and cleanup."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _add_stage_in(plan: Concrete, workflow: AbstractWorkflow, options: Options) 
 
 
 def _add_stage_out(plan: Concrete, options: Options) -> None:
-    """Transfer jobs for the outputs that are kept, and a registration after each that has something to register."""
+    """Transfer jobs for the outputs that are kept, each with a registration if there is one to make."""
     turn: dict[int, int] = {}
     for job in [job for job in plan.jobs.values() if job.kind is Kind.COMPUTE]:
         kept = [use for use in job.uses(is_input=False) if use.stage_out]
@@ -121,11 +121,11 @@ def _add_create_dir(plan: Concrete, label: str, options: Options) -> None:
 
 
 def _add_cleanup(plan: Concrete, staged: dict[str, str], options: Options) -> None:
-    """In-place cleanup: a file is removed after the deepest job that touches it, for five jobs of a level by one cleanup job."""
+    """Cleanup in place: a file goes after the deepest job that touches it; one job cleans up for five."""
     touching = _touching(plan, staged)
     removed_with: dict[str, list[str]] = {}
     for lfn, jobs in touching.items():
-        deepest = max((plan.jobs[name].depth for name in jobs))
+        deepest = max(plan.jobs[name].depth for name in jobs)
         owner = next(name for name in jobs if plan.jobs[name].depth == deepest)
         removed_with.setdefault(owner, []).append(lfn)
     by_level: dict[int, list[str]] = {}
@@ -162,7 +162,7 @@ def _add_remove_dir(plan: Concrete, label: str, options: Options) -> None:
 
 
 def arguments_text(task: Task) -> str:
-    """The task's arguments as the planner joins them: by one blank, with double quotes turned into single ones.
+    """The task's arguments as the planner joins them: by one blank, double quotes turned into single ones.
 
     >>> arguments_text(Task("1", "t", ("-a", 'x "y"')))
     "-a x 'y'"

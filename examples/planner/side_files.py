@@ -1,4 +1,4 @@
-"""The other files of a submit directory: braindump, hooks, metrics, metadata, caches, properties, catalogs."""
+"""The other files of a submit directory: braindump, hooks, metrics, metadata, cache, properties, catalogs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+
 from standins.rc_client import TABLES
 
 from .abstract import AbstractWorkflow
 from .concrete import Concrete, Job, Kind
+from .input_files import quote
 from .options import BUILD, VERSION, Place
 from .static_bp import workflow_metadata
-from .submit_files import quote
 
 CREATED = "%m-%d-%yT%H:%M:%SZ"
 
@@ -23,7 +24,10 @@ def planner_arguments(place: Place) -> str:
     """The command line that the real planner would have had, with the blank at its end."""
     options = place.options
     cluster = f"--cluster {options.cluster} " if options.cluster else ""
-    return f"--conf pegasus.properties --dir {options.directory} -s {options.site} -o local {cluster}-v {workflow_path(place)} "
+    return (
+        f"--conf pegasus.properties --dir {options.directory} -s {options.site} -o local "
+        f"{cluster}-v {workflow_path(place)} "
+    )
 
 
 def workflow_path(place: Place) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from .abstract import Task
-from .concrete import Concrete, Job, Kind
+from .concrete import Job, Kind
 from .options import VERSION, Place
 from .refine import arguments_text
 
@@ -16,7 +15,7 @@ RULE = "#" * 70
 def arguments_of(job: Job, place: Place) -> str:
     """The job's argument string, also `argv` of job.info."""
     if job.kind is Kind.COMPUTE:
-        return " -f  " if job.clustered else _kickstart_arguments(job.tasks[0], place)
+        return " -f  " if job.clustered else kickstart_arguments(job.tasks[0], place)
     bindir, local = place.options.bindir, _auxiliary_arguments(job, place)
     if job.kind is Kind.REGISTER:
         return local + _registration_arguments(job, place)
@@ -36,10 +35,11 @@ def executable_of(job: Job, place: Place) -> str:
     return f"{bindir}/../bin/pegasus-kickstart"
 
 
-def _kickstart_arguments(task: Task, place: Place, first: bool = True) -> str:
+def kickstart_arguments(task: Task, place: Place, first: bool = True) -> str:
+    """A task's command line after `pegasus-kickstart`; later tasks of a cluster do not repeat the machine."""
     options = place.options
     outputs = "".join(f"-s {use.lfn}={use.lfn} " for use in task.uses if not use.is_input)
-    header = "" if first else "-H "  # later tasks of a cluster do not repeat the machine
+    header = "" if first else "-H "
     return (
         f" -n {task.transformation} -N {task.id} -R {options.site}  {outputs}{header}-L {place.label} "
         f"-T {options.stamp} {options.transformations[task.transformation]} {arguments_text(task)}"
@@ -56,7 +56,8 @@ def _registration_arguments(job: Job, place: Place) -> str:
     meta = "".join(f"--meta {submit_dir}/{made.folder}/{made.name}.meta " for made in job.producers)
     return (
         f"{place.options.bindir}/pegasus-rc-client --prefix pegasus.catalog.replica.output "
-        f"--conf {submit_dir}/{place.properties_name} -v {meta}--insert {submit_dir}/{job.folder}/{job.name}.in"
+        f"--conf {submit_dir}/{place.properties_name} -v "
+        f"{meta}--insert {submit_dir}/{job.folder}/{job.name}.in"
     )
 
 
@@ -169,91 +170,3 @@ def _classad_lines(job: Job, place: Place) -> Iterator[str]:
     yield "+pegasus_cores = 1"
     yield "+pegasus_gpus = 1"
     yield f"+pegasus_cluster_size = {max(1, len(job.tasks))}"
-
-
-def input_text(job: Job, plan: Concrete, place: Place) -> str | None:
-    """The text of JOB.in, None for a job without one."""
-    if job.clustered:
-        return "".join(_task_list(job, place))
-    writer = {
-        Kind.STAGE_IN: _stage_in_list,
-        Kind.STAGE_OUT: _stage_out_list,
-        Kind.REGISTER: _registration_list,
-        Kind.CREATE_DIR: _directory_list,
-        Kind.CLEANUP: _remove_list,
-        Kind.REMOVE_DIR: _directory_list,
-    }.get(job.kind)
-    return writer(job, place) if writer else None
-
-
-def _task_list(job: Job, place: Place) -> Iterator[str]:
-    for number, task in enumerate(job.tasks, start=1):
-        yield f"#@ {number} {task.transformation} {task.id} \n"
-        yield f"{place.options.bindir}/pegasus-kickstart {_kickstart_arguments(task, place, first=number == 1)}\n"
-
-
-def _in_scratch(place: Place, lfn: str) -> str:
-    return f"file://{place.scratch_dir}/./{lfn}"
-
-
-def output_url(place: Place, lfn: str) -> str:
-    """Where a kept output ends up."""
-    return f"file://{place.options.outputs}/{lfn}"
-
-
-def _stage_in_list(job: Job, place: Place) -> str:
-    entries = (
-        f' {{ "type": "transfer",\n   "linkage": "input",\n   "lfn": {_json(use.lfn)},\n   "id": {number},\n'
-        f'   "generate_checksum": true,\n   "src_urls": [\n'
-        f'     {{ "site_label": "local", "url": {_json(place.options.replicas[use.lfn])}, "priority": 10 }}\n   ],\n'
-        f'   "dest_urls": [\n     {{ "site_label": {_json(place.options.site)}, '
-        f'"url": {_json(_in_scratch(place, use.lfn))} }}\n   ] }}\n'
-        for number, use in enumerate(job.files, start=1)
-    )
-    return "[\n" + " ,\n".join(entries) + "]\n"
-
-
-def _stage_out_list(job: Job, place: Place) -> str:
-    entries = (
-        f' {{ "type": "transfer",\n   "linkage": "output",\n   "lfn": {_json(use.lfn)},\n   "id": {number},\n'
-        f'   "src_urls": [\n     {{ "site_label": {_json(place.options.site)}, '
-        f'"url": {_json(_in_scratch(place, use.lfn))} }}\n   ],\n   "dest_urls": [\n'
-        f'     {{ "site_label": "local", "url": {_json(output_url(place, use.lfn))} }}\n   ] }}\n'
-        for number, use in enumerate(job.files, start=1)
-    )
-    return "[\n" + " ,\n".join(entries) + "]\n"
-
-
-def _registration_list(job: Job, place: Place) -> str:
-    return "".join(
-        f'{quote(use.lfn)} {quote(output_url(place, use.lfn))} site="local"\n' for use in job.files
-    )
-
-
-def _directory_list(job: Job, place: Place) -> str:
-    target = f'"site_label": {_json(place.options.site)}, "url": {_json("file://" + place.scratch_dir)}'
-    if job.kind is Kind.CREATE_DIR:
-        return f'[\n  {{\n    "id": 1,\n    "type": "mkdir",\n    "target": {{ {target} }} }}\n]\n'
-    return f'[\n  {{\n    "id": 1,\n    "type": "remove",\n    "target": {{ {target}, "recursive": "True" }} }}\n]\n'
-
-
-def _remove_list(job: Job, place: Place) -> str:
-    entries = (
-        f'  {{\n    "id": {number},\n    "type": "remove",\n    "target": {{ "site_label": {_json(place.options.site)}, '
-        f'"url": {_json(_in_scratch(place, use.lfn))}, "recursive": "False" }} }}\n'
-        for number, use in enumerate(job.files, start=1)
-    )
-    return "[\n" + "  ,\n".join(entries) + "]\n"
-
-
-def quote(word: str) -> str:
-    """A word of a replica line, in quotes if it has a blank.
-
-    >>> quote("f.a"), quote("a b")
-    ('f.a', '"a b"')
-    """
-    return f'"{word}"' if " " in word else word
-
-
-def _json(word: str) -> str:
-    return json.dumps(word, ensure_ascii=False)

@@ -10,14 +10,15 @@ from .abstract import AbstractWorkflow, PlanError, render
 from .concrete import Concrete
 from .dag_file import dag_submit_text, dag_text
 from .home import installed, make_home
+from .input_files import input_text
 from .options import Options, Place, next_place
 from .refine import refine
 from .static_bp import static_text
-from .submit_files import input_text, submit_text
+from .submit_files import submit_text
 
 
 def plan(workflow: AbstractWorkflow, options: Options) -> Path:
-    """Plan and write; returns the new submit directory. PlanError if it cannot be planned: then nothing is written."""
+    """Plan and write; returns the new submit directory. On a PlanError nothing is written."""
     options = _with_transformations(workflow, options)
     concrete = refine(workflow, options)
     place = next_place(options, workflow.name)
@@ -43,7 +44,7 @@ def _home(options: Options) -> Path:
 
 
 def _with_transformations(workflow: AbstractWorkflow, options: Options) -> Options:
-    """Every transformation needs a program; the stand-in for pegasus-keg serves those named `pegasus-keg` or prefixed keg::."""
+    """Every transformation needs a program; the stand-in for pegasus-keg serves the namespace keg."""
     known = dict(options.transformations)
     for task in workflow.tasks:
         name = task.transformation
@@ -60,13 +61,13 @@ def _write_jobs(concrete: Concrete, place: Place) -> None:
     for job in concrete.jobs.values():
         base = place.submit_dir / job.folder
         (base / f"{job.name}.sub").write_text(submit_text(job, place), encoding="utf-8")
-        text = input_text(job, concrete, place)
+        text = input_text(job, place)
         if text is not None:
             (base / f"{job.name}.in").write_text(text, encoding="utf-8")
 
 
 def _texts(workflow: AbstractWorkflow, concrete: Concrete, place: Place) -> dict[str, str]:
-    """All files of the submit directory but those of the jobs, in the order in which the planner writes them."""
+    """All files of the submit directory but those of the jobs, in the planner's order: metrics last."""
     base, source = place.base, place.options.workflow_file
     abstract = source.read_text(encoding="utf-8") if source else render(workflow)
     return {

@@ -1,8 +1,9 @@
-"""Stands for pegasus-cluster: runs the tasks of a list on stdin one after the other, a [cluster-task] line after each.
+"""Stands for pegasus-cluster: runs the tasks of a list on stdin one after the other.
 
 Usage: clusterer [-f] < LIST      -f: stop at the first task that fails (pegasus-cluster's fail hard)
 The list: one command a line; lines that begin with # and empty ones are skipped, but counted in `line=`.
-Leaves with 0, with 5 if a task failed.
+A [cluster-task] line follows each task, a [cluster-summary] line the last.
+Leaves with 0, with 5 after a failure.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def main(argv: list[str]) -> int:
         if failed and fail_hard:
             break
     _say(
-        f'[cluster-summary stat="ok", lines={line_no}, tasks={tasks}, succeeded={tasks - failed}, failed={failed}, '
-        f'extra=0, duration={time.time() - begun:.3f}, start="{iso_time(begun, millis=True)}", pid={os.getpid()}, '
+        f'[cluster-summary stat="ok", lines={line_no}, tasks={tasks}, succeeded={tasks - failed}, '
+        f"failed={failed}, extra=0, duration={time.time() - begun:.3f}, "
+        f'start="{iso_time(begun, millis=True)}", pid={os.getpid()}, '
         f'app="{os.environ.get("STANDIN_NAME", "pegasus-cluster")}"]'
     )
     return FAILED if failed else 0
@@ -61,7 +63,8 @@ def _run_task(task: int, line_no: int, words: list[str]) -> int:
         ended = run(executable, words, (os.open(os.devnull, os.O_RDONLY), 1, 2), dict(os.environ))
         raw, pid = ended.raw, ended.pid
     _say(
-        f'[cluster-task id={task}, start="{iso_time(start, millis=True)}", duration={time.time() - start:.3f}, '
+        f'[cluster-task id={task}, start="{iso_time(start, millis=True)}", '
+        f"duration={time.time() - start:.3f}, "
         f'status={raw}, line={line_no}, pid={pid}, app="{application_of(words)}"]'
     )
     return raw

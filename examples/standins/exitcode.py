@@ -1,7 +1,8 @@
-"""Stands for pegasus-exitcode: the POST script that turns JOB.out into JOB.out.NNN and says whether the job succeeded.
+"""Stands for pegasus-exitcode: the POST script that rotates JOB.out and says whether the job succeeded.
 
 Usage: exitcode -r RETURN [-l LOG] [-M META_LOG] [-s MESSAGE] [--no-invocations] JOB.out
-Leaves with 0 for a success, 1 for a failure. Writes JOB.meta, appends a JSON line to LOG and file attributes to META_LOG.
+Renames JOB.out to JOB.out.NNN, writes JOB.meta, appends a JSON line to LOG and file attributes to META_LOG.
+Leaves with 0 for a success, 1 for a failure.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime, timezone
 from . import verdict
 
 
-class JobFailed(Exception):
+class JobFailedError(Exception):
     """The job did not succeed, for the reason given."""
 
 
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
     error = ""
     try:
         _examine(options, entry)
-    except (JobFailed, OSError) as reason:
+    except (JobFailedError, OSError) as reason:
         error = f"ERROR: {reason}\n"
         sys.stderr.write(error)
         entry["exitcode"] = 1
@@ -58,12 +59,12 @@ def main(argv: list[str]) -> int:
 def rotate(outfile: str) -> tuple[str, int]:
     """Rename JOB.out and JOB.err to the first free .NNN; (the new name of the output, NNN)."""
     if not outfile.endswith(".out"):
-        raise JobFailed(f"{outfile} does not look like a kickstart .out file")
+        raise JobFailedError(f"{outfile} does not look like a kickstart .out file")
     if not os.path.isfile(outfile):
-        raise JobFailed(f"{outfile} does not exist")
+        raise JobFailedError(f"{outfile} does not exist")
     number = next((n for n in range(1000) if not os.path.isfile(f"{outfile}.{n:03d}")), None)
     if number is None:
-        raise JobFailed(f"{outfile} has been renamed too many times!")
+        raise JobFailedError(f"{outfile} has been renamed too many times!")
     rotated = f"{outfile}.{number:03d}"
     os.rename(outfile, rotated)
     errfile = outfile.removesuffix(".out") + ".err"
@@ -76,25 +77,25 @@ def _examine(options: argparse.Namespace, entry: dict[str, object]) -> None:
     rotated, entry["retry"] = rotate(options.outfile)
     entry["app_exitcode"] = options.status
     if options.status:
-        raise JobFailed(f"dagman reported non-zero exitcode: {options.status}")
+        raise JobFailedError(f"dagman reported non-zero exitcode: {options.status}")
     with open(rotated, "rb") as stream:
         stdout = stream.read()
     if not stdout and not options.no_invocations:
-        raise JobFailed("Empty stdout")
+        raise JobFailedError("Empty stdout")
     for message in options.success_message:
         if message.replace("+", " ").encode() not in stdout + _errors_of(rotated):
-            raise JobFailed("Success message missing from output")
+            raise JobFailedError("Success message missing from output")
     output = verdict.read(stdout)
     if not options.no_invocations:
         failure = verdict.failure_of(output)
         if failure:
-            raise JobFailed(failure)
+            raise JobFailedError(failure)
         entry["app_exitcode"] = 0
     _write_metadata(options, output)
 
 
 def _write_metadata(options: argparse.Namespace, output: verdict.Output) -> None:
-    """JOB.meta with the outputs of all records (an empty list if there are none), and a line of each for the workflow."""
+    """JOB.meta with the outputs of all records (possibly none), and a line of each for the workflow."""
     files = [
         (lfn, attributes) for record in output.records for lfn, attributes in verdict.outputs(record).items()
     ]

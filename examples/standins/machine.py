@@ -1,4 +1,4 @@
-"""What a kickstart record tells of the machine (kickstart's machine/linux.c) and of its network address (getif.c)."""
+"""What a kickstart record tells of the machine (machine/linux.c) and of its network address (getif.c)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CLASSES = ("running", "sleeping", "zombie", "other")
 
 
 def network_lines() -> Iterator[str]:
-    """interface and hostaddr of the first interface that is not loopback, of loopback if there is no other."""
+    """interface and hostaddr of the first interface that is not loopback, else of loopback."""
     names = [name for _, name in socket.if_nameindex()]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for name in sorted(names, key=lambda name: name == "lo"):
@@ -51,7 +51,7 @@ def machine_lines() -> Iterator[str]:
     yield f"cpu_speed: {float(processor.get('cpu MHz', '0')):.0f}"
     yield f"cpu_vendor: {processor.get('vendor_id', 'unknown')}"
     yield f"cpu_model: {processor.get('model name', 'unknown')}"
-    for name, load in zip(("load_min1", "load_min5", "load_min15"), os.getloadavg()):
+    for name, load in zip(("load_min1", "load_min5", "load_min15"), os.getloadavg(), strict=True):
         yield f"{name}: {load:.2f}"
     yield from _process_lines()
 

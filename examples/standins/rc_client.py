@@ -1,4 +1,4 @@
-"""Stands for pegasus-rc-client: registers output files in the SQLite replica catalog named in the properties file.
+"""Stands for pegasus-rc-client: registers output files in the SQLite replica catalog of a run.
 
 Usage: rc_client --prefix PREFIX --conf PROPERTIES [-v] [--meta JOB.meta]... --insert FILE
 FILE has lines `lfn pfn site="SITE"`, as register_*.in; JOB.meta gives attributes for the lfns that it names.
@@ -13,13 +13,19 @@ import sqlite3
 import sys
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS rc_lfn (lfn_id INTEGER NOT NULL, lfn VARCHAR(245) NOT NULL, PRIMARY KEY (lfn_id),
-    CONSTRAINT "UNIQUE_LFN" UNIQUE (lfn));
-CREATE TABLE IF NOT EXISTS rc_meta (lfn_id INTEGER NOT NULL, "key" VARCHAR(245) NOT NULL, value VARCHAR(245) NOT NULL,
-    PRIMARY KEY (lfn_id, "key"), FOREIGN KEY(lfn_id) REFERENCES rc_lfn (lfn_id) ON DELETE CASCADE);
-CREATE TABLE IF NOT EXISTS rc_pfn (pfn_id INTEGER NOT NULL, lfn_id INTEGER NOT NULL, pfn VARCHAR(245) NOT NULL,
-    site VARCHAR(245), PRIMARY KEY (pfn_id), FOREIGN KEY(lfn_id) REFERENCES rc_lfn (lfn_id) ON DELETE CASCADE,
-    CONSTRAINT "UNIQUE_PFN" UNIQUE (lfn_id, pfn, site));
+CREATE TABLE IF NOT EXISTS rc_lfn (
+    lfn_id INTEGER NOT NULL, lfn VARCHAR(245) NOT NULL,
+    PRIMARY KEY (lfn_id), CONSTRAINT "UNIQUE_LFN" UNIQUE (lfn)
+);
+CREATE TABLE IF NOT EXISTS rc_meta (
+    lfn_id INTEGER NOT NULL, "key" VARCHAR(245) NOT NULL, value VARCHAR(245) NOT NULL,
+    PRIMARY KEY (lfn_id, "key"), FOREIGN KEY(lfn_id) REFERENCES rc_lfn (lfn_id) ON DELETE CASCADE
+);
+CREATE TABLE IF NOT EXISTS rc_pfn (
+    pfn_id INTEGER NOT NULL, lfn_id INTEGER NOT NULL, pfn VARCHAR(245) NOT NULL, site VARCHAR(245),
+    PRIMARY KEY (pfn_id), FOREIGN KEY(lfn_id) REFERENCES rc_lfn (lfn_id) ON DELETE CASCADE,
+    CONSTRAINT "UNIQUE_PFN" UNIQUE (lfn_id, pfn, site)
+);
 """
 
 
@@ -57,7 +63,8 @@ def main(argv: list[str]) -> int:
             _insert(catalog, (lfn, pfn, site), attributes.get(lfn, {}))
     catalog.close()
     sys.stderr.write(
-        f"#Successfully worked on    : {len(lines)} lines.\n#Worked on total number of : {len(lines)} lines.\n"
+        f"#Successfully worked on    : {len(lines)} lines.\n"
+        f"#Worked on total number of : {len(lines)} lines.\n"
     )
     return 0
 

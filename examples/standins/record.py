@@ -1,4 +1,4 @@
-"""A kickstart record, format 3.0: what is known of one run -> its lines (kickstart's appinfo.c and jobinfo.c)."""
+"""A kickstart record, format 3.0: what is known of one run -> its lines (appinfo.c and jobinfo.c)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .run_command import Ended
 from .statinfo import named_file_lines, output_file_lines, stat_lines, temporary_file_lines
 from .text import iso_time, quoted
 
-_USAGE = "maxrss minflt majflt nswap inblock oublock msgsnd msgrcv nsignals nvcsw nivcsw".split()
+_USAGE = (
+    "maxrss", "minflt", "majflt", "nswap", "inblock", "oublock",
+    "msgsnd", "msgrcv", "nsignals", "nvcsw", "nivcsw",
+)  # fmt: skip
 
 
 class Options(NamedTuple):
@@ -182,7 +185,9 @@ def _failure_details(run: Run) -> Iterator[str]:
     yield from (f"    {quoted(key)}: {quoted(value)}" for key, value in sorted(run.environment.items()))
     yield "  limits:"
     for name in ("CPU", "FSIZE", "DATA", "STACK", "CORE", "NPROC", "NOFILE", "MEMLOCK", "AS"):
-        for side, value in zip(("soft", "hard"), resource.getrlimit(getattr(resource, "RLIMIT_" + name))):
+        for side, value in zip(
+            ("soft", "hard"), resource.getrlimit(getattr(resource, "RLIMIT_" + name)), strict=True
+        ):
             yield f"    RLIMIT_{name}_{side}: {'unlimited' if value == resource.RLIM_INFINITY else value}"
 
 

@@ -1,6 +1,7 @@
 """Stands for pegasus-kickstart: runs a command and writes its record (format 3.0, YAML) to stdout.
 
-Usage: recorder [-n TRANSFORMATION] [-N DERIVATION] [-R SITE] [-L LABEL] [-T STAMP] [-i -] [-s LFN=PFN]... [-H] COMMAND [ARGUMENT]...
+Usage: recorder [-n TRANSFORMATION] [-N DERIVATION] [-R SITE] [-L LABEL] [-T STAMP] [-i -] [-s LFN=PFN]...
+                [-H] COMMAND [ARGUMENT]...
 Leaves with the command's exit code, 128 + n after signal n, 127 if it could not be run.
 """
 
@@ -11,8 +12,8 @@ import sys
 import tempfile
 import time
 
-from .record import Captured, Ended, Options, Run, lines
-from .run_command import executable_of, exit_code, run
+from .record import Captured, Options, Run, lines
+from .run_command import Ended, executable_of, exit_code, run
 
 _WORDS = {"n": "transformation", "N": "derivation", "R": "site", "L": "label", "T": "stamp"}
 _NO_EXECUTABLE = (

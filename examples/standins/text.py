@@ -1,4 +1,4 @@
-"""Small pieces of text as pegasus-kickstart prints them: times, quoted words, literal blocks (kickstart's utils.c)."""
+"""Small pieces of text as pegasus-kickstart prints them: times, quoted words, literal blocks (utils.c)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def quoted(word: str) -> str:
 
 
 def literal_block(data: bytes, indent: int) -> tuple[bool, str]:
-    """(truncated, the lines below `data: |`): undecodable and unprintable characters and the first line's blanks are dropped.
+    """(truncated, the lines below `data: |`), without leading blanks and what cannot be decoded or printed.
 
     >>> literal_block(b"  a" + bytes([10, 255]) + b"b", 2)
     (False, '  a\\n  b\\n')

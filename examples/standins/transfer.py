@@ -1,7 +1,8 @@
-"""Stands for pegasus-transfer: a JSON list on stdin of files to copy, directories to make and files to remove.
+"""Stands for pegasus-transfer: copies and removes files and makes directories, as a JSON list on stdin says.
 
 Usage: transfer [--threads N] < LIST
-Only file URLs and plain paths. Leaves with 1 if anything failed. Under the recorder it notes the checksum of what it copied in.
+Only file URLs and plain paths. Leaves with 1 if anything failed. Under the recorder it notes the checksum of
+what it copied in.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from .statinfo import owner_lines, sha256_of
@@ -31,14 +32,13 @@ def path_of(url: str) -> str:
     >>> path_of("file:///a/./b"), path_of("/a b")
     ('/a/b', '/a b')
     """
-    if url.startswith("file://"):
-        url = url[len("file://") :]
+    url = url.removeprefix("file://")
     if "://" in url:
         raise TransferError(f"cannot serve {url}: only file URLs")
     return os.path.normpath(url)
 
 
-def main(argv: list[str]) -> int:
+def main(_argv: list[str]) -> int:
     """Serve the list; what is done goes to stderr as pegasus-transfer says it."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s    %(levelname)s:  %(message)s"
@@ -107,9 +107,9 @@ def _note_checksum(lfn: str, path: str) -> None:
         f"size: {status.st_size}",
         f"inode: {status.st_ino}",
         f"nlink: {status.st_nlink}",
-        f"mtime: {datetime.fromtimestamp(status.st_mtime).isoformat()}",
-        f"atime: {datetime.fromtimestamp(status.st_atime).isoformat()}",
-        f"ctime: {datetime.fromtimestamp(status.st_ctime).isoformat()}",
+        f"mtime: {_local(status.st_mtime)}",
+        f"atime: {_local(status.st_atime)}",
+        f"ctime: {_local(status.st_ctime)}",
         *owner_lines(status),
         "output: True",
         f"sha256: {digest}",
@@ -117,6 +117,11 @@ def _note_checksum(lfn: str, path: str) -> None:
     ]
     with open(blob, "a", encoding="utf-8") as stream:
         stream.write(f'    "{lfn}":\n' + "".join(f"      {line}\n" for line in lines))
+
+
+def _local(seconds: float) -> str:
+    """Local time with microseconds and, as pegasus-integrity has it, without its zone."""
+    return datetime.fromtimestamp(seconds, timezone.utc).astimezone().replace(tzinfo=None).isoformat()
 
 
 _ACTIONS = {"transfer": _copy, "mkdir": _make_directory, "remove": _remove}

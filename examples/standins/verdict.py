@@ -1,4 +1,4 @@
-"""Did a job succeed? Its standard output -> the failure in words, or nothing. Fields are read at their places, not by search."""
+"""Did a job succeed? Its standard output -> the failure in words, or nothing; fields are read in place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PAIR = re.compile(rb'(\w+)=("[^"]*"|[^,\s]*)')
 
 
 class Record(NamedTuple):
-    """What is needed of one kickstart record: the raw wait status, if it is whole, the files by lfn with their fields."""
+    """What is needed of a kickstart record: the raw wait status, if it is whole, its files by lfn."""
 
     raw: int | None
     complete: bool
@@ -126,7 +126,7 @@ def outputs(record: Record) -> dict[str, dict[str, str]]:
     for lfn, fields in record.files.items():
         if fields.get("output") != "True" or "sha256" not in fields:
             continue
-        attributes = {key: fields[key] for key in ("user", "size", "ctime") if key in fields}
+        attributes: dict[str, str] = {key: fields[key] for key in ("user", "size", "ctime") if key in fields}
         attributes["checksum.type"] = "sha256"
         attributes["checksum.value"] = fields["sha256"]
         attributes["checksum.timing"] = str(float(fields.get("checksum_timing", "0")))

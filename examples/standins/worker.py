@@ -1,7 +1,9 @@
 """Stands for pegasus-keg: a task that reads its inputs, writes its outputs and does what a test asks of it.
 
-Usage: worker [-a NAME] [-g N] [-t SECONDS] [-i FILE...] [-o FILE...] [-e TEXT] [-x EXITCODE] [-k SIGNAL] [-f COUNT_FILE:N]
--g N writes part.00000 ... to part.N-1; -t sleeps; -x leaves with that code, -k dies of that signal, after the outputs are written;
+Usage: worker [-a NAME] [-g N] [-t SECONDS] [-i FILE...] [-o FILE...] [-e TEXT] [-x EXITCODE] [-k SIGNAL]
+              [-f COUNT_FILE:N]
+-g N writes N files part.00000, part.00001, ...; -t sleeps; -e prints; then, with the outputs written,
+-x leaves with that code and -k dies of that signal;
 -f fails (code 1, no output) the first N times, counting in COUNT_FILE.
 """
 

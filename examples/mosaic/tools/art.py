@@ -1,4 +1,4 @@
-"""The mathematics of the picture: escape times of a Julia set, colours by quantile, light on the relief of the field."""
+"""The mathematics of the picture: escape times of a Julia set, colours by quantile, light on the relief."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 from bisect import bisect
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 NEVER = -1.0  # the escape time of a point that stays
@@ -69,11 +70,11 @@ def read_palette(path: str) -> Palette:
 
 
 def _blend(stops: list[tuple[float, tuple[float, ...]]], place: float) -> tuple[float, float, float]:
-    for (low, first), (high, second) in zip(stops, stops[1:]):
+    for (low, first), (high, second) in pairwise(stops):
         if place <= high:
             part = (place - low) / (high - low)
             part = part * part * (3 - 2 * part)
-            red, green, blue = (a + (b - a) * part for a, b in zip(first, second))
+            red, green, blue = (a + (b - a) * part for a, b in zip(first, second, strict=True))
             return red, green, blue
     red, green, blue = stops[-1][1]
     return red, green, blue
@@ -110,13 +111,13 @@ def _escape_time(z: complex, c: complex, most: int) -> float:
 
 
 def quantiles(times: Sequence[Sequence[float]], count: int = _COLOURS - 1) -> list[float]:
-    """`count` limits that part the escaped samples into equal shares: each colour gets as much room as any other."""
+    """`count` limits that part the escaped samples into equal shares: every colour gets the same room."""
     values = sorted(value for row in times for value in row if value != NEVER)
     return [values[(i + 1) * len(values) // (count + 1)] for i in range(count)]
 
 
 def paint(scene: Scene, palette: Palette, limits: Sequence[float], times: list[list[float]]) -> list[bytes]:
-    """Rows of RGB pixels. `times` has one sample more to the left and above, for the slope of the field there."""
+    """Rows of RGB pixels. `times` has one sample more to the left and above, for the slope there."""
     side = scene.samples
     rows = []
     for y in range(1, len(times), side):

@@ -12,7 +12,7 @@ def main(picture: str, chart: str, report: str) -> None:
     """Write the chart as PNG and the report as text."""
     counts = [0] * BINS
     pixels = b"".join(read_png(picture))
-    for red, green, blue in zip(pixels[0::3], pixels[1::3], pixels[2::3]):
+    for red, green, blue in zip(pixels[0::3], pixels[1::3], pixels[2::3], strict=True):
         counts[(2 * red + 7 * green + blue) * BINS // 2560] += 1
     write_png(chart, _chart(counts))
     total = sum(counts)

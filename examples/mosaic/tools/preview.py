@@ -1,4 +1,4 @@
-"""preview.py PICTURE OUT: the picture at a quarter of its width and height, each pixel the mean of sixteen."""
+"""preview.py PICTURE OUT: the picture at a quarter of its size, each pixel the mean of sixteen."""
 
 import sys
 
@@ -16,7 +16,7 @@ def main(picture: str, out: str) -> None:
 
 
 def _mean(rows: list[bytes]) -> bytes:
-    sums = [sum(column) for column in zip(*rows)]
+    sums = [sum(column) for column in zip(*rows, strict=True)]
     return bytes(
         sum(sums[x + 3 * i + channel] for i in range(SIDE)) // (SIDE * SIDE)
         for x in range(0, len(sums) - 3 * SIDE + 1, 3 * SIDE)

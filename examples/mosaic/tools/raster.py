@@ -26,20 +26,18 @@ def read_ppm(path: str) -> list[bytes]:
 
 def write_png(path: str, rows: Sequence[bytes]) -> None:
     """A PNG file, 8 bits a channel; each row is stored as the difference to the one above it."""
-    filtered = [
-        b"\x02" + row_difference(row, above) for row, above in zip(rows, [bytes(len(rows[0])), *rows])
-    ]
+    above = [bytes(len(rows[0])), *rows[:-1]]
+    filtered = b"".join(b"\x02" + row_difference(row, upper) for row, upper in zip(rows, above, strict=True))
     header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
     with open(path, "wb") as stream:
         stream.write(b"\x89PNG\r\n\x1a\n")
-        for name, body in (
-            (b"IHDR", header),
-            (b"IDAT", zlib.compress(b"".join(filtered), 9)),
-            (b"IEND", b""),
-        ):
-            stream.write(
-                struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-            )
+        stream.write(_chunk(b"IHDR", header))
+        stream.write(_chunk(b"IDAT", zlib.compress(filtered, 9)))
+        stream.write(_chunk(b"IEND", b""))
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def row_difference(row: bytes, above: bytes) -> bytes:
@@ -48,7 +46,7 @@ def row_difference(row: bytes, above: bytes) -> bytes:
     >>> row_difference(bytes([5, 1]), bytes([3, 2]))
     b'\\x02\\xff'
     """
-    return bytes((a - b) & 255 for a, b in zip(row, above))
+    return bytes((a - b) & 255 for a, b in zip(row, above, strict=True))
 
 
 def read_png(path: str) -> list[bytes]:
@@ -67,6 +65,6 @@ def read_png(path: str) -> list[bytes]:
         line = raw[index * (columns * 3 + 1) : (index + 1) * (columns * 3 + 1)]
         if line[0] != 2:
             raise ValueError(f"{path}: row {index} has filter {line[0]}, not one of ours")
-        above = bytes((a + b) & 255 for a, b in zip(line[1:], above))
+        above = bytes((a + b) & 255 for a, b in zip(line[1:], above, strict=True))
         found.append(above)
     return found

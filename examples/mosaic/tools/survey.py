@@ -1,4 +1,4 @@
-"""survey.py SCENE OUT: look at each sixth sample and write the quantiles of the escape times, which set the colours."""
+"""survey.py SCENE OUT: the quantiles of the escape times, from each sixth sample; they set the colours."""
 
 import json
 import sys
