@@ -87,8 +87,8 @@ def dagman_config(user_config: str | None) -> str:
     text = OURS
     if user_config is not None:
         text += "# The configuration that the DAG named before; DAGMan takes one file only.\n"
-        # DAGMan would look for a relative name elsewhere, not in its own directory (seen, 25.14.1); an absolute
-        # one would not survive a copy of the submit directory. $Fp() is the directory of the file named.
+        # DAGMan would look for a relative name elsewhere, not in its own directory (seen, 25.14.1), and an
+        # absolute one would not survive a copy of the submit directory. $Fp() is the directory of a file.
         where = "" if user_config.startswith("/") else "$Fp(DAGMAN_CONFIG_FILE)"
         text += f"include : {where}{user_config}\n"
     # DAGMAN_USER_LOG_SCAN_INTERVAL stays as it is (5 s): a shorter one makes DAGMan submit more often, too.

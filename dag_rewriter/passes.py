@@ -14,7 +14,16 @@ from typing import TypeAlias
 
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobClass
 from dag_rewriter import block
-from dag_rewriter.commands import Category, Command, Config, JobstateLog, MaxJobs, NodeCommand, NodeKind, Other
+from dag_rewriter.commands import (
+    Category,
+    Command,
+    Config,
+    JobstateLog,
+    MaxJobs,
+    NodeCommand,
+    NodeKind,
+    Other,
+)
 from dag_rewriter.dag import Dag
 from dag_rewriter.syntax import render_command
 

@@ -18,7 +18,7 @@ from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
 from dag_rewriter.passes import Context, apply, changes_of
 from dag_rewriter.report import Report, describe
 from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.submit_file import class_and_priority
+from dag_rewriter.submit_file import class_and_priority, parse_submit_file
 
 _HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
 _TRAILER = b"# End of DAG"
@@ -79,12 +79,15 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
         monitor=options.monitor,
     )
     changes = changes_of(dag, context)
+    submit_file = _planners_submit_file(submit_dir)
     plan = Plan(
         writes=(
             *_own_files(submit_dir, dag, options, priority),
             *_originals(submit_dir, parts),
+            *(() if submit_file is None else ((submit_dir.planned_condor_sub, submit_file),)),
             (submit_dir.dag_file, apply(parts.original, changes)),
         ),
+        removes=() if submit_file is None else (submit_dir.condor_sub,),
         notes=(
             *_notes(submit_dir, parts),
             *(f"{name} is included and not looked into" for name in dag.includes),
@@ -105,7 +108,12 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
         removes.append(submit_dir.planned_dag)
     elif planned is not None:
         notes = (_EDITED.format(submit_dir.planned_dag.name),)
-    plan = Plan(((submit_dir.dag_file, parts.original),), tuple(removes), notes)
+    writes = [(submit_dir.dag_file, parts.original)]
+    submit_file = files.read_if_there(submit_dir.planned_condor_sub)
+    if submit_file is not None:
+        writes.append((submit_dir.condor_sub, submit_file))
+        removes.append(submit_dir.planned_condor_sub)
+    plan = Plan(tuple(writes), tuple(removes), notes)
     if live.monitor_lives(submit_dir):
         _refuse(submit_dir, "a monitor is at work in this directory")
     return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
@@ -197,6 +205,18 @@ def _originals(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path
     if planned is not None and planned != parts.original:
         yield submit_dir.planned_dag.with_name(submit_dir.planned_dag.name + ".old"), planned
     yield submit_dir.planned_dag, parts.original
+
+
+def _planners_submit_file(submit_dir: SubmitDir) -> bytes | None:
+    """The planner's X.dag.condor.sub, if it stands in the way.
+
+    condor_submit_dag refuses to write its own where one is, and only that tells DAGMan of a CONFIG line.
+    The planner's starts pegasus-dagman, whose pegasus-monitord crashes on a SERVICE node (seen, 5.1.2).
+    """
+    data = files.read_if_there(submit_dir.condor_sub)
+    if data is None or "+pegasus_wf_uuid" not in parse_submit_file(data):
+        return None
+    return data
 
 
 def _notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:

@@ -60,7 +60,7 @@ class SubmitDir:
 
     @property
     def planned_condor_sub(self) -> Path:
-        """The planner's submit file of the DAGMan job, set aside by a rewrite: condor_submit_dag would refuse."""
+        """The planner's submit file of the DAGMan job, set aside by a rewrite."""
         return self.path / f"{self.dag}.condor.sub.planned"
 
     @property
@@ -135,25 +135,25 @@ def open_submit_dir(path: Path) -> SubmitDir:
     if not path.is_dir():
         what = "it is not a directory" if path.exists() else "there is no such directory"
         raise SubmitDirError(str(path), what, _PLAN)
-    braindump = _read_braindump(path)
+    source, braindump = _read_braindump(path)
     if braindump.get("type") == "shell":
         what = "the workflow was planned for the shell, without a DAG"
         raise SubmitDirError(str(path), what, "plan it for HTCondor (pegasus.code.generator is not set then)")
     dag = braindump.get("dag")
     if not dag or "/" in dag:
-        raise SubmitDirError(str(path / "braindump.yml"), "it names no DAG (key `dag`)", _REPLAN)
+        raise SubmitDirError(str(source), "it names no DAG (key `dag`)", _REPLAN)
     if not (path / dag).is_file():
-        raise SubmitDirError(str(path / dag), "the DAG that braindump.yml names is not there", _REPLAN)
+        raise SubmitDirError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
     return SubmitDir(path, braindump, dag)
 
 
-def _read_braindump(path: Path) -> Mapping[str, str | None]:
+def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:
     for name, parse in (("braindump.yml", parse_braindump), ("braindump.txt", parse_braindump_txt)):
         data = files.read_if_there(path / name)
         if data is None:
             continue
         try:
-            return parse(data.decode("utf-8"))
+            return path / name, parse(data.decode("utf-8"))
         except (BraindumpError, UnicodeDecodeError) as error:
             raise SubmitDirError(str(path / name), f"it cannot be understood: {error}", _REPLAN) from error
     raise SubmitDirError(

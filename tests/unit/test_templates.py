@@ -1,0 +1,35 @@
+"""The files that bridle adds."""
+
+from __future__ import annotations
+
+from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR
+from condor_templates.render import MonitorJob, dagman_config, monitor_submit_description
+from dag_rewriter.submit_file import parse_submit_file
+
+
+def test_the_monitor_is_a_local_job_that_comes_back() -> None:
+    job = MonitorJob("/opt/my bin/bridle", "mosaic-0", 1000001, DEFAULT_MONITOR.max_starts)
+    text = monitor_submit_description(job)
+    found = parse_submit_file(text.encode())
+    assert (found.universe, found.executable, found.arguments) == (
+        "local",
+        "/opt/my bin/bridle",
+        "monitord --follow .",
+    )
+    assert found.priority == 1000001
+    assert found["on_exit_remove"].endswith("|| NumJobStarts > 20")
+    assert not any("hold" in name or "pegasus" in name or name == "log" for name in found.assigned)
+    assert found["getenv"].split(",")[-1] == "BRIDLE_*"
+    assert (found.output, found.error) == ("mosaic-0.bridle.out", "mosaic-0.bridle.err")
+    assert text.rstrip().endswith("queue")
+
+
+def test_the_users_configuration_comes_before_what_the_monitor_needs() -> None:
+    lines = [line for line in dagman_config("conf/user.config").splitlines() if not line.startswith("#")]
+    assert lines == ["include : $Fp(DAGMAN_CONFIG_FILE)conf/user.config", "DAGMAN_USE_STRICT = 0"]
+    assert "include : /etc/user.config\n" in dagman_config("/etc/user.config")
+    assert "include" not in dagman_config(None)
+
+
+def test_every_default_category_has_a_limit() -> None:
+    assert {*DEFAULT_CATEGORIES.by_class.values()} == {*DEFAULT_CATEGORIES.limits}
