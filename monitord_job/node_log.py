@@ -27,7 +27,7 @@ def split_events(lines: list[bytes]) -> Iterator[bytes]:
     """The events in lines that end with a whole event, each without its closing line.
 
     >>> list(split_events([b"001 (1.0.0) x", b"\ty", b"...", b"005 (1.0.0) z", b"..."]))
-    [b'001 (1.0.0) x\\n\\ty', b'005 (1.0.0) z']
+    [b'001 (1.0.0) x\\ny', b'005 (1.0.0) z']
     """
     start = 0
     for number, line in enumerate(lines):

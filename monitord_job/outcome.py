@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from monitord_job.job import JobFiles, JobPlan, NodeState
 from monitord_job.kickstart import ClusterLine, Damage, IntegritySummary, Invocation, epoch
-from monitord_job.quote import quote
+from monitord_job.payload import Metric, integrity_metrics, summed
 from monitord_job.rows import (
     FileMetaRow,
     FilePlaceRow,
@@ -22,13 +22,10 @@ from monitord_job.rows import (
     Value,
 )
 from monitord_job.status_codes import raw_status
+from monitord_job.texts import stderr_text, stdout_text
 
 PRE_SCRIPT_TASK = -1
 POST_SCRIPT_TASK = -2
-
-MAX_TEXT = 2**16 - 1
-"""Characters of stdout or stderr kept per attempt, as pegasus-monitord keeps them."""
-_MAX_FILE_TEXT = MAX_TEXT - 2000
 
 _UNKNOWN = "unknown"
 _LITE_HOST = re.compile(r"^.*Executing on host\s*(\S+)(?:\s*IP=(\S+))?", re.MULTILINE)
@@ -168,16 +165,27 @@ def _file_rows(records: list[Invocation]) -> Iterator[FileMetaRow]:
 
 def _integrity_rows(attempt: Attempt, files: JobFiles, records: list[Invocation]) -> Iterator[Row]:
     name, seq = attempt.plan.name, attempt.node.seq
-    timings = [o.checksum_seconds for r in records for o in r.outputs if o.checksum_seconds is not None]
-    if timings:
-        yield IntegrityRow(name, seq, "compute", "output", len(timings), round(sum(timings), 3))
-    checks = [record for record in files.records if isinstance(record, IntegritySummary)]
-    if checks:
-        failed = sum(check.failed for check in checks)
-        count = failed + sum(check.succeeded for check in checks)
-        yield IntegrityRow(name, seq, "check", "input", count, round(sum(c.duration for c in checks), 3))
-        if failed:
-            yield TagRow(name, seq, "int.error", failed)
+    for metric in summed(_metrics(files, records)):
+        duration = round(metric.duration, 3)
+        yield IntegrityRow(name, seq, metric.type, metric.file_type, metric.count, duration)
+        if metric.failed:
+            yield TagRow(name, seq, "int.error", metric.failed)
+
+
+def _metrics(files: JobFiles, records: list[Invocation]) -> Iterator[Metric]:
+    for record in records:
+        timings = [
+            output.checksum_seconds for output in record.outputs if output.checksum_seconds is not None
+        ]
+        if timings:
+            yield Metric("compute", "output", len(timings), 0, sum(timings))
+    for summary in files.records:
+        if isinstance(summary, IntegritySummary):
+            count = summary.succeeded + summary.failed
+            yield Metric("check", "input", count, summary.failed, summary.duration)
+    texts = [text for record in records for text in (record.stdout, record.stderr)]
+    for text in (*texts, files.stdout_text, files.stderr_text):
+        yield from integrity_metrics(text or "")
 
 
 def _instance_update(attempt: Attempt, files: JobFiles, records: list[Invocation]) -> InstanceUpdate:
@@ -188,19 +196,19 @@ def _instance_update(attempt: Attempt, files: JobFiles, records: list[Invocation
         "site": site,
         "user": (first.user if first else None) or attempt.user,
         "work_dir": (first.cwd if first else None) or attempt.submit_dir,
-        "local_duration": None
-        if node.executed is None or node.ended is None
-        else max(node.ended - node.executed, 0),
+        "local_duration": _local_duration(node),
         "stdout_file": files.stdout_file,
-        "stdout_text": _stdout_text(files, records),
+        "stdout_text": stdout_text(files, records),
         "stderr_file": files.stderr_file,
-        "stderr_text": None
-        if files.stderr_text is None
-        else quote(files.stderr_text[:_MAX_FILE_TEXT])[:MAX_TEXT],
+        "stderr_text": stderr_text(files),
         "exitcode": _instance_exit(node, plan),
     }
     values.update(_cluster_values(files))
     return InstanceUpdate(plan.name, node.seq, values, _host(node, files, site, first))
+
+
+def _local_duration(node: NodeState) -> int | None:
+    return None if node.executed is None or node.ended is None else max(node.ended - node.executed, 0)
 
 
 def _instance_exit(node: NodeState, plan: JobPlan) -> int | None:
@@ -237,27 +245,3 @@ def _host(node: NodeState, files: JobFiles, site: str | None, first: Invocation 
     ip = next((address for address in addresses if address), _UNKNOWN)
     uname, memory = (first.uname, first.ram_total) if first else (None, None)
     return HostRow(site or _UNKNOWN, hostname or _UNKNOWN, ip, uname, memory)
-
-
-def _stdout_text(files: JobFiles, records: list[Invocation]) -> str | None:
-    if not records:
-        return (
-            None
-            if files.stdout_text is None
-            else quote("#@ 1 stdout\n" + files.stdout_text[:_MAX_FILE_TEXT])[:MAX_TEXT]
-        )
-    parts: list[str] = []
-    size = 0
-    for number, record in enumerate(records, 1):
-        # pegasus-monitord puts a blank before each task's stderr, or says there by what signal it died.
-        signal = f"Job was {record.signal}" if record.signal else " "
-        texts = (
-            ("stdout", record.stdout),
-            ("stderr", None if record.stderr is None else signal + record.stderr),
-        )
-        for stream, text in texts:
-            room = MAX_TEXT - size - 20
-            if text is not None and room > 0:
-                parts.append(quote(f"#@ {number} {stream}\n{text[:room]}\n"))
-                size += min(len(text), room) + 20
-    return "".join(parts)[:MAX_TEXT]

@@ -65,10 +65,14 @@ def _refuse_if_live(submit_dir: SubmitDir) -> None:
     if queued:
         held = f", held: {queued[0].hold_reason}" if queued[0].status == _HELD else ""
         what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
-        raise AlreadyRunningError(str(submit_dir.path), what, "see `bridle status`, or remove it with condor_rm")
+        raise AlreadyRunningError(
+            str(submit_dir.path), what, "see `bridle status`, or remove it with condor_rm"
+        )
     if dagman_lives(submit_dir):
         what = "a DAGMan that is in no queue of this schedd runs this workflow"
-        raise AlreadyRunningError(str(submit_dir.path), what, f"see {submit_dir.dagman_lock.name} for its process")
+        raise AlreadyRunningError(
+            str(submit_dir.path), what, f"see {submit_dir.dagman_lock.name} for its process"
+        )
 
 
 def _attributes(submit_dir: SubmitDir) -> dict[str, str]:

@@ -17,7 +17,9 @@ EXIT_FAILED = 1
 
 @click.command()
 @click.argument("submit_dir", type=click.Path(path_type=Path))
-@click.option("--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success.")
+@click.option(
+    "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one object at the end.")
 def run(submit_dir: Path, wait: bool, as_json: bool) -> int:
     """Submit a planned workflow, with its monitor as one of its jobs.

@@ -1,0 +1,65 @@
+"""What Pegasus's own programs report inside a stdout or stderr: JSON between two marks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_PAYLOAD = re.compile("@@@MONITORING_PAYLOAD - START@@@(.*?)@@@MONITORING_PAYLOAD - END@@@", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How many files were checked against a checksum (`check`) or got one (`compute`), in how many seconds."""
+
+    type: str
+    file_type: str
+    count: int
+    failed: int
+    duration: float
+
+
+def without_payloads(text: str) -> str:
+    """The text as the application wrote it."""
+    return _PAYLOAD.sub("", text)
+
+
+def integrity_metrics(text: str) -> Iterator[Metric]:
+    """The integrity metrics reported in a text; payloads of other kinds, and broken ones, are passed over."""
+    for found in _PAYLOAD.finditer(text):
+        try:
+            yield from _metrics(json.loads(found[1]))
+        except (ValueError, TypeError, KeyError):
+            continue
+
+
+def _metrics(event: Any) -> list[Metric]:
+    if not isinstance(event, dict) or event.get("monitoring_event") != "int.metric":
+        return []
+    return [_metric(part) for part in event["payload"] if isinstance(part, dict)]
+
+
+def _metric(part: dict[str, Any]) -> Metric:
+    failed = int(part.get("failed", 0))
+    count = int(part.get("count", 0)) or int(part.get("succeeded", 0)) + failed
+    return Metric(
+        str(part.get("event")), str(part.get("file_type")), count, failed, float(part.get("duration", 0.0))
+    )
+
+
+def summed(metrics: Iterable[Metric]) -> list[Metric]:
+    """One metric for each type of check and of file.
+
+    >>> summed([Metric("check", "input", 1, 0, 0.5), Metric("check", "input", 2, 1, 0.25)])
+    [Metric(type='check', file_type='input', count=3, failed=1, duration=0.75)]
+    """
+    found: dict[tuple[str, str], Metric] = {}
+    for metric in metrics:
+        key = (metric.type, metric.file_type)
+        last = found.get(key, Metric(*key, 0, 0, 0.0))
+        count, failed = last.count + metric.count, last.failed + metric.failed
+        found[key] = Metric(*key, count, failed, last.duration + metric.duration)
+    return list(found.values())

@@ -1,0 +1,236 @@
+"""The Stampede rules, event by event."""
+
+from monitord_job.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
+from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
+from monitord_job.rows import (
+    FilePlaceRow,
+    InstanceRow,
+    InstanceUpdate,
+    InvocationRow,
+    JobStateRow,
+    Row,
+    WorkflowStateRow,
+)
+from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
+
+POST = ScriptPlan("pegasus-exitcode", "-r $RETURN")
+PLANS = {
+    "plain": JobPlan("plain", "plain.sub"),
+    "posted": JobPlan("posted", "posted.sub", post=POST),
+    "prepared": JobPlan("prepared", "prepared.sub", pre=ScriptPlan("plan.sh", "-x"), post=POST),
+}
+
+
+def turn_of(*lines: str, turn: Turn | None = None, files: JobFiles | None = None) -> Turn:
+    """A turn that took lines of the form `TIME NODE STATE INFO`."""
+    turn = turn or Turn(RunState("uuid", "scientist", "/runs/1", PLANS))
+    for line in lines:
+        time, node, state, info = line.split()
+        apply_node(turn, NodeEvent(int(time), node, state, info, 1), files or JobFiles())
+    return turn
+
+
+def rows(turn: Turn, kind: type) -> list[Row]:
+    """Those rows of a turn that are of a kind."""
+    return [row for row in turn.rows if isinstance(row, kind)]
+
+
+def states(turn: Turn) -> list[tuple[str, int, str]]:
+    """Job, attempt and state of all states stored."""
+    return [(row.job, row.seq, row.state) for row in turn.rows if isinstance(row, JobStateRow)]
+
+
+def test_a_job_from_submission_to_success():
+    turn = turn_of(
+        "100 plain SUBMIT 7.0",
+        "103 plain EXECUTE 7.0",
+        "110 plain JOB_TERMINATED 7.0",
+        "110 plain JOB_SUCCESS 0",
+    )
+    assert rows(turn, InstanceRow) == [
+        InstanceRow("plain", 1, {"site": None, "multiplier_factor": 1, "stdin_file": None})
+    ]
+    assert [row.jobstate_submit_seq for row in turn.rows if isinstance(row, JobStateRow)] == [1, 2, 3, 4]
+    (invocation,) = rows(turn, InvocationRow)
+    assert isinstance(invocation, InvocationRow)
+    assert (invocation.start_time, invocation.remote_duration, invocation.exitcode) == (103, 7, 0)
+    update = rows(turn, InstanceUpdate)[-1]
+    assert isinstance(update, InstanceUpdate)
+    assert update.values["exitcode"] == 0
+    assert update.values["local_duration"] == 7
+
+
+def test_a_retry_is_a_new_instance_and_its_output_the_next():
+    turn = turn_of("1 posted SUBMIT 7.0", "2 posted JOB_FAILURE 1", "3 posted POST_SCRIPT_FAILURE 7.0")
+    due = files_due(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
+    assert due is not None
+    assert due.output == 0
+    turn = turn_of("4 posted SUBMIT 8.0", turn=turn)
+    due = files_due(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
+    assert due is not None
+    assert due.output == 1
+    assert [(row.job, row.seq) for row in turn.rows if isinstance(row, InstanceRow)] == [
+        ("posted", 1),
+        ("posted", 2),
+    ]
+
+
+def test_numbers_of_attempts_go_on_over_all_jobs_and_rescue_runs():
+    turn = turn_of("1 plain SUBMIT 7.0", "1 posted SUBMIT 8.0", "2 plain JOB_FAILURE 1")
+    apply_dagman(turn, DagmanEvent(3, DagmanState.STARTED, "20.0"))
+    turn = turn_of("4 plain SUBMIT 21.0", turn=turn)
+    assert [(row.job, row.seq) for row in turn.rows if isinstance(row, InstanceRow)] == [
+        ("plain", 1),
+        ("posted", 2),
+        ("plain", 3),
+    ]
+
+
+def test_a_pre_script_and_its_job_are_one_instance():
+    turn = turn_of(
+        "1 prepared PRE_SCRIPT_STARTED -",
+        "5 prepared PRE_SCRIPT_SUCCESS -",
+        "6 prepared SUBMIT 7.0",
+        "7 prepared EXECUTE 7.0",
+        "8 prepared JOB_SUCCESS 0",
+        "8 prepared POST_SCRIPT_STARTED 7.0",
+        "9 prepared POST_SCRIPT_SUCCESS 7.0",
+    )
+    assert [(seq, state) for _, seq, state in states(turn)] == [
+        (1, "PRE_SCRIPT_STARTED"),
+        (1, "PRE_SCRIPT_TERMINATED"),
+        (1, "PRE_SCRIPT_SUCCESS"),
+        (1, "SUBMIT"),
+        (1, "EXECUTE"),
+        (1, "JOB_SUCCESS"),
+        (1, "POST_SCRIPT_STARTED"),
+        (1, "POST_SCRIPT_SUCCESS"),
+    ]
+    scripts = {row.task_submit_seq: row for row in turn.rows if isinstance(row, InvocationRow)}
+    assert sorted(scripts) == [-2, -1, 1]
+    assert (scripts[-1].remote_duration, scripts[-1].executable) == (4, "plan.sh")
+
+
+def test_a_pre_script_that_fails_ends_an_attempt_that_ran_nothing():
+    turn = turn_of("1 prepared PRE_SCRIPT_STARTED -", "2 prepared PRE_SCRIPT_FAILURE -")
+    turn = turn_of("3 prepared PRE_SCRIPT_STARTED -", turn=turn)
+    assert [(seq, state) for _, seq, state in states(turn)] == [
+        (1, "PRE_SCRIPT_STARTED"),
+        (1, "PRE_SCRIPT_TERMINATED"),
+        (1, "PRE_SCRIPT_FAILED"),
+        (2, "PRE_SCRIPT_STARTED"),
+    ]
+
+
+def test_the_post_script_has_the_last_word():
+    turn = turn_of("1 posted SUBMIT 7.0", "2 posted JOB_SUCCESS 0", "2 posted POST_SCRIPT_STARTED 7.0")
+    add_detail(turn, NodeLogEvent(NodeLogKind.POST_SCRIPT_TERMINATED, "7.0", "42"))
+    turn = turn_of("4 posted POST_SCRIPT_TERMINATED 7.0", "5 posted POST_SCRIPT_FAILURE 7.0", turn=turn)
+    update = rows(turn, InstanceUpdate)[-1]
+    assert isinstance(update, InstanceUpdate)
+    assert update.values["exitcode"] == 42 << 8
+    invocations = {row.task_submit_seq: row for row in turn.rows if isinstance(row, InvocationRow)}
+    assert (invocations[1].exitcode, invocations[-2].exitcode) == (0, 42 << 8)
+    assert invocations[-2].remote_duration == 2
+
+
+def test_a_signal_is_a_wait_status():
+    turn = turn_of("1 plain SUBMIT 7.0", "2 plain JOB_FAILURE -9")
+    (invocation,) = rows(turn, InvocationRow)
+    assert isinstance(invocation, InvocationRow)
+    assert invocation.exitcode == 9
+
+
+def test_a_held_job_says_why_each_time():
+    turn = turn_of("1 plain SUBMIT 7.0")
+    add_detail(turn, NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no cheese"))
+    add_detail(turn, NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no wine"))
+    turn = turn_of("2 plain JOB_HELD 7.0", "3 plain JOB_RELEASED 7.0", "4 plain JOB_HELD 7.0", turn=turn)
+    reasons = [row.reason for row in turn.rows if isinstance(row, JobStateRow) and row.state == "JOB_HELD"]
+    assert reasons == ["no cheese", "no wine"]
+
+
+def test_a_detail_is_asked_for_until_it_is_there():
+    turn = turn_of("1 plain SUBMIT 7.0")
+    event = NodeEvent(2, "plain", "EXECUTE", "7.0", 1)
+    assert detail_wanted(turn, event)
+    add_detail(turn, NodeLogEvent(NodeLogKind.EXECUTE, "7.0", "node7"))
+    assert not detail_wanted(turn, event)
+    apply_node(turn, event, JobFiles())
+    assert turn.node("plain").host == "node7"
+    assert turn.details_of("7.0") == ()
+
+
+def test_only_a_registration_that_succeeded_registers():
+    files = JobFiles(JobDescription(job_class=4), registrations=(("f.a", "file:///f.a", "local"),))
+    good = turn_of("1 plain SUBMIT 7.0", "2 plain JOB_SUCCESS 0", files=files)
+    bad = turn_of("1 plain SUBMIT 7.0", "2 plain JOB_FAILURE 1", files=files)
+    assert rows(good, FilePlaceRow) == [FilePlaceRow("f.a", "file:///f.a", "local")]
+    assert rows(bad, FilePlaceRow) == []
+
+
+def test_the_monitor_s_own_node_leaves_no_trace():
+    assert turn_of("1 bridle_monitor SUBMIT 3.0", "2 bridle_monitor EXECUTE 3.0").rows == []
+
+
+def dagman(turn: Turn, *events: tuple[int, DagmanState, str]) -> list[tuple[str, int, int, int | None]]:
+    """State, time, restart count and status of the workflow after what DAGMan said."""
+    for event in events:
+        apply_dagman(turn, DagmanEvent(*event))
+    return [
+        (row.state, row.timestamp, row.restart_count, row.status)
+        for row in turn.rows
+        if isinstance(row, WorkflowStateRow)
+    ]
+
+
+def test_a_dagman_that_was_killed_or_held_goes_on_with_the_same_run():
+    turn = Turn(RunState("uuid", None, None, PLANS))
+    assert dagman(
+        turn,
+        (1, DagmanState.STARTED, "5.0"),
+        (2, DagmanState.STARTED, "5.0"),
+        (3, DagmanState.FINISHED, "3"),
+        (4, DagmanState.STARTED, "5.0"),
+        (5, DagmanState.RECOVERY_STARTED, ""),
+        (5, DagmanState.RECOVERY_FINISHED, ""),
+        (6, DagmanState.FINISHED, "0"),
+    ) == [("WORKFLOW_STARTED", 1, 0, None), ("WORKFLOW_TERMINATED", 6, 0, 0)]
+    assert turn.workflow.status == 0
+    assert not turn.workflow.running
+
+
+def test_a_rescue_run_counts_as_a_restart():
+    turn = Turn(RunState("uuid", None, None, PLANS))
+    assert dagman(
+        turn,
+        (1, DagmanState.STARTED, "5.0"),
+        (2, DagmanState.FINISHED, "1"),
+        (8, DagmanState.STARTED, "9.0"),
+        (9, DagmanState.FINISHED, "0"),
+    ) == [
+        ("WORKFLOW_STARTED", 1, 0, None),
+        ("WORKFLOW_TERMINATED", 2, 0, 1),
+        ("WORKFLOW_STARTED", 8, 1, None),
+        ("WORKFLOW_TERMINATED", 9, 1, 0),
+    ]
+
+
+def test_a_dagman_that_vanished_is_ended_by_the_next_one():
+    turn = Turn(RunState("uuid", None, None, PLANS))
+    found = dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0"))
+    assert found == [
+        ("WORKFLOW_STARTED", 1, 0, None),
+        ("WORKFLOW_TERMINATED", 7, 0, 2),
+        ("WORKFLOW_STARTED", 8, 1, None),
+    ]
+
+
+def test_a_turn_leaves_the_state_before_it_alone_until_it_is_committed():
+    before = RunState("uuid", None, None, PLANS)
+    turn = turn_of("1 plain SUBMIT 7.0", turn=Turn(before))
+    assert before.nodes == {}
+    assert before.workflow.last_seq == 0
+    after = turn.absorbed()
+    assert after.nodes["plain"].sched_id == "7.0"
+    assert after.workflow.last_seq == 1

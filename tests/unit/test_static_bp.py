@@ -1,0 +1,37 @@
+"""The planner's static.bp."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitord_job.events import Malformed
+from monitord_job.static_bp import StaticEvent, parse
+
+TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\n\r"))
+
+
+def escaped(text: str) -> str:
+    """As the planner quotes a value."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z._]{0,9}", fullmatch=True), TEXT))
+def test_values_come_back_whatever_is_in_them(fields):
+    fields = {key: value for key, value in fields.items() if key not in ("ts", "event")}
+    line = "ts=1970-01-01T00:00:00Z event=job.info " + " ".join(
+        f'{k}="{escaped(v)}"' for k, v in fields.items()
+    )
+    assert parse(line.encode()) == StaticEvent("job.info", fields)
+
+
+@given(st.binary())
+def test_no_line_raises(line):
+    assert parse(line) is None or isinstance(parse(line), StaticEvent | Malformed)
+
+
+def test_a_cut_line_is_no_event():
+    cut = parse(b'ts=1970-01-01T00:00:00Z event=job.info job.id="merge" submit_file="00/00/mer')
+    assert isinstance(cut, Malformed)
+
+
+def test_an_empty_line_is_nothing():
+    assert parse(b"") is None
