@@ -207,7 +207,7 @@ def _task_lines(task: Task) -> Iterator[str]:
 def _map_lines(key: str, values: Mapping[str, str], pad: str) -> Iterator[str]:
     if values:
         yield f"{pad}{key}:"
-        yield from (f"{pad}  {name}: {_scalar(str(value))}" for name, value in values.items())
+        yield from (f"{pad}  {_scalar(name)}: {_scalar(str(value))}" for name, value in values.items())
 
 
 def _hook_lines(hooks: tuple[Hook, ...], pad: str) -> Iterator[str]:

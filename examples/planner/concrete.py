@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .abstract import FileUse, Task
+from .abstract import FileUse, PlanError, Task
 
 
 class Kind(Enum):
@@ -88,7 +88,7 @@ class Concrete:
             self.jobs[child].parents[parent] = None
 
     def set_depths(self) -> None:
-        """Longest way from a root, for all jobs; also puts the jobs into that order. Circles are left out."""
+        """Longest way from a root, for all jobs, which are put into that order. PlanError on a circle."""
         waiting = {name: len(job.parents) for name, job in self.jobs.items()}
         ready = [name for name, count in waiting.items() if not count]
         for name in ready:
@@ -99,4 +99,7 @@ class Concrete:
                 waiting[child] -= 1
                 if not waiting[child]:
                     ready.append(child)
+        if len(ready) < len(self.jobs):
+            stuck = min(self.jobs.keys() - set(ready))
+            raise PlanError(f"the dependencies form a circle at or before {stuck}")
         self.jobs = {name: self.jobs[name] for name in sorted(ready, key=lambda name: self.jobs[name].depth)}

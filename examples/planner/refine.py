@@ -20,10 +20,7 @@ def refine(workflow: AbstractWorkflow, options: Options) -> Concrete:
     staged = _add_stage_in(plan, workflow, options)
     _add_stage_out(plan, options)
     _add_create_dir(plan, workflow.name, options)
-    count = len(plan.jobs)
     plan.set_depths()
-    if len(plan.jobs) != count:
-        raise PlanError(f"{workflow.name}: the dependencies form a circle")
     if options.cleanup:
         _add_cleanup(plan, staged, options)
         _add_remove_dir(plan, workflow.name, options)

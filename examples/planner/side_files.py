@@ -11,12 +11,13 @@ import yaml
 
 from standins.rc_client import TABLES
 
-from .abstract import AbstractWorkflow
+from .abstract import AbstractWorkflow, Hook
 from .concrete import Concrete, Job, Kind
 from .input_files import quote
 from .options import BUILD, VERSION, Place
 from .static_bp import workflow_metadata
 
+EVENTS = ("never", "start", "success", "error", "end", "all")
 CREATED = "%m-%d-%yT%H:%M:%SZ"
 
 
@@ -76,20 +77,32 @@ def _quoted(value: str | None) -> str:
 
 def notify_text(workflow: AbstractWorkflow, plan: Concrete, place: Place) -> str:
     """BASE.notify: the workflow's rules, then those of each job after an empty line; empty without hooks."""
-    text = "".join(f"WORKFLOW {place.options.uuid} {hook.when} {hook.command}\n" for hook in workflow.hooks)
+    text = "".join(
+        f"WORKFLOW {place.options.uuid} {hook.when} {hook.command}\n" for hook in _in_order(workflow.hooks)
+    )
     return text + "".join(_job_rules(job) for job in plan.jobs.values())
+
+
+def _in_order(hooks: tuple[Hook, ...]) -> list[Hook]:
+    """By event, as the planner's table has them."""
+    return sorted(hooks, key=lambda hook: EVENTS.index(hook.when))
 
 
 def _job_rules(job: Job) -> str:
     if job.clustered:
         return "".join(
             "\n"
-            + "".join(f"INVOCATION {job.name} {number} {hook.when} {hook.command}\n" for hook in task.hooks)
+            + "".join(
+                f"INVOCATION {job.name} {number} {hook.when} {hook.command}\n"
+                for hook in _in_order(task.hooks)
+            )
             for number, task in enumerate(job.tasks, start=1)
             if task.hooks
         )
     hooks = job.tasks[0].hooks if job.tasks else ()
-    return "\n" * bool(hooks) + "".join(f"JOB {job.name} {hook.when} {hook.command}\n" for hook in hooks)
+    return "\n" * bool(hooks) + "".join(
+        f"JOB {job.name} {hook.when} {hook.command}\n" for hook in _in_order(hooks)
+    )
 
 
 def metrics_text(workflow: AbstractWorkflow, plan: Concrete, place: Place) -> str:
@@ -100,19 +113,25 @@ def metrics_text(workflow: AbstractWorkflow, plan: Concrete, place: Place) -> st
         "version": VERSION,
         "wf_api": "python",
         "type": "metrics",
-        "start_time": start,
-        "end_time": start + 1,
+        "start_time": _gson(start),
+        "end_time": _gson(start + 1),
         "duration": 1.0,
         "exitcode": 0,
         "root_wf_uuid": place.options.uuid,
         "wf_uuid": place.options.uuid,
-        "data_config": "sharedfs",
+        "data_config": "condorio",  # what the property says; the site's profile says sharedfs (seen)
         "planner_args": planner_arguments(place),
         "uses_pmc": False,
         "wf_metrics": _counts(workflow, plan),
         "app_metrics": {"name": place.label},
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n\n"
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n\n"
+    return text.replace('"@', "").replace('@"', "")
+
+
+def _gson(seconds: float) -> str:
+    """A time as Gson prints it, 1.795411658575E9; marked, so that its quotes can be taken off again."""
+    return f"@{seconds / 1e9!r}E9@"
 
 
 def _counts(workflow: AbstractWorkflow, plan: Concrete) -> dict[str, int]:
