@@ -169,7 +169,7 @@ def _plan(node: Node) -> JobPlan:
 
 
 def _submit_file(node: Node) -> str:
-    return os.path.normpath(os.path.join(node.directory or "", node.submit_file))
+    return os.path.normpath(Path(node.directory or "") / node.submit_file)
 
 
 def _script(script: Script | None) -> ScriptPlan | None:

@@ -26,7 +26,7 @@ EVENT_END = b"\n...\n"
 def split_events(lines: list[bytes]) -> Iterator[bytes]:
     """The events in lines that end with a whole event, each without its closing line.
 
-    >>> list(split_events([b"001 (1.0.0) x", b"\ty", b"...", b"005 (1.0.0) z", b"..."]))
+    >>> list(split_events([b"001 (1.0.0) x", b"y", b"...", b"005 (1.0.0) z", b"..."]))
     [b'001 (1.0.0) x\\ny', b'005 (1.0.0) z']
     """
     start = 0

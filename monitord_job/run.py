@@ -270,7 +270,7 @@ def _pre_started(node: NodeState, event: NodeEvent) -> NodeState:
     return replace(node, pre_started=event.time)
 
 
-def _pre_failed(node: NodeState, event: NodeEvent) -> NodeState:
+def _pre_failed(node: NodeState, _event: NodeEvent) -> NodeState:
     return replace(node, exitcode=raw_status(1))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -246,4 +245,4 @@ def replace_database(fresh: Path, old: Path) -> None:
     for path in (fresh, old):
         # Emptied by the last commit; beside another database of that name it would be taken for that one's.
         path.with_name(path.name + "-journal").unlink(missing_ok=True)
-    os.replace(fresh, old)
+    fresh.replace(old)

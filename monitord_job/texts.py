@@ -1,4 +1,4 @@
-"""The stdout and stderr texts of an attempt as Stampede keeps them: quoted, cut, without what Pegasus reports in them."""
+"""The stdout and stderr texts of an attempt as Stampede keeps them: quoted and cut."""
 
 from __future__ import annotations
 

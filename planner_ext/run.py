@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -114,8 +115,6 @@ def _read(submit_dir: SubmitDir) -> WorkflowSummary | None:
 
 def _settled(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here."""
-    try:
+    with suppress(LockedError):
         catch_up(submit_dir, Limits(), lock_wait=Limits().drain)
-    except LockedError:
-        pass
     return _read(submit_dir)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 Rows = list[tuple[object, ...]]
 
-_INSTANCE = "w.wf_uuid, j.exec_job_id, row_number() OVER (PARTITION BY i.job_id ORDER BY i.job_submit_seq) AS attempt"
+_INSTANCE = (
+    "w.wf_uuid, j.exec_job_id, row_number() OVER (PARTITION BY i.job_id ORDER BY i.job_submit_seq) AS attempt"
+)
 _ATTEMPTS = f"""
     SELECT i.*, {_INSTANCE}
     FROM job_instance i JOIN job j USING (job_id) JOIN workflow w USING (wf_id)
