@@ -32,7 +32,7 @@ demo: $(STAMPS)/venv $(HTCONDOR)
 	@$(VENV)/bin/python examples/mosaic/demo.py --work $(BUILD)/demo --pool $(BUILD)/pools/demo
 
 test: $(STAMPS)/venv $(STAMPS)/peer $(HTCONDOR)
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --basetemp $(BUILD)/pytest-tmp $(ARGS)
 
 check: lint format-check types imports
 

@@ -15,8 +15,10 @@ from planner_ext.pool_processes import DAEMON_MARK, environment_of, send, wait_f
 
 def main(build: Path) -> None:
     for settings in sorted(build.rglob("pool.json")):
-        Pool(settings.parent).stop(limit=5)
-        print(f"stopped the pool in {settings.parent}")
+        pool = Pool(settings.parent)
+        if pool.processes.all():
+            pool.stop(limit=5)
+            print(f"stopped the pool in {settings.parent}")
     _stop_strays(build.resolve())
     shutil.rmtree(build, ignore_errors=True)
     checkout = build.resolve().parent

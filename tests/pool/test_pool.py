@@ -82,6 +82,18 @@ def test_the_commands_start_ask_and_stop_a_pool(work_dir: Path, release: Release
     assert Pool(work_dir / "pool").processes.all() == []
 
 
+def test_the_home_directory_stays_as_it_is(
+    own_pool: Pool, release: Release, work_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = work_dir / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    own_pool.start(release)
+    log = submit(own_pool, work_dir, "local", seconds=0)
+    wait_for(lambda: "\n005 (" in log.read_text(), 60)
+    assert list(home.iterdir()) == []
+
+
 def test_starting_twice_is_harmless(own_pool: Pool, release: Release) -> None:
     first = own_pool.start(release, slots=2)
     assert own_pool.start(release, slots=2) == first
