@@ -31,7 +31,7 @@ class MonitorJob:
 
 
 _SUBMIT = """\
-# It follows the workflow and keeps its database. DAGMan starts it first, as a SERVICE node.
+# It follows the workflow and keeps its database. DAGMan starts it with the first nodes, as a SERVICE node.
 universe                = local
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
@@ -43,7 +43,7 @@ getenv                  = {getenv}
 output                  = {base}.bridle.out
 error                   = {base}.bridle.err
 
-# Above every node of the DAG. A SERVICE node takes no PRIORITY line.
+# Above every node of the DAG: the schedd starts it first. A SERVICE node takes no PRIORITY line.
 priority                = {priority}
 
 # 0: all recorded. 1, 2: it cannot work here, and would not a second time. Anything else, a signal too: start

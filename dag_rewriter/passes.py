@@ -70,7 +70,11 @@ def monitor_name(taken: Sequence[str] | Mapping[str, object]) -> str:
 
 
 def add_monitor(dag: Dag, context: Context) -> Change:
-    """A SERVICE node: started before all others, sent SIGTERM when the DAG ends, never waited for."""
+    """A SERVICE node: submitted with the first nodes, sent SIGTERM when the DAG ends, never waited for.
+
+    To DAGMan its priority is 0 and cannot be another: ready nodes with a higher one are submitted before it (seen,
+    25.14.1). What happens meanwhile it reads afterwards.
+    """
     if not context.monitor:
         return Change()
     name = monitor_name({**dict.fromkeys(dag.splices), **dict.fromkeys(dag.nodes)})
