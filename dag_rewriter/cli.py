@@ -13,7 +13,7 @@ from dag_rewriter.submit_dir import open_submit_dir
 
 
 @click.command()
-@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.argument("submit_dir", type=click.Path(readable=False, path_type=Path))
 @click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--undo", "take_back", is_flag=True, help="Take everything back that a rewrite added.")

@@ -31,6 +31,16 @@ def file_error(path: Path, doing: str, error: OSError) -> FileError:
     return FileError(str(path), f"cannot {doing}: {error.strerror or error}", now)
 
 
+def mode_of(path: Path) -> int | None:
+    """The mode (kind and permissions) of what is there, None for nothing; FileError when it cannot be known."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise file_error(path, "look at it", error) from error
+
+
 def read(path: Path) -> bytes:
     """All bytes of a file; FileError when it cannot be read."""
     try:

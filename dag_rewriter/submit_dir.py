@@ -4,6 +4,7 @@ now.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +133,9 @@ class SubmitDir:
 def open_submit_dir(path: Path) -> SubmitDir:
     """Finds out what a directory holds; SubmitDirError or FileError when it is no planned workflow."""
     path = path.absolute()
-    if not path.is_dir():
-        what = "it is not a directory" if path.exists() else "there is no such directory"
+    mode = files.mode_of(path)
+    if mode is None or not stat.S_ISDIR(mode):
+        what = "there is no such directory" if mode is None else "it is not a directory"
         raise SubmitDirError(str(path), what, _PLAN)
     source, braindump = _read_braindump(path)
     if braindump.get("type") == "shell":
@@ -142,7 +144,7 @@ def open_submit_dir(path: Path) -> SubmitDir:
     dag = braindump.get("dag")
     if not dag or "/" in dag:
         raise SubmitDirError(str(source), "it names no DAG (key `dag`)", _REPLAN)
-    if not (path / dag).is_file():
+    if files.mode_of(path / dag) is None:
         raise SubmitDirError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
     return SubmitDir(path, braindump, dag)
 
