@@ -28,33 +28,38 @@ help:
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
 	@echo "make clean   stop every pool below build/ and remove what was made"
 
-demo: $(STAMPS)/venv $(HTCONDOR)
+demo: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python examples/mosaic/demo.py --work $(BUILD)/demo --pool $(BUILD)/pools/demo
 
-test: $(STAMPS)/venv $(STAMPS)/peer $(HTCONDOR)
+test: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --basetemp $(BUILD)/pytest-tmp $(ARGS)
 
 check: lint format-check types imports
 
-lint: $(STAMPS)/venv
+lint: $(STAMPS)/bridle
 	@$(VENV)/bin/ruff check
 
-format-check: $(STAMPS)/venv
+format-check: $(STAMPS)/bridle
 	@$(VENV)/bin/ruff format --check
 
-types: $(STAMPS)/venv
+types: $(STAMPS)/bridle
 	@$(VENV)/bin/mypy
 	@MYPYPATH=tools $(VENV)/bin/mypy $(wildcard tools/*.py)
 
-imports: $(STAMPS)/venv
+imports: $(STAMPS)/bridle
 	@$(VENV)/bin/lint-imports --cache-dir $(BUILD)/import_linter
 
-setup: $(STAMPS)/venv $(STAMPS)/peer $(HTCONDOR)
+setup: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 
-$(STAMPS)/venv: requirements.lock pyproject.toml tools/make_venv.py tools/private_apt.py
+$(STAMPS)/venv: requirements.lock tools/make_venv.py tools/private_apt.py
 	@echo "build/venv: the virtual environment, as requirements.lock says"
 	@mkdir -p $(STAMPS)
-	@$(PYTHON) tools/make_venv.py $(VENV) requirements.lock --editable
+	@$(PYTHON) tools/make_venv.py $(VENV) requirements.lock
+	@touch $@
+
+$(STAMPS)/bridle: pyproject.toml $(STAMPS)/venv
+	@echo "build/venv/bin/bridle: the command, running from this checkout"
+	@$(VENV)/bin/python -m pip install -qq --no-deps --no-index --no-build-isolation -e .
 	@touch $@
 
 $(STAMPS)/peer: tests/peer/requirements.txt tools/make_venv.py tools/private_apt.py

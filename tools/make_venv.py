@@ -1,4 +1,4 @@
-"""make_venv.py VENV LOCK [--editable]: an environment with exactly what LOCK names (and us).
+"""make_venv.py VENV LOCK: a virtual environment with exactly what LOCK names.
 
 Debian's python3 alone has neither pip nor ensurepip: pip then comes from the package python3-pip-whl,
 unpacked below the environment. Standard library only.
@@ -28,7 +28,7 @@ _PIP = (
 )
 
 
-def main(venv: Path, lock: Path, editable: bool) -> None:
+def main(venv: Path, lock: Path) -> None:
     if sys.version_info < (3, 10):  # noqa: UP036 - this is where it is found out
         sys.exit(
             f"{sys.executable} is Python {sys.version.split()[0]}; use 3.10 or newer: make PYTHON=python3.12"
@@ -50,8 +50,6 @@ def main(venv: Path, lock: Path, editable: bool) -> None:
             first.write_text(lines)
             _python(venv, environment, "-m", "pip", *_PIP, "--require-hashes", "-r", str(first))
         _python(venv, environment, "-m", "pip", *_PIP, "--require-hashes", "-r", str(lock))
-        if editable:
-            _python(venv, environment, "-m", "pip", *_PIP, "--no-deps", "--no-index", "-e", ".")
 
 
 def _python(venv: Path, environment: dict[str, str], *arguments: str) -> None:
@@ -109,4 +107,4 @@ def _requirement(name: str, lock: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), "--editable" in sys.argv[3:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
