@@ -213,7 +213,7 @@ class RowWriter:
         if not self._jobs:
             table = s.JOB
             statement = select(table.c.exec_job_id, table.c.job_id).where(table.c.wf_id == self.wf_id)
-            self._jobs = dict(self._connection.execute(statement).tuples().all())
+            self._jobs = {row.exec_job_id: row.job_id for row in self._connection.execute(statement)}
         return self._jobs[job]
 
     def _instance_id(self, job: str, seq: int) -> int:

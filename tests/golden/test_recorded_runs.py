@@ -1,7 +1,4 @@
-"""Real runs, recorded with HTCondor 25 and pegasus-monitord: our database against the one that it made.
-
-The JOBSTATE_LOG of these runs is the one that pegasus-monitord wrote from dagman.out, in DAGMan's format.
-"""
+"""Real runs, recorded with HTCondor 25 and pegasus-monitord: our database against the one that it made."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from dag_rewriter.submit_dir import open_submit_dir
 from monitord_job.daemon import Limits
 from monitord_job.session import catch_up, rebuild
 from tests.database import Rows, check_sound, dump
+from tests.recorded import prepare
 
 RUNS = [
     "diamond-condorio",
@@ -29,21 +27,6 @@ RUNS = [
 
 HOSTNAME, HOST_MEMORY, POST_ARGV, END_REASON = 16, 4, 10, 5
 """Columns that differ (tests/database.py), with the reason in `comparable`."""
-
-
-def recorded(folder: Path) -> tuple[Path, Path]:
-    """The submit directory below a recorded run, ready for us, and the peer's database, set aside."""
-    dag = min(folder.rglob("*.dag"), key=lambda path: len(path.parts))
-    submit_dir = open_submit_dir(dag.parent)
-    peer = folder / "peer.db"
-    shutil.move(submit_dir.database, peer)
-    lines = (submit_dir.path / "jobstate.log").read_bytes().splitlines(keepends=True)
-    # What is pegasus-monitord's own; DAGMan writes no line of that kind.
-    own = (b"MONITORD_", b" PRE_SCRIPT_TERMINATED ")
-    submit_dir.jobstate_log.write_bytes(
-        b"".join(line for line in lines if not any(word in line for word in own))
-    )
-    return submit_dir.path, peer
 
 
 def blanked(rows: Rows, *columns: int) -> Rows:
@@ -71,8 +54,7 @@ def comparable(tables: dict[str, Rows]) -> dict[str, Rows]:
 
 @pytest.mark.parametrize("run", RUNS)
 def test_the_rows_are_those_of_the_peer(run, fresh_corpus):
-    path, peer = recorded(fresh_corpus(f"recorded/{run}"))
-    submit_dir = open_submit_dir(path)
+    submit_dir, peer = prepare(fresh_corpus(f"recorded/{run}"))
     catch_up(submit_dir, Limits())
     check_sound(submit_dir.database)
     ours, theirs = comparable(dump(submit_dir.database)), comparable(dump(peer))
@@ -81,10 +63,9 @@ def test_the_rows_are_those_of_the_peer(run, fresh_corpus):
 
 
 def test_a_copied_directory_is_rebuilt_to_the_same_rows(fresh_corpus, work_dir):
-    path, _ = recorded(fresh_corpus("recorded/lclust"))
-    submit_dir = open_submit_dir(path)
+    submit_dir, _ = prepare(fresh_corpus("recorded/lclust"))
     catch_up(submit_dir, Limits())
-    copy = open_submit_dir(Path(shutil.copytree(path, work_dir / "elsewhere")))
+    copy = open_submit_dir(Path(shutil.copytree(submit_dir.path, work_dir / "elsewhere")))
     rebuild(copy, Limits())
     assert dump(copy.database) == dump(submit_dir.database)
     assert not copy.database.with_name(copy.database.name + ".rebuild").exists()

@@ -1,0 +1,195 @@
+"""SIGKILL at every step: whatever was stored, a restart completes it to what an undisturbed run gives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from monitord_job import daemon, follow, ingest, job_files, row_writer, session, store
+from tests.database import Rows, check_sound, dump
+from tests.recorded import prepare
+
+KILLED = 9
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.fixture(scope="module")
+def run(corpus, tmp_path_factory) -> SubmitDir:
+    """A small real run, nothing of it stored yet."""
+    folder = tmp_path_factory.mktemp("run")
+    shutil.copytree(corpus("recorded/diamond-condorio"), folder / "run", symlinks=True)
+    return prepare(folder / "run").submit_dir
+
+
+def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
+    """Call `step` before and after each thing that touches a file or the database."""
+
+    def around(function: Callable[..., Any]) -> Callable[..., Any]:
+        def stepping(*args: Any, **kwargs: Any) -> Any:
+            step()
+            result = function(*args, **kwargs)
+            step()
+            return result
+
+        return stepping
+
+    for module, name in [
+        (ingest, "read_new_lines"),
+        (row_writer.RowWriter, "write"),
+        (store, "upsert"),
+        (store.Store, "create"),
+        (store.Store, "commit"),
+        (store.Store, "load_state"),
+        (job_files.JobFileReader, "read"),
+    ]:
+        patch.setattr(module, name, around(getattr(module, name)))
+
+
+def in_child(submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = None) -> int:
+    """Catch up in a process of its own that dies without a word at its step `kill_at`; its exit code."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = 1
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ingest, "TURN_BYTES", 1500)
+            patch.setattr(ingest, "_NODE_LOG_BYTES", 3000)
+            if mutate:
+                mutate(patch)
+            count = 0
+
+            def step() -> None:
+                nonlocal count
+                count += 1
+                if count == kill_at:
+                    os._exit(KILLED)
+
+            steps_of(patch, step)
+            session.catch_up(submit_dir, daemon.Limits(database=0.0))
+            code = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def fresh_database(submit_dir: SubmitDir) -> None:
+    """Take away what an earlier attempt stored."""
+    for path in submit_dir.path.glob(f"{submit_dir.database.name}*"):
+        path.unlink()
+
+
+def killed_everywhere(submit_dir: SubmitDir, mutate: Patch | None = None) -> list[dict[str, Rows]]:
+    """The final database for each step at which the first attempt was killed."""
+    found = []
+    kill_at = 0
+    while True:
+        kill_at += 1
+        fresh_database(submit_dir)
+        first = in_child(submit_dir, kill_at, mutate)
+        assert first in (0, KILLED)
+        if first == 0:
+            return found
+        assert in_child(submit_dir, None, mutate) == 0
+        check_sound(submit_dir.database)
+        found.append(dump(submit_dir.database))
+
+
+def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run):
+    assert in_child(run, None) == 0
+    undisturbed = dump(run.database)
+    finals = killed_everywhere(run)
+    assert len(finals) > 100
+    different = [number for number, final in enumerate(finals, 1) if final != undisturbed]
+    assert different == []
+
+
+def test_killed_again_and_again_it_still_gets_there(run):
+    fresh_database(run)
+    assert in_child(run, None) == 0
+    undisturbed = dump(run.database)
+    fresh_database(run)
+    # Each attempt gets one step further than the last; none before the last gets to the end.
+    attempts = 1
+    while in_child(run, 7 + attempts) == KILLED:
+        attempts += 1
+    assert attempts > 10
+    assert dump(run.database) == undisturbed
+
+
+def cursors_apart(patch: pytest.MonkeyPatch) -> None:
+    """A store that commits how far it has read before, and apart from, what it read."""
+    whole = store.Store.commit
+
+    def commit(self: store.Store, wf_uuid: str, changes: store.Changes) -> None:
+        if changes.turn is not None:
+            whole(self, wf_uuid, store.Changes([], changes.cursors))
+        whole(self, wf_uuid, changes)
+
+    patch.setattr(store.Store, "commit", commit)
+
+
+def test_a_store_that_commits_cursors_apart_from_rows_would_be_found_out(run):
+    fresh_database(run)
+    assert in_child(run, None) == 0
+    undisturbed = dump(run.database)
+    assert any(final != undisturbed for final in killed_everywhere(run, cursors_apart))
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    """Cut anywhere, also within a line."""
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [37, 1024])
+def test_logs_that_grow_by_pieces_give_the_same_rows(run, work_dir, size):
+    fresh_database(run)
+    assert in_child(run, None) == 0
+    growing = open_submit_dir(Path(shutil.copytree(run.path, work_dir / "growing")))
+    fresh_database(growing)
+    logs = [growing.jobstate_log, growing.nodes_log]
+    whole = [log.read_bytes() for log in logs]
+    for log in logs:
+        log.write_bytes(b"")
+    # DAGMan reads the nodes.log before it writes the JOBSTATE_LOG, so that one is never behind.
+    growing.nodes_log.write_bytes(whole[1])
+    with store_of(growing) as written:
+        reader = ingest.Ingest(growing, written)
+        reader.open()
+        for piece in pieces(whole[0], size):
+            with growing.jobstate_log.open("ab") as stream:
+                stream.write(piece)
+            reader.step()
+        while reader.step().lines:
+            pass
+    assert dump(growing.database) == dump(run.database)
+
+
+def store_of(submit_dir: SubmitDir) -> Any:
+    """The submit directory's database, closed at the end."""
+    return session._store(submit_dir.database)
+
+
+def test_a_cut_log_is_read_anew_and_the_loss_is_named(run, work_dir):
+    copy = open_submit_dir(Path(shutil.copytree(run.path, work_dir / "cut")))
+    fresh_database(copy)
+    with store_of(copy) as written:
+        reader = ingest.Ingest(copy, written)
+        reader.open()
+        while reader.step().lines:
+            pass
+        copy.nodes_log.write_bytes(b"")
+        cursor = follow.Cursor(10_000, "0" * 32)
+        reading = follow.read_new_lines(copy.jobstate_log, cursor)
+    assert reading.replaced
+    assert reading.lines[0].endswith(b"***")

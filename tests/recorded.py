@@ -1,0 +1,34 @@
+"""Recorded runs of the corpus, made ready for our monitor."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+
+
+class Recorded(NamedTuple):
+    """A run that has ended: its submit directory, and the database that pegasus-monitord made of it."""
+
+    submit_dir: SubmitDir
+    peer_database: Path
+
+
+def prepare(folder: Path) -> Recorded:
+    """The run in an unpacked archive that may be written to.
+
+    Its JOBSTATE_LOG is the one that pegasus-monitord wrote from dagman.out, in DAGMan's format.
+    """
+    dag = min(folder.rglob("*.dag"), key=lambda path: len(path.parts))
+    submit_dir = open_submit_dir(dag.parent)
+    peer = folder / "peer.db"
+    shutil.move(submit_dir.database, peer)
+    lines = (submit_dir.path / "jobstate.log").read_bytes().splitlines(keepends=True)
+    # What is pegasus-monitord's own; DAGMan writes no line of that kind.
+    own = (b"MONITORD_", b" PRE_SCRIPT_TERMINATED ")
+    submit_dir.jobstate_log.write_bytes(
+        b"".join(line for line in lines if not any(word in line for word in own))
+    )
+    return Recorded(submit_dir, peer)
