@@ -48,7 +48,7 @@ def parse_deb822(text: str) -> list[Source]:
 def parse_one_line(text: str) -> list[Source]:
     """The entries of a .list file (format: sources.list(5)).
 
-    >>> parse_one_line("deb [arch=amd64 signed-by=/k.gpg] http://m/debian bookworm main\\n# deb http://n x y")
+    >>> parse_one_line("deb [arch=amd64 signed-by=/k.gpg] http://m/debian bookworm main\\n# deb http://m/old x y")
     [Source(uri='http://m/debian', suites=('bookworm',), keyring='/k.gpg')]
     """
     found = []
