@@ -70,7 +70,13 @@ def running_pool(pool: Path, keep: bool) -> Iterator[dict[str, str]]:
             code = bridle("pool", "start", "--pool", str(pool), "--slots", str(SLOTS))
             if code:
                 raise SystemExit(code)
-        yield pool_environment(pool)
+        environment = pool_environment(pool)
+        try:
+            yield environment
+        except BaseException:
+            # what is left in the queue would run on when the pool is started again
+            subprocess.run(["condor_rm", "-all"], env=environment, capture_output=True, check=False)
+            raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C shall not leave daemons behind
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -132,6 +138,12 @@ def main(argv: list[str]) -> int:
     options.add_argument("--pool", type=Path, required=True, help="the pool's directory")
     options.add_argument("--keep-pool", action="store_true", help="leave the pool running")
     given = options.parse_args(argv)
+    if not Path(BRIDLE).exists():
+        print(
+            f"demo: no {BRIDLE}: run `make demo`, or the python of an environment with bridle",
+            file=sys.stderr,
+        )
+        return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     begun = time.monotonic()
     try:
