@@ -29,11 +29,22 @@ def test_the_examples_in_the_docstrings(tool: ModuleType) -> None:
 @pytest.mark.parametrize("tool", ["private_apt"], indirect=True)
 def test_the_sources_of_a_cloud_image(tool: ModuleType) -> None:
     """As Debian 12 has them: a mirror list, a source-code type, comments within, a disabled stanza."""
-    text = (
-        "Types: deb deb-src\nURIs: mirror+file:///etc/apt/mirrors/debian.list\n# why\n"
-        "Suites: bookworm bookworm-updates\nComponents: main\n\nEnabled: no\nTypes: deb\nURIs: http://off/debian\nSuites: bookworm\n\n"
-        "Types: deb-src\nURIs: http://source/debian\nSuites: bookworm\n"
-    )
+    text = """\
+Types: deb deb-src
+URIs: mirror+file:///etc/apt/mirrors/debian.list
+# why
+Suites: bookworm bookworm-updates
+Components: main
+
+Enabled: no
+Types: deb
+URIs: http://off/debian
+Suites: bookworm
+
+Types: deb-src
+URIs: http://source/debian
+Suites: bookworm
+"""
     assert tool.parse_deb822(text) == [
         tool.Source("mirror+file:///etc/apt/mirrors/debian.list", ("bookworm", "bookworm-updates"), "")
     ]
