@@ -37,11 +37,11 @@ def rewrite(submit_dir: Path, show_diff: bool, dry_run: bool, take_back: bool, a
     quiet = dry_run or show_diff
     report = undo(opened, dry_run=quiet) if take_back else rewrite_dag(opened, Options(dry_run=quiet))
     if as_json:
-        shown = report.as_json() | ({"diff": report.diff} if show_diff else {})
+        shown = report.as_json() | ({"diff": report.diff()} if show_diff else {})
         click.echo(json.dumps(shown, indent=2))
     elif show_diff:
         # Bytes: a node's name may be no UTF-8.
-        click.echo(report.diff.encode("utf-8", "surrogateescape"), nl=False)
+        click.echo(report.diff().encode("utf-8", "surrogateescape"), nl=False)
     else:
         for line in report.lines():
             click.echo(line.encode("utf-8", "surrogateescape"))

@@ -37,7 +37,8 @@ class Report:
     removed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     dry_run: bool = False
-    diff: str = ""
+    contents: tuple[tuple[str, bytes, bytes], ...] = field(default=(), repr=False)
+    """(name, old, new) of each file that is written, copies of the planner's files left out"""
 
     @property
     def changed(self) -> bool:
@@ -53,17 +54,20 @@ class Report:
     ) -> Report:
         """The same report with what became of the files."""
         writes = list(writes)
-        shown = (
-            diff(path.name, old or b"", new) for path, old, new in writes if ".planned" not in path.suffixes
-        )
         return replace(
             self,
             written=tuple(path.name for path, _, _ in writes),
             removed=tuple(path.name for path in removes),
             notes=notes,
             dry_run=dry_run,
-            diff="".join(shown),
+            contents=tuple(
+                (path.name, old or b"", new) for path, old, new in writes if ".planned" not in path.suffixes
+            ),
         )
+
+    def diff(self) -> str:
+        """What is written, as a unified diff."""
+        return "".join(unified(name, old, new) for name, old, new in self.contents)
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -121,7 +125,7 @@ def describe(submit_dir: SubmitDir, dag: Dag, changes: Mapping[str, Change]) -> 
     )
 
 
-def diff(name: str, old: bytes, new: bytes) -> str:
+def unified(name: str, old: bytes, new: bytes) -> str:
     """A unified diff; what both begin with is skipped first, because difflib is slow on a million lines."""
     before, after = _cut(old), _cut(new)
     same = next((n for n, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))  # noqa: B905

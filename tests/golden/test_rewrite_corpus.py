@@ -142,7 +142,7 @@ def test_a_dry_run_writes_nothing_and_says_the_same(copied: Path) -> None:
     before = fingerprints(copied)
     dry = rewrite(submit_dir, Options(executable=OPTIONS.executable, dry_run=True))
     assert fingerprints(copied) == before
-    assert "SERVICE bridle_monitor" in dry.diff
+    assert "SERVICE bridle_monitor" in dry.diff()
     assert rewrite(submit_dir, OPTIONS).written == dry.written
 
 
