@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from planner.abstract import AbstractWorkflow, FileUse, Hook, Task, render
 
 COLUMNS, ROWS = 6, 5
-CLUSTERED_ROW = 0  # its tiles are few iterations each: they go as one clustered job
+CLUSTERED_ROW = 0  # the tiles of this row go as one clustered job
 LABEL = f"row{CLUSTERED_ROW}"
 
 

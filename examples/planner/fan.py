@@ -29,37 +29,44 @@ def fan(
     clustered     so many workers to a cluster of the label grpN (0: none; plan with cluster="label")
     profiles      of every worker, e.g. {"condor": {"universe": "local"}}
     """
-    numbers = range(n)
-    flaky = flaky or {}
+    flaky, profiles = flaky or {}, profiles or {}
     workers = [
-        Task(
-            id=f"w{number:05d}",
-            name="work",
-            namespace="keg",
-            arguments=_arguments(number, seconds, number in failing, flaky.get(number, 0)),
-            uses=(FileUse(f"done.{number:05d}", False), FileUse(f"part.{number:05d}", True)),
-            profiles=_profiles(
-                number, profiles or {}, pre_script if number in pre_scripts else "", clustered
-            ),
-            hooks=worker_hooks,
+        _worker(
+            number,
+            _arguments(number, seconds, number in failing, flaky.get(number, 0)),
+            _profiles(number, profiles, pre_script if number in pre_scripts else "", clustered),
+            worker_hooks,
         )
-        for number in numbers
+        for number in range(n)
     ]
-    parts = tuple(FileUse(f"part.{number:05d}", False) for number in numbers)
-    done = tuple(FileUse(f"done.{number:05d}", True) for number in numbers)
-    # file names of thousands of workers would not fit on a command line, so the split makes them by itself
-    split = Task("split", "split", ("-a", "split", "-g", str(n)), parts, namespace="keg")
-    result = FileUse("result.txt", is_input=False, stage_out=True, register=True)
-    merge = Task("merge", "merge", ("-a", "merge", "-o", result.lfn), (*done, result), namespace="keg")
+    split, merge = _ends(n)
+    ids = tuple(task.id for task in workers)
     return AbstractWorkflow(
         name=name,
         tasks=(split, *workers, merge),
-        dependencies=(
-            ("split", tuple(task.id for task in workers)),
-            *((task.id, ("merge",)) for task in workers),
-        ),
+        dependencies=((split.id, ids), *((worker, (merge.id,)) for worker in ids)),
         hooks=hooks,
     )
+
+
+def _ends(n: int) -> tuple[Task, Task]:
+    """The first and the last task; names of thousands of files fit on no command line, so neither is given any."""
+    parts = tuple(FileUse(f"part.{number:05d}", is_input=False) for number in range(n))
+    done = tuple(FileUse(f"done.{number:05d}", is_input=True) for number in range(n))
+    result = FileUse("result.txt", is_input=False, stage_out=True, register=True)
+    split = Task("split", "split", ("-a", "split", "-g", str(n)), parts, namespace="keg")
+    merge = Task("merge", "merge", ("-a", "merge", "-o", result.lfn), (*done, result), namespace="keg")
+    return split, merge
+
+
+def _worker(
+    number: int,
+    arguments: tuple[str, ...],
+    profiles: Mapping[str, Mapping[str, str]],
+    hooks: tuple[Hook, ...],
+) -> Task:
+    uses = (FileUse(f"done.{number:05d}", is_input=False), FileUse(f"part.{number:05d}", is_input=True))
+    return Task(f"w{number:05d}", "work", arguments, uses, hooks, profiles, namespace="keg")
 
 
 def _arguments(number: int, seconds: float, fails: bool, first: int) -> tuple[str, ...]:
