@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dag_rewriter.commands import NodeKind, ScriptType
-from dag_rewriter.fields import Fields
+from dag_rewriter.fields import KEPT, Fields
 from dag_rewriter.index import Index, build_index
+from dag_rewriter.lexer import keyword
 from dag_rewriter.pairs import pairs
 from dag_rewriter.text import bytes_of, text_of
 
@@ -158,6 +159,12 @@ class Dag:
     def other(self) -> tuple[tuple[int, str], ...]:
         """(line, text) of each command whose meaning is not used here."""
         return tuple((line, text_of(text)) for line, text in self._index.other)
+
+    @property
+    def unknown(self) -> tuple[tuple[int, str], ...]:
+        """(line, first word) of each line that is no command of DAGMan 25's."""
+        words = ((line, text.split(None, 1)[0]) for line, text in self._index.other)
+        return tuple((line, text_of(word)) for line, word in words if keyword(word) not in KEPT)
 
     def highest_priority(self) -> int:
         """The highest PRIORITY of the DAG, 0 at least."""

@@ -262,3 +262,8 @@ PARSERS: dict[bytes, Parser] = {
     b"SUBMIT_DESCRIPTION": _description,
 }
 """By keyword as `lexer.keyword` gives it."""
+
+KEPT = frozenset(
+    b"CONNECT DOT ENV NODE_STATUS_FILE PIN_IN PIN_OUT REJECT SAVE_POINT_FILE SET_JOB_ATTR TOLERANCE".split()
+)
+"""DAGMan's other commands (25.14): kept as they stand, nothing here depends on them."""

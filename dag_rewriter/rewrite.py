@@ -23,6 +23,7 @@ from dag_rewriter.submit_file import class_and_priority, parse_submit_file
 _HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
 _TRAILER = b"# End of DAG"
 _RULE = b"#" * 70
+_HIGHEST = 2**31 - 1  # JobPrio is a 32-bit integer
 _EDITED = "the DAG was edited since it was planned: the edits stay, the planner's DAG is in {}"
 
 
@@ -57,9 +58,11 @@ def read_dag(submit_dir: SubmitDir) -> Dag:
 
 def is_rewritten(submit_dir: SubmitDir) -> bool:
     """Whether the DAG has our block and the files that the block names are there."""
-    if _split(submit_dir, files.read(submit_dir.dag_file)).block is None:
+    found = _split(submit_dir, files.read(submit_dir.dag_file)).block
+    if found is None:
         return False
-    return submit_dir.monitor_submit.exists() and submit_dir.monitor_config.exists()
+    named = (p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in found)
+    return all(p.exists() for p in named)
 
 
 def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
@@ -79,7 +82,7 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
         monitor=options.monitor,
     )
     changes = changes_of(dag, context)
-    submit_file = _planners_submit_file(submit_dir)
+    submit_file = _planners_submit_file(submit_dir) if options.monitor else None
     plan = Plan(
         writes=(
             *_own_files(submit_dir, dag, options, priority),
@@ -88,10 +91,7 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
             (submit_dir.dag_file, apply(parts.original, changes)),
         ),
         removes=() if submit_file is None else (submit_dir.condor_sub,),
-        notes=(
-            *_notes(submit_dir, parts),
-            *(f"{name} is included and not looked into" for name in dag.includes),
-        ),
+        notes=(*_notes(submit_dir, parts), *_kept(dag)),
     )
     return _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
 
@@ -114,7 +114,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
         writes.append((submit_dir.condor_sub, submit_file))
         removes.append(submit_dir.planned_condor_sub)
     plan = Plan(tuple(writes), tuple(removes), notes)
-    if live.monitor_lives(submit_dir):
+    if not dry_run and live.monitor_lives(submit_dir):
         _refuse(submit_dir, "a monitor is at work in this directory")
     return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
 
@@ -187,7 +187,7 @@ def _own_files(
     executable = options.executable
     if executable is None:
         executable = launcher.find_bridle(launcher.script_directories(), os.environ.get("PATH", ""))
-    highest = max(options.job.least_priority, priority + 1)
+    highest = min(max(options.job.least_priority, priority + 1), _HIGHEST)
     job = MonitorJob(executable, submit_dir.base, highest, options.job.max_starts)
     yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
     yield submit_dir.monitor_config, _encode(dagman_config(dag.config))
@@ -228,6 +228,13 @@ def _notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
         yield _EDITED.format(name)
     else:
         yield f"{name} was of another DAG; it is kept as {name}.old"
+
+
+def _kept(dag: Dag) -> Iterable[str]:
+    for name in dag.includes:
+        yield f"{name} is included and not looked into"
+    for line, word in dag.unknown:
+        yield f"line {line}: DAGMan has no command {word}; the line is kept, DAGMan may refuse it"
 
 
 def _is_ours(path: Path) -> bool:

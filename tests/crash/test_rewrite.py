@@ -204,6 +204,23 @@ def test_a_newer_bridle_replaces_its_block(submit_dir: SubmitDir) -> None:
     assert submit_dir.dag_file.read_bytes() == data
 
 
+def test_lines_that_are_not_understood_are_kept_and_named(submit_dir: SubmitDir) -> None:
+    with submit_dir.dag_file.open("a") as dag:
+        dag.write("INCLUDE more.dag\nDOT x.dot\nFROBNICATE prep_prep\n")
+    assert rewrite(submit_dir, OPTIONS).notes == (
+        "more.dag is included and not looked into",
+        "line 101: DAGMan has no command FROBNICATE; the line is kept, DAGMan may refuse it",
+    )
+    assert b"\nFROBNICATE prep_prep\n" in submit_dir.dag_file.read_bytes()
+
+
+def test_a_sub_workflow_is_rewritten_without_a_monitor(submit_dir: SubmitDir) -> None:
+    report = rewrite(submit_dir, Options(monitor=False))
+    assert (report.monitor, report.written) == (None, ("subdag-0.dag.planned", "subdag-0.dag"))
+    assert is_rewritten(submit_dir)
+    assert not rewrite(submit_dir, Options(monitor=False)).changed
+
+
 def test_undo_leaves_files_that_are_not_ours(submit_dir: SubmitDir) -> None:
     submit_dir.monitor_config.write_text("# mine\n")
     undo(submit_dir)

@@ -34,6 +34,7 @@ JOBSTATE_LOG first.log
 JOBSTATE_LOG second.log
 CONFIG user.config
 SOMETHING new
+Node-Status-File s.txt
 """
 
 
@@ -64,7 +65,8 @@ def test_the_dag_as_a_whole() -> None:
     assert len(dag.edges) == 2
     assert dag.max_jobs == {"Transfer": 5, "transfer": 6}, "names are case-sensitive, as in DAGMan"
     assert (dag.jobstate_log, dag.config, dag.monitor) == ("first.log", "user.config", None)
-    assert dag.other == ((23, "SOMETHING new"),)
+    assert dag.other == ((23, "SOMETHING new"), (24, "Node-Status-File s.txt"))
+    assert dag.unknown == ((23, "SOMETHING"),)
     assert list(dag.uncategorised()) == [
         ("a.b+c", NodeKind.JOB),
         ("näme", NodeKind.JOB),
@@ -156,3 +158,4 @@ def test_any_bytes_give_a_dag_or_a_named_error(data: bytes) -> None:
     except DagSyntaxError:
         return
     assert len([dag.nodes[name] for name in dag.nodes]) == len(dag.nodes)
+    assert len(dag.unknown) <= len(dag.other)
