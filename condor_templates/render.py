@@ -31,7 +31,7 @@ class MonitorJob:
 
 
 _SUBMIT = """\
-# It follows the workflow and keeps its database. DAGMan starts it with the first nodes, as a SERVICE node.
+# It follows the workflow and keeps its database. To DAGMan it is a SERVICE node.
 universe                = local
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
@@ -78,13 +78,18 @@ def monitor_submit_description(job: MonitorJob) -> str:
     return OURS + _SUBMIT.format_map(values)
 
 
-def dagman_config(user_config: str | None) -> str:
-    """DAGMan's configuration for a DAG with a monitor; `user_config` is the file that the DAG named before.
+def dagman_config(user_config: str | None, below: int = 0) -> str:
+    """DAGMan's configuration for a DAG with a monitor.
+
+    `user_config` is the file that the DAG named before. `below`, if it is not 0, is a priority that every node of
+    the DAG shall be under, so that DAGMan submits the monitor before them.
 
     >>> print(dagman_config("user.config").splitlines()[2])
     include : $Fp(DAGMAN_CONFIG_FILE)user.config
     """
     text = OURS
+    if below:
+        text += _MONITOR_FIRST.format(below)
     if user_config is not None:
         text += "# The configuration that the DAG named before; DAGMan takes one file only.\n"
         # DAGMan would look for a relative name elsewhere, not in its own directory (seen, 25.14.1), and an
@@ -92,8 +97,17 @@ def dagman_config(user_config: str | None) -> str:
         where = "" if user_config.startswith("/") else "$Fp(DAGMAN_CONFIG_FILE)"
         text += f"include : {where}{user_config}\n"
     # DAGMAN_USER_LOG_SCAN_INTERVAL stays as it is (5 s): a shorter one makes DAGMan submit more often, too.
-    return text + (
-        "# A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not\n"
-        "# fail a DAG whose nodes all succeeded.\n"
-        "DAGMAN_USE_STRICT = 0\n"
-    )
+    return text + _NOT_STRICT
+
+
+_MONITOR_FIRST = """\
+# To DAGMan the monitor's priority is 0. Added to that of every other node, this makes the monitor the first to be
+# submitted, also where many nodes are ready and -maxjobs is small. It changes neither the order of the nodes nor
+# the priority of a job: all submit files have their own.
+DAGMAN_DEFAULT_PRIORITY = -{}
+"""
+_NOT_STRICT = """\
+# A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not fail a DAG whose
+# nodes all succeeded.
+DAGMAN_USE_STRICT = 0
+"""

@@ -156,6 +156,12 @@ class Dag:
         return tuple(map(text_of, self._index.includes))
 
     @property
+    def has_parts(self) -> bool:
+        """Whether nodes are defined in other files too: sub-DAGs, splices, includes."""
+        kinds = (fields[0] for _, fields in self._index.nodes.values())
+        return bool(self._index.splices or self._index.includes) or NodeKind.SUBDAG in kinds
+
+    @property
     def other(self) -> tuple[tuple[int, str], ...]:
         """(line, text) of each command whose meaning is not used here."""
         return tuple((line, text_of(text)) for line, text in self._index.other)

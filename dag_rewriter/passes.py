@@ -72,8 +72,8 @@ def monitor_name(taken: Sequence[str] | Mapping[str, object]) -> str:
 def add_monitor(dag: Dag, context: Context) -> Change:
     """A SERVICE node: submitted with the first nodes, sent SIGTERM when the DAG ends, never waited for.
 
-    To DAGMan its priority is 0 and cannot be another: ready nodes with a higher one are submitted before it (seen,
-    25.14.1). What happens meanwhile it reads afterwards.
+    To DAGMan its priority is 0 and cannot be another: ready nodes with a higher one are submitted before it, and
+    with -maxjobs 1 it was never (seen, 25.14.1). The configuration lowers theirs where that has no other effect.
     """
     if not context.monitor:
         return Change()

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR, CategoryPolicy, MonitorPolicy
 from condor_templates.render import OURS, MonitorJob, dagman_config, monitor_submit_description
 from dag_rewriter import block, files, launcher, live
 from dag_rewriter.dag import Dag, parse_dag
-from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
+from dag_rewriter.errors import DagSyntaxError, RunningError
 from dag_rewriter.passes import Context, apply, changes_of
 from dag_rewriter.report import Report, describe
 from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.submit_file import class_and_priority, parse_submit_file
+from dag_rewriter.submit_file import parse_submit_file
+from dag_rewriter.submit_files import SubmitFiles, read_submit_files
 
 _HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
 _TRAILER = b"# End of DAG"
@@ -48,7 +49,7 @@ class Plan:
 
     writes: tuple[tuple[Path, bytes], ...] = ()
     removes: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def read_dag(submit_dir: SubmitDir) -> Dag:
@@ -72,12 +73,12 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
     source = str(submit_dir.dag_file)
     check_complete(parts.original, source)
     dag = parse_dag(parts.original, source)
-    job_classes, priority = _read_submit_files(submit_dir, dag)
+    found = read_submit_files(submit_dir, dag)
     context = Context(
         monitor_submit=submit_dir.monitor_submit.name,
         config=submit_dir.monitor_config.name,
         jobstate_log=submit_dir.jobstate_log.name,
-        job_classes=job_classes,
+        job_classes=found.job_classes,
         categories=options.categories,
         monitor=options.monitor,
     )
@@ -85,7 +86,7 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
     submit_file = _planners_submit_file(submit_dir) if options.monitor else None
     plan = Plan(
         writes=(
-            *_own_files(submit_dir, dag, options, priority),
+            *_own_files(submit_dir, dag, options, found),
             *_originals(submit_dir, parts),
             *(() if submit_file is None else ((submit_dir.planned_condor_sub, submit_file),)),
             (submit_dir.dag_file, apply(parts.original, changes)),
@@ -140,46 +141,8 @@ def _split(submit_dir: SubmitDir, data: bytes) -> block.Parts:
         raise DagSyntaxError(str(submit_dir.dag_file), 0, what, now) from None
 
 
-def _read_submit_files(submit_dir: SubmitDir, dag: Dag) -> tuple[dict[str, int], int]:
-    """(job class of each node that may need a category, highest priority of all nodes). Missing files are an
-    error.
-    """
-    wanted: dict[str, list[str]] = {}
-    optional: set[str] = set()
-    for node, path, required in dag.submit_files():
-        wanted.setdefault(path, []).append(node)
-        if not required:
-            optional.add(node)
-    classes: dict[str, int] = {}
-    highest = dag.highest_priority()
-    missing: list[tuple[str, str]] = []
-    for path, data in files.read_many(submit_dir.path, wanted):
-        if data is None:
-            missing += [(path, node) for node in wanted[path] if node not in optional]
-            continue
-        job_class, priority = class_and_priority(data)
-        highest = max(highest, priority or 0)
-        if job_class is not None:
-            classes.update(dict.fromkeys(wanted[path], job_class))
-    for node, description in dag.inline_descriptions():
-        job_class, priority = class_and_priority(description)
-        highest = max(highest, priority or 0)
-        if job_class is not None:
-            classes[node] = job_class
-    if missing:
-        _complain(submit_dir, dag, missing)
-    return classes, highest
-
-
-def _complain(submit_dir: SubmitDir, dag: Dag, missing: list[tuple[str, str]]) -> None:
-    path, node = missing[0]
-    more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
-    what = f"the submit file of node {node} ({submit_dir.dag}:{dag.nodes[node].line_no}) is not there{more}"
-    raise SubmitDirError(str(submit_dir.path / path), what, "plan the workflow again, or restore the file")
-
-
 def _own_files(
-    submit_dir: SubmitDir, dag: Dag, options: Options, priority: int
+    submit_dir: SubmitDir, dag: Dag, options: Options, found: SubmitFiles
 ) -> Iterable[tuple[Path, bytes]]:
     """Ours first: a DAG never names a file that is not there yet."""
     if not options.monitor:
@@ -187,10 +150,22 @@ def _own_files(
     executable = options.executable
     if executable is None:
         executable = launcher.find_bridle(launcher.script_directories(), os.environ.get("PATH", ""))
-    highest = min(max(options.job.least_priority, priority + 1), _HIGHEST)
-    job = MonitorJob(executable, submit_dir.base, highest, options.job.max_starts)
+    highest = max(dag.highest_priority(), found.highest_priority)
+    priority = min(max(options.job.least_priority, highest + 1), _HIGHEST)
+    job = MonitorJob(executable, submit_dir.base, priority, options.job.max_starts)
     yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
-    yield submit_dir.monitor_config, _encode(dagman_config(dag.config))
+    yield submit_dir.monitor_config, _encode(dagman_config(dag.config, _below(dag, found)))
+
+
+def _below(dag: Dag, found: SubmitFiles) -> int:
+    """What to lower the priorities of all nodes by, so that DAGMan submits the monitor before them; 0: leave them.
+
+    A priority in a submit file wins over DAGMan's, so nothing else comes of it where every file has one, as the
+    planner's have. Without, and for a sub-DAG, which gets DAGMan's, jobs would fall behind the user's other ones.
+    """
+    if dag.highest_priority() <= 0 or not found.all_have_priorities or dag.has_parts:
+        return 0
+    return dag.highest_priority() + 1
 
 
 def _encode(text: str) -> bytes:

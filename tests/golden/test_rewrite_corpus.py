@@ -162,6 +162,18 @@ def test_categories_by_class_not_by_name(name: str, fresh_corpus: Corpus) -> Non
     assert (dict(report.categories), dict(report.limits)) == EXPECTED[name]
 
 
+def test_the_monitor_goes_first_where_that_has_no_other_effect(copied: Path) -> None:
+    submit_dir = open_submit_dir(copied)
+    rewrite(submit_dir, OPTIONS)
+    config = submit_dir.monitor_config.read_text()
+    dag = read_dag(submit_dir)
+    highest = dag.highest_priority()  # 4.9.3 wrote no PRIORITY lines: a SERVICE node is first of equals
+    if submit_dir.base in ("subdag-0", "subwfh-0", "level1-0") or highest == 0:
+        assert "DAGMAN_DEFAULT_PRIORITY" not in config
+    else:
+        assert f"DAGMAN_DEFAULT_PRIORITY = -{highest + 1}\n" in config
+
+
 def test_six_thousand_nodes_are_rewritten_in_no_time(fresh_corpus: Corpus) -> None:
     """A guard against something quadratic, not a benchmark: it takes about 0.2 s."""
     (braindump,) = fresh_corpus("planned/fan5000").rglob("braindump.yml")

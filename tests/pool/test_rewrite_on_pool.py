@@ -61,9 +61,9 @@ def planned(work_dir: Path) -> SubmitDir:
         'executable = /opt/pegasus-dagman\n+pegasus_wf_uuid = "u"\nqueue'
     )
     dag = ["CONFIG conf/user.config", "MAXJOBS CLEANUP 1"]
-    for name in NAMES:
+    for number, name in enumerate(NAMES, 2_000_000):
         (folder / f"{name}.sub").write_text(JOB.format(job_class=8))
-        dag += [f"JOB {name} {name}.sub", f"PRIORITY {name} 2000000"]
+        dag += [f"JOB {name} {name}.sub", f"PRIORITY {name} {number}"]
     (folder / "x-0.dag").write_text("\n".join(dag))
     (work_dir / "bridle").write_text(MONITOR)
     (work_dir / "bridle").chmod(0o755)
@@ -92,7 +92,8 @@ def most_at_once(submit_dir: SubmitDir) -> int:
 def test_plain_condor_submit_dag_starts_the_monitor(pool: Pool, planned: SubmitDir) -> None:
     bridle = str(planned.path.parent / "bridle")
     rewrite(planned, Options(executable=bridle))
-    submitted = run(pool, "condor_submit_dag", planned.dag, cwd=planned.path, BRIDLE_COLOUR="dun bay")
+    submit = ("condor_submit_dag", "-maxjobs", "5", planned.dag)
+    submitted = run(pool, *submit, cwd=planned.path, BRIDLE_COLOUR="dun bay")
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
 
     wait_for(
@@ -100,14 +101,24 @@ def test_plain_condor_submit_dag_starts_the_monitor(pool: Pool, planned: SubmitD
         60,
     )
     query = ("condor_q", "-nobatch", "-constraint", "BridleMonitor", "-af", "JobUniverse", "JobPrio", "Cmd")
-    assert run(pool, *query, cwd=planned.path).stdout.split() == ["12", "2000001", bridle]
+    assert run(pool, *query, cwd=planned.path).stdout.split() == ["12", "2000006", bridle]
+    others = run(
+        pool,
+        "condor_q",
+        "-constraint",
+        "JobUniverse == 12 && BridleMonitor =!= true",
+        "-af",
+        "JobPrio",
+        cwd=planned.path,
+    )
+    assert set(others.stdout.split()) <= {"1000"}, "as in the submit files"
     wait_for(lambda: ended(planned), 120)
     wait_for(lambda: run(pool, "condor_q", "-af", "ClusterId", cwd=planned.path).stdout == "", 60)
 
     states = jobstates(planned)
     assert states[-1][2:] == ["***", "DAGMAN_FINISHED", "0", "***"]
-    first_end = next(n for n, state in enumerate(states) if state[2] == "JOB_TERMINATED")
-    assert ["bridle_monitor", "EXECUTE"] in [state[1:3] for state in states[:first_end]]
+    submits = [state[1] for state in states if state[2] == "SUBMIT"]
+    assert submits == ["bridle_monitor", "d", "c", "a.b", "näme-wf.v1_2-β", "DONE", "NODE"], "by PRIORITY"
     assert sum(state[2] == "JOB_SUCCESS" for state in states) == len(NAMES)
     assert most_at_once(planned) == 4, "CATEGORY and MAXJOBS hold, also at the end of the file"
     told = (planned.path / "x-0.bridle.out").read_text().splitlines()

@@ -31,5 +31,13 @@ def test_the_users_configuration_comes_before_what_the_monitor_needs() -> None:
     assert "include" not in dagman_config(None)
 
 
+def test_the_users_priority_wins_over_ours() -> None:
+    lines = [
+        line for line in dagman_config("user.config", below=1001).splitlines() if not line.startswith("#")
+    ]
+    assert lines[0] == "DAGMAN_DEFAULT_PRIORITY = -1001"
+    assert lines[1].startswith("include")
+
+
 def test_every_default_category_has_a_limit() -> None:
     assert {*DEFAULT_CATEGORIES.by_class.values()} == {*DEFAULT_CATEGORIES.limits}
