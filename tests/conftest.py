@@ -71,7 +71,8 @@ def fresh_corpus(corpus: Corpus, work_dir: Path) -> Corpus:
 def work_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
     """An empty directory below build/ (DAGMan refuses to work below /tmp), removed if the test succeeds."""
     name = re.sub(r"[^\w.-]+", "_", request.node.nodeid.rpartition("/")[2])
-    folder = BUILD / "tests" / name[:100]
+    # With our pid, so that two test runs in one checkout do not meet.
+    folder = BUILD / "tests" / f"{name[:100]}-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     failures = request.session.testsfailed

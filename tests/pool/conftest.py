@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,14 +27,21 @@ def release() -> Release:
 
 @pytest.fixture(scope="session")
 def pool(release: Release) -> Iterator[Pool]:
-    """A running pool for tests that leave it as they found it, one for each worker."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    with Pool(BUILD / "pools" / f"test-{worker}") as shared:
-        # Jobs of an earlier, interrupted test run are nobody's any more.
-        shared.crash()
-        (shared.directory / "spool" / "job_queue.log").unlink(missing_ok=True)
+    """A running pool for tests that leave it as they found it, one for each worker process."""
+    _remove_pools_of_the_dead()
+    shared = Pool(BUILD / "pools" / f"test-{os.getpid()}")
+    with shared:
         shared.start(release, slots=8)
         yield shared
+    shutil.rmtree(shared.directory, ignore_errors=True)
+
+
+def _remove_pools_of_the_dead() -> None:
+    """A test run that was killed could not stop its pools."""
+    for folder in (BUILD / "pools").glob("test-*"):
+        if not Path("/proc", folder.name.removeprefix("test-")).exists():
+            Pool(folder).crash()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
