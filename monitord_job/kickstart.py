@@ -248,7 +248,9 @@ def epoch(stamp: str | None) -> float | None:
 
 
 def _signal(status: Mapping[str, Any]) -> str | None:
-    number, name = _word(status, "signalled_signal"), _word(status, "signalled_name")
+    # kickstart 5.x misspells the second name (seen, 5.1.2).
+    number = _word(status, "signalled_signal")
+    name = _word(status, "signalled_name") or _word(status, "singalled_name")
     return None if number is None else f"{name or ''} with signal {number}".strip()
 
 

@@ -38,7 +38,9 @@ def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> None:
         _lock(submit_dir, lock_wait),
         _store(submit_dir.database) as store,
     ):
-        Monitor(submit_dir, Ingest(submit_dir, store), limits, stop).follow()
+        ingest = Ingest(submit_dir, store)
+        with _marks(submit_dir, ingest, at_work=True):
+            Monitor(submit_dir, ingest, limits, stop).follow()
 
 
 def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:

@@ -50,9 +50,9 @@ class Submitted:
 def start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
     """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again: its
     summary comes back. Raises AlreadyRunningError beside a live DAGMan."""
-    _refuse_if_live(submit_dir)
     rewritten = not is_rewritten(submit_dir)
-    rewrite(submit_dir, Options())
+    rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
+    _refuse_if_live(submit_dir)
     if submit_dir.database.exists():
         # DAGMan empties its nodes.log at its start: what is not stored before is lost.
         found = read_status(submit_dir)
