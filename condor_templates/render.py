@@ -4,7 +4,9 @@ configuration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
 """The first line of every file of ours."""
@@ -78,11 +80,14 @@ def monitor_submit_description(job: MonitorJob) -> str:
     return OURS + _SUBMIT.format_map(values)
 
 
-def dagman_config(user_config: str | None, below: int = 0) -> str:
+def dagman_config(
+    user_config: str | None, below: int = 0, throttles: Mapping[str, int] = MappingProxyType({})
+) -> str:
     """DAGMan's configuration for a DAG with a monitor.
 
     `user_config` is the file that the DAG named before. `below`, if it is not 0, is a priority that every node of
-    the DAG shall be under, so that DAGMan submits the monitor before them.
+    the DAG shall be under, so that DAGMan submits the monitor before them. `throttles` are the settings that the
+    planner gave DAGMan on a command line that is no longer used.
 
     >>> print(dagman_config("user.config").splitlines()[2])
     include : $Fp(DAGMAN_CONFIG_FILE)user.config
@@ -96,6 +101,8 @@ def dagman_config(user_config: str | None, below: int = 0) -> str:
         # absolute one would not survive a copy of the submit directory. $Fp() is the directory of a file.
         where = "" if user_config.startswith("/") else "$Fp(DAGMAN_CONFIG_FILE)"
         text += f"include : {where}{user_config}\n"
+    if throttles:
+        text += _THROTTLES + "".join(f"{name} = {number}\n" for name, number in throttles.items())
     # DAGMAN_USER_LOG_SCAN_INTERVAL stays as it is (5 s): a shorter one makes DAGMan submit more often, too.
     return text + _NOT_STRICT
 
@@ -106,6 +113,7 @@ _MONITOR_FIRST = """\
 # the priority of a job: all submit files have their own.
 DAGMAN_DEFAULT_PRIORITY = -{}
 """
+_THROTTLES = "# What the planner gave DAGMan on its command line (X.dag.condor.sub.planned).\n"
 _NOT_STRICT = """\
 # A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not fail a DAG whose
 # nodes all succeeded.

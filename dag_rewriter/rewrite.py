@@ -14,6 +14,7 @@ from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR, Categor
 from condor_templates.render import OURS, MonitorJob, dagman_config, monitor_submit_description
 from dag_rewriter import block, files, launcher, live
 from dag_rewriter.dag import Dag, parse_dag
+from dag_rewriter.dagman_options import throttles
 from dag_rewriter.errors import DagSyntaxError, RunningError
 from dag_rewriter.passes import Context, apply, changes_of
 from dag_rewriter.report import Report, describe
@@ -154,7 +155,8 @@ def _own_files(
     priority = min(max(options.job.least_priority, highest + 1), _HIGHEST)
     job = MonitorJob(executable, submit_dir.base, priority, options.job.max_starts)
     yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
-    yield submit_dir.monitor_config, _encode(dagman_config(dag.config, _below(dag, found)))
+    config = dagman_config(dag.config, _below(dag, found), throttles(_planners_options(submit_dir)))
+    yield submit_dir.monitor_config, _encode(config)
 
 
 def _below(dag: Dag, found: SubmitFiles) -> int:
@@ -192,6 +194,12 @@ def _planners_submit_file(submit_dir: SubmitDir) -> bytes | None:
     if data is None or "+pegasus_wf_uuid" not in parse_submit_file(data):
         return None
     return data
+
+
+def _planners_options(submit_dir: SubmitDir) -> bytes:
+    """The planner's X.dag.condor.sub, wherever it is now; empty if there is none."""
+    planned = files.read_if_there(submit_dir.planned_condor_sub)
+    return planned or _planners_submit_file(submit_dir) or b""
 
 
 def _notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
