@@ -1,0 +1,42 @@
+"""Our tables against those that Pegasus 5.1.3 creates."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from monitord_job.store import Store, sqlite_url
+from tests.conftest import corpus_archives
+
+
+def described(connection: sqlite3.Connection) -> dict[str, tuple[list, list, list]]:
+    """Columns, foreign keys and unique keys of each table."""
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {}
+    for name in names:
+        columns = [(r[1], r[2], r[3], r[5]) for r in connection.execute(f'PRAGMA table_info("{name}")')]
+        foreign = [r[2:] for r in connection.execute(f'PRAGMA foreign_key_list("{name}")')]
+        indexes = [
+            (r[2], r[3], tuple(c[2] for c in connection.execute(f'PRAGMA index_info("{r[1]}")')))
+            for r in connection.execute(f'PRAGMA index_list("{name}")')
+        ]
+        found[name] = (sorted(columns), sorted(foreign), sorted(indexes))
+    return found
+
+
+def test_every_table_of_pegasus_is_there_column_for_column(tmp_path: Path):
+    schema = corpus_archives().parent / "facts" / "stampede-schema-v14.sql"
+    peer = sqlite3.connect(":memory:")
+    peer.executescript(schema.read_text().replace("CREATE TABLE sqlite_sequence(name,seq);", ""))
+    store = Store(sqlite_url(tmp_path / "ours.db"))
+    store.create()
+    store.close()
+    ours = sqlite3.connect(tmp_path / "ours.db")
+    theirs, mine = described(peer), described(ours)
+    peer.close()
+    ours.close()
+    for table in set(theirs) - {"sqlite_sequence"}:
+        assert mine[table] == theirs[table], table
+    assert {name for name in mine if name not in theirs} == {
+        name for name in mine if name.startswith("bridle_")
+    }
