@@ -11,6 +11,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export BRIDLE_HTCONDOR := $(BUILD)/htcondor
 export BRIDLE_PEER := $(BUILD)/peer
 export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
+# The tests' git commands do not take build/ for a part of this checkout.
+export GIT_CEILING_DIRECTORIES := $(BUILD)
 export RUFF_CACHE_DIR := $(BUILD)/ruff
 
 # The machine's own HTCondor if it has one, else ours.
