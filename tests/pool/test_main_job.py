@@ -79,7 +79,7 @@ def test_every_instance_has_its_invocations(mosaic):
     for name, numbers, is_clustered, tasks in rows:
         node = dag.nodes[str(name)]
         expected = ([-2] if node.post else []) + ([-1] if node.pre else [])
-        expected += list(range(1, (tasks if is_clustered else 1) + 1))
+        expected += list(range(1, (int(str(tasks)) if is_clustered else 1) + 1))
         assert [int(number) for number in str(numbers).split(",")] == expected, name
         clustered += bool(is_clustered)
     assert clustered == 1
