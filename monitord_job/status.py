@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections import Counter
@@ -50,6 +51,11 @@ def read_status(submit_dir: SubmitDir) -> WorkflowSummary:
         LOG.info("a monitor is at work on %s", submit_dir.path)
     except TryAgainError as error:
         LOG.warning("showing the database as it stands: %s", error)
+    except OSError as error:
+        # Somebody else's run: what is stored may be read all the same.
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not submit_dir.database.exists():
+            raise
+        LOG.info("showing the database as it stands: %s", error)
     engine = open_database(submit_dir.database)
     try:
         return summary(engine, submit_dir.wf_uuid or "")
