@@ -3,7 +3,8 @@ PYTHON ?= python3
 BUILD := $(CURDIR)/build
 VENV := $(BUILD)/venv
 STAMPS := $(BUILD)/stamps
-WORKERS ?= $(shell nproc)
+# The long tests wait for daemons most of their time.
+WORKERS ?= $(shell expr 2 '*' $$(nproc))
 ARGS ?=
 
 # Daemons are in sbin, which an ordinary user's PATH may lack.
@@ -34,7 +35,7 @@ demo: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python examples/mosaic/demo.py --work $(BUILD)/demo --pool $(BUILD)/pools/demo
 
 test: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) --basetemp $(BUILD)/pytest-tmp $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --basetemp $(BUILD)/pytest-tmp $(ARGS)
 
 check: lint format-check types imports
 
