@@ -6,7 +6,6 @@ import sqlite3
 from pathlib import Path
 
 from monitord_job.store import Store, sqlite_url
-from tests.conftest import corpus_archives
 
 
 def described(connection: sqlite3.Connection) -> dict[str, tuple[list, list, list]]:
@@ -24,10 +23,9 @@ def described(connection: sqlite3.Connection) -> dict[str, tuple[list, list, lis
     return found
 
 
-def test_every_table_of_pegasus_is_there_column_for_column(tmp_path: Path):
-    schema = corpus_archives().parent / "facts" / "stampede-schema-v14.sql"
-    peer = sqlite3.connect(":memory:")
-    peer.executescript(schema.read_text().replace("CREATE TABLE sqlite_sequence(name,seq);", ""))
+def test_every_table_of_pegasus_is_there_column_for_column(corpus, tmp_path: Path):
+    (recorded,) = corpus("recorded/lclust").rglob("*.stampede.db")
+    peer = sqlite3.connect(recorded)
     store = Store(sqlite_url(tmp_path / "ours.db"))
     store.create()
     store.close()

@@ -21,29 +21,55 @@ LOCAL_UNIVERSE = 12
 
 
 @pytest.fixture(scope="module")
-def folder():
+def folder(pool):
     """Where this module's runs live: below build/, because DAGMan refuses to work below /tmp."""
     path = Path(__file__).resolve().parents[2] / "build" / "tests" / f"main-job-{os.getpid()}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     yield path
+    until(lambda: not queue(pool), "all jobs have left the queue")
     shutil.rmtree(path)
 
 
 @pytest.fixture(scope="module")
-def watched(pool, folder) -> tuple[SubmitDir, list[dict]]:
-    """The mosaic, run without disturbance, and the queue as it was when half of it was done."""
-    submit_dir = submitted(pool, plan_mosaic(folder / "undisturbed"))
-    until(lambda: succeeded(submit_dir) >= 10, "ten jobs done")
-    seen = queue(pool)
-    until(lambda: ended(submit_dir), "the run has ended")
-    return submit_dir, seen
+def started(pool, folder) -> dict[str, SubmitDir]:
+    """All long runs of this module, side by side: most of a run is waiting."""
+    plain = plan(folder / "plain", "--fan", "3")
+    assert bridle(pool, "rewrite", str(plain)).returncode == 0
+    command = ["condor_submit_dag", "fan-0.dag"]
+    subprocess.run(command, cwd=plain, env=pool.environment(), check=True, timeout=60)
+    return {
+        "plain": open_submit_dir(plain),
+        "undisturbed": submitted(pool, plan_mosaic(folder / "undisturbed")),
+        "killed": submitted(pool, plan_mosaic(folder / "killed")),
+    }
 
 
 @pytest.fixture(scope="module")
-def mosaic(watched) -> SubmitDir:
-    """The mosaic's submit directory after the run."""
-    return watched[0]
+def seen(pool, started) -> list[dict]:
+    """The pool's queue in the middle of the undisturbed run."""
+    until(lambda: succeeded(started["undisturbed"]) >= 10, "ten jobs done")
+    return queue(pool)
+
+
+@pytest.fixture(scope="module")
+def killed(started) -> SubmitDir:
+    """The mosaic whose monitor was killed in the middle, and was back within seconds."""
+    submit_dir = started["killed"]
+    until(lambda: succeeded(submit_dir) >= 10, "ten jobs done")
+    first = monitor_pid(submit_dir)
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: monitor_pid(submit_dir) not in (None, first), "the monitor is back", limit=15)
+    return submit_dir
+
+
+@pytest.fixture(scope="module")
+def mosaic(started, seen, killed) -> SubmitDir:
+    """The mosaic's submit directory after the undisturbed run."""
+    submit_dir = started["undisturbed"]
+    until(lambda: ended(submit_dir), "the run has ended")
+    return submit_dir
 
 
 def test_every_node_is_a_job_with_a_good_instance(mosaic):
@@ -118,39 +144,30 @@ def test_tasks_are_tied_to_jobs_and_invocations(mosaic):
     assert query(mosaic.database, "SELECT count(*) FROM task") == [(39,)]
 
 
-def test_the_monitor_was_a_local_job_above_all_nodes_and_nothing_is_left(pool, watched):
-    submit_dir, seen = watched
-    monitors = [job for job in seen if job.get("BridleMonitor")]
-    assert len(monitors) == 1
-    (monitor,) = monitors
+def test_the_monitor_was_a_local_job_above_all_nodes_and_nothing_is_left(pool, mosaic, seen):
+    ((dagman_id,),) = query(mosaic.database, "SELECT dagman_id FROM bridle_run")
+    dagman = int(str(dagman_id).partition(".")[0])
+    ours = [job for job in seen if job.get("DAGManJobId") == dagman]
+    (monitor,) = [job for job in ours if job.get("BridleMonitor")]
     assert monitor["JobUniverse"] == LOCAL_UNIVERSE
     assert monitor["DAGNodeName"] == "bridle_monitor"
-    nodes = [job for job in seen if job.get("DAGManJobId") == monitor["DAGManJobId"] and job is not monitor]
-    planned = [node.priority or 0 for node in read_dag(submit_dir).nodes.values()]
+    nodes = [job for job in ours if job is not monitor]
+    planned = [node.priority or 0 for node in read_dag(mosaic).nodes.values()]
     assert monitor["JobPrio"] > max([*planned, *(job["JobPrio"] for job in nodes)])
-    dagman = monitor["DAGManJobId"]
     until(
         lambda: all(job.get("DAGManJobId") != dagman and job["ClusterId"] != dagman for job in queue(pool)),
         "queue",
     )
 
 
-def test_a_monitor_that_is_killed_is_back_within_seconds_and_the_rows_are_the_same(pool, folder, mosaic):
-    place = folder / "killed"
-    submit_dir = submitted(pool, plan_mosaic(place))
-    until(lambda: succeeded(submit_dir) >= 10, "ten jobs done")
-    first = monitor_pid(submit_dir)
-    assert first is not None
-    os.kill(first, signal.SIGKILL)
-    until(lambda: monitor_pid(submit_dir) not in (None, first), "the monitor is back", limit=15)
-    until(lambda: ended(submit_dir), "the run has ended")
-    check_sound(submit_dir.database)
-    killed, undisturbed = (
-        timeless(submit_dir.database, place),
-        timeless(mosaic.database, folder / "undisturbed"),
-    )
+def test_a_killed_monitor_is_back_within_seconds_and_the_rows_are_the_same(folder, killed, mosaic):
+    until(lambda: ended(killed), "the run has ended")
+    check_sound(killed.database)
+    assert killed.monitor_log.read_text().count("following") == 2
+    after_kill = timeless(killed.database, folder / "killed")
+    undisturbed = timeless(mosaic.database, folder / "undisturbed")
     for table in undisturbed:
-        assert killed[table] == undisturbed[table], table
+        assert after_kill[table] == undisturbed[table], table
 
 
 def test_a_copy_elsewhere_gives_the_same_status_and_the_same_rows(pool, folder, mosaic):
@@ -164,15 +181,10 @@ def test_a_copy_elsewhere_gives_the_same_status_and_the_same_rows(pool, folder, 
     assert dump(open_submit_dir(copy).database) == dump(mosaic.database)
 
 
-def test_plain_condor_submit_dag_gives_the_same_monitoring(pool, folder):
-    path = plan(folder / "plain", "--fan", "3")
-    assert bridle(pool, "rewrite", str(path)).returncode == 0
-    submit_dir = open_submit_dir(path)
-    subprocess.run(
-        ["condor_submit_dag", submit_dir.dag], cwd=path, env=pool.environment(), check=True, timeout=60
-    )
+def test_plain_condor_submit_dag_gives_the_same_monitoring(pool, started):
+    submit_dir = started["plain"]
     until(lambda: ended(submit_dir), "the run has ended")
-    status = json.loads(bridle(pool, "status", "--json", str(path)).stdout)
+    status = json.loads(bridle(pool, "status", "--json", str(submit_dir.path)).stdout)
     assert status["state"] == "succeeded"
     assert status["jobs"]["succeeded"] == status["jobs"]["total"] == len(read_dag(submit_dir).nodes) - 1
 
