@@ -146,7 +146,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """SPLICE name dag-file [DIR directory]; kept, not looked into."""
+    """SPLICE name dag-file [DIR directory]; `check` and `graph` look into it."""
 
     name: str
     dag_file: str
@@ -155,7 +155,7 @@ class Splice:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """INCLUDE file; kept, not looked into."""
+    """INCLUDE file; `check` and `graph` look into it."""
 
     file: str
 
@@ -169,6 +169,81 @@ class SubmitDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """TOLERANCE node n[%] [FAIL-FAST|WAIT] (25.14): so many failed jobs of a node's cluster are borne."""
+
+    node: str
+    value: int
+    percent: bool = False
+    mode: str | None = None
+    """FAIL_FAST, WAIT, or None: as DAGMan is configured"""
+
+
+@dataclass(frozen=True, slots=True)
+class SavePointFile:
+    """SAVE_POINT_FILE node [file]; without a file it is save_files/NODE-X.dag.save."""
+
+    node: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """CONNECT a b: the pins of two splices, by number."""
+
+    parent: str
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """PIN_IN node n, PIN_OUT node n."""
+
+    out: bool
+    node: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """DOT file [UPDATE] [OVERWRITE] [INCLUDE header]."""
+
+    file: str
+    update: bool = False
+    overwrite: bool = False
+    include: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatusFile:
+    """NODE_STATUS_FILE file [seconds] [ALWAYS-UPDATE]."""
+
+    file: str
+    seconds: int | None = None
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """ENV SET a=b;c=d, ENV GET a b; `variables` is the raw rest. condor_submit_dag reads it."""
+
+    set: bool
+    variables: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetJobAttr:
+    """SET_JOB_ATTR name = value: an attribute of the DAGMan job. condor_submit_dag reads it."""
+
+    assignment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """REJECT: DAGMan shall not run this file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """Any other line, known to DAGMan or not: kept as it stands."""
 
@@ -177,5 +252,6 @@ class Other:
 
 Command: TypeAlias = (
     NodeCommand | ParentChild | ScriptCommand | Retry | Priority | Category | MaxJobs | Vars | AbortDagOn
-    | PreSkip | Config | JobstateLog | Done | Splice | Include | SubmitDescription | Other
+    | PreSkip | Config | JobstateLog | Done | Splice | Include | SubmitDescription | Tolerance | SavePointFile
+    | Connect | Pin | Dot | NodeStatusFile | Environment | SetJobAttr | Reject | Other
 )  # fmt: skip

@@ -1,63 +1,25 @@
 """A command's words -> the fields of its value, as bytes, still without an object per line (a DAG has
 millions).
 
-One function per command; `PARSERS` is the table of DAGMan's commands whose meaning is known here. Each takes
-the text and, for an inline submit description, its body, and raises MalformedError where DAGMan's own parser
-refuses the line.
+One function per command; `PARSERS` is the table of all of DAGMan's commands. Each takes the text and, for an
+inline submit description, its body, and raises MalformedError where DAGMan's own parser refuses the line.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any, TypeAlias
-
 from dag_rewriter.commands import NodeKind, ScriptType
+from dag_rewriter.field_words import MANY, Fields, MalformedError, Parser, cut, integer, shown, within
 from dag_rewriter.lexer import keyword, words
+from dag_rewriter.pairs import problem_of
+from dag_rewriter.text import text_of
+from dag_rewriter.whole_fields import WHOLE_PARSERS
 
-Fields: TypeAlias = tuple[Any, ...]
-Parser: TypeAlias = Callable[[bytes, "bytes | None"], Fields]
+__all__ = ["PARSERS", "Fields", "MalformedError", "Parser"]
 
-_INTEGER = re.compile(rb"[+-]?[0-9]+")
 _RESERVED = (b"PARENT", b"CHILD", b"ALL_NODES")
-_MANY = 1 << 60
 _WHEN = {t.value.encode(): t for t in ScriptType}
+_MODES = (b"FAIL_FAST", b"WAIT")
 _STREAMS = (b"STDOUT", b"STDERR", b"ALL")
-
-
-class MalformedError(ValueError):
-    """(what is wrong with the line, an example of how it is written)"""
-
-    def __init__(self, what: str, example: str) -> None:
-        super().__init__(what, example)
-        self.what = what
-        self.example = example
-
-
-def integer(word: bytes, what: str, example: str) -> int:
-    """As C's stoi reads it, which DAGMan uses: the digits at the beginning count, what follows does not.
-
-    >>> integer(b"3x", "no number", "")
-    3
-    """
-    if word.isdigit():
-        return int(word)
-    found = _INTEGER.match(word)
-    if found is None:
-        raise MalformedError(f"{what} is not a number: {word.decode(errors='replace')!r}", example)
-    return int(found[0])
-
-
-def _cut(text: bytes, least: int, most: int, example: str) -> list[bytes]:
-    """All words (the keyword is the first); quotes are kept."""
-    kept, _, _, problem = words(text)
-    if least <= len(kept) <= most and not problem:
-        return kept
-    if problem:
-        raise MalformedError(problem, example)
-    if len(kept) < least:
-        raise MalformedError("something is missing at the end of the line", example)
-    raise MalformedError(f"unexpected word {kept[most].decode(errors='replace')!r}", example)
 
 
 def node(kind: NodeKind, skip: int, text: bytes, body: bytes | None) -> Fields:
@@ -72,6 +34,8 @@ def node(kind: NodeKind, skip: int, text: bytes, body: bytes | None) -> Fields:
     if len(kept) < skip + 2:
         raise MalformedError("the node's name or its file is missing", example)
     name, submit = kept[skip], bare[skip + 1]
+    if not submit:
+        raise MalformedError("the node's file has no name", example)
     if name.upper() in _RESERVED:
         raise MalformedError(f"{name.decode()} is a reserved word and no name of a node", example)
     if len(kept) == skip + 2:
@@ -93,16 +57,14 @@ def _options(kept: list[bytes], bare: list[bytes], at: int, example: str) -> tup
         elif option == b"DONE":
             done = True
         else:
-            raise MalformedError(f"unexpected word {kept[at].decode(errors='replace')!r}", example)
+            raise MalformedError(f"unexpected word {shown(kept[at])}", example)
         at += 1
     return directory, noop, done
 
 
 def _parent(text: bytes, _body: bytes | None) -> Fields:
     example = "PARENT a b CHILD c d"
-    parts = _cut(text, 2, _MANY, example)
-    if len(parts) == 4 and parts[2] == b"CHILD":  # one edge a line is how planners write
-        return (parts[1],), (parts[3],), False
+    parts = cut(text, 2, MANY, example)
     weak = keyword(parts[0]) == b"WEAK"
     if weak:
         parts = parts[1:]
@@ -112,7 +74,7 @@ def _parent(text: bytes, _body: bytes | None) -> Fields:
     if not at:
         raise MalformedError("the word CHILD is missing", example)
     parents, children = tuple(parts[1:at]), tuple(p for p in parts[at + 1 :] if keyword(p) != b"CHILD")
-    if not parents or not children:
+    if not parents or not children or keyword(parts[-1]) == b"CHILD":
         raise MalformedError("no parent or no child is named", example)
     return parents, children, weak
 
@@ -146,7 +108,7 @@ def _script(text: bytes, _body: bytes | None) -> Fields:
 
 def _retry(text: bytes, _body: bytes | None) -> Fields:
     example = "RETRY node 3 [UNLESS-EXIT 2]"
-    parts = _cut(text, 3, 5, example)
+    parts = cut(text, 3, 5, example)
     limit = integer(parts[2], "the number of retries", example)
     if limit < 0:
         raise MalformedError("the number of retries is negative", example)
@@ -158,80 +120,69 @@ def _retry(text: bytes, _body: bytes | None) -> Fields:
 
 
 def _priority(text: bytes, _body: bytes | None) -> Fields:
-    parts = _cut(text, 3, 3, "PRIORITY node 10")
+    parts = cut(text, 3, 3, "PRIORITY node 10")
     return parts[1], integer(parts[2], "the priority", "PRIORITY node 10")
 
 
 def _category(text: bytes, _body: bytes | None) -> Fields:
-    parts = _cut(text, 3, 3, "CATEGORY node transfer")
+    parts = cut(text, 3, 3, "CATEGORY node transfer")
     return parts[1], parts[2]
 
 
-def _max_jobs(text: bytes, _body: bytes | None) -> Fields:
-    example = "MAXJOBS transfer 5"
-    parts = _cut(text, 3, 3, example)
-    limit = integer(parts[2], "the limit", example)
-    if limit < 0:
-        raise MalformedError("the limit is negative", example)
-    return parts[1], limit
-
-
 def _vars(text: bytes, _body: bytes | None) -> Fields:
+    example = 'VARS node [PREPEND|APPEND] key="value"'
     kept, _, rest, problem = words(text, 2)
-    if problem or b"=" not in rest:
-        what = problem or "the node or its key=value pairs are missing"
-        raise MalformedError(what, 'VARS node key="value"')
+    if problem or len(kept) < 2:
+        raise MalformedError(problem or "the node is missing", example)
+    problem = problem_of(text_of(rest))
+    if problem:
+        raise MalformedError(problem, example)
     return kept[1], rest
 
 
 def _abort(text: bytes, _body: bytes | None) -> Fields:
     example = "ABORT-DAG-ON node 3 [RETURN 1]"
-    parts = _cut(text, 3, 5, example)
+    parts = cut(text, 3, 5, example)
     status = integer(parts[2], "the exit status", example)
     if len(parts) == 3:
         return parts[1], status, None
     if len(parts) != 5 or keyword(parts[3]) != b"RETURN":
         raise MalformedError("RETURN and an exit code are expected after the status", example)
-    return parts[1], status, integer(parts[4], "the exit code", example)
+    code = integer(parts[4], "the exit code", example)
+    return parts[1], status, within(code, 0, 255, "the exit code", example)
 
 
 def _pre_skip(text: bytes, _body: bytes | None) -> Fields:
-    parts = _cut(text, 3, 3, "PRE_SKIP node 1")
-    return parts[1], integer(parts[2], "the exit code", "PRE_SKIP node 1")
+    example = "PRE_SKIP node 1"
+    parts = cut(text, 3, 3, example)
+    code = integer(parts[2], "the exit code", example)
+    return parts[1], within(code, 0, 255, "the exit code", example)
 
 
-def _one_file(example: str) -> Parser:
-    """CONFIG, JOBSTATE_LOG and INCLUDE take one file name, which may stand in quotes."""
+def _tolerance(text: bytes, _body: bytes | None) -> Fields:
+    example = "TOLERANCE node 3[%] [FAIL-FAST|WAIT]"
+    parts = cut(text, 3, 5, example)
+    percent = parts[2].endswith(b"%")
+    number = parts[2].removesuffix(b"%")
+    rest = parts[3:]
+    if not percent and rest[:1] == [b"%"]:
+        percent, rest = True, rest[1:]
+    value = within(integer(number, "the tolerance", example), 0, 2**31, "the tolerance", example)
+    if len(rest) > 1 or (rest and keyword(rest[0]) not in _MODES):
+        raise MalformedError(f"unexpected word {shown(rest[-1])}", example)
+    return parts[1], value, percent, keyword(rest[0]) if rest else None
 
-    def parse(text: bytes, _body: bytes | None) -> Fields:
-        _cut(text, 2, 2, example)
-        return (words(text)[1][1],)
 
-    return parse
+def _save_point(text: bytes, _body: bytes | None) -> Fields:
+    example = "SAVE_POINT_FILE node [file]"
+    parts = cut(text, 2, 3, example)
+    if keyword(parts[1]) == b"ALL_NODES":
+        raise MalformedError("ALL_NODES cannot have one save point file", example)
+    return parts[1], words(text)[1][2] if len(parts) == 3 else None
 
 
 def _done(text: bytes, _body: bytes | None) -> Fields:
-    return (_cut(text, 2, 2, "DONE node")[1],)
-
-
-def _splice(text: bytes, _body: bytes | None) -> Fields:
-    example = "SPLICE name file.dag [DIR directory]"
-    parts = _cut(text, 3, 5, example)
-    bare = words(text)[1]
-    if len(parts) == 3:
-        return parts[1], bare[2], None
-    if len(parts) != 5 or keyword(parts[3]) != b"DIR":
-        raise MalformedError("DIR and a directory are expected after the file", example)
-    return parts[1], bare[2], bare[4]
-
-
-def _description(text: bytes, body: bytes | None) -> Fields:
-    parts = _cut(text, 2, _MANY, "SUBMIT-DESCRIPTION name {")
-    if body is None:
-        raise MalformedError(
-            "the submit description does not begin with { or @=", "SUBMIT-DESCRIPTION name {"
-        )
-    return parts[1], body
+    return (cut(text, 2, 2, "DONE node")[1],)
 
 
 def _node_parser(kind: NodeKind, skip: int) -> Parser:
@@ -250,20 +201,12 @@ PARSERS: dict[bytes, Parser] = {
     b"RETRY": _retry,
     b"PRIORITY": _priority,
     b"CATEGORY": _category,
-    b"MAXJOBS": _max_jobs,
     b"VARS": _vars,
     b"ABORT_DAG_ON": _abort,
     b"PRE_SKIP": _pre_skip,
-    b"CONFIG": _one_file("CONFIG dagman.config"),
-    b"JOBSTATE_LOG": _one_file("JOBSTATE_LOG jobstate.log"),
-    b"INCLUDE": _one_file("INCLUDE other.dag"),
+    b"TOLERANCE": _tolerance,
+    b"SAVE_POINT_FILE": _save_point,
     b"DONE": _done,
-    b"SPLICE": _splice,
-    b"SUBMIT_DESCRIPTION": _description,
+    **WHOLE_PARSERS,
 }
 """By keyword as `lexer.keyword` gives it."""
-
-KEPT = frozenset(
-    b"CONNECT DOT ENV NODE_STATUS_FILE PIN_IN PIN_OUT REJECT SAVE_POINT_FILE SET_JOB_ATTR TOLERANCE".split()
-)
-"""DAGMan's other commands (25.14): kept as they stand, nothing here depends on them."""

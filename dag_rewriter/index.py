@@ -1,209 +1,327 @@
-"""One pass over the bytes of a DAG: each command goes into a table by node name; no object per line."""
+"""One pass over the bytes of a DAG: each command goes to where it is found by node name; no object per line.
+
+What planners write is read in bulk (`bulk`), piece by piece; a piece with anything else in it goes line by line.
+Tables of settings (scripts, retries, ...) are made when somebody asks for them.
+"""
 
 from __future__ import annotations
 
+import gc
 from array import array
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from itertools import count, islice
+from typing import Any, TypeAlias
 
-from dag_rewriter import block
-from dag_rewriter.commands import NodeKind, ScriptType
+from dag_rewriter import block, bulk
+from dag_rewriter.commands import NodeKind
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.fields import PARSERS, Fields, MalformedError, Parser
-from dag_rewriter.lexer import keyword, statements
+from dag_rewriter.fields import PARSERS, Fields, MalformedError
+from dag_rewriter.lexer import Statement, keyword, statements
+from dag_rewriter.tables import Table, table_key
 from dag_rewriter.text import text_of
 
-T = TypeVar("T")
+PIECE = 1 << 16  # bytes; measured: smaller costs calls, larger costs the processor's cache
 
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
+_NODES = (b"JOB", b"FINAL", b"SERVICE", b"PROVISIONER", b"SUBDAG")
+_EDGES = (b"PARENT", b"WEAK")
+_SETTINGS = (b"SCRIPT", b"RETRY", b"PRIORITY", b"CATEGORY", b"VARS", b"ABORT_DAG_ON", b"PRE_SKIP", b"TOLERANCE",
+             b"SAVE_POINT_FILE")  # fmt: skip
 
 
-class Table(Generic[T]):
-    """One setting of all nodes; a later line wins, ALL_NODES counts for every ordinary node (JOB, SUBDAG)."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some whole lines of the file."""
 
-    __slots__ = ("default", "of")
+    start: int
+    stop: int
+    line: int
+    first_node: int
+    """how many nodes come before it"""
+    entries: list[tuple[bytes, Fields]] | None
+    """(table, fields of the setting) of its lines; None: it is bulk"""
 
-    def __init__(self) -> None:
-        self.of: dict[bytes, T] = {}
-        self.default: T | None = None
 
-    def put(self, name: bytes, value: T) -> None:
-        if len(name) == 9 and name.upper() == b"ALL_NODES":
-            self.of.clear()
-            self.default = value
-        else:
-            self.of[name] = value
-
-    def get(self, name: bytes, kind: NodeKind) -> T | None:
-        ordinary = kind is NodeKind.JOB or kind is NodeKind.SUBDAG
-        return self.of.get(name, self.default if ordinary else None)
+Group: TypeAlias = "tuple[tuple[bytes, ...], tuple[bytes, ...], bool]"
+"""(parents, children, weak)"""
 
 
 @dataclass(slots=True)
 class Index:
-    """Everything of a DAG as its lines gave it (`build_index` fills it; nobody changes it afterwards)."""
+    """Everything of a DAG as its lines gave it (`build_index` fills it; only tables are added afterwards)."""
 
-    nodes: dict[bytes, tuple[int, Fields]] = field(default_factory=dict)
-    """name -> (line, fields of its NodeCommand)"""
+    data: bytes
+    pieces: list[Piece] = field(default_factory=list)
     ordinals: dict[bytes, int] = field(default_factory=dict)
+    """name -> place in `nodes`"""
+    nodes: list[bytes | Fields] = field(default_factory=list)
+    """the submit file of a plain JOB, else the fields of the NodeCommand with the line's number before them"""
+    special: list[int] = field(default_factory=list)
+    """places in `nodes` of those that are no plain JOB"""
     parents: array[int] = field(default_factory=lambda: array("I"))
     children: array[int] = field(default_factory=lambda: array("I"))
-    groups: list[tuple[tuple[bytes, ...], tuple[bytes, ...]]] = field(default_factory=list)
+    weak: set[tuple[int, int]] = field(default_factory=set)
+    groups: list[Group] = field(default_factory=list)
     """PARENT lines with several names, or with the names of splices"""
-    scripts: dict[ScriptType, Table[Fields]] = field(default_factory=lambda: {t: Table() for t in ScriptType})
-    retries: Table[tuple[int, int | None]] = field(default_factory=Table)
-    priorities: Table[int] = field(default_factory=Table)
-    categories: Table[bytes] = field(default_factory=Table)
-    vars: dict[bytes, bytes] = field(default_factory=dict)
-    """name -> assignments, those of several lines one below the other"""
-    aborts: Table[tuple[int, int | None]] = field(default_factory=Table)
-    pre_skips: Table[int] = field(default_factory=Table)
+    later: list[bulk.Pairs] = field(default_factory=list)
+    """edges of bulk pieces that name nodes of later pieces"""
+    pending: list[bytes] = field(default_factory=list)
+    """names in settings that no line before them defined"""
     done: set[bytes] = field(default_factory=set)
-    max_jobs: dict[bytes, int] = field(default_factory=dict)
-    configs: list[tuple[int, bytes]] = field(default_factory=list)
-    jobstate_log: bytes | None = None
-    descriptions: dict[bytes, bytes] = field(default_factory=dict)
-    splices: list[bytes] = field(default_factory=list)
-    includes: list[bytes] = field(default_factory=list)
+    lines: dict[bytes, list[tuple[int, Fields]]] = field(default_factory=dict)
+    """keyword -> (line, fields) of the commands that are about no node: CONFIG, SPLICE, DOT, ..."""
     other: list[tuple[int, bytes]] = field(default_factory=list)
     monitor: bytes | None = None
-    shared: dict[Fields, Fields] = field(default_factory=dict)
-    """equal settings of many nodes, kept once"""
-    names: dict[bytes, bytes] = field(default_factory=dict)
+    tables: dict[bytes, Table[Any]] = field(default_factory=dict)
+    line_numbers: array[int] = field(default_factory=lambda: array("I"))
+
+    def all(self, word: bytes) -> list[tuple[int, Fields]]:
+        """(line, fields) of each command of a kind that is about no node."""
+        return self.lines.get(word, [])
+
+    def table(self, key: bytes) -> Table[Any]:
+        """One setting of all nodes: RETRY, ..., and for SCRIPT: PRE, POST, HOLD."""
+        if key not in self.tables:
+            self.tables[key] = _table(self, key)
+        return self.tables[key]
+
+    def line_of(self, ordinal: int) -> int:
+        """The number of the line that defines a node."""
+        fields = self.nodes[ordinal]
+        if not isinstance(fields, bytes):
+            line: int = fields[0]
+            return line
+        if not self.line_numbers:
+            self.line_numbers = _line_numbers(self)
+        return self.line_numbers[ordinal]
+
+    def fields_of(self, ordinal: int, name: bytes) -> Fields:
+        """The fields of a NodeCommand."""
+        fields = self.nodes[ordinal]
+        if isinstance(fields, bytes):
+            return NodeKind.JOB, name, fields, None, False, False, None
+        return fields[1:]
 
 
-def _node(index: Index, line: int, fields: Fields) -> None:
-    name = fields[1]
-    if name in index.nodes:
-        first = index.nodes[name][0]
-        raise MalformedError(
-            f"node {text_of(name)} is already defined in line {first}", "give it another name"
-        )
-    index.ordinals[name] = len(index.nodes)
-    index.nodes[name] = (line, fields)
-
-
-def _edge(index: Index, _line: int, fields: Fields) -> None:
-    parents, children, _weak = fields
-    if len(parents) == 1 and len(children) == 1:
-        parent, child = index.ordinals.get(parents[0]), index.ordinals.get(children[0])
-        if parent is not None and child is not None:
-            index.parents.append(parent)
-            index.children.append(child)
-            return
-    index.groups.append((parents, children))
-
-
-def _script(index: Index, _line: int, fields: Fields) -> None:
-    index.scripts[fields[0]].put(fields[1], fields[2:])
-
-
-def _vars(index: Index, _line: int, fields: Fields) -> None:
-    name = b"ALL_NODES" if fields[0].upper() == b"ALL_NODES" else fields[0]
-    before = index.vars.get(name)
-    index.vars[name] = fields[1] if before is None else before + b"\n" + fields[1]
-
-
-def _config(index: Index, line: int, fields: Fields) -> None:
-    index.configs.append((line, fields[0]))
-
-
-def _jobstate_log(index: Index, _line: int, fields: Fields) -> None:
-    if index.jobstate_log is None:  # DAGMan: "does not override existing value"
-        index.jobstate_log = fields[0]
-
-
-def _retry(index: Index, _line: int, fields: Fields) -> None:
-    index.retries.put(fields[0], index.shared.setdefault(fields[1:], fields[1:]))
-
-
-def _category(index: Index, _line: int, fields: Fields) -> None:
-    index.categories.put(fields[0], index.names.setdefault(fields[1], fields[1]))
-
-
-Absorber: TypeAlias = Callable[[Index, int, Fields], None]
-
-_ABSORB: dict[bytes, Absorber] = {
-    b"JOB": _node,
-    b"FINAL": _node,
-    b"SERVICE": _node,
-    b"PROVISIONER": _node,
-    b"SUBDAG": _node,
-    b"PARENT": _edge,
-    b"WEAK": _edge,
-    b"SCRIPT": _script,
-    b"RETRY": _retry,
-    b"PRIORITY": lambda index, _line, f: index.priorities.put(f[0], f[1]),
-    b"CATEGORY": _category,
-    b"MAXJOBS": lambda index, _line, f: index.max_jobs.__setitem__(f[0], f[1]),
-    b"VARS": _vars,
-    b"ABORT_DAG_ON": lambda index, _line, f: index.aborts.put(f[0], f[1:]),
-    b"PRE_SKIP": lambda index, _line, f: index.pre_skips.put(f[0], f[1]),
-    b"CONFIG": _config,
-    b"JOBSTATE_LOG": _jobstate_log,
-    b"INCLUDE": lambda index, _line, f: index.includes.append(f[0]),
-    b"DONE": lambda index, _line, f: index.done.add(f[0]),
-    b"SPLICE": lambda index, _line, f: index.splices.append(f[0]),
-    b"SUBMIT_DESCRIPTION": lambda index, _line, f: index.descriptions.__setitem__(f[0], f[1]),
-}
-
-
-def build_index(data: bytes, source: str) -> Index:
+def build_index(data: bytes, source: str, piece: int = PIECE) -> Index:
     """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown ones are kept in `other`."""
-    index = Index()
-    known: dict[bytes, tuple[Parser | None, Absorber | None]] = {}  # by the keyword as it is written
-    for line, _last, text, body, problem in statements(data):
-        word = text.split(None, 1)[0] if text else b""
-        if word not in known:
-            known[word] = (PARSERS.get(keyword(word)), _ABSORB.get(keyword(word)))
-        parser, absorb = known[word]
-        if problem:
-            raise DagSyntaxError(source, line, problem, _RERUN)
-        if parser is None or absorb is None:
-            index.other.append((line, text))
-            continue
-        try:
-            absorb(index, line, parser(text, body))
-        except MalformedError as error:
-            what = f"{text_of(word)}: {error.what}"
-            raise DagSyntaxError(source, line, what, f"DAGMan reads: {error.example}") from None
-    _resolve(index, data, source)
-    index.monitor = _monitor(index, data)
+    collects = gc.isenabled()
+    gc.disable()  # millions of tuples that live for a moment: the collector would look at each of them again
+    try:
+        index = Index(data)
+        at, line = 0, 1
+        while at < len(data):
+            stop = data.find(b"\n", at + piece) + 1 or len(data)
+            framed = bulk.framed(data, at, stop)
+            found = bulk.read(framed)
+            if found is None:
+                stop = _read_slowly(index, at, stop, line, source)
+            else:
+                index.pieces.append(Piece(at, stop, line, len(index.nodes), None))
+                _absorb(index, found, line, framed, source)
+            line += data.count(b"\n", at, stop)
+            at = stop
+        _resolve(index, source)
+        index.monitor = _monitor(index)
+    finally:
+        if collects:
+            gc.enable()
     return index
 
 
-def _monitor(index: Index, data: bytes) -> bytes | None:
+def _absorb(index: Index, found: dict[bytes, bulk.Pairs], line: int, framed: bytes, source: str) -> None:
+    """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
+    ordinals = index.ordinals
+    jobs = found.pop(b"JOB", None)
+    if jobs is not None:
+        names, submit_files = zip(*jobs, strict=True)
+        before = len(ordinals)
+        known = ordinals.keys().isdisjoint(names) if before else True
+        ordinals.update(zip(names, count(before)))
+        if not known or len(ordinals) != before + len(names):
+            _complain_twice(index, names, bulk.job_lines(framed, line), before, source)
+        index.nodes.extend(submit_files)
+    edges = found.pop(b"PARENT", None)
+    if edges is not None and not _edges(index, edges):
+        index.later.append(edges)
+    for pairs in found.values():
+        missing = [name for name, _ in pairs if name not in ordinals]
+        index.pending += missing
+
+
+def _edges(index: Index, pairs: bulk.Pairs) -> bool:
+    """Adds edges; adds none and says so if one of the names is (still) unknown."""
+    place = index.ordinals.__getitem__
+    parents, children = zip(*pairs, strict=True)
+    try:
+        found = array("I", map(place, parents)), array("I", map(place, children))
+    except KeyError:
+        return False
+    index.parents.extend(found[0])
+    index.children.extend(found[1])
+    return True
+
+
+def _complain_twice(
+    index: Index, names: tuple[bytes, ...], lines: list[int], before: int, source: str
+) -> None:
+    """Names the first node of a bulk piece that is defined twice."""
+    seen = set(islice(index.ordinals, before))
+    for name, line in zip(names, lines, strict=True):
+        if name in seen:
+            raise _twice(source, line, name, _line_of_name(index, name))
+        seen.add(name)
+
+
+def _line_of_name(index: Index, name: bytes) -> int:
+    found = next(s for s in statements(index.data) if _defines(s[2], name))
+    return found[0]
+
+
+def _defines(text: bytes, name: bytes) -> bool:
+    words = text.split(None, 3)
+    at = 2 if keyword(words[0]) == b"SUBDAG" else 1
+    return keyword(words[0]) in _NODES and words[at : at + 1] == [name]
+
+
+def _twice(source: str, line: int, name: bytes, first: int) -> DagSyntaxError:
+    what = f"node {text_of(name)} is already defined in line {first}"
+    return DagSyntaxError(source, line, what, "give it another name")
+
+
+def _read_slowly(index: Index, at: int, stop: int, line: int, source: str) -> int:
+    """Reads a piece line by line, and as many lines more as its last command has; returns where it ends."""
+    data = index.data
+    while True:
+        read = list(statements(data[at:stop], line))
+        if stop == len(data) or not read or not read[-1][4]:
+            break
+        stop = data.find(b"\n", stop + (stop - at)) + 1 or len(data)
+    entries: list[tuple[bytes, Fields]] = []
+    index.pieces.append(Piece(at, stop, line, len(index.nodes), entries))
+    for statement in read:
+        number, _, text, body, problem = statement
+        word = text.split(None, 1)[0] if text else b""
+        if problem:
+            raise DagSyntaxError(source, number, problem, _RERUN)
+        parser = PARSERS.get(keyword(word))
+        if parser is None:
+            index.other.append((number, text))
+            continue
+        try:
+            fields = parser(text, body)
+        except MalformedError as error:
+            what = f"{text_of(word)}: {error.what}"
+            raise DagSyntaxError(source, number, what, f"DAGMan reads: {error.example}") from None
+        _take(index, keyword(word), fields, statement, source)
+    return stop
+
+
+def _take(index: Index, word: bytes, fields: Fields, statement: Statement, source: str) -> None:
+    """Takes one command that was read word by word."""
+    line = statement[0]
+    if word in _NODES:
+        _node(index, line, fields, source)
+    elif word in _EDGES:
+        index.groups.append(fields)
+    elif word == b"DONE":
+        index.done.add(fields[0])
+    elif word in _SETTINGS:
+        entries = index.pieces[-1].entries
+        assert entries is not None
+        entries.append(table_key(word, fields))
+        name = entries[-1][1][0]
+        if name not in index.ordinals:
+            index.pending.append(name)
+    else:
+        index.lines.setdefault(word, []).append((line, fields))
+
+
+def _node(index: Index, line: int, fields: Fields, source: str) -> None:
+    name = fields[1]
+    if name in index.ordinals:
+        raise _twice(source, line, name, _line_of_name(index, name))
+    place = len(index.nodes)
+    index.ordinals[name] = place
+    plain = fields[0] is NodeKind.JOB and fields[3:] == (None, False, False, None)
+    index.nodes.append((line, *fields))
+    if not plain:
+        index.special.append(place)
+
+
+def _table(index: Index, key: bytes) -> Table[Any]:
+    """Reads one setting from all pieces, in the order of the file."""
+    table: Table[Any] = Table(key)
+    for piece in index.pieces:
+        if piece.entries is None:
+            if key in bulk.KEYS:
+                table.put_raw(bulk.select(bulk.framed(index.data, piece.start, piece.stop), key))
+        else:
+            for kind, fields in piece.entries:
+                if kind == key:
+                    table.put(fields[0], fields[1:])
+    return table
+
+
+def _line_numbers(index: Index) -> array[int]:
+    numbers = array("I", bytes(4 * len(index.nodes)))
+    for piece in index.pieces:
+        if piece.entries is None:
+            lines = bulk.job_lines(bulk.framed(index.data, piece.start, piece.stop), piece.line)
+            for place, line in enumerate(lines, piece.first_node):
+                if place < len(numbers):
+                    numbers[place] = line
+    return numbers
+
+
+def _monitor(index: Index) -> bytes | None:
     """The SERVICE node that stands in our block, if there is one."""
-    lines = block.lines_of(data)
-    services = ((name, line) for name, (line, fields) in index.nodes.items() if fields[0] is NodeKind.SERVICE)
-    return next((name for name, line in services if line in lines), None)
+    lines = block.lines_of(index.data)
+    special = (index.nodes[place] for place in index.special)
+    found = (fields for fields in special if not isinstance(fields, bytes) and fields[0] in lines)
+    return next((fields[2] for fields in found if fields[1] is NodeKind.SERVICE), None)
 
 
-def _resolve(index: Index, data: bytes, source: str) -> None:
+def _groups(index: Index) -> Iterator[Group]:
+    """All dependencies that could not be placed when they were read."""
+    for pairs in index.later:
+        for parent, child in pairs:
+            yield (parent,), (child,), False
+    yield from index.groups
+
+
+def _resolve(index: Index, source: str) -> None:
     """Edges whose nodes come later in the file find them now; a name that no line defines is an error."""
-    groups, index.groups = index.groups, []
-    for group in groups:
-        _edge(index, 0, (*group, False))
-    if index.includes:  # which may define anything
-        return
-    named: set[bytes] = index.done | index.vars.keys()
-    for parents, children in index.groups:
+    left: list[Group] = []
+    known = index.ordinals
+    for group in _groups(index):
+        parents, children, weak = group
+        if any(name not in known for name in (*parents, *children)):
+            left.append(group)
+            continue
+        for parent in parents:
+            for child in children:
+                index.parents.append(known[parent])
+                index.children.append(known[child])
+                if weak:
+                    index.weak.add((known[parent], known[child]))
+    index.groups, index.later = left, []
+    if not index.all(b"INCLUDE"):  # which may define anything
+        _complain_unknown(index, source)
+    index.pending = []
+
+
+def _complain_unknown(index: Index, source: str) -> None:
+    named = index.done.union(index.pending)
+    for parents, children, _ in index.groups:
         named.update(parents, children)
-    settings: list[Table[Any]] = [
-        index.retries,
-        index.priorities,
-        index.categories,
-        index.aborts,
-        index.pre_skips,
-    ]
-    for table in (*settings, *index.scripts.values()):
-        named |= table.of.keys() - index.nodes.keys()
-    unknown = named - index.nodes.keys() - set(index.splices) - {b"ALL_NODES"}
-    if index.splices:
+    splices = {fields[0] for _, fields in index.all(b"SPLICE")}
+    unknown = {name for name in named - splices - index.ordinals.keys() if name.upper() != b"ALL_NODES"}
+    if splices:
         unknown = {name for name in unknown if b"+" not in name}  # SPLICE+NODE
     if unknown:
-        line, name = min((_line_naming(name, data), name) for name in unknown)
+        line, name = min((_line_naming(name, index.data), name) for name in unknown)
         what = f"no line defines the node {text_of(name)}"
         raise DagSyntaxError(source, line, what, "the DAG is cut or was edited wrongly: " + _RERUN)
 

@@ -36,13 +36,14 @@ def keyword(word: bytes) -> bytes:
     return word.upper().replace(b"-", b"_")
 
 
-def statements(data: bytes) -> Iterator[Statement]:
-    r"""All commands of a DAG in file order; comments and blank lines are left out.
+def statements(data: bytes, first: int = 1) -> Iterator[Statement]:
+    r"""All commands of a DAG in file order; comments and blank lines are left out. `first` is the number of the
+    first line.
 
     >>> [s[2] for s in statements(b"# a\n\nJOB A a.sub \\\n  # between\n  NOOP\r\n")]
     [b'JOB A a.sub  NOOP']
     """
-    lines = enumerate(data.split(b"\n"), 1)
+    lines = enumerate(data.split(b"\n"), first)
     for number, line in lines:
         text = line.strip(BLANKS)
         if not text or text[0] == 35 or text[:2] == b"//":  # 35: '#'
@@ -77,13 +78,13 @@ def _continued(text: bytes, number: int, lines: Iterator[tuple[int, bytes]]) -> 
 
 def _inline_end(text: bytes) -> bytes | None:
     """The word that ends the inline submit description which this command opens; None if it opens none."""
-    words = text.split(None, 3)
-    if len(words) < 3 or keyword(words[0]) not in _MAY_BE_INLINE:
+    _, parts, _, _ = words(text, 3)
+    if len(parts) < 3 or keyword(parts[0]) not in _MAY_BE_INLINE:
         return None
-    if words[2][:1] == b"{":
+    if parts[2][:1] == b"{":
         return b"}"
-    if words[2][:2] == b"@=":
-        return b"@" + words[2][2:]
+    if parts[2][:2] == b"@=":
+        return b"@" + parts[2][2:]
     return None
 
 
@@ -91,7 +92,7 @@ def _with_body(text: bytes, first: int, end: bytes, lines: Iterator[tuple[int, b
     """Reads an inline submit description; what stands behind its end (DIR, NOOP, DONE) counts as this
     command's.
     """
-    head = b" ".join(text.split(None, 3)[:3])
+    head = b" ".join(words(text, 3)[0])
     body: list[bytes] = []
     number = first
     if end == b"@":
@@ -141,6 +142,15 @@ def _lex(text: bytes, limit: int) -> Words:
         kept.append(with_quotes)
         bare.append(without)
     return kept, bare, text[position:].strip(BLANKS), ""
+
+
+def first_word(text: bytes) -> bytes:
+    """The first word with its quotes, its escapes resolved.
+
+    >>> first_word(b'"a \\\\" b" c')
+    b'"a " b"'
+    """
+    return _word(text, 0)[0]
 
 
 def _word(text: bytes, position: int) -> tuple[bytes, bytes, int, bool]:

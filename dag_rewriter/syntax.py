@@ -15,24 +15,33 @@ from dag_rewriter.commands import (
     Category,
     Command,
     Config,
+    Connect,
     Done,
+    Dot,
+    Environment,
     Include,
     JobstateLog,
     MaxJobs,
     NodeCommand,
+    NodeStatusFile,
     Other,
     ParentChild,
+    Pin,
     PreSkip,
     Priority,
+    Reject,
     Retry,
+    SavePointFile,
     ScriptCommand,
+    SetJobAttr,
     Splice,
     SubmitDescription,
+    Tolerance,
     Vars,
 )
 from dag_rewriter.fields import PARSERS, MalformedError
 from dag_rewriter.lexer import keyword, statements
-from dag_rewriter.text import bytes_of, text_of
+from dag_rewriter.text import bytes_of, text_of, texts_of
 
 _TYPES: dict[bytes, Callable[..., Command]] = {
     b"JOB": NodeCommand,
@@ -56,6 +65,16 @@ _TYPES: dict[bytes, Callable[..., Command]] = {
     b"DONE": Done,
     b"SPLICE": Splice,
     b"SUBMIT_DESCRIPTION": SubmitDescription,
+    b"TOLERANCE": Tolerance,
+    b"SAVE_POINT_FILE": SavePointFile,
+    b"CONNECT": Connect,
+    b"PIN_IN": Pin,
+    b"PIN_OUT": Pin,
+    b"DOT": Dot,
+    b"NODE_STATUS_FILE": NodeStatusFile,
+    b"ENV": Environment,
+    b"SET_JOB_ATTR": SetJobAttr,
+    b"REJECT": Reject,
 }
 
 
@@ -70,19 +89,13 @@ class Line:
     command: Command | None
 
 
-def _as_text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return text_of(value)
-    return tuple(_as_text(v) for v in value) if isinstance(value, tuple) else value
-
-
 def _command(text: bytes, body: bytes | None, problem: str) -> Command:
     """The value of one command; what cannot be understood is kept as Other. Never raises."""
     word = keyword(text.split(None, 1)[0]) if text.strip() else b""
     parser = PARSERS.get(word)
     if parser is not None and not problem:
         try:
-            return _TYPES[word](*_as_text(parser(text, body)))
+            return _TYPES[word](*texts_of(parser(text, body)))
         except MalformedError:
             pass
     return Other(text_of(text))
@@ -148,7 +161,12 @@ def _parent_child(c: ParentChild) -> str:
 
 
 def _option(word: str, value: int | None) -> str:
-    return "" if value is None else f" {word} {value}"
+    return "" if value is None else f" {word} {value}" if word else f" {value}"
+
+
+def _dot(c: Dot) -> str:
+    options = " UPDATE" * c.update + " OVERWRITE" * c.overwrite
+    return f"DOT {_file(c.file)}{options}" + (f" INCLUDE {c.include}" if c.include is not None else "")
 
 
 _RENDERERS: dict[type, Callable[[Any], str]] = {
@@ -170,6 +188,19 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
         f"SPLICE {c.name} {_file(c.dag_file)}" + (f" DIR {_file(c.directory)}" if c.directory else "")
     ),
     SubmitDescription: lambda c: f"SUBMIT-DESCRIPTION {c.name} {{\n{c.body}}}",
+    Tolerance: lambda c: (
+        f"TOLERANCE {c.node} {c.value}{'%' * c.percent}" + (f" {c.mode.replace('_', '-')}" if c.mode else "")
+    ),
+    SavePointFile: lambda c: f"SAVE_POINT_FILE {c.node}" + ("" if c.file is None else " " + _file(c.file)),
+    Connect: lambda c: f"CONNECT {c.parent} {c.child}",
+    Pin: lambda c: f"PIN_{'OUT' if c.out else 'IN'} {c.node} {c.number}",
+    Dot: _dot,
+    NodeStatusFile: lambda c: (
+        f"NODE_STATUS_FILE {_file(c.file)}{_option('', c.seconds)}{' ALWAYS-UPDATE' * c.always}"
+    ),
+    Environment: lambda c: f"ENV {'SET' if c.set else 'GET'} {c.variables}",
+    SetJobAttr: lambda c: f"SET_JOB_ATTR {c.assignment}",
+    Reject: lambda _: "REJECT",
     Other: lambda c: c.text,
 }
 

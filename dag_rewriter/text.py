@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def text_of(value: bytes) -> str:
     """Bytes as text; `bytes_of` is the way back for any bytes."""
@@ -15,3 +17,14 @@ def bytes_of(value: str) -> bytes:
     b'n\\xe4me'
     """
     return value.encode("utf-8", "surrogateescape")
+
+
+def texts_of(fields: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The bytes among the fields of a command as text; numbers and the like stay as they are.
+
+    >>> texts_of((b"a", 3, None, (b"b",)))
+    ('a', 3, None, ('b',))
+    """
+    return tuple(
+        text_of(v) if isinstance(v, bytes) else texts_of(v) if isinstance(v, tuple) else v for v in fields
+    )

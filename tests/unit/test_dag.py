@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter import block
+from dag_rewriter.commands import NodeStatusFile
 from dag_rewriter.dag import Node, NodeKind, Script, parse_dag
 from dag_rewriter.errors import DagSyntaxError
 
@@ -65,7 +66,8 @@ def test_the_dag_as_a_whole() -> None:
     assert len(dag.edges) == 2
     assert dag.max_jobs == {"Transfer": 5, "transfer": 6}, "names are case-sensitive, as in DAGMan"
     assert (dag.jobstate_log, dag.config, dag.monitor) == ("first.log", "user.config", None)
-    assert dag.other == ((23, "SOMETHING new"), (24, "Node-Status-File s.txt"))
+    assert dag.other == ((23, "SOMETHING new"),)
+    assert dag.node_status_file == NodeStatusFile("s.txt")
     assert dag.unknown == ((23, "SOMETHING"),)
     assert list(dag.uncategorised()) == [
         ("a.b+c", NodeKind.JOB),

@@ -17,6 +17,7 @@ from dag_rewriter.commands import (
     MaxJobs,
     NodeCommand,
     NodeKind,
+    NodeStatusFile,
     Other,
     ParentChild,
     PreSkip,
@@ -145,7 +146,7 @@ def test_a_whole_dag_comes_back_and_is_read(written: list[tuple[Command, str]]) 
         ("JOB A 'x.sub", Other("JOB A 'x.sub")),
         ("JOB A x.sub WHAT", Other("JOB A x.sub WHAT")),
         ("SUBDAG S s.dag", Other("SUBDAG S s.dag")),
-        ("NODE_STATUS_FILE s.txt 30", Other("NODE_STATUS_FILE s.txt 30")),
+        ("NODE_STATUS_FILE s.txt 30", NodeStatusFile("s.txt", 30)),
     ],
 )
 def test_commands_are_read_as_dagman_reads_them(text: str, expected: Command) -> None:

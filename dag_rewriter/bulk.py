@@ -1,0 +1,97 @@
+"""The lines that planners write, millions of them, found with one regular expression per command: no Python
+object per line until somebody asks for it.
+
+A pattern takes only what `lexer` and `fields` would read in the same way: keyword in capitals, no quotes in words,
+no continuation, no ALL_NODES. A piece of a DAG in which every line is of one of these kinds (or blank, or a
+comment) is bulk; every other piece is read word by word.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+Pairs: TypeAlias = "list[tuple[bytes, bytes]]"
+"""(name of a node, the rest of its line) in file order"""
+
+_WORD = rb"[^\s\0\"'\\]+"
+_END = rb"(?=\n)"  # the newline is the next line's first byte
+_NO_KEY = rb"(?![Qq][Uu][Ee][Uu][Ee]|\+=|My\.=)"  # DAGMan refuses these: ParseVars
+
+_PATTERNS = {
+    b"JOB": rb"\nJOB (%s) ((?!\{|@=)%s)%s" % (_WORD, _WORD, _END),
+    b"VARS": rb"\nVARS (%s)((?: %s[^\s\0\"'\\=]+=\"[^\"\\\n\0]*\")+)%s" % (_WORD, _NO_KEY, _END),
+    b"CATEGORY": rb"\nCATEGORY (%s) (%s)%s" % (_WORD, _WORD, _END),
+    b"RETRY": rb"\nRETRY (%s) ([0-9]{1,9})%s" % (_WORD, _END),
+    b"PRIORITY": rb"\nPRIORITY (%s) (-?[0-9]{1,9})%s" % (_WORD, _END),
+    b"POST": rb"\nSCRIPT POST (%s) ([^\s\0\\\"'](?:[^\n\0]*[^\s\0\\])?)%s" % (_WORD, _END),
+    b"PRE": rb"\nSCRIPT PRE (%s) ([^\s\0\\\"'](?:[^\n\0]*[^\s\0\\])?)%s" % (_WORD, _END),
+    b"PARENT": rb"\nPARENT  ?(%s) CHILD (%s)%s" % (_WORD, _WORD, _END),
+}
+_COMPILED = {key: re.compile(pattern) for key, pattern in _PATTERNS.items()}
+_NOTHING = re.compile(rb"\n(?=\n)")
+_COMMENT = re.compile(rb"\n#[^\n]*(?=\n)")
+_JOB = _COMPILED[b"JOB"]
+# Not found by a pattern, though a name may hold them: words that mean something else.
+KEYS = frozenset(_PATTERNS)
+_RESERVED = (b"ALL_NODES", b" PARENT ", b"JOB CHILD ", b" CHILD CHILD")
+
+
+def framed(data: bytes, start: int, stop: int) -> bytes:
+    """A piece with the newline before it and at its end, as the patterns want it.
+
+    >>> framed(b"JOB A a\\nJOB B b", 8, 15)
+    b'\\nJOB B b\\n'
+    """
+    piece = data[start:stop]
+    return b"\n%b" % piece if piece.endswith(b"\n") else b"\n%b\n" % piece
+
+
+def read(piece: bytes) -> dict[bytes, Pairs] | None:
+    """All lines of a framed piece by command; None if one of them is of no kind known here.
+
+    >>> read(framed(b"# note\\nJOB A a.sub\\n\\nRETRY A 3\\n", 0, 30))
+    {b'JOB': [(b'A', b'a.sub')], b'RETRY': [(b'A', b'3')]}
+    >>> read(framed(b"job A a.sub\\n", 0, 12)) is None
+    True
+    """
+    rest = piece.count(b"\n") - 1
+    found: dict[bytes, Pairs] = {}
+    for key, pattern in _COMPILED.items():
+        pairs = pattern.findall(piece)
+        if pairs:
+            found[key] = pairs
+            rest -= len(pairs)
+            if not rest:
+                break
+    if rest:
+        rest -= len(_NOTHING.findall(piece))
+        if rest and b"\n#" in piece:
+            rest -= len(_COMMENT.findall(piece))
+    if rest:
+        return None
+    capitals = piece.upper()
+    return None if any(word in capitals for word in _RESERVED) else found
+
+
+def select(piece: bytes, key: bytes) -> Pairs:
+    """The lines of one command in a framed piece that `read` could read."""
+    pairs: Pairs = _COMPILED[key].findall(piece)
+    return pairs
+
+
+def job_lines(piece: bytes, first: int) -> list[int]:
+    """The line numbers of the JOB lines of a framed piece whose first line has the number `first`.
+
+    >>> job_lines(b"\\n\\nJOB A a\\nRETRY A 1\\nJOB B b\\n", 10)
+    [11, 13]
+    """
+    lines: list[int] = []
+    at = 0
+    line = first - 1
+    for match in _JOB.finditer(piece):
+        begin = match.start() + 1
+        line += piece.count(b"\n", at, begin)
+        at = begin
+        lines.append(line)
+    return lines
