@@ -11,7 +11,10 @@ from dag_rewriter.commands import (
     Category,
     Command,
     Config,
+    Connect,
     Done,
+    Dot,
+    Environment,
     Include,
     JobstateLog,
     MaxJobs,
@@ -20,13 +23,18 @@ from dag_rewriter.commands import (
     NodeStatusFile,
     Other,
     ParentChild,
+    Pin,
     PreSkip,
     Priority,
+    Reject,
     Retry,
+    SavePointFile,
     ScriptCommand,
     ScriptType,
+    SetJobAttr,
     Splice,
     SubmitDescription,
+    Tolerance,
     Vars,
 )
 from dag_rewriter.lexer import statements, words
@@ -45,6 +53,7 @@ files = st.one_of(
 )
 numbers = st.integers(-(2**31), 2**31 - 1)
 naturals = st.integers(0, 2**31 - 1)
+exit_codes = st.integers(0, 255)
 line = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=12
 )
@@ -79,14 +88,23 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Category, names, names),
     st.builds(MaxJobs, names, naturals),
     st.builds(Vars, names, st.sampled_from(['a="1"', 'My.R="$(RETRY)" b = "x y"', 'PREPEND +a="\\"q\\""'])),
-    st.builds(AbortDagOn, names, numbers, st.none() | naturals),
-    st.builds(PreSkip, names, numbers),
+    st.builds(AbortDagOn, names, numbers, st.none() | exit_codes),
+    st.builds(PreSkip, names, exit_codes),
     st.builds(Config, files),
     st.builds(JobstateLog, files),
     st.builds(Include, files),
     st.builds(Done, names),
     st.builds(Splice, names, files, st.none() | files),
     st.builds(SubmitDescription, names, bodies),
+    st.builds(Tolerance, names, naturals, st.booleans(), st.sampled_from([None, "FAIL_FAST", "WAIT"])),
+    st.builds(SavePointFile, names, st.none() | files),
+    st.builds(Connect, names, names),
+    st.builds(Pin, st.booleans(), names, st.integers(1, 2**31 - 1)),
+    st.builds(Dot, files, st.booleans(), st.booleans(), st.none() | names),
+    st.builds(NodeStatusFile, files, st.none() | numbers, st.booleans()),
+    st.builds(Environment, st.booleans(), st.sampled_from(["A=b c;D=e", "HOME", "BRIDLE_*"])),
+    st.builds(SetJobAttr, st.sampled_from(['My.X = "y  z"', "+X=1"])),
+    st.just(Reject()),
 )
 
 
@@ -147,6 +165,27 @@ def test_a_whole_dag_comes_back_and_is_read(written: list[tuple[Command, str]]) 
         ("JOB A x.sub WHAT", Other("JOB A x.sub WHAT")),
         ("SUBDAG S s.dag", Other("SUBDAG S s.dag")),
         ("NODE_STATUS_FILE s.txt 30", NodeStatusFile("s.txt", 30)),
+        ("node-status-file 's t' always_update", NodeStatusFile("s t", always=True)),
+        ("TOLERANCE A 3", Tolerance("A", 3)),
+        ("TOLERANCE A 30 % fail-fast", Tolerance("A", 30, percent=True, mode="FAIL_FAST")),
+        ("TOLERANCE A %", Other("TOLERANCE A %")),
+        ("SAVE-POINT-FILE A", SavePointFile("A")),
+        ("SAVE_POINT_FILE All_Nodes f", Other("SAVE_POINT_FILE All_Nodes f")),
+        ("CONNECT S1 S2", Connect("S1", "S2")),
+        ("PIN_IN A 1", Pin(False, "A", 1)),
+        ("PIN-OUT A 0", Other("PIN-OUT A 0")),
+        ("DOT x.dot update overwrite DONT-UPDATE include h", Dot("x.dot", overwrite=True, include="h")),
+        ("env set A=b c", Environment(True, "A=b c")),
+        ("ENV PUT A", Other("ENV PUT A")),
+        ("SET_JOB_ATTR x = 1", SetJobAttr("x = 1")),
+        ("REJECT", Reject()),
+        ("REJECT now", Other("REJECT now")),
+        ("ABORT-DAG-ON A 1 RETURN 256", Other("ABORT-DAG-ON A 1 RETURN 256")),
+        ("PRE_SKIP A -1", Other("PRE_SKIP A -1")),
+        ("RETRY A 3000000000", Other("RETRY A 3000000000")),
+        ('VARS A queue_x="1"', Other('VARS A queue_x="1"')),
+        ('VARS A x="1" y', Other('VARS A x="1" y')),
+        ("PARENT A CHILD B CHILD", Other("PARENT A CHILD B CHILD")),
     ],
 )
 def test_commands_are_read_as_dagman_reads_them(text: str, expected: Command) -> None:
