@@ -47,6 +47,10 @@ COMMANDS = {
         "monitord_job.cli:monitord",
         "Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.",
     ),
+    "metrics": Subcommand(
+        "dag_rewriter.metrics_cli:metrics",
+        "Say what a DAG is made of: nodes by class, category, universe and level.",
+    ),
     "pool": Subcommand("planner_ext.pool_cli:pool", "Start, stop and ask a personal HTCondor pool."),
 }
 

@@ -1,0 +1,140 @@
+"""The metrics of a submit directory: reads what they need, says which files they go to, writes them.
+
+X.metrics has the planner's keys and no others, so that whoever reads it finds what Pegasus promises; if the planner
+wrote it, it is left alone. What bridle counts itself always goes to X.bridle.metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from condor_templates.policy import JobClass
+from dag_rewriter import files
+from dag_rewriter.commands import NodeKind
+from dag_rewriter.expand import ORDINARY, WholeDag
+from dag_rewriter.metrics import DagMetrics, JobFacts, dag_metrics, job_facts, parse_metrics, render_metrics
+from dag_rewriter.metrics_planner import CLIENT, planner_metrics, render_planner_metrics
+from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.target import read_whole
+from dag_rewriter.text import text_of
+
+_DATA_CONFIG = re.compile(rb"^[ \t]*pegasus\.data\.configuration[ \t]*[=:][ \t]*(\S+)", re.MULTILINE)
+_SUBDAG = JobFacts(job_class=JobClass.SUB_DAG.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Both files of a submit directory: the planner's keys, and what bridle counts."""
+
+    planner: Mapping[str, Any]
+    dag: DagMetrics
+    by_planner: bool
+    """whether pegasus-plan wrote X.metrics"""
+
+    def as_json(self) -> dict[str, Any]:
+        """For --json: the planner's keys, and ours below `bridle`."""
+        return {**self.planner, "bridle": self.dag.as_json()}
+
+
+def bridle_metrics_file(submit_dir: SubmitDir) -> Path:
+    """Where our own section is."""
+    return submit_dir.path / f"{submit_dir.base}.bridle.metrics"
+
+
+def read_jobs(submit_dir: SubmitDir, whole: WholeDag) -> dict[str, JobFacts]:
+    """What the submit files of all nodes say, by node; a file that is not there (yet) is left out."""
+    nodes: dict[str, list[str]] = {}
+    found: dict[str, JobFacts] = {}
+    for part in whole.parts:
+        for name, path, _required in part.dag.submit_files():
+            nodes.setdefault(part.path(path), []).append(part.prefix + name)
+        for name, description in part.dag.inline_descriptions():
+            found[part.prefix + name] = job_facts(description)
+    for path, data in files.read_many(submit_dir.path, nodes):
+        if data is not None:
+            found.update(dict.fromkeys(nodes[path], job_facts(data)))
+    return found
+
+
+def measure(
+    submit_dir: SubmitDir, whole: WholeDag | None = None, jobs: Mapping[str, JobFacts] | None = None
+) -> Metrics:
+    """Counts the DAG as it is now; a caller that has read its files already may give what it knows."""
+    whole = read_whole(submit_dir) if whole is None else whole
+    jobs = read_jobs(submit_dir, whole) if jobs is None else jobs
+    counted = dag_metrics(whole, jobs)
+    planner = _planners(submit_dir)
+    if planner is not None:
+        return Metrics(planner, counted, by_planner=True)
+    made = planner_metrics(
+        submit_dir.braindump,
+        _all_jobs(whole, jobs),
+        files.read_if_there(submit_dir.static_bp),
+        _data_config(submit_dir),
+    )
+    return Metrics(made, counted, by_planner=False)
+
+
+def files_of(submit_dir: SubmitDir, metrics: Metrics) -> tuple[tuple[Path, bytes], ...]:
+    """(path, content) of what a rewrite writes: our section, and X.metrics if the planner wrote none."""
+    ours = (bridle_metrics_file(submit_dir), render_metrics(metrics.dag))
+    return (
+        (ours,)
+        if metrics.by_planner
+        else (ours, (submit_dir.metrics, render_planner_metrics(metrics.planner)))
+    )
+
+
+def write_metrics(submit_dir: SubmitDir) -> Metrics:
+    """Measures and writes; a file that is right already is not touched."""
+    metrics = measure(submit_dir)
+    for path, data in files_of(submit_dir, metrics):
+        files.replace(path, data)
+    return metrics
+
+
+def read_metrics(submit_dir: SubmitDir) -> DagMetrics | None:
+    """What bridle counted when it rewrote the DAG, for the monitor; None if it did not. Raises MetricsError."""
+    data = files.read_if_there(bridle_metrics_file(submit_dir))
+    return None if data is None else parse_metrics(data)
+
+
+def made_by_bridle(data: bytes | None) -> bool:
+    """Whether an X.metrics is ours: then a rewrite may replace it, and --undo take it away."""
+    return _object(data).get("client") == CLIENT
+
+
+def _planners(submit_dir: SubmitDir) -> Mapping[str, Any] | None:
+    data = files.read_if_there(submit_dir.metrics)
+    return None if data is None or made_by_bridle(data) else _object(data)
+
+
+def _object(data: bytes | None) -> dict[str, Any]:
+    """A JSON object; empty for anything else, which then is the planner's and stays."""
+    try:
+        value = json.loads(data or b"")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _all_jobs(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> list[JobFacts]:
+    names = (
+        (node.name, node.kind)
+        for node in whole.nodes()
+        if node.kind in ORDINARY and node.name != whole.monitor
+    )
+    return [_SUBDAG if kind is NodeKind.SUBDAG else jobs.get(name, JobFacts()) for name, kind in names]
+
+
+def _data_config(submit_dir: SubmitDir) -> str | None:
+    name = submit_dir.braindump.get("properties")
+    found = (
+        _DATA_CONFIG.search(files.read_if_there(submit_dir.path / Path(name).name) or b"") if name else None
+    )
+    return None if found is None else text_of(found[1])

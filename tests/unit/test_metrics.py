@@ -1,0 +1,110 @@
+"""What a DAG is made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dag_rewriter.expand import expand
+from dag_rewriter.metrics import (
+    DagMetrics,
+    JobFacts,
+    MetricsError,
+    dag_metrics,
+    job_facts,
+    parse_metrics,
+    render_metrics,
+)
+from dag_rewriter.metrics_levels import level_sizes
+from dag_rewriter.metrics_planner import java_double, render_planner_metrics
+
+COUNTS = st.dictionaries(st.text(max_size=9), st.integers(0, 9), max_size=3)
+
+
+@given(COUNTS, COUNTS, st.none() | st.lists(st.integers(1, 9)).map(tuple), st.integers(0, 99))
+def test_the_json_form_has_an_inverse(kinds, categories, levels, nodes):
+    metrics = DagMetrics(nodes=nodes, kinds=kinds, categories=categories, levels=levels)
+    assert parse_metrics(render_metrics(metrics)) == metrics
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"nonsense", b'{"levels": 3}', b'{"kinds": [1]}', b'{"nodes": "x"}']
+)
+def test_what_cannot_be_read_is_said(data):
+    with pytest.raises(MetricsError, match="bridle metrics"):
+        parse_metrics(data)
+
+
+def test_keys_of_a_newer_version_do_no_harm():
+    value = DagMetrics(nodes=1).as_json() | {"of_tomorrow": 1}
+    assert DagMetrics.from_json(json.loads(json.dumps(value))) == DagMetrics(nodes=1)
+
+
+@given(
+    st.integers(1, 30).flatmap(
+        lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))
+    )
+)
+def test_levels_are_those_of_networkx(drawn):
+    count, edges = drawn
+    graph = nx.DiGraph()
+    graph.add_nodes_from(map(str, range(count)))
+    graph.add_edges_from((str(a), str(b)) for a, b in edges)
+    found = level_sizes(map(str, range(count)), [(str(a), str(b)) for a, b in edges])
+    if nx.is_directed_acyclic_graph(graph):
+        assert found == tuple(len(level) for level in nx.topological_generations(graph))
+    else:
+        assert found is None
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_java_s_floats_are_the_same_numbers(value):
+    assert float(java_double(value)) == value
+
+
+def test_json_is_written_as_gson_does():
+    text = render_planner_metrics({"a": "x=<1>", "b": {"c": 1.5e9, "d": None}, "e": 3})
+    assert (
+        text == b'{\n  "a": "x\\u003d\\u003c1\\u003e",\n'
+        b'  "b": {\n    "c": 1.5E9,\n    "d": null\n  },\n  "e": 3\n}\n\n'
+    )
+
+
+def test_splices_and_sub_dags_are_counted_and_the_monitor_is_not():
+    texts = {
+        "x.dag": b"SPLICE S s.dag\nJOB B b\nSUBDAG EXTERNAL D d.dag\nFINAL F f\nPARENT S CHILD B\nPARENT B CHILD D\n"
+        b"# >>> bridle: begin of what bridle added\nSERVICE bridle_monitor m.sub\n# <<< bridle: end\n",
+        "s.dag": b"JOB A a\nJOB C c\nCATEGORY A cat\n",
+    }
+    texts["x.dag"] = texts["x.dag"].replace(
+        b"begin of what bridle added", b"begin of what bridle added; `bridle rewrite --undo` takes it away"
+    )
+    found = dag_metrics(
+        expand("x.dag", texts.__getitem__), {"B": JobFacts(8, "local"), "S+A": JobFacts(1, "vanilla")}
+    )
+    assert (found.nodes, found.splices, found.sub_workflows) == (5, 1, 1)
+    assert found.levels == (2, 1, 1)
+    assert (found.width, found.height) == (2, 3)
+    assert found.job_classes == {"none": 2, "cleanup": 1, "compute": 1, "sub-dag": 1}
+    assert found.categories == {"none": 4, "S+cat": 1}
+    assert found.universes == {"unknown": 2, "local": 1, "scheduler": 1, "vanilla": 1}
+    assert found.kinds == {"JOB": 3, "SUBDAG EXTERNAL": 1, "FINAL": 1}
+
+
+def test_a_cycle_has_no_levels():
+    text = b"JOB A a\nJOB B b\nPARENT A CHILD B\nPARENT B CHILD A\n"
+    found = dag_metrics(expand("x.dag", lambda _: text), {})
+    assert found.levels is None
+    assert found.width is None
+    assert parse_metrics(render_metrics(found)) == found
+    assert replace(found, levels=()) != found
+
+
+def test_the_last_assignment_of_a_submit_file_wins():
+    text = b'UNIVERSE = vanilla\r\nMY.pegasus_job_class=1\n universe = "local"\n+Pegasus_Job_Class = $(x)\n'
+    assert job_facts(text) == JobFacts(None, "local", None)
