@@ -35,7 +35,7 @@ Exit codes:
   75  try again: another monitor serves the directory, or the database cannot be written now
 """
 )
-@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
 @click.option("--follow", "mode", flag_value="follow", default="follow", help="Until the run ends (default).")
 @click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")
 @click.option(
@@ -85,7 +85,7 @@ Exit codes:
   2  there is no such submit directory, or its database cannot be read
 """
 )
-@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(submit_dir: Path, as_json: bool) -> None:
     """Say how far the run in SUBMIT_DIR has come and what failed, from its database.

@@ -16,7 +16,7 @@ EXIT_FAILED = 1
 
 
 @click.command()
-@click.argument("submit_dir", type=click.Path(path_type=Path))
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from planner_ext.cli import COMMANDS, Verbosity, cli
+from planner_ext.cli import COMMANDS, Verbosity, cli, run_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -89,3 +89,15 @@ def test_a_command_imports_only_what_it_needs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("command", ["run", "status", "rewrite", "monitord"])
+def test_a_bad_directory_is_one_line_that_says_what_to_do(command, tmp_path, capfd):
+    (tmp_path / "braindump.yml").mkdir()
+    code = run_command([command, str(tmp_path)])
+    said = capfd.readouterr().err
+    assert code == (1 if command == "monitord" else 2)
+    assert said.count("\n") == 1
+    assert said.startswith(f"bridle: {tmp_path}/braindump.yml: ")
+    assert said.count("; ") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["braindump.yml"]
