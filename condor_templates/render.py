@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from condor_templates.policy import MonitorKind
+
 OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
 """The first line of every file of ours."""
 
@@ -17,7 +19,7 @@ GETENV = (
 )
 """What condor_submit_dag passes to DAGMan, passed on: a local job gets no environment by itself."""
 
-ON_EXIT_REMOVE = "(ExitBySignal == False && ExitCode >= 0 && ExitCode <= 2) || NumJobStarts > {}"
+ON_EXIT_REMOVE = "(ExitBySignal == False && ExitCode >= 0 && ExitCode <= {}) || NumJobStarts > {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,15 @@ class MonitorJob:
     """what the files of the workflow are called after"""
     priority: int
     max_starts: int
+    kind: MonitorKind = MonitorKind.SERVICE
 
 
 _SUBMIT = """\
-# It follows the workflow and keeps its database. To DAGMan it is a SERVICE node.
+# It follows the workflow and keeps its database. {role}
 universe                = local
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
-arguments               = "monitord --follow ."
+arguments               = "monitord --follow{option} ."
 transfer_executable     = false
 getenv                  = {getenv}
 
@@ -45,11 +48,11 @@ getenv                  = {getenv}
 output                  = {base}.bridle.out
 error                   = {base}.bridle.err
 
-# Above every node of the DAG: the schedd starts it first. A SERVICE node takes no PRIORITY line.
+# Above every node of the DAG: the schedd starts it first.
 priority                = {priority}
 
-# 0: all recorded. 1, 2: it cannot work here, and would not a second time. Anything else, a signal too: start
-# it again, at most {max_starts} times. No hold policy: a held SERVICE node would fail a DAG that succeeded.
+# 0: all recorded. 1, 2: it cannot work here, and would not a second time.{failed} Anything else, a signal
+# too: start it again, at most {max_starts} times. No hold policy: DAGMan would wait for it, or fail.
 on_exit_remove          = {on_exit_remove}
 
 notification            = never
@@ -60,6 +63,21 @@ submit_event_user_notes = bridle:monitor
 
 queue
 """
+
+
+_WORDS = {
+    MonitorKind.SERVICE: {
+        "role": "To DAGMan it is a SERVICE node, which takes no PRIORITY line.",
+        "option": "",
+        "failed": "",
+    },
+    MonitorKind.JOB: {
+        "role": "To DAGMan it is a JOB, the last to leave.",
+        "option": " --as job",
+        "failed": "\n# 3: all recorded, and nodes failed; a rescue DAG must not mark it as done.",
+    },
+}
+_LAST_CODE = {MonitorKind.SERVICE: 2, MonitorKind.JOB: 3}
 
 
 def monitor_submit_description(job: MonitorJob) -> str:
@@ -75,19 +93,25 @@ def monitor_submit_description(job: MonitorJob) -> str:
         "priority": job.priority,
         "max_starts": job.max_starts,
         "getenv": GETENV,
-        "on_exit_remove": ON_EXIT_REMOVE.format(job.max_starts),
+        **_WORDS[job.kind],
+        "on_exit_remove": ON_EXIT_REMOVE.format(_LAST_CODE[job.kind], job.max_starts),
     }
     return OURS + _SUBMIT.format_map(values)
 
 
 def dagman_config(
-    user_config: str | None, below: int = 0, throttles: Mapping[str, int] = MappingProxyType({})
+    user_config: str | None,
+    below: int = 0,
+    throttles: Mapping[str, int] = MappingProxyType({}),
+    *,
+    one_more: bool = False,
 ) -> str:
     """DAGMan's configuration for a DAG with a monitor.
 
     `user_config` is the file that the DAG named before. `below`, if it is not 0, is a priority that every node of
     the DAG shall be under, so that DAGMan submits the monitor before them. `throttles` are the settings that the
-    planner gave DAGMan on a command line that is no longer used.
+    planner gave DAGMan on a command line that is no longer used. `one_more`: the monitor counts as a submitted node
+    and shall take nobody's place.
 
     >>> print(dagman_config("user.config").splitlines()[2])
     include : $Fp(DAGMAN_CONFIG_FILE)user.config
@@ -103,6 +127,8 @@ def dagman_config(
         text += f"include : {where}{user_config}\n"
     if throttles:
         text += _THROTTLES + "".join(f"{name} = {number}\n" for name, number in throttles.items())
+    if one_more:
+        text += _ONE_MORE
     # DAGMAN_USER_LOG_SCAN_INTERVAL stays as it is (5 s): a shorter one makes DAGMan submit more often, too.
     return text + _NOT_STRICT
 
@@ -114,6 +140,10 @@ _MONITOR_FIRST = """\
 DAGMAN_DEFAULT_PRIORITY = -{}
 """
 _THROTTLES = "# What the planner gave DAGMan on its command line (X.dag.condor.sub.planned).\n"
+_ONE_MORE = """\
+# The monitor is a submitted node to DAGMan: with a limit of 1 no other could run. 0 is no limit.
+DAGMAN_MAX_JOBS_SUBMITTED = ifThenElse($(DAGMAN_MAX_JOBS_SUBMITTED:0) > 0, $(DAGMAN_MAX_JOBS_SUBMITTED:0) + 1, 0)
+"""
 _NOT_STRICT = """\
 # A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not fail a DAG whose
 # nodes all succeeded.

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import click
 
+from condor_templates.policy import MonitorKind
+from dag_rewriter.passes import ALL, PASSES
 from dag_rewriter.rewrite import Options, undo
 from dag_rewriter.rewrite import rewrite as rewrite_dag
 from dag_rewriter.submit_dir import open_submit_dir
+
+_PASS = click.Choice(list(PASSES))
 
 
 @click.command()
@@ -17,25 +21,51 @@ from dag_rewriter.submit_dir import open_submit_dir
 @click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--undo", "take_back", is_flag=True, help="Take everything back that a rewrite added.")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice([kind.value for kind in MonitorKind]),
+    help="What the monitor is to DAGMan. service (default): DAGMan never waits for it. job: the DAG ends when "
+    "the database is complete.",
+)
+@click.option("--only", multiple=True, type=_PASS, help="Add this and nothing else; may be repeated.")
+@click.option("--skip", multiple=True, type=_PASS, help="Leave this out; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def rewrite(submit_dir: Path, show_diff: bool, dry_run: bool, take_back: bool, as_json: bool) -> None:
+def rewrite(
+    submit_dir: Path,
+    show_diff: bool,
+    dry_run: bool,
+    take_back: bool,
+    kind: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Make the monitor one of the jobs of a planned DAG.
 
-    SUBMIT_DIR is what pegasus-plan wrote. The DAG is changed in place: a SERVICE node for the monitor, a
-    JOBSTATE_LOG, a DAGMan configuration, and categories for cleanup and sub-workflow nodes, all in one marked
-    block at its end. The planner's DAG is kept beside it. To rewrite twice changes nothing.
+    SUBMIT_DIR is what pegasus-plan wrote. The DAG is changed in place: a node for the monitor, a JOBSTATE_LOG, a
+    DAGMan configuration, and categories for nodes that have none, all in one marked block at its end. The
+    planner's DAG is kept beside it. To rewrite twice changes nothing; --as, --only and --skip are remembered
+    until --undo.
 
     \b
     Example:
       bridle rewrite --diff runs/mosaic/run0001
-      bridle rewrite runs/mosaic/run0001
+      bridle rewrite --as job --skip categories runs/mosaic/run0001
       bridle rewrite --undo runs/mosaic/run0001
 
     Exit codes: 0 done, or nothing to do; 2 the directory or its DAG cannot be used, nothing was changed.
     """
+    chosen = _passes(only, skip)
+    if take_back and (kind or chosen is not None):
+        raise click.UsageError("--undo takes everything back: leave --as, --only and --skip out")
     opened = open_submit_dir(submit_dir)
     quiet = dry_run or show_diff
-    report = undo(opened, dry_run=quiet) if take_back else rewrite_dag(opened, Options(dry_run=quiet))
+    if take_back:
+        report = undo(opened, dry_run=quiet)
+    else:
+        monitor = None if kind is None else MonitorKind(kind)
+        report = rewrite_dag(opened, Options(kind=monitor, passes=chosen, dry_run=quiet))
     if as_json:
         shown = report.as_json() | ({"diff": report.diff()} if show_diff else {})
         click.echo(json.dumps(shown, indent=2))
@@ -45,3 +75,12 @@ def rewrite(submit_dir: Path, show_diff: bool, dry_run: bool, take_back: bool, a
     else:
         for line in report.lines():
             click.echo(line.encode("utf-8", "surrogateescape"))
+
+
+def _passes(only: tuple[str, ...], skip: tuple[str, ...]) -> frozenset[str] | None:
+    """The chosen passes; None if nothing was said."""
+    if only and skip:
+        raise click.UsageError("--only and --skip exclude each other")
+    if only:
+        return frozenset(only)
+    return ALL - set(skip) if skip else None

@@ -26,3 +26,16 @@ def throttles(submit_file: bytes) -> dict[str, int]:
     """
     arguments = parse_submit_file(submit_file).arguments or ""
     return {SETTINGS[name.lower()]: int(number) for name, number in _OPTION.findall(arguments)}
+
+
+_PRIORITY = re.compile(r"(?<!\S)-priority\s+(-?\d+)(?!\S)", re.IGNORECASE)
+
+
+def base_priority(submit_file: bytes) -> int:
+    """What DAGMan adds to the priority of every node; 0 if nothing is said.
+
+    >>> base_priority(b'arguments = "-f -Priority 40 -Dag x.dag"')
+    40
+    """
+    found = _PRIORITY.findall(parse_submit_file(submit_file).arguments or "")
+    return int(found[-1]) if found else 0

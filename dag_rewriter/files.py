@@ -59,6 +59,14 @@ def read_if_there(path: Path) -> bytes | None:
         raise file_error(path, "read it", error) from error
 
 
+def names_in(directory: Path) -> list[str]:
+    """The names of all that is in a directory; FileError when it cannot be read."""
+    try:
+        return [path.name for path in directory.iterdir()]
+    except OSError as error:
+        raise file_error(directory, "list it", error) from error
+
+
 def read_many(directory: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
     """(name, bytes) of many small files below a directory, in the given order; None for one that is not
     there.

@@ -7,25 +7,32 @@ once. What the user or the planner wrote always wins: a pass that finds its line
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobClass
-from dag_rewriter import block
+from condor_templates.policy import MonitorKind
+from dag_rewriter import block, rescue_safety
+from dag_rewriter.all_nodes import keywords_for_all_nodes
+from dag_rewriter.categories import CategoryRequest, changes_for, lines_of_limits
 from dag_rewriter.commands import (
     Category,
     Command,
     Config,
     JobstateLog,
-    MaxJobs,
     NodeCommand,
     NodeKind,
     Other,
+    Priority,
+    Retry,
 )
 from dag_rewriter.dag import Dag
-from dag_rewriter.syntax import render_command
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.rescue_safety import RescueFile
+from dag_rewriter.syntax import parse_command, render_command
+from dag_rewriter.text import text_of
 
 MONITOR = "bridle_monitor"
 
@@ -38,19 +45,29 @@ class Context:
     """the monitor's submit file, as the DAG shall name it"""
     config: str
     jobstate_log: str
-    job_classes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Pegasus's job class of the nodes that are in no category"""
-    categories: CategoryPolicy = DEFAULT_CATEGORIES
-    monitor: bool = True
-    """False for a sub-workflow: the monitor of the root workflow follows it"""
+    categories: CategoryRequest = field(default_factory=CategoryRequest)
+    monitor: MonitorKind | None = MonitorKind.SERVICE
+    """None for a sub-workflow: the monitor of the root workflow follows it"""
+    priority: int = 1
+    """above every other node's; only a JOB can have one"""
+    original: bytes = b""
+    """the DAG without our block"""
+    rescue: RescueFile | None = None
+    """the rescue DAG that DAGMan would start from"""
+    metrics: tuple[str, bytes] | None = None
+    """(name, content) of the planner's metrics, if they are missing and are to be made"""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a pass wants: commands for the block, and lines of the DAG (from 1) that go out of use."""
+    """What a pass wants: commands for the block, lines of the DAG (from 1) that go out of use, files (by their
+    names in the submit directory) that must be there before the DAG is.
+    """
 
     added: tuple[Command, ...] = ()
     disabled: tuple[int, ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 Pass: TypeAlias = Callable[[Dag, Context], Change]
@@ -70,15 +87,35 @@ def monitor_name(taken: Sequence[str] | Mapping[str, object]) -> str:
 
 
 def add_monitor(dag: Dag, context: Context) -> Change:
-    """A SERVICE node: submitted with the first nodes, sent SIGTERM when the DAG ends, never waited for.
-
-    To DAGMan its priority is 0 and cannot be another: ready nodes with a higher one are submitted before it, and
-    with -maxjobs 1 it was never (seen, 25.14.1). The configuration lowers theirs where that has no other effect.
-    """
-    if not context.monitor:
+    """The monitor's node: a SERVICE, which DAGMan never waits for, or an ordinary JOB above all others."""
+    if context.monitor is None:
         return Change()
     name = monitor_name({**dict.fromkeys(dag.splices), **dict.fromkeys(dag.nodes)})
+    if context.monitor is MonitorKind.JOB:
+        return _as_job(name, context)
+    # Submitted with the first nodes, sent SIGTERM when the DAG ends. To DAGMan its priority is 0 and cannot be
+    # another: ready nodes with a higher one are submitted before it, and with -maxjobs 1 it was never (seen,
+    # 25.14.1). The configuration lowers theirs where that has no other effect.
     return Change((NodeCommand(NodeKind.SERVICE, name, context.monitor_submit),))
+
+
+def _as_job(name: str, context: Context) -> Change:
+    """An ordinary node, which DAGMan waits for: submitted first, never tried again, in no category."""
+    every = keywords_for_all_nodes(context.original)
+    hindrance = next((word for word in ("SCRIPT", "ABORT-DAG-ON", "PRE_SKIP") if word in every), None)
+    if hindrance is not None:
+        what = f"{hindrance} ALL_NODES would be about the monitor too, and change how it ends"
+        raise RewriterError(context.monitor_submit, what, "name the nodes in that line, or use --as service")
+    added: list[Command] = [
+        NodeCommand(NodeKind.JOB, name, context.monitor_submit),
+        # Also where RETRY ALL_NODES stands: if it leaves because nodes failed, it would say so again.
+        Retry(name, 0),
+        Priority(name, context.priority),
+    ]
+    if "CATEGORY" in every:
+        # A category of its own, without a limit, is the only way out of that of ALL_NODES.
+        added.append(Category(name, name))
+    return Change(tuple(added))
 
 
 def add_jobstate_log(dag: Dag, context: Context) -> Change:
@@ -88,45 +125,98 @@ def add_jobstate_log(dag: Dag, context: Context) -> Change:
 
 def add_configuration(dag: Dag, context: Context) -> Change:
     """DAGMan accepts one CONFIG, so ours includes the user's, and the user's line goes out of use."""
-    if not context.monitor:
+    if context.monitor is None:
         return Change()
     # condor_submit_dag gives DAGMan a list of variables and no others, and DAGMan's jobs get what it has.
     return Change((Config(context.config), Other("ENV GET BRIDLE_*")), dag.config_lines)
 
 
 def add_categories(dag: Dag, context: Context) -> Change:
-    """Categories for nodes that have none, limits for categories that have none."""
-    policy = context.categories
-    added: list[Command] = []
-    used = dag.used_categories()
-    for name, kind in dag.uncategorised():
-        job_class = JobClass.SUB_DAG.value if kind is NodeKind.SUBDAG else context.job_classes.get(name)
-        category = policy.category_of(job_class) if job_class is not None else None
-        if category is not None:
-            added.append(Category(name, category))
-            used.add(category)
-    limits = (MaxJobs(c, n) for c, n in policy.limits.items() if c in used and c not in dag.max_jobs)
-    return Change((*limits, *added))
+    """Categories for nodes that have none, limits for categories that have none, and what was set by command."""
+    change = changes_for(dag, context.categories)
+    return Change(change.added, lines_of_limits(context.original, change.replaced))
+
+
+def add_metrics(_dag: Dag, context: Context) -> Change:
+    """The metrics that a planner leaves beside its DAG, where none did."""
+    return Change() if context.metrics is None else Change(files=(context.metrics,))
+
+
+def keep_rescue_valid(dag: Dag, context: Context) -> Change:
+    """A rescue DAG that names a monitor's node: without that line it is valid for any DAG, and none is DONE."""
+    if context.rescue is None:
+        return Change()
+    mended = rescue_safety.mended(context.rescue, dag.nodes)
+    notes = rescue_safety.complaints(context.rescue, dag)
+    return Change(files=() if mended is None else (mended,), notes=notes)
 
 
 PASSES: Mapping[str, Pass] = MappingProxyType(
     {
         "monitor": add_monitor,
-        "jobstate log": add_jobstate_log,
+        "jobstate-log": add_jobstate_log,
         "configuration": add_configuration,
         "categories": add_categories,
+        "metrics": add_metrics,
+        "rescue": keep_rescue_valid,
     }
 )
 """In the order in which they stand in the block."""
 
-
-def changes_of(dag: Dag, context: Context) -> Mapping[str, Change]:
-    """What every pass wants, by its name."""
-    return {name: run(dag, context) for name, run in PASSES.items()}
+ALL = frozenset(PASSES)
 
 
-def apply(original: bytes, changes: Mapping[str, Change]) -> bytes:
+def changes_of(dag: Dag, context: Context, chosen: frozenset[str] = ALL) -> Mapping[str, Change]:
+    """What every pass wants, by its name; nothing, if it is not chosen."""
+    return {name: run(dag, context) if name in chosen else Change() for name, run in PASSES.items()}
+
+
+def apply(original: bytes, changes: Mapping[str, Change], choice: Choice | None = None) -> bytes:
     """The rewritten DAG: the original, the lines taken out of use, and the block."""
-    lines = [render_command(command) for change in changes.values() for command in change.added]
+    lines = [] if choice is None else list(choice.lines())
+    lines += [render_command(command) for change in changes.values() for command in change.added]
     disabled = {number for change in changes.values() for number in change.disabled}
     return block.compose(original, lines, disabled)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen when the DAG was rewritten. The block remembers it, so that `bridle run` keeps to it."""
+
+    kind: MonitorKind = MonitorKind.SERVICE
+    passes: frozenset[str] = ALL
+
+    def lines(self) -> tuple[str, ...]:
+        """For the block; nothing where all is as usual.
+
+        >>> Choice(MonitorKind.JOB, ALL - {"metrics"}).lines()
+        ('# bridle rewrite --as job --skip metrics',)
+        """
+        kind = "" if self.kind is MonitorKind.SERVICE else f" --as {self.kind.value}"
+        skipped = "".join(f" --skip {name}" for name in PASSES if name not in self.passes)
+        return (f"# bridle rewrite{kind}{skipped}",) if kind or skipped else ()
+
+
+_CHOICE = re.compile(rb"^# bridle rewrite((?: --(?:as|skip) [a-z-]+)+)$", re.MULTILINE)
+
+
+def choice_in(our_block: bytes | None) -> Choice:
+    """The choice that the block remembers.
+
+    >>> choice_in(b"# bridle rewrite --as job --skip metrics\\n").kind
+    <MonitorKind.JOB: 'job'>
+    """
+    found = _CHOICE.search(our_block or b"")
+    words = text_of(found[1]).split() if found else []
+    given = list(zip(words[::2], words[1::2], strict=True))
+    kind = MonitorKind.JOB if ("--as", MonitorKind.JOB.value) in given else MonitorKind.SERVICE
+    return Choice(kind, ALL - {name for option, name in given if option == "--skip"})
+
+
+def monitor_in(our_block: bytes | None) -> NodeCommand | None:
+    """The monitor's node in our block, if there is one."""
+    for line in (our_block or b"").split(b"\n"):
+        command = parse_command(text_of(line)) if line[:1].isalpha() else None
+        if isinstance(command, NodeCommand):
+            return command
+    return None

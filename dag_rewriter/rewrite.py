@@ -6,27 +6,35 @@ works.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
-from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR, CategoryPolicy, MonitorPolicy
+from condor_templates.policy import (
+    DEFAULT_MONITOR,
+    CategoryPolicy,
+    Limit,
+    MonitorKind,
+    MonitorPolicy,
+    layered,
+)
 from condor_templates.render import OURS, MonitorJob, dagman_config, monitor_submit_description
-from dag_rewriter import block, files, launcher, live
+from dag_rewriter import block, files, launcher, live, originals
+from dag_rewriter.categories import CategoryRequest, settings_in, undecided
+from dag_rewriter.commands import NodeCommand
 from dag_rewriter.dag import Dag, parse_dag
-from dag_rewriter.dagman_options import throttles
-from dag_rewriter.errors import DagSyntaxError, RunningError
-from dag_rewriter.passes import Context, apply, changes_of
+from dag_rewriter.dagman_options import base_priority, throttles
+from dag_rewriter.errors import RunningError
+from dag_rewriter.job_facts import facts_of
+from dag_rewriter.passes import Change, Choice, Context, apply, changes_of, choice_in, monitor_in
+from dag_rewriter.policy_layers import read_policy
 from dag_rewriter.report import Report, describe
+from dag_rewriter.rescue_safety import mended
 from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.submit_file import parse_submit_file
 from dag_rewriter.submit_files import SubmitFiles, read_submit_files
 
-_HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
-_TRAILER = b"# End of DAG"
-_RULE = b"#" * 70
 _HIGHEST = 2**31 - 1  # JobPrio is a 32-bit integer
-_EDITED = "the DAG was edited since it was planned: the edits stay, the planner's DAG is in {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,15 @@ class Options:
     executable: str | None = None
     """the `bridle` that HTCondor starts; None: the one that is installed with this interpreter, or in PATH"""
     monitor: bool = True
-    categories: CategoryPolicy = DEFAULT_CATEGORIES
+    """False for a sub-workflow"""
+    kind: MonitorKind | None = None
+    """None: as at the last rewrite, SERVICE at first"""
+    passes: frozenset[str] | None = None
+    """None: as at the last rewrite, all of them at first"""
+    categories: CategoryPolicy | None = None
+    """None: what the policy files say"""
+    settings: Mapping[str, Limit] = field(default_factory=lambda: MappingProxyType({}))
+    """limits that hold whatever the DAG says"""
     job: MonitorPolicy = DEFAULT_MONITOR
     dry_run: bool = False
 
@@ -53,6 +69,18 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A submit directory as it was read: the DAG without our block, and all that the passes ask about it."""
+
+    submit_dir: SubmitDir
+    parts: block.Parts
+    dag: Dag
+    found: SubmitFiles
+    choice: Choice
+    context: Context
+
+
 def read_dag(submit_dir: SubmitDir) -> Dag:
     """The DAG as it is now, our block included."""
     return parse_dag(files.read(submit_dir.dag_file), str(submit_dir.dag_file))
@@ -60,40 +88,62 @@ def read_dag(submit_dir: SubmitDir) -> Dag:
 
 def is_rewritten(submit_dir: SubmitDir) -> bool:
     """Whether the DAG has our block and the files that the block names are there."""
-    found = _split(submit_dir, files.read(submit_dir.dag_file)).block
+    found = originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block
     if found is None:
         return False
     named = (p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in found)
     return all(p.exists() for p in named)
 
 
-def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
-    """Rewrites the DAG in place; a second time it changes nothing. Errors leave everything as it was."""
-    before = files.read(submit_dir.dag_file)
-    parts = _split(submit_dir, before)
+def monitor_of(submit_dir: SubmitDir) -> NodeCommand | None:
+    """The monitor's node in the DAG, a SERVICE or a JOB; None in a DAG that has none of ours."""
+    return monitor_in(originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block)
+
+
+def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
+    """Reads all that a rewrite depends on; writes nothing."""
+    parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     source = str(submit_dir.dag_file)
-    check_complete(parts.original, source)
+    originals.check_complete(parts.original, source)
     dag = parse_dag(parts.original, source)
     found = read_submit_files(submit_dir, dag)
+    before = choice_in(parts.block)
+    choice = Choice(options.kind or before.kind, before.passes if options.passes is None else options.passes)
     context = Context(
         monitor_submit=submit_dir.monitor_submit.name,
         config=submit_dir.monitor_config.name,
         jobstate_log=submit_dir.jobstate_log.name,
-        job_classes=found.job_classes,
-        categories=options.categories,
-        monitor=options.monitor,
+        categories=_category_request(submit_dir, dag, found, options, settings_in(parts.block)),
+        monitor=choice.kind if options.monitor else None,
+        priority=_above_all(dag, found),
+        original=parts.original,
+        rescue=originals.newest_rescue(submit_dir),
     )
-    changes = changes_of(dag, context)
-    submit_file = _planners_submit_file(submit_dir) if options.monitor else None
+    return Planned(submit_dir, parts, dag, found, choice, context)
+
+
+def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
+    """Rewrites the DAG in place; a second time it changes nothing. Errors leave everything as it was."""
+    planned = plan_for(submit_dir, options)
+    dag, parts = planned.dag, planned.parts
+    changes = changes_of(dag, planned.context, planned.choice.passes)
+    # Only a monitor of ours is what the planner's submit file stands in the way of.
+    sets_aside = bool(changes["monitor"].added)
+    submit_file = originals.submit_file_in_the_way(submit_dir) if sets_aside else None
     plan = Plan(
         writes=(
-            *_own_files(submit_dir, dag, options, found),
-            *_originals(submit_dir, parts),
+            *_own_files(planned, options, changes),
+            *((submit_dir.path / name, data) for change in changes.values() for name, data in change.files),
+            *originals.copies(submit_dir, parts),
             *(() if submit_file is None else ((submit_dir.planned_condor_sub, submit_file),)),
-            (submit_dir.dag_file, apply(parts.original, changes)),
+            (submit_dir.dag_file, apply(parts.original, changes, planned.choice)),
         ),
         removes=() if submit_file is None else (submit_dir.condor_sub,),
-        notes=(*_notes(submit_dir, parts), *_kept(dag)),
+        notes=(
+            *originals.notes(submit_dir, parts),
+            *_kept(dag),
+            *(note for change in changes.values() for note in change.notes),
+        ),
     )
     return _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
 
@@ -102,15 +152,15 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     """Takes the block and our files away. If nobody edited the DAG meanwhile, it is the planner's again, byte
     for byte.
     """
-    parts = _split(submit_dir, files.read(submit_dir.dag_file))
+    parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
     removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
     notes: tuple[str, ...] = ()
     if planned == parts.original:
         removes.append(submit_dir.planned_dag)
     elif planned is not None:
-        notes = (_EDITED.format(submit_dir.planned_dag.name),)
-    writes = [(submit_dir.dag_file, parts.original)]
+        notes = (originals.EDITED.format(submit_dir.planned_dag.name),)
+    writes = [*_rescue_without_monitor(submit_dir, parts), (submit_dir.dag_file, parts.original)]
     submit_file = files.read_if_there(submit_dir.planned_condor_sub)
     if submit_file is not None:
         writes.append((submit_dir.condor_sub, submit_file))
@@ -121,42 +171,61 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
 
 
-def check_complete(data: bytes, source: str) -> None:
-    """DagSyntaxError when a planner's DAG lacks its last lines: the planner died, or the disk was full."""
-    if _HEADER not in data[:1000]:
+def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
+    """Before the monitor's node goes: DAGMan would refuse a rescue DAG that names it."""
+    rescue = originals.newest_rescue(submit_dir)
+    monitor = monitor_in(parts.block)
+    if rescue is None or monitor is None or _encode(monitor.name) not in rescue.content:
         return
-    at = data.rfind(b"\n" + _TRAILER)
-    after = data[at + 1 :].split(b"\n", 2)
-    if at < 0 or after[0].rstrip() != _TRAILER or len(after) < 2 or after[1].rstrip() != _RULE:
-        line = data.count(b"\n") + 1
-        what = f"the file ends before the planner's last lines ({_TRAILER.decode()!r}): it is cut"
-        raise DagSyntaxError(source, line, what, "plan the workflow again; do not run this DAG")
+    found = mended(rescue, parse_dag(parts.original, submit_dir.dag).nodes)
+    if found is not None:
+        yield submit_dir.path / found[0], found[1]
 
 
-def _split(submit_dir: SubmitDir, data: bytes) -> block.Parts:
-    try:
-        return block.split(data)
-    except block.CutBlockError:
-        what = "the first or the last line of bridle's block is missing"
-        now = f"copy {submit_dir.planned_dag.name} over it (the planner's DAG) and rewrite again"
-        raise DagSyntaxError(str(submit_dir.dag_file), 0, what, now) from None
+def _category_request(
+    submit_dir: SubmitDir, dag: Dag, found: SubmitFiles, options: Options, before: Mapping[str, Limit]
+) -> CategoryRequest:
+    policy = read_policy(submit_dir) if options.categories is None else options.categories
+    policy = layered([policy, CategoryPolicy(forced={**before, **options.settings})])
+    request = CategoryRequest(policy, found.job_classes)
+    asked = undecided(dag, request)
+    if not asked:
+        return request
+    nodes: dict[str, list[str]] = {}
+    for node, path, _ in dag.submit_files():
+        if node in asked:
+            nodes.setdefault(path, []).append(node)
+    facts = {}
+    for path, data in files.read_many(submit_dir.path, nodes):
+        for node in nodes[path] if data is not None else ():
+            facts[node] = facts_of(node, data or b"")
+    facts |= {node: facts_of(node, text) for node, text in dag.inline_descriptions() if node in asked}
+    return replace(request, facts=facts)
+
+
+def _above_all(dag: Dag, found: SubmitFiles) -> int:
+    return min(max(dag.highest_priority(), found.highest_priority) + 1, _HIGHEST)
 
 
 def _own_files(
-    submit_dir: SubmitDir, dag: Dag, options: Options, found: SubmitFiles
+    planned: Planned, options: Options, changes: Mapping[str, Change]
 ) -> Iterable[tuple[Path, bytes]]:
     """Ours first: a DAG never names a file that is not there yet."""
-    if not options.monitor:
-        return
-    executable = options.executable
-    if executable is None:
-        executable = launcher.find_bridle(launcher.script_directories(), os.environ.get("PATH", ""))
-    highest = max(dag.highest_priority(), found.highest_priority)
-    priority = min(max(options.job.least_priority, highest + 1), _HIGHEST)
-    job = MonitorJob(executable, submit_dir.base, priority, options.job.max_starts)
-    yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
-    config = dagman_config(dag.config, _below(dag, found), throttles(_planners_options(submit_dir)))
-    yield submit_dir.monitor_config, _encode(config)
+    submit_dir, kind = planned.submit_dir, planned.context.monitor
+    dagman = originals.dagman_submit_file(submit_dir)
+    if kind is not None and changes["monitor"].added:
+        executable = options.executable
+        if executable is None:
+            executable = launcher.find_bridle(launcher.script_directories(), os.environ.get("PATH", ""))
+        # DAGMan adds its -priority to those of all nodes.
+        above = planned.context.priority + max(0, base_priority(dagman))
+        priority = min(max(options.job.least_priority, above), _HIGHEST)
+        job = MonitorJob(executable, submit_dir.base, priority, options.job.max_starts, kind)
+        yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
+    if kind is not None and changes["configuration"].added:
+        below = _below(planned.dag, planned.found) if kind is MonitorKind.SERVICE else 0
+        config = dagman_config(planned.dag.config, below, throttles(dagman), one_more=kind is MonitorKind.JOB)
+        yield submit_dir.monitor_config, _encode(config)
 
 
 def _below(dag: Dag, found: SubmitFiles) -> int:
@@ -172,45 +241,6 @@ def _below(dag: Dag, found: SubmitFiles) -> int:
 
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _originals(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
-    """The planner's DAG is copied before the DAG changes; an older copy of another DAG is kept too."""
-    planned = files.read_if_there(submit_dir.planned_dag)
-    if parts.block is not None and planned is not None:
-        return
-    if planned is not None and planned != parts.original:
-        yield submit_dir.planned_dag.with_name(submit_dir.planned_dag.name + ".old"), planned
-    yield submit_dir.planned_dag, parts.original
-
-
-def _planners_submit_file(submit_dir: SubmitDir) -> bytes | None:
-    """The planner's X.dag.condor.sub, if it stands in the way.
-
-    condor_submit_dag refuses to write its own where one is, and only that tells DAGMan of a CONFIG line.
-    The planner's starts pegasus-dagman, whose pegasus-monitord crashes on a SERVICE node (seen, 5.1.2).
-    """
-    data = files.read_if_there(submit_dir.condor_sub)
-    if data is None or "+pegasus_wf_uuid" not in parse_submit_file(data):
-        return None
-    return data
-
-
-def _planners_options(submit_dir: SubmitDir) -> bytes:
-    """The planner's X.dag.condor.sub, wherever it is now; empty if there is none."""
-    planned = files.read_if_there(submit_dir.planned_condor_sub)
-    return planned or _planners_submit_file(submit_dir) or b""
-
-
-def _notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
-    planned = files.read_if_there(submit_dir.planned_dag)
-    name = submit_dir.planned_dag.name
-    if planned is None or planned == parts.original:
-        return
-    if parts.block is not None:
-        yield _EDITED.format(name)
-    else:
-        yield f"{name} was of another DAG; it is kept as {name}.old"
 
 
 def _kept(dag: Dag) -> Iterable[str]:

@@ -71,8 +71,8 @@ def test_json_for_programs(planned: Path, commands: Path) -> None:
         "monitor": "bridle_monitor",
         "jobstate_log": "subwfh-0.bridle.jobstate.log",
         "included_config": None,
-        "categories": {"cleanup": 1},
-        "limits": {"subwf": 10},
+        "categories": {"createdir": 1, "cleanup": 1},
+        "limits": {"subwf": 10, "createdir": 10},
         "written": [
             "subwfh-0.bridle.sub",
             "subwfh-0.bridle.config",
@@ -92,9 +92,10 @@ def test_words_for_people(planned: Path, commands: Path) -> None:
     dry = bridle("rewrite", "--dry-run", planned, path=commands).stdout
     assert "would write subwfh-0.dag\n" in dry
     told = bridle("rewrite", planned, path=commands).stdout
-    assert told.splitlines()[-3:] == [
+    assert told.splitlines()[-4:] == [
         "monitor: node bridle_monitor, following subwfh-0.bridle.jobstate.log",
         "category cleanup: 1 nodes added",
+        "category createdir: 1 nodes added, limit 10",
         "category subwf: 0 nodes added, limit 10",
     ]
     assert "nothing to do" in bridle("rewrite", planned, path=commands).stdout

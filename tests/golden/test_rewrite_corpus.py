@@ -148,10 +148,10 @@ def test_a_dry_run_writes_nothing_and_says_the_same(copied: Path) -> None:
 
 EXPECTED = {
     # name: (category -> nodes added, category -> limit added)
-    "planned/subwf-dag": ({"cleanup": 1}, {"subwf": 10}),
-    "planned/subwf-dax-hooks": ({"cleanup": 1}, {"subwf": 10}),
-    "planned/diamond-condorio": ({"cleanup": 1}, {}),
-    "planned/fan5000": ({"cleanup": 1}, {}),
+    "planned/subwf-dag": ({"cleanup": 1, "createdir": 1}, {"createdir": 10, "subwf": 10}),
+    "planned/subwf-dax-hooks": ({"cleanup": 1, "createdir": 1}, {"createdir": 10, "subwf": 10}),
+    "planned/diamond-condorio": ({"cleanup": 1, "createdir": 1}, {"createdir": 10}),
+    "planned/fan5000": ({"cleanup": 1, "createdir": 1}, {"createdir": 10}),
 }
 
 

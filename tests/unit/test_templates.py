@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR
+from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR, MonitorKind
 from condor_templates.render import MonitorJob, dagman_config, monitor_submit_description
 from dag_rewriter.submit_file import parse_submit_file
 
@@ -40,4 +40,12 @@ def test_the_users_priority_wins_over_ours() -> None:
 
 
 def test_every_default_category_has_a_limit() -> None:
-    assert {*DEFAULT_CATEGORIES.by_class.values()} == {*DEFAULT_CATEGORIES.limits}
+    assert {rule.category for rule in DEFAULT_CATEGORIES.rules} == {*DEFAULT_CATEGORIES.limits}
+
+
+def test_a_monitor_that_is_a_job_may_say_that_nodes_failed() -> None:
+    job = MonitorJob("/opt/bridle", "x", 5, 20, MonitorKind.JOB)
+    found = parse_submit_file(monitor_submit_description(job).encode())
+    assert found.arguments == "monitord --follow --as job ."
+    assert "ExitCode <= 3)" in found["on_exit_remove"]
+    assert "DAGMAN_MAX_JOBS_SUBMITTED" in dagman_config(None, one_more=True)

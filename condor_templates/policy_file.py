@@ -1,0 +1,200 @@
+"""Category policy from text: our TOML files, Pegasus's properties, the words of a command line.
+
+A file has up to three parts, each of which may be missing:
+
+    [limits]              # for categories that the DAG gives no MAXJOBS; "unlimited": none
+    cleanup = 10
+    [planner_limits]      # instead of what the planner writes when nobody says anything (cleanup 4, stagein 10, ...)
+    stagein = 40
+    [[rule]]              # nodes that are in no category; what is given must fit, lists mean "any of"
+    category = "gpu"
+    transformation = ["ns::train*", "infer"]
+    site = "condorpool"
+    universe = "vanilla"
+    node = "train_*"
+    job_class = ["compute", 9]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from io import StringIO
+from typing import Any
+
+from condor_templates.errors import BridleError
+from condor_templates.policy import CategoryPolicy, CategoryRule, JobClass, Limit
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+UNLIMITED = "unlimited"
+_CLASSES = {kind.name.lower().replace("_", "-"): kind.value for kind in JobClass}
+_OLD_NAMES = {"stage-in": "stagein", "stage-out": "stageout", "stage-inter": "stageinter"}
+"""What categories were called in properties of older planners; the planner still maps them."""
+_NUMBER = 'write a whole number from 1, or "unlimited", e.g. cleanup = 10'
+_TABLES = "a policy has [limits], [planner_limits] and [[rule]] (docs/categories.md)"
+
+
+class PolicyError(BridleError):
+    """A limit or a rule that cannot be understood."""
+
+
+def parse_policy(text: str, source: str) -> CategoryPolicy:
+    """A policy file's layer; `source` names the file. Raises PolicyError.
+
+    >>> parse_policy("[limits]\\ncleanup = 10", "policy.toml").limits["cleanup"]
+    Limit(number=10, source='policy.toml')
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(source, f"it is no TOML: {error}", "mend that line") from None
+    unknown = sorted(found.keys() - {"limits", "planner_limits", "rule"})
+    if unknown:
+        raise PolicyError(_at(source, unknown[0]), "there is no such key", _TABLES)
+    return CategoryPolicy(
+        rules=tuple(_rules(found.get("rule", []), source)),
+        limits=_limits(found.get("limits", {}), source, "limits"),
+        planner_limits=_limits(found.get("planner_limits", {}), source, "planner_limits"),
+    )
+
+
+def _at(source: str, key: str) -> str:
+    return f"{source}: key {key}"
+
+
+def _limits(table: object, source: str, key: str) -> Mapping[str, Limit]:
+    if not isinstance(table, dict):
+        raise PolicyError(_at(source, key), "it is no table", f"write [{key}] and below it e.g. cleanup = 10")
+    return {name: _limit(name, value, source, f"{key}.{name}") for name, value in table.items()}
+
+
+def _limit(name: str, value: object, source: str, key: str) -> Limit:
+    check_category(name, _at(source, key))
+    if value == UNLIMITED:
+        return Limit(None, source)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise PolicyError(_at(source, key), f"{value!r} is no limit", _NUMBER)
+    return Limit(value, source)
+
+
+def check_category(name: str, where: str) -> None:
+    """PolicyError for a name that a DAG cannot hold."""
+    if not name or any(c.isspace() or c in "\"'\\" for c in name):
+        raise PolicyError(where, f"{name!r} can be no category", "use a name without blanks and quotes")
+
+
+def _rules(tables: object, source: str) -> Iterator[CategoryRule]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise PolicyError(_at(source, "rule"), "it is no list of tables", "write [[rule]] before each rule")
+    for number, table in enumerate(tables, 1):
+        yield _rule(table, source, f"rule[{number}]")
+
+
+def _rule(table: Mapping[str, object], source: str, key: str) -> CategoryRule:
+    category = table.get("category")
+    if not isinstance(category, str):
+        raise PolicyError(
+            _at(source, f"{key}.category"), "the rule names no category", 'add category = "..."'
+        )
+    check_category(category, _at(source, f"{key}.category"))
+    chosen: dict[str, Any] = {}
+    for name, value in table.items():
+        if name == "category":
+            continue
+        if name not in _SELECTORS:
+            known = ", ".join(_SELECTORS)
+            raise PolicyError(
+                _at(source, f"{key}.{name}"), "a rule has no such key", f"use category, {known}"
+            )
+        values = value if isinstance(value, list) else [value]
+        chosen[name] = tuple(_SELECTORS[name](one, _at(source, f"{key}.{name}")) for one in values)
+    if not any(chosen.values()):
+        what = "the rule selects nothing, and would put every node into one category"
+        raise PolicyError(_at(source, key), what, 'say which nodes; all of them are node = "*"')
+    return CategoryRule(category, **chosen)
+
+
+def _pattern(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise PolicyError(where, f"{value!r} is no pattern", 'write text, e.g. "ns::train*"')
+    return value
+
+
+def _job_class(value: object, where: str) -> int:
+    known = _CLASSES.get(value) if isinstance(value, str) else value
+    if isinstance(known, bool) or not isinstance(known, int):
+        names = ", ".join(_CLASSES)
+        raise PolicyError(where, f"{value!r} is no job class", f"use a number, or one of {names}")
+    return known
+
+
+_SELECTORS: Mapping[str, Callable[[object, str], str | int]] = {
+    "job_class": _job_class,
+    "transformation": _pattern,
+    "site": _pattern,
+    "universe": lambda value, where: _pattern(value, where).lower(),
+    "node": _pattern,
+}
+
+
+def parse_properties(text: str, source: str) -> CategoryPolicy:
+    r"""`dagman.<category>.maxjobs` of Pegasus's properties (Java's escapes). Raises PolicyError.
+
+    >>> parse_properties("dagman.clean\\u0075p.maxjobs = 7\ndagman.maxjobs=3", "p").properties["cleanup"].number
+    7
+    """
+    import javaproperties
+
+    found: dict[str, Limit] = {}
+    line = 1
+    try:
+        for element in javaproperties.parse(StringIO(text)):
+            if isinstance(element, javaproperties.KeyValue):
+                name = _category_of(element.key)
+                if name is not None:
+                    found[name] = _property_limit(element.key, element.value, source, line)
+            line += element.source.count("\n")
+    except javaproperties.InvalidUEscapeError as error:
+        raise PolicyError(f"{source}:{line}", str(error), "write \\u and four hexadecimal digits") from None
+    return CategoryPolicy(properties=found)
+
+
+def _category_of(key: str) -> str | None:
+    """The category that a property limits; None for any other property.
+
+    >>> [_category_of(key) for key in ("dagman.stage-in.maxjobs", "dagman.maxjobs", "dagman.a.maxidle")]
+    ['stagein', None, None]
+    """
+    if not key.startswith("dagman.") or not key.endswith(".maxjobs") or len(key) <= len("dagman..maxjobs"):
+        return None
+    name = key.removeprefix("dagman.").removesuffix(".maxjobs")
+    return _OLD_NAMES.get(name, name)
+
+
+def _property_limit(key: str, value: str, source: str, line: int) -> Limit:
+    if not value.strip().isdecimal() or int(value) < 1:
+        where = f"{source}:{line}"
+        raise PolicyError(where, f"{key} is {value!r}, which is no limit", "give it a whole number from 1")
+    return Limit(int(value), f"{source} ({key})")
+
+
+def parse_setting(text: str) -> tuple[str, int | None]:
+    """`--set CATEGORY=LIMIT` of a command line. Raises PolicyError.
+
+    >>> parse_setting("cleanup=10"), parse_setting("cleanup=unlimited")
+    (('cleanup', 10), ('cleanup', None))
+    """
+    where = f"--set {text}"
+    name, equals, value = text.rpartition("=")
+    if not equals:
+        raise PolicyError(where, "no category and limit", "write e.g. --set cleanup=10")
+    check_category(name, where)
+    if value == UNLIMITED:
+        return name, None
+    if not value.isdecimal() or int(value) < 1:
+        raise PolicyError(where, f"{value!r} is no limit", "write a whole number from 1, or unlimited")
+    return name, int(value)

@@ -1,0 +1,59 @@
+"""Where category policy comes from: site, user, submit directory, Pegasus's properties. A later one wins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_config_path
+
+from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, Limit, layered
+from condor_templates.policy_file import PolicyError, parse_policy, parse_properties
+from dag_rewriter import files
+from dag_rewriter.categories import SET_BY_COMMAND
+from dag_rewriter.submit_dir import SubmitDir
+
+SITE_POLICY = "/etc/bridle/policy.toml"
+SITE_VARIABLE = "BRIDLE_SITE_POLICY"
+"""Names another file instead."""
+FOLDER_POLICY = "bridle-policy.toml"
+
+
+def policy_files(submit_dir: SubmitDir) -> tuple[Path, ...]:
+    """The files that are asked, the later one's word counts more; none of them need be there."""
+    site = Path(os.environ.get(SITE_VARIABLE) or SITE_POLICY)
+    return site, user_config_path("bridle") / "policy.toml", submit_dir.path / FOLDER_POLICY
+
+
+def read_policy(submit_dir: SubmitDir) -> CategoryPolicy:
+    """What holds for this directory. Raises PolicyError, or FileError for a file that cannot be read."""
+    return layered([DEFAULT_CATEGORIES, *_layers(submit_dir)])
+
+
+def _layers(submit_dir: SubmitDir) -> Iterator[CategoryPolicy]:
+    for path in policy_files(submit_dir):
+        text = _text(path)
+        if text is not None:
+            yield parse_policy(text, str(path))
+    name = submit_dir.braindump.get("properties")
+    if name:
+        # In this directory, wherever it was when it was planned.
+        path = submit_dir.path / Path(name).name
+        text = _text(path, "latin-1")  # Java's: other characters are \u escapes
+        if text is not None:
+            yield parse_properties(text, path.name)
+
+
+def _text(path: Path, encoding: str = "utf-8") -> str | None:
+    data = files.read_if_there(path)
+    try:
+        return None if data is None else data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = (data or b"").count(b"\n", 0, error.start) + 1
+        raise PolicyError(f"{path}:{line}", "it is not UTF-8", "save the file as UTF-8") from None
+
+
+def by_command(settings: dict[str, int | None]) -> dict[str, Limit]:
+    """Limits from a command line."""
+    return {name: Limit(number, SET_BY_COMMAND) for name, number in settings.items()}
