@@ -10,29 +10,28 @@ import gc
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import count
 from typing import Any, TypeAlias
 
 from dag_rewriter import block, bulk
 from dag_rewriter.commands import NodeKind
+from dag_rewriter.complaints import NODE_WORDS, twice, twice_in_bulk, unknown
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.fields import PARSERS, Fields, MalformedError
-from dag_rewriter.lexer import Statement, keyword, statements
+from dag_rewriter.lexer import Statement, keyword
+from dag_rewriter.pieces import SIZE, Piece, pieces
 from dag_rewriter.tables import Table, table_key
 from dag_rewriter.text import text_of
 
-PIECE = 1 << 16  # bytes; measured: smaller costs calls, larger costs the processor's cache
-
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
-_NODES = (b"JOB", b"FINAL", b"SERVICE", b"PROVISIONER", b"SUBDAG")
 _EDGES = (b"PARENT", b"WEAK")
 _SETTINGS = (b"SCRIPT", b"RETRY", b"PRIORITY", b"CATEGORY", b"VARS", b"ABORT_DAG_ON", b"PRE_SKIP", b"TOLERANCE",
              b"SAVE_POINT_FILE")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some whole lines of the file."""
+class Part:
+    """A piece of the file as the tables need it."""
 
     start: int
     stop: int
@@ -52,7 +51,7 @@ class Index:
     """Everything of a DAG as its lines gave it (`build_index` fills it; only tables are added afterwards)."""
 
     data: bytes
-    pieces: list[Piece] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     ordinals: dict[bytes, int] = field(default_factory=dict)
     """name -> place in `nodes`"""
     nodes: list[bytes | Fields] = field(default_factory=list)
@@ -104,24 +103,20 @@ class Index:
         return fields[1:]
 
 
-def build_index(data: bytes, source: str, piece: int = PIECE) -> Index:
+def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
     """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown ones are kept in `other`."""
     collects = gc.isenabled()
     gc.disable()  # millions of tuples that live for a moment: the collector would look at each of them again
     try:
         index = Index(data)
-        at, line = 0, 1
-        while at < len(data):
-            stop = data.find(b"\n", at + piece) + 1 or len(data)
-            framed = bulk.framed(data, at, stop)
-            found = bulk.read(framed)
-            if found is None:
-                stop = _read_slowly(index, at, stop, line, source)
+        for piece in pieces(data, size):
+            entries: list[tuple[bytes, Fields]] | None = None if piece.found is not None else []
+            index.parts.append(Part(piece.start, piece.stop, piece.line, len(index.nodes), entries))
+            if piece.found is not None:
+                _absorb(index, piece.found, piece, source)
             else:
-                index.pieces.append(Piece(at, stop, line, len(index.nodes), None))
-                _absorb(index, found, line, framed, source)
-            line += data.count(b"\n", at, stop)
-            at = stop
+                for statement in piece.statements():
+                    _read(index, statement, source)
         _resolve(index, source)
         index.monitor = _monitor(index)
     finally:
@@ -130,7 +125,7 @@ def build_index(data: bytes, source: str, piece: int = PIECE) -> Index:
     return index
 
 
-def _absorb(index: Index, found: dict[bytes, bulk.Pairs], line: int, framed: bytes, source: str) -> None:
+def _absorb(index: Index, found: dict[bytes, bulk.Pairs], piece: Piece, source: str) -> None:
     """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
     ordinals = index.ordinals
     jobs = found.pop(b"JOB", None)
@@ -140,7 +135,7 @@ def _absorb(index: Index, found: dict[bytes, bulk.Pairs], line: int, framed: byt
         known = ordinals.keys().isdisjoint(names) if before else True
         ordinals.update(zip(names, count(before)))
         if not known or len(ordinals) != before + len(names):
-            _complain_twice(index, names, bulk.job_lines(framed, line), before, source)
+            raise twice_in_bulk(source, index.data, piece, names, ordinals, before)
         index.nodes.extend(submit_files)
     edges = found.pop(b"PARENT", None)
     if edges is not None and not _edges(index, edges):
@@ -163,72 +158,35 @@ def _edges(index: Index, pairs: bulk.Pairs) -> bool:
     return True
 
 
-def _complain_twice(
-    index: Index, names: tuple[bytes, ...], lines: list[int], before: int, source: str
-) -> None:
-    """Names the first node of a bulk piece that is defined twice."""
-    seen = set(islice(index.ordinals, before))
-    for name, line in zip(names, lines, strict=True):
-        if name in seen:
-            raise _twice(source, line, name, _line_of_name(index, name))
-        seen.add(name)
-
-
-def _line_of_name(index: Index, name: bytes) -> int:
-    found = next(s for s in statements(index.data) if _defines(s[2], name))
-    return found[0]
-
-
-def _defines(text: bytes, name: bytes) -> bool:
-    words = text.split(None, 3)
-    at = 2 if keyword(words[0]) == b"SUBDAG" else 1
-    return keyword(words[0]) in _NODES and words[at : at + 1] == [name]
-
-
-def _twice(source: str, line: int, name: bytes, first: int) -> DagSyntaxError:
-    what = f"node {text_of(name)} is already defined in line {first}"
-    return DagSyntaxError(source, line, what, "give it another name")
-
-
-def _read_slowly(index: Index, at: int, stop: int, line: int, source: str) -> int:
-    """Reads a piece line by line, and as many lines more as its last command has; returns where it ends."""
-    data = index.data
-    while True:
-        read = list(statements(data[at:stop], line))
-        if stop == len(data) or not read or not read[-1][4]:
-            break
-        stop = data.find(b"\n", stop + (stop - at)) + 1 or len(data)
-    entries: list[tuple[bytes, Fields]] = []
-    index.pieces.append(Piece(at, stop, line, len(index.nodes), entries))
-    for statement in read:
-        number, _, text, body, problem = statement
-        word = text.split(None, 1)[0] if text else b""
-        if problem:
-            raise DagSyntaxError(source, number, problem, _RERUN)
-        parser = PARSERS.get(keyword(word))
-        if parser is None:
-            index.other.append((number, text))
-            continue
-        try:
-            fields = parser(text, body)
-        except MalformedError as error:
-            what = f"{text_of(word)}: {error.what}"
-            raise DagSyntaxError(source, number, what, f"DAGMan reads: {error.example}") from None
-        _take(index, keyword(word), fields, statement, source)
-    return stop
+def _read(index: Index, statement: Statement, source: str) -> None:
+    """Reads one command word by word."""
+    number, _, text, body, problem = statement
+    word = text.split(None, 1)[0] if text else b""
+    if problem:
+        raise DagSyntaxError(source, number, problem, _RERUN)
+    parser = PARSERS.get(keyword(word))
+    if parser is None:
+        index.other.append((number, text))
+        return
+    try:
+        fields = parser(text, body)
+    except MalformedError as error:
+        what = f"{text_of(word)}: {error.what}"
+        raise DagSyntaxError(source, number, what, f"DAGMan reads: {error.example}") from None
+    _take(index, keyword(word), fields, statement, source)
 
 
 def _take(index: Index, word: bytes, fields: Fields, statement: Statement, source: str) -> None:
     """Takes one command that was read word by word."""
     line = statement[0]
-    if word in _NODES:
+    if word in NODE_WORDS:
         _node(index, line, fields, source)
     elif word in _EDGES:
         index.groups.append(fields)
     elif word == b"DONE":
         index.done.add(fields[0])
     elif word in _SETTINGS:
-        entries = index.pieces[-1].entries
+        entries = index.parts[-1].entries
         assert entries is not None
         entries.append(table_key(word, fields))
         name = entries[-1][1][0]
@@ -241,7 +199,7 @@ def _take(index: Index, word: bytes, fields: Fields, statement: Statement, sourc
 def _node(index: Index, line: int, fields: Fields, source: str) -> None:
     name = fields[1]
     if name in index.ordinals:
-        raise _twice(source, line, name, _line_of_name(index, name))
+        raise twice(source, index.data, line, name)
     place = len(index.nodes)
     index.ordinals[name] = place
     plain = fields[0] is NodeKind.JOB and fields[3:] == (None, False, False, None)
@@ -253,12 +211,12 @@ def _node(index: Index, line: int, fields: Fields, source: str) -> None:
 def _table(index: Index, key: bytes) -> Table[Any]:
     """Reads one setting from all pieces, in the order of the file."""
     table: Table[Any] = Table(key)
-    for piece in index.pieces:
-        if piece.entries is None:
+    for part in index.parts:
+        if part.entries is None:
             if key in bulk.KEYS:
-                table.put_raw(bulk.select(bulk.framed(index.data, piece.start, piece.stop), key))
+                table.put_raw(bulk.select(bulk.framed(index.data, part.start, part.stop), key))
         else:
-            for kind, fields in piece.entries:
+            for kind, fields in part.entries:
                 if kind == key:
                     table.put(fields[0], fields[1:])
     return table
@@ -266,10 +224,10 @@ def _table(index: Index, key: bytes) -> Table[Any]:
 
 def _line_numbers(index: Index) -> array[int]:
     numbers = array("I", bytes(4 * len(index.nodes)))
-    for piece in index.pieces:
-        if piece.entries is None:
-            lines = bulk.job_lines(bulk.framed(index.data, piece.start, piece.stop), piece.line)
-            for place, line in enumerate(lines, piece.first_node):
+    for part in index.parts:
+        if part.entries is None:
+            lines = bulk.job_lines(bulk.framed(index.data, part.start, part.stop), part.line)
+            for place, line in enumerate(lines, part.first_node):
                 if place < len(numbers):
                     numbers[place] = line
     return numbers
@@ -308,23 +266,17 @@ def _resolve(index: Index, source: str) -> None:
                     index.weak.add((known[parent], known[child]))
     index.groups, index.later = left, []
     if not index.all(b"INCLUDE"):  # which may define anything
-        _complain_unknown(index, source)
+        _refuse_unknown(index, source)
     index.pending = []
 
 
-def _complain_unknown(index: Index, source: str) -> None:
+def _refuse_unknown(index: Index, source: str) -> None:
     named = index.done.union(index.pending)
     for parents, children, _ in index.groups:
         named.update(parents, children)
     splices = {fields[0] for _, fields in index.all(b"SPLICE")}
-    unknown = {name for name in named - splices - index.ordinals.keys() if name.upper() != b"ALL_NODES"}
+    missing = {name for name in named - splices - index.ordinals.keys() if name.upper() != b"ALL_NODES"}
     if splices:
-        unknown = {name for name in unknown if b"+" not in name}  # SPLICE+NODE
-    if unknown:
-        line, name = min((_line_naming(name, index.data), name) for name in unknown)
-        what = f"no line defines the node {text_of(name)}"
-        raise DagSyntaxError(source, line, what, "the DAG is cut or was edited wrongly: " + _RERUN)
-
-
-def _line_naming(name: bytes, data: bytes) -> int:
-    return next((line for line, _, text, _, _ in statements(data) if name in text.split()), 0)
+        missing = {name for name in missing if b"+" not in name}  # SPLICE+NODE
+    if missing:
+        raise unknown(source, index.data, missing)
