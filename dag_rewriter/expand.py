@@ -6,22 +6,22 @@ A node of a splice is called SPLICE+NODE. The text of the files comes from a fun
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
 from typing import TypeAlias
 
-from dag_rewriter.commands import Include, NodeKind, ParentChild, Splice
+from dag_rewriter.commands import Include, NodeKind
 from dag_rewriter.dag import Dag, Node, parse_dag
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.lexer import keyword
-from dag_rewriter.syntax import Line, parse, render_command
-from dag_rewriter.text import bytes_of
+from dag_rewriter.syntax import parse
 
 Read: TypeAlias = Callable[[str], bytes]
 """path -> bytes; a relative path counts from where DAGMan runs"""
 Edge: TypeAlias = tuple[str, str]
 
+MONITOR = "bridle_monitor"
+_OURS = ".bridle.sub"
 ORDINARY = frozenset({NodeKind.JOB, NodeKind.SUBDAG})
 """The kinds that have a place in the graph; the others run beside it (SERVICE), before (PROVISIONER) or after it."""
 
@@ -79,8 +79,12 @@ class WholeDag:
 
     @property
     def monitor(self) -> str | None:
-        """The node that bridle put in."""
-        return self.dag.monitor
+        """The node that bridle put in, be it a SERVICE or a JOB."""
+        if self.dag.monitor is not None:
+            return self.dag.monitor
+        names = (MONITOR, *(f"{MONITOR}_{number}" for number in range(2, 10)))
+        there = (self.dag.nodes[name] for name in names if name in self.dag.nodes)
+        return next((node.name for node in there if node.submit_file.endswith(_OURS)), None)
 
 
 @dataclass(slots=True)
@@ -91,7 +95,7 @@ class _Scope:
     links: list[Edge] = field(default_factory=list)
     first: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
-    pins: dict[tuple[bytes, int], list[str]] = field(default_factory=dict)
+    pins: dict[tuple[bool, int], list[str]] = field(default_factory=dict)
 
 
 def expand(source: str, read: Read) -> WholeDag:
@@ -110,20 +114,19 @@ def _scope(source: str, prefix: str, directory: str, read: Read, above: Sequence
     data = _with_includes(read(source), directory, read, above)
     part = Part(prefix, directory, parse_dag(data, source))
     scope = _Scope(parts=[part])
-    lines = parse(data) if part.dag.splices else ()
     splices = {}
-    for command in (line.command for line in lines):
-        if isinstance(command, Splice):
-            inner = posixpath.join(directory, command.directory or "")
-            file = _known_once(posixpath.normpath(posixpath.join(inner, command.dag_file)), above)
-            splices[command.name] = _scope(file, f"{prefix}{command.name}+", inner, read, (*above, file))
-    for splice in splices.values():
-        scope.parts += splice.parts
-        scope.links += splice.links
-    scope.links += _links(lines, prefix, splices)
+    for splice in part.dag.splice_commands:
+        inner = posixpath.join(directory, splice.directory or "")
+        file = _known_once(posixpath.normpath(posixpath.join(inner, splice.dag_file)), above)
+        splices[splice.name] = _scope(file, f"{prefix}{splice.name}+", inner, read, (*above, file))
+    for inside in splices.values():
+        scope.parts += inside.parts
+        scope.links += inside.links
+    scope.links += _links(part, splices)
     if prefix:
         _ends(scope)
-        _pins(scope, prefix, data)
+        for pin in part.dag.pins:
+            scope.pins.setdefault((pin.out, pin.number), []).append(prefix + pin.node)
     return scope
 
 
@@ -149,29 +152,26 @@ def _with_includes(data: bytes, directory: str, read: Read, above: Sequence[str]
     return b"".join(pieces)
 
 
-def _links(lines: Iterable[Line], prefix: str, splices: dict[str, _Scope]) -> Iterator[Edge]:
+def _links(part: Part, splices: Mapping[str, _Scope]) -> Iterator[Edge]:
     """The edges that PARENT and CONNECT lines draw to and from splices."""
-    for command in (line.command for line in lines):
-        if isinstance(command, ParentChild):
-            for parent, child in product(command.parents, command.children):
-                if parent not in splices and child not in splices and "+" not in parent + child:
-                    continue  # both in this file: Dag.edges has it
-                ends = splices[parent].last if parent in splices else [prefix + parent]
-                begins = splices[child].first if child in splices else [prefix + child]
-                yield from product(ends, begins)
-        elif command is not None:
-            words = render_command(command).split()
-            if words and keyword(bytes_of(words[0])) == b"CONNECT" and len(words) == 3:
-                yield from _connected(splices.get(words[1]), splices.get(words[2]))
+    for parents, children, _weak in part.dag.edges.groups:
+        for parent, child in product(parents, children):
+            if parent in part.dag.nodes and child in part.dag.nodes:
+                continue  # Dag.edges has it
+            ends = splices[parent].last if parent in splices else [part.prefix + parent]
+            begins = splices[child].first if child in splices else [part.prefix + child]
+            yield from product(ends, begins)
+    for connection in part.dag.connections:
+        yield from _connected(splices.get(connection.parent), splices.get(connection.child))
 
 
 def _connected(parent: _Scope | None, child: _Scope | None) -> Iterator[Edge]:
     """Each PIN_OUT of one splice to the PIN_IN of the same number of another."""
     if parent is None or child is None:
         return
-    for (way, number), nodes in parent.pins.items():
-        if way == b"PIN_OUT":
-            yield from product(nodes, child.pins.get((b"PIN_IN", number), ()))
+    for (out, number), nodes in parent.pins.items():
+        if out:
+            yield from product(nodes, child.pins.get((False, number), ()))
 
 
 def _ends(scope: _Scope) -> None:
@@ -182,13 +182,3 @@ def _ends(scope: _Scope) -> None:
     names = [node.name for node in whole.nodes() if node.kind in ORDINARY]
     scope.first = [name for name in names if name not in children]
     scope.last = [name for name in names if name not in parents]
-
-
-def _pins(scope: _Scope, prefix: str, data: bytes) -> None:
-    if b"pin" not in data.lower():
-        return
-    for command in (line.command for line in parse(data)):
-        words = [] if command is None else render_command(command).split()
-        way = keyword(bytes_of(words[0])) if len(words) == 3 else b""
-        if way in (b"PIN_IN", b"PIN_OUT") and words[2].isdigit():
-            scope.pins.setdefault((way, int(words[2])), []).append(prefix + words[1])

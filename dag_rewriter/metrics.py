@@ -6,54 +6,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from condor_templates.policy import JobClass
+from condor_templates.policy import JobClass, JobFacts
 from dag_rewriter.commands import NodeKind
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.expand import ORDINARY, WholeDag
 from dag_rewriter.metrics_levels import level_sizes
-from dag_rewriter.text import text_of
 
 VERSION = 1
 UNASSIGNED = "none"
 """Stands for nodes that have no job class, or no category."""
 _CLASSES = {known.value: known.name.lower().replace("_", "-") for known in JobClass}
 _SUB_WORKFLOWS = (JobClass.SUB_WORKFLOW.value, JobClass.SUB_DAG.value)
-_FACT = re.compile(
-    rb"^[ \t]*(universe|(?:\+|MY\.)pegasus_job_class|(?:\+|MY\.)pegasus_wf_xformation)[ \t]*=[ \t]*"
-    rb'"?([^"\r\n]*?)"?[ \t\r]*$',
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class JobFacts:
-    """What a submit file says of the job, as far as the metrics depend on it."""
-
-    job_class: int | None = None
-    universe: str = "vanilla"
-    transformation: str | None = None
-
-
-def job_facts(submit_file: bytes) -> JobFacts:
-    """Reads a submit file for its class, universe and transformation; the last of a kind wins, as in HTCondor.
-
-    >>> job_facts(b'Universe = local\\n+pegasus_job_class = 8\\nqueue\\n')
-    JobFacts(job_class=8, universe='local', transformation=None)
-    """
-    found = {m[1].lower().rpartition(b"_")[2]: text_of(m[2]) for m in _FACT.finditer(submit_file)}
-    job_class = found.get(b"class", "")
-    return JobFacts(
-        int(job_class) if job_class.isdigit() else None,
-        (found.get(b"universe") or "vanilla").lower(),
-        found.get(b"xformation"),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condor_templates.policy import JobClass
+from condor_templates.policy import JobClass, JobFacts
 from dag_rewriter import files
 from dag_rewriter.commands import NodeKind
 from dag_rewriter.expand import ORDINARY, WholeDag
-from dag_rewriter.metrics import DagMetrics, JobFacts, dag_metrics, job_facts, parse_metrics, render_metrics
+from dag_rewriter.job_facts import facts_of
+from dag_rewriter.metrics import DagMetrics, dag_metrics, parse_metrics, render_metrics
 from dag_rewriter.metrics_planner import CLIENT, planner_metrics, render_planner_metrics
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.target import read_whole
 from dag_rewriter.text import text_of
 
 _DATA_CONFIG = re.compile(rb"^[ \t]*pegasus\.data\.configuration[ \t]*[=:][ \t]*(\S+)", re.MULTILINE)
-_SUBDAG = JobFacts(job_class=JobClass.SUB_DAG.value)
+_SUBDAG = JobFacts("", job_class=JobClass.SUB_DAG.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,10 @@ def read_jobs(submit_dir: SubmitDir, whole: WholeDag) -> dict[str, JobFacts]:
         for name, path, _required in part.dag.submit_files():
             nodes.setdefault(part.path(path), []).append(part.prefix + name)
         for name, description in part.dag.inline_descriptions():
-            found[part.prefix + name] = job_facts(description)
+            found[part.prefix + name] = facts_of(part.prefix + name, description)
     for path, data in files.read_many(submit_dir.path, nodes):
         if data is not None:
-            found.update(dict.fromkeys(nodes[path], job_facts(data)))
+            found.update(dict.fromkeys(nodes[path], facts_of(nodes[path][0], data)))
     return found
 
 
@@ -129,7 +130,7 @@ def _all_jobs(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> list[JobFacts]:
         for node in whole.nodes()
         if node.kind in ORDINARY and node.name != whole.monitor
     )
-    return [_SUBDAG if kind is NodeKind.SUBDAG else jobs.get(name, JobFacts()) for name, kind in names]
+    return [_SUBDAG if kind is NodeKind.SUBDAG else jobs.get(name, JobFacts(name)) for name, kind in names]
 
 
 def _data_config(submit_dir: SubmitDir) -> str | None:

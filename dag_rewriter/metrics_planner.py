@@ -14,8 +14,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from condor_templates.policy import JobClass
-from dag_rewriter.metrics import JobFacts
+from condor_templates.policy import JobClass, JobFacts
 
 CLIENT = "bridle"
 """Says who made the file: pegasus-plan writes its own name."""

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condor_templates.policy import JobFacts
 from dag_rewriter.expand import expand
 from dag_rewriter.metrics import (
     DagMetrics,
-    JobFacts,
     MetricsError,
     dag_metrics,
-    job_facts,
     parse_metrics,
     render_metrics,
 )
@@ -85,7 +84,8 @@ def test_splices_and_sub_dags_are_counted_and_the_monitor_is_not():
         b"begin of what bridle added", b"begin of what bridle added; `bridle rewrite --undo` takes it away"
     )
     found = dag_metrics(
-        expand("x.dag", texts.__getitem__), {"B": JobFacts(8, "local"), "S+A": JobFacts(1, "vanilla")}
+        expand("x.dag", texts.__getitem__),
+        {"B": JobFacts("B", 8, universe="local"), "S+A": JobFacts("S+A", 1)},
     )
     assert (found.nodes, found.splices, found.sub_workflows) == (5, 1, 1)
     assert found.levels == (2, 1, 1)
@@ -103,8 +103,3 @@ def test_a_cycle_has_no_levels():
     assert found.width is None
     assert parse_metrics(render_metrics(found)) == found
     assert replace(found, levels=()) != found
-
-
-def test_the_last_assignment_of_a_submit_file_wins():
-    text = b'UNIVERSE = vanilla\r\nMY.pegasus_job_class=1\n universe = "local"\n+Pegasus_Job_Class = $(x)\n'
-    assert job_facts(text) == JobFacts(None, "local", None)
