@@ -1,4 +1,4 @@
-"""The only door to HTCondor's schedd: submit a DAG, ask for its job."""
+"""The only door to HTCondor's schedd: submit a DAG, ask for its job, hold and release it, throttle its DAGMan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 import classad2
@@ -16,6 +17,16 @@ from monitord_job.errors import ScheddError
 _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `bridle pool start`"
 
 
+class JobStatus(IntEnum):
+    """HTCondor's numbers (condor_includes/proc.h), as far as a DAGMan job has them."""
+
+    IDLE = 1
+    RUNNING = 2
+    REMOVED = 3
+    COMPLETED = 4
+    HELD = 5
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
     """A job in the queue: `status` is HTCondor's number (1 idle, 2 running, 5 held ...)."""
@@ -23,6 +34,9 @@ class QueuedJob:
     job: str
     status: int
     hold_reason: str | None
+    command: str = ""
+    cool_down_until: int = 0
+    """seconds since the epoch; before that the schedd does not start the job again (25.10 and newer)"""
 
 
 def submit_dag(dag_file: Path, attributes: Mapping[str, str]) -> str:
@@ -44,12 +58,83 @@ def dagman_jobs(dagman_log: Path) -> list[QueuedJob]:
         log = classad2.quote(str(dagman_log))
         ads = htcondor2.Schedd().query(
             constraint=f"JobUniverse == 7 && UserLog == {log}",
-            projection=["ClusterId", "ProcId", "JobStatus", "HoldReason"],
+            projection=["ClusterId", "ProcId", "JobStatus", "HoldReason", "Cmd", "JobCoolDownExpiration"],
         )
         return [
-            QueuedJob(f"{ad['ClusterId']}.{ad['ProcId']}", int(ad["JobStatus"]), ad.get("HoldReason"))
+            QueuedJob(
+                f"{ad['ClusterId']}.{ad['ProcId']}",
+                int(ad["JobStatus"]),
+                ad.get("HoldReason"),
+                str(ad.get("Cmd", "")),
+                int(ad.get("JobCoolDownExpiration", 0)),
+            )
             for ad in ads
         ]
+
+
+def hold_job(job: str, reason: str) -> None:
+    """Put a job on hold. Raises ScheddError."""
+    with _asking(f"job {job}", "it was not held"):
+        done = htcondor2.Schedd().act(htcondor2.JobAction.Hold, [job], reason=reason)
+        _expect_success(job, "it was not held", done)
+
+
+def release_job(job: str) -> None:
+    """Take a job off hold. Raises ScheddError."""
+    with _asking(f"job {job}", "it was not released"):
+        done = htcondor2.Schedd().act(htcondor2.JobAction.Release, [job], reason="bridle has changed its DAG")
+        _expect_success(job, "it was not released", done)
+
+
+def end_cool_down(job: str) -> None:
+    """Let the schedd start a job at once that it would let wait (300 s, 25.10 and newer). Raises ScheddError."""
+    with _asking(f"job {job}", "its waiting time was not ended"):
+        htcondor2.Schedd().edit([job], "JobCoolDownExpiration", "0")
+
+
+def _expect_success(job: str, what: str, result: Mapping[str, object]) -> None:
+    if not result.get("TotalSuccess"):
+        raise ScheddError(f"job {job}", f"{what}: the schedd changed no job", "see `condor_q -nobatch`")
+
+
+THROTTLES: Mapping[str, str] = {
+    "nodes": "DAGMan_MaxJobs",
+    "idle": "DAGMan_MaxIdle",
+    "pre": "DAGMan_MaxPreScripts",
+    "post": "DAGMan_MaxPostScripts",
+    "hold": "DAGMan_MaxHoldScripts",
+    "submits": "DAGMan_MaxSubmitsPerInterval",
+}
+"""Our word for each of DAGMan's throttles -> its attribute in the DAGMan job."""
+
+
+def throttles_of(job: str) -> dict[str, int]:
+    """DAGMan's throttles as its job has them, by our words; 0 is no limit. Raises ScheddError."""
+    with _asking(f"job {job}", "the queue cannot be asked"):
+        cluster, _, proc = job.partition(".")
+        constraint = f"ClusterId == {int(cluster)} && ProcId == {int(proc or 0)}"
+        ads = htcondor2.Schedd().query(constraint=constraint, projection=list(THROTTLES.values()))
+        found = ads[0] if ads else {}
+        return {word: int(found[name]) for word, name in THROTTLES.items() if name in found}
+
+
+def command_throttles(job: str, limits: Mapping[str, int]) -> dict[str, int]:
+    """Tell a running DAGMan (25.10 and newer) its throttles; all that it has then. Raises ScheddError."""
+    arguments = {f"max_{word}": number for word, number in limits.items()}
+    with _asking(f"job {job}", "DAGMan was not reached"):
+        answer = htcondor2.DAGMan(int(job.partition(".")[0])).throttle(**arguments)
+    if isinstance(answer, str):
+        now = "is it running, and of HTCondor 25.10 or newer?"
+        raise ScheddError(f"job {job}", f"DAGMan changed nothing: {answer}", now)
+    found = {word: answer.get(name) for word, name in THROTTLES.items()}
+    return {word: int(number) for word, number in found.items() if number is not None}
+
+
+def edit_throttles(job: str, limits: Mapping[str, int]) -> None:
+    """Write throttles into the DAGMan job, where an older DAGMan (23) looks for them. Raises ScheddError."""
+    with _asking(f"job {job}", "its throttles were not changed"):
+        for word, number in limits.items():
+            htcondor2.Schedd().edit([job], THROTTLES[word], str(number))
 
 
 @contextmanager

@@ -47,6 +47,14 @@ COMMANDS = {
         "monitord_job.cli:monitord",
         "Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.",
     ),
+    "categories": Subcommand(
+        "planner_ext.categories_cli:categories",
+        "Show the categories of a DAG: nodes, limits and who set them; or change limits.",
+    ),
+    "throttle": Subcommand(
+        "planner_ext.categories_cli:throttle",
+        "Show or change the throttles of a running DAGMan, for all its nodes together.",
+    ),
     "metrics": Subcommand(
         "dag_rewriter.metrics_cli:metrics",
         "Say what a DAG is made of: nodes by class, category, universe and level.",

@@ -11,3 +11,7 @@ class PoolError(BridleError):
     """A personal pool that cannot be found, started, asked or stopped."""
 
     exit_code: ClassVar[int] = 1
+
+
+class NotRunningError(BridleError):
+    """Something was asked of a DAGMan, and none runs."""
