@@ -167,7 +167,7 @@ def _tolerance(text: bytes, _body: bytes | None) -> Fields:
     rest = parts[3:]
     if not percent and rest[:1] == [b"%"]:
         percent, rest = True, rest[1:]
-    value = within(integer(number, "the tolerance", example), 0, 2**31, "the tolerance", example)
+    value = within(integer(number, "the tolerance", example), 0, 2**31 - 1, "the tolerance", example)
     if len(rest) > 1 or (rest and keyword(rest[0]) not in _MODES):
         raise MalformedError(f"unexpected word {shown(rest[-1])}", example)
     return parts[1], value, percent, keyword(rest[0]) if rest else None

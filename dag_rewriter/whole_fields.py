@@ -56,7 +56,7 @@ def _pin(text: bytes, _body: bytes | None) -> Fields:
     example = "PIN_IN node 1"
     parts = cut(text, 3, 3, example)
     number = integer(parts[2], "the pin", example)
-    return keyword(parts[0]) == b"PIN_OUT", parts[1], within(number, 1, 2**31, "the pin", example)
+    return keyword(parts[0]) == b"PIN_OUT", parts[1], within(number, 1, 2**31 - 1, "the pin", example)
 
 
 def _dot(text: bytes, _body: bytes | None) -> Fields:

@@ -36,6 +36,7 @@ class Subcommand(NamedTuple):
 
 COMMANDS = {
     "rewrite": Subcommand("dag_rewriter.cli:rewrite", "Make the monitor one of the jobs of a planned DAG."),
+    "check": Subcommand("dag_rewriter.check_cli:check", "Say what DAGMan would refuse in a DAG."),
     "run": Subcommand(
         "planner_ext.run_cli:run", "Submit a planned workflow, with its monitor as one of its jobs."
     ),

@@ -177,3 +177,42 @@ BAD: dict[str, str | dict[str, str]] = {
     "env-nothing": TWO + "ENV SET\n",
     "dot-nothing": TWO + "DOT\n",
 }
+
+CHECKER_ACCEPTS = frozenset(
+    [
+        "all-nodes-without-any",
+        "dag-as-a-job",
+        "edge-into-a-splice",
+        "empty-splice-as-a-parent",
+        "final-abort",
+        "final-category",
+        "final-done-line",
+        "final-priority",
+        "final-retry",
+        "pin-of-nobody",
+        "pin-without-a-splice",
+        "pins-do-not-match",
+        "pre-skip-range",
+        "provisioner-retry",
+        "retry-in-a-splice",
+        "service-category",
+        "service-done",
+        "service-priority",
+        "service-retry",
+        "service-save-point",
+        "splice-after-an-include",
+        "unknown-save-point",
+        "used-before-its-include",
+    ]
+)
+"""What condor_dag_checker 25.14.1 takes and condor_dagman refuses."""
+
+OLDER = (25, 11)
+"""condor_dag_checker before that has other options and says less."""
+
+
+def since(name: str) -> tuple[int, ...]:
+    """The first HTCondor whose DAGMan has what the case is about."""
+    words = {"weak": (25, 13, 2), "tolerance": (25, 14), "weak-child": (25, 13, 2)}
+    # The parser of 25.6 reads what the older one did not, and the other way round: only the newer is asked.
+    return words.get(name, (25, 6, 1))
