@@ -60,6 +60,10 @@ COMMANDS = {
         "dag_rewriter.metrics_cli:metrics",
         "Say what a DAG is made of: nodes by class, category, universe and level.",
     ),
+    "rescue": Subcommand(
+        "dag_rewriter.rescue_cli:rescue",
+        "See, choose and make the rescue DAGs from which a workflow goes on.",
+    ),
     "pool": Subcommand("planner_ext.pool_cli:pool", "Start, stop and ask a personal HTCondor pool."),
 }
 

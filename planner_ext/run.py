@@ -11,6 +11,7 @@ from typing import ClassVar
 from condor_templates.errors import BridleError
 from dag_rewriter import files
 from dag_rewriter.live import dagman_lives
+from dag_rewriter.rescue_files import wants_to_run
 from dag_rewriter.rewrite import Options, is_rewritten, rewrite
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
@@ -48,15 +49,16 @@ class Submitted:
 
 
 def start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
-    """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again: its
-    summary comes back. Raises AlreadyRunningError beside a live DAGMan."""
+    """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
+    a rescue DAG was made since (`bridle rescue`): its summary comes back. Raises AlreadyRunningError beside a live
+    DAGMan."""
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     _refuse_if_live(submit_dir)
     if submit_dir.database.exists():
         # DAGMan empties its nodes.log at its start: what is not stored before is lost.
         found = read_status(submit_dir)
-        if state_of(found) is RunState.SUCCEEDED:
+        if state_of(found) is RunState.SUCCEEDED and not wants_to_run(submit_dir, found.ended or 0):
             return found
     return Submitted(submit_dag(submit_dir.dag_file, _attributes(submit_dir)), rewritten)
 
