@@ -8,15 +8,16 @@ once. What the user or the planner wrote always wins: a pass that finds its line
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
 from condor_templates.policy import MonitorKind
 from dag_rewriter import block, rescue_safety
 from dag_rewriter.all_nodes import keywords_for_all_nodes
-from dag_rewriter.categories import CategoryRequest, changes_for, lines_of_limits
+from dag_rewriter.categories import CategoryRequest, assigned, changes_for, lines_of_limits
 from dag_rewriter.commands import (
     Category,
     Command,
@@ -30,11 +31,22 @@ from dag_rewriter.commands import (
 )
 from dag_rewriter.dag import Dag
 from dag_rewriter.errors import RewriterError
+from dag_rewriter.metrics import UNASSIGNED, DagMetrics, render_metrics
 from dag_rewriter.rescue_safety import RescueFile
 from dag_rewriter.syntax import parse_command, render_command
 from dag_rewriter.text import text_of
 
 MONITOR = "bridle_monitor"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFiles:
+    """What the DAG is made of, before the categories pass, and where that is to stand."""
+
+    name: str
+    counted: DagMetrics
+    planners: tuple[tuple[str, bytes], ...] = ()
+    """(name, content) of the metrics that a planner leaves, where none did"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +66,9 @@ class Context:
     """the DAG without our block"""
     rescue: RescueFile | None = None
     """the rescue DAG that DAGMan would start from"""
-    metrics: tuple[str, bytes] | None = None
-    """(name, content) of the planner's metrics, if they are missing and are to be made"""
+    metrics: MetricFiles | None = None
+    chosen: frozenset[str] = frozenset()
+    """the passes that are to run; empty: all"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +150,19 @@ def add_categories(dag: Dag, context: Context) -> Change:
     return Change(change.added, lines_of_limits(context.original, change.replaced))
 
 
-def add_metrics(_dag: Dag, context: Context) -> Change:
-    """The metrics that a planner leaves beside its DAG, where none did."""
-    return Change() if context.metrics is None else Change(files=(context.metrics,))
+def add_metrics(dag: Dag, context: Context) -> Change:
+    """What the DAG is made of, with the categories that it is given; and the planner's metrics, if there are none."""
+    metrics = context.metrics
+    if metrics is None:
+        return Change()
+    counted = metrics.counted
+    if not context.chosen or "categories" in context.chosen:
+        moved = Counter(category for _, category in assigned(dag, context.categories))
+        categories = Counter(counted.categories) + moved
+        categories[UNASSIGNED] -= moved.total()
+        # + () drops what is 0.
+        counted = replace(counted, categories=dict((+categories).most_common()))
+    return Change(files=((metrics.name, render_metrics(counted)), *metrics.planners))
 
 
 def keep_rescue_valid(dag: Dag, context: Context) -> Change:
@@ -166,8 +189,9 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
 ALL = frozenset(PASSES)
 
 
-def changes_of(dag: Dag, context: Context, chosen: frozenset[str] = ALL) -> Mapping[str, Change]:
+def changes_of(dag: Dag, context: Context) -> Mapping[str, Change]:
     """What every pass wants, by its name; nothing, if it is not chosen."""
+    chosen = context.chosen or ALL
     return {name: run(dag, context) if name in chosen else Change() for name, run in PASSES.items()}
 
 

@@ -21,18 +21,30 @@ from condor_templates.policy import (
 )
 from condor_templates.render import OURS, MonitorJob, dagman_config, monitor_submit_description
 from dag_rewriter import block, files, launcher, live, originals
-from dag_rewriter.categories import CategoryRequest, settings_in, undecided
+from dag_rewriter.categories import settings_in
+from dag_rewriter.category_facts import category_request
 from dag_rewriter.commands import NodeCommand
 from dag_rewriter.dag import Dag, parse_dag
 from dag_rewriter.dagman_options import base_priority, throttles
-from dag_rewriter.errors import RunningError
-from dag_rewriter.job_facts import facts_of
-from dag_rewriter.passes import Change, Choice, Context, apply, changes_of, choice_in, monitor_in
+from dag_rewriter.errors import RewriterError, RunningError
+from dag_rewriter.expand import Part, WholeDag
+from dag_rewriter.metrics_files import bridle_metrics_file, files_of, made_by_bridle, measure
+from dag_rewriter.passes import (
+    Change,
+    Choice,
+    Context,
+    MetricFiles,
+    apply,
+    changes_of,
+    choice_in,
+    monitor_in,
+)
 from dag_rewriter.policy_layers import read_policy
 from dag_rewriter.report import Report, describe
 from dag_rewriter.rescue_safety import mended
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_files import SubmitFiles, read_submit_files
+from dag_rewriter.target import read_whole
 
 _HIGHEST = 2**31 - 1  # JobPrio is a 32-bit integer
 
@@ -109,15 +121,19 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
     found = read_submit_files(submit_dir, dag)
     before = choice_in(parts.block)
     choice = Choice(options.kind or before.kind, before.passes if options.passes is None else options.passes)
+    policy = read_policy(submit_dir) if options.categories is None else options.categories
+    forced = CategoryPolicy(forced={**settings_in(parts.block), **options.settings})
+    policy = layered([policy, forced])
     context = Context(
         monitor_submit=submit_dir.monitor_submit.name,
         config=submit_dir.monitor_config.name,
         jobstate_log=submit_dir.jobstate_log.name,
-        categories=_category_request(submit_dir, dag, found, options, settings_in(parts.block)),
+        categories=category_request(submit_dir, dag, found, policy),
         monitor=choice.kind if options.monitor else None,
         priority=_above_all(dag, found),
         original=parts.original,
         rescue=originals.newest_rescue(submit_dir),
+        chosen=choice.passes,
     )
     return Planned(submit_dir, parts, dag, found, choice, context)
 
@@ -126,7 +142,8 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
     """Rewrites the DAG in place; a second time it changes nothing. Errors leave everything as it was."""
     planned = plan_for(submit_dir, options)
     dag, parts = planned.dag, planned.parts
-    changes = changes_of(dag, planned.context, planned.choice.passes)
+    context, unmeasured = _measured(planned)
+    changes = changes_of(dag, context)
     # Only a monitor of ours is what the planner's submit file stands in the way of.
     sets_aside = bool(changes["monitor"].added)
     submit_file = originals.submit_file_in_the_way(submit_dir) if sets_aside else None
@@ -142,10 +159,26 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
         notes=(
             *originals.notes(submit_dir, parts),
             *_kept(dag),
+            *unmeasured,
             *(note for change in changes.values() for note in change.notes),
         ),
     )
     return _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
+
+
+def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
+    """With the metrics, if they are asked for: they are the one pass that needs all of the DAG's edges."""
+    if "metrics" not in planned.choice.passes:
+        return planned.context, ()
+    dag = planned.dag
+    try:
+        single = WholeDag((Part("", "", dag),))
+        whole = read_whole(planned.submit_dir) if dag.splices or dag.includes else single
+    except RewriterError as error:
+        return planned.context, (f"no metrics are made: {error}",)
+    found = measure(planned.submit_dir, whole)
+    ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, found)]
+    return replace(planned.context, metrics=MetricFiles(ours[0], found.dag, tuple(planners))), ()
 
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
@@ -155,6 +188,9 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
     removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
+    removes += [path for path in (bridle_metrics_file(submit_dir),) if path.exists()]
+    if made_by_bridle(files.read_if_there(submit_dir.metrics)):
+        removes.append(submit_dir.metrics)
     notes: tuple[str, ...] = ()
     if planned == parts.original:
         removes.append(submit_dir.planned_dag)
@@ -180,27 +216,6 @@ def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.Parts) -> Iterab
     found = mended(rescue, parse_dag(parts.original, submit_dir.dag).nodes)
     if found is not None:
         yield submit_dir.path / found[0], found[1]
-
-
-def _category_request(
-    submit_dir: SubmitDir, dag: Dag, found: SubmitFiles, options: Options, before: Mapping[str, Limit]
-) -> CategoryRequest:
-    policy = read_policy(submit_dir) if options.categories is None else options.categories
-    policy = layered([policy, CategoryPolicy(forced={**before, **options.settings})])
-    request = CategoryRequest(policy, found.job_classes)
-    asked = undecided(dag, request)
-    if not asked:
-        return request
-    nodes: dict[str, list[str]] = {}
-    for node, path, _ in dag.submit_files():
-        if node in asked:
-            nodes.setdefault(path, []).append(node)
-    facts = {}
-    for path, data in files.read_many(submit_dir.path, nodes):
-        for node in nodes[path] if data is not None else ():
-            facts[node] = facts_of(node, data or b"")
-    facts |= {node: facts_of(node, text) for node, text in dag.inline_descriptions() if node in asked}
-    return replace(request, facts=facts)
 
 
 def _above_all(dag: Dag, found: SubmitFiles) -> int:

@@ -103,7 +103,7 @@ def test_a_rewrite_that_is_killed_leaves_a_working_dag(submit_dir: SubmitDir) ->
         assert submit_dir.dag_file.read_bytes() == planned
 
     steps = killed_everywhere(submit_dir, lambda: rewrite(submit_dir, OPTIONS), look)
-    assert steps == 5 * 3 + 2, "five files to write, rename and make last; one to remove"
+    assert steps == 6 * 3 + 2, "six files to write, rename and make last; one to remove"
     assert len(set(complete)) == 1
 
 
@@ -117,7 +117,7 @@ def test_an_undo_that_is_killed_can_be_done_again(submit_dir: SubmitDir) -> None
         left = {name: data for name, data in content(submit_dir.path).items() if not name.endswith(".tmp")}
         assert left == before
 
-    assert killed_everywhere(submit_dir, lambda: undo(submit_dir), look) == 2 * 3 + 4 * 2
+    assert killed_everywhere(submit_dir, lambda: undo(submit_dir), look) == 2 * 3 + 5 * 2
 
 
 def test_a_full_disk_changes_nothing(submit_dir: SubmitDir, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,16 +207,21 @@ def test_a_newer_bridle_replaces_its_block(submit_dir: SubmitDir) -> None:
 def test_lines_that_are_not_understood_are_kept_and_named(submit_dir: SubmitDir) -> None:
     with submit_dir.dag_file.open("a") as dag:
         dag.write("INCLUDE more.dag\nDOT x.dot\nFROBNICATE prep_prep\n")
-    assert rewrite(submit_dir, OPTIONS).notes == (
+    *notes, unmeasured = rewrite(submit_dir, OPTIONS).notes
+    assert unmeasured.startswith("no metrics are made: ")
+    assert notes == [
         "more.dag is included and not looked into",
         "line 101: DAGMan has no command FROBNICATE; the line is kept, DAGMan may refuse it",
-    )
+    ]
     assert b"\nFROBNICATE prep_prep\n" in submit_dir.dag_file.read_bytes()
 
 
 def test_a_sub_workflow_is_rewritten_without_a_monitor(submit_dir: SubmitDir) -> None:
     report = rewrite(submit_dir, Options(monitor=False))
-    assert (report.monitor, report.written) == (None, ("subdag-0.dag.planned", "subdag-0.dag"))
+    assert (report.monitor, report.written) == (
+        None,
+        ("subdag-0.bridle.metrics", "subdag-0.dag.planned", "subdag-0.dag"),
+    )
     assert is_rewritten(submit_dir)
     assert not rewrite(submit_dir, Options(monitor=False)).changed
 

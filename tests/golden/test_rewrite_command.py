@@ -76,6 +76,7 @@ def test_json_for_programs(planned: Path, commands: Path) -> None:
         "written": [
             "subwfh-0.bridle.sub",
             "subwfh-0.bridle.config",
+            "subwfh-0.bridle.metrics",
             "subwfh-0.dag.planned",
             "subwfh-0.dag.condor.sub.planned",
             "subwfh-0.dag",
