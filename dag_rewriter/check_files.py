@@ -50,7 +50,7 @@ def check_path(path: Path, progress: Progress) -> Checked:
     first = check_dag(path.name, _Disk(path.parent), progress=total.add)
     findings += (_named(finding, path.parent) for finding in first.findings)
     seen = {path.resolve()}
-    left = [(where, file) for where, file in first.sub_dags]
+    left = list(first.sub_dags)
     while left:
         where, file = left.pop(0)
         below = path.parent / join(where, file)

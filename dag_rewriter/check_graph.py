@@ -66,7 +66,7 @@ class Graph:
         >>> graph.connect([1], [2]), graph.connect([2], [1])
         (None, None)
         >>> graph.cycle()
-        [b'B', b'C', b'B']
+        [b'C', b'B', b'C']
         """
         if all(map(operator.lt, self.parents, self.children)):  # as planners write them
             return []

@@ -21,8 +21,8 @@ from dag_rewriter.commands import (
     Splice,
 )
 from dag_rewriter.index import Index, build_index
-from dag_rewriter.nodes import Node, Nodes, Script
-from dag_rewriter.text import text_of, texts_of
+from dag_rewriter.nodes import Node, Nodes, Script, is_ordinary
+from dag_rewriter.text import bytes_of, text_of, texts_of
 
 __all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "parse_dag"]
 
@@ -179,17 +179,17 @@ class Dag:
 
     def used_categories(self) -> set[str]:
         """The categories that a CATEGORY line names."""
-        return {text_of(name) for name in {name for (name,) in self._index.table(b"CATEGORY").values()}}
+        return {text_of(name) for name in self._index.without(b"CATEGORY")[1]}
 
     def uncategorised(self) -> Iterator[tuple[str, NodeKind]]:
         """(name, kind) of the nodes that could be in a category (JOB, SUBDAG) but are in none."""
-        table = self._index.table(b"CATEGORY")
-        if table.default is not None:
+        bare, _ = self._index.without(b"CATEGORY")
+        if not any(bare):
             return
-        for place, name in enumerate(self._index.ordinals):
-            if name not in table.of:
+        for name, (place, is_bare) in zip(self._index.ordinals, enumerate(bare), strict=True):
+            if is_bare:
                 kind = self._index.fields_of(place, name)[0]
-                if kind in (NodeKind.JOB, NodeKind.SUBDAG):
+                if is_ordinary(kind):
                     yield text_of(name), kind
 
     def submit_files(self) -> Iterator[tuple[str, str, bool]]:
@@ -212,6 +212,33 @@ class Dag:
                 path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
             if file not in described and name not in done:
                 yield text_of(name), text_of(path), name not in scripted
+
+    def submit_paths(self) -> dict[str, bool]:
+        """The paths of `submit_files`, each once, and whether one of its nodes needs it before the start."""
+        index = self._index
+        if (
+            index.special
+            or index.done
+            or self._described()
+            or index.table(b"PRE").of
+            or index.table(b"PRE").default
+        ):
+            found: dict[str, bool] = {}
+            for _, path, required in self.submit_files():
+                found[path] = found.get(path, False) or required
+            return found
+        paths = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
+        return dict.fromkeys(map(text_of, dict.fromkeys(paths)), True)
+
+    def submit_path(self, name: str) -> str | None:
+        """The path of one node's submit file; None if it has none of its own."""
+        place = self._index.ordinals.get(bytes_of(name))
+        if place is None:
+            return None
+        kind, _, file, directory, noop, done, inline = self._index.fields_of(place, b"")
+        if kind is NodeKind.SUBDAG or noop or done or inline is not None or file in self._described():
+            return None
+        return text_of(file if directory is None or file[:1] == b"/" else directory + b"/" + file)
 
     def inline_descriptions(self) -> Iterator[tuple[str, bytes]]:
         """(node, its submit description) of the nodes whose description stands in the DAG."""

@@ -38,6 +38,8 @@ class Part:
     line: int
     first_node: int
     """how many nodes come before it"""
+    keys: tuple[bytes, ...]
+    """the commands in it, if it is bulk"""
     entries: list[tuple[bytes, Fields]] | None
     """(table, fields of the setting) of its lines; None: it is bulk"""
 
@@ -85,6 +87,29 @@ class Index:
             self.tables[key] = _table(self, key)
         return self.tables[key]
 
+    def select(self, part: Part, key: bytes) -> bulk.Pairs:
+        """(name, raw value) of a setting in a bulk part."""
+        return bulk.select(bulk.framed(self.data, part.start, part.stop), key)
+
+    def without(self, key: bytes) -> tuple[bytearray, set[Any]]:
+        """Which nodes have no such setting (1 at their places), and all values there are; makes no table."""
+        bare = bytearray(b"\1") * len(self.nodes)
+        values: set[Any] = set()
+        for part in self.parts:
+            if key in part.keys:
+                pairs = self.select(part, key)
+                values.update([value for _, value in pairs])
+                for name, _ in pairs:
+                    bare[self.ordinals[name]] = 0
+            for kind, (name, *rest) in part.entries or ():
+                if kind == key:
+                    values.add(rest[0])
+                    if name in self.ordinals:
+                        bare[self.ordinals[name]] = 0
+                    elif name.upper() == b"ALL_NODES":
+                        bare = bytearray(len(self.nodes))
+        return bare, values
+
     def line_of(self, ordinal: int) -> int:
         """The number of the line that defines a node."""
         fields = self.nodes[ordinal]
@@ -111,7 +136,8 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
         index = Index(data)
         for piece in pieces(data, size):
             entries: list[tuple[bytes, Fields]] | None = None if piece.found is not None else []
-            index.parts.append(Part(piece.start, piece.stop, piece.line, len(index.nodes), entries))
+            keys = tuple(piece.found or ())
+            index.parts.append(Part(piece.start, piece.stop, piece.line, len(index.nodes), keys, entries))
             if piece.found is not None:
                 _absorb(index, piece.found, piece, source)
             else:
@@ -212,13 +238,11 @@ def _table(index: Index, key: bytes) -> Table[Any]:
     """Reads one setting from all pieces, in the order of the file."""
     table: Table[Any] = Table(key)
     for part in index.parts:
-        if part.entries is None:
-            if key in bulk.KEYS:
-                table.put_raw(bulk.select(bulk.framed(index.data, part.start, part.stop), key))
-        else:
-            for kind, fields in part.entries:
-                if kind == key:
-                    table.put(fields[0], fields[1:])
+        if key in part.keys:
+            table.put_raw(index.select(part, key))
+        for kind, fields in part.entries or ():
+            if kind == key:
+                table.put(fields[0], fields[1:])
     return table
 
 

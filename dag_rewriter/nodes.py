@@ -107,7 +107,9 @@ def _node(index: Index, key: bytes, place: int) -> Node:
         unless_exit=retries[1],
         priority=_first(found[b"PRIORITY"]),
         category=_optional(_first(found[b"CATEGORY"])),
-        vars=tuple(
+        vars=()
+        if not everyone and not own
+        else tuple(
             pair for part in (everyone, own) for line in part.split(b"\n") for pair in pairs(text_of(line))
         ),
         abort_dag_on=found[b"ABORT_DAG_ON"],
