@@ -60,6 +60,10 @@ COMMANDS = {
         "dag_rewriter.metrics_cli:metrics",
         "Say what a DAG is made of: nodes by class, category, universe and level.",
     ),
+    "graph": Subcommand(
+        "dag_rewriter.graph_cli:graph",
+        "Ask the graph of a DAG: its levels, its longest way, what depends on what; draw it.",
+    ),
     "rescue": Subcommand(
         "dag_rewriter.rescue_cli:rescue",
         "See, choose and make the rescue DAGs from which a workflow goes on.",

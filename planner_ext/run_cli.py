@@ -25,7 +25,8 @@ def run(submit_dir: Path, wait: bool, as_json: bool) -> int:
     """Submit a planned workflow, with its monitor as one of its jobs.
 
     The DAG in SUBMIT_DIR is rewritten if it is not yet, and goes to HTCondor as condor_submit_dag sends it. A
-    failed run goes on from its rescue DAG; one that has succeeded is left alone.
+    failed run goes on from its rescue DAG; one that has succeeded is left alone, unless `bridle rescue` was told
+    what shall run again.
 
     \b
     Example:
