@@ -77,6 +77,11 @@ class Dag:
         self.edges = Edges(index)
         self.max_jobs: Mapping[str, int] = {text_of(k): v for _, (k, v) in index.all(b"MAXJOBS")}
 
+    @property
+    def index(self) -> Index:
+        """What all of this is read from, for those who count a million nodes (`tally`)."""
+        return self._index
+
     def _values(self, word: bytes) -> tuple[tuple[Any, ...], ...]:
         return tuple(texts_of(fields) for _, fields in self._index.all(word))
 

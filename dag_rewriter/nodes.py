@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from dag_rewriter.commands import NodeKind, Tolerance
 from dag_rewriter.fields import Fields
 from dag_rewriter.index import Index
 from dag_rewriter.pairs import pairs
+from dag_rewriter.tables import Table
 from dag_rewriter.text import bytes_of, text_of
 
 
@@ -57,10 +58,18 @@ class Node:
 class Nodes(Mapping[str, Node]):
     """The nodes by name, in the order of the file; each is made when it is asked for."""
 
-    __slots__ = ("_index",)
+    __slots__ = ("_index", "_tables")
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._tables: dict[bytes, Table[Any]] | None = None
+
+    def _settings(self) -> dict[bytes, Table[Any]]:
+        """The tables that hold anything."""
+        if self._tables is None:
+            found = {key: self._index.table(key) for key in _TABLES}
+            self._tables = {key: table for key, table in found.items() if table}
+        return self._tables
 
     def __len__(self) -> int:
         return len(self._index.nodes)
@@ -76,7 +85,26 @@ class Nodes(Mapping[str, Node]):
         place = self._index.ordinals.get(key)
         if place is None:
             raise KeyError(name)
-        return _node(self._index, key, place)
+        return _node(self._index, self._settings(), key, place)
+
+    def values(self) -> ValuesView[Node]:
+        """All nodes, one after the other."""
+        return _Values(self)
+
+    def all(self) -> Iterator[Node]:
+        """All nodes, faster than by name."""
+        tables = self._settings()
+        for key, place in self._index.ordinals.items():
+            yield _node(self._index, tables, key, place)
+
+
+class _Values(ValuesView[Node]):
+    """Makes each node once, without looking for its name."""
+
+    _mapping: Nodes
+
+    def __iter__(self) -> Iterator[Node]:
+        return self._mapping.all()
 
 
 def is_ordinary(kind: NodeKind) -> bool:
@@ -84,13 +112,15 @@ def is_ordinary(kind: NodeKind) -> bool:
     return kind is NodeKind.JOB or kind is NodeKind.SUBDAG
 
 
-def _node(index: Index, key: bytes, place: int) -> Node:
+def _node(index: Index, tables: Mapping[bytes, Table[Any]], key: bytes, place: int) -> Node:
     kind, _, file, directory, noop, done, inline = index.fields_of(place, key)
-    found = {name: index.table(name).get(key, kind) for name in _TABLES}
+    found = dict.fromkeys(_TABLES)
+    for name, table in tables.items():
+        found[name] = table.get(key, kind)
     save_point = found[b"SAVE_POINT_FILE"]
     retries = found[b"RETRY"] or (0, None)
-    everyone = (index.table(b"VARS").default or b"") if is_ordinary(kind) else b""
-    own = index.table(b"VARS").of.get(key, b"")
+    everyone = found[b"VARS"] and tables[b"VARS"].default if is_ordinary(kind) else None
+    own = found[b"VARS"] and tables[b"VARS"].of.get(key)
     return Node(
         name=text_of(key),
         kind=kind,
@@ -110,7 +140,11 @@ def _node(index: Index, key: bytes, place: int) -> Node:
         vars=()
         if not everyone and not own
         else tuple(
-            pair for part in (everyone, own) for line in part.split(b"\n") for pair in pairs(text_of(line))
+            pair
+            for part in (everyone, own)
+            if part
+            for line in part.split(b"\n")
+            for pair in pairs(text_of(line))
         ),
         abort_dag_on=found[b"ABORT_DAG_ON"],
         pre_skip=_first(found[b"PRE_SKIP"]),
@@ -131,6 +165,7 @@ _TABLES = (
     b"PRE_SKIP",
     b"TOLERANCE",
     b"SAVE_POINT_FILE",
+    b"VARS",
 )
 
 

@@ -53,6 +53,9 @@ class Table(Generic[T]):
         self._read = _READ.get(key, _one)
         self._adds = key == b"VARS"
 
+    def __bool__(self) -> bool:
+        return bool(self.of) or self.default is not None
+
     def put_raw(self, pairs: Pairs) -> None:
         """Takes lines as a bulk pattern found them."""
         if not self._adds:
