@@ -40,7 +40,7 @@ _SUBMIT = """\
 universe                = local
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
-arguments               = "monitord --follow{option} ."
+arguments               = "monitord --follow ."
 transfer_executable     = false
 getenv                  = {getenv}
 
@@ -68,12 +68,10 @@ queue
 _WORDS = {
     MonitorKind.SERVICE: {
         "role": "To DAGMan it is a SERVICE node, which takes no PRIORITY line.",
-        "option": "",
         "failed": "",
     },
     MonitorKind.JOB: {
         "role": "To DAGMan it is a JOB, the last to leave.",
-        "option": " --as job",
         "failed": "\n# 3: all recorded, and nodes failed; a rescue DAG must not mark it as done.",
     },
 }

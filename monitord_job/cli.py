@@ -13,6 +13,8 @@ from dag_rewriter.submit_dir import open_submit_dir
 from monitord_job.daemon import Limits
 from monitord_job.errors import CannotWorkError
 
+EXIT_NODES_FAILED = 3
+
 
 class Mode(Enum):
     """What `bridle monitord` is asked for."""
@@ -32,6 +34,7 @@ Exit codes:
   0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
   1   cannot work here, and a restart would not help; the message says why
   2   wrong usage
+  3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
   75  try again: another monitor serves the directory, or the database cannot be written now
 """
 )
@@ -50,7 +53,7 @@ Exit codes:
 @click.option(
     "--lock-wait", default=60.0, show_default=True, help="Seconds to wait for another monitor to leave."
 )
-def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: float) -> None:
+def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: float) -> int:
     """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
 
     It reads what DAGMan and the jobs write below SUBMIT_DIR, and takes up where an earlier one stopped, after any
@@ -62,8 +65,8 @@ def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: 
     try:
         found = open_submit_dir(submit_dir)
         if mode == Mode.FOLLOW.value:
-            session.follow_run(found, limits, lock_wait)
-        elif mode == Mode.CATCH_UP.value:
+            return 0 if session.follow_run(found, limits, lock_wait) else EXIT_NODES_FAILED
+        if mode == Mode.CATCH_UP.value:
             session.catch_up(found, limits, lock_wait)
         else:
             session.rebuild(found, limits, lock_wait)
@@ -72,6 +75,7 @@ def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: 
         if error.exit_code == BridleError.exit_code:
             raise CannotWorkError(error.where, error.what, error.now) from error
         raise
+    return 0
 
 
 @click.command(

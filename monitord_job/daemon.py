@@ -15,6 +15,7 @@ from monitord_job import dagman_log
 from monitord_job.dagman_log import DagmanJob
 from monitord_job.errors import TryAgainError
 from monitord_job.ingest import Ingest
+from monitord_job.outlook import Rest
 from monitord_job.run import UNKNOWN_FAILURE
 
 LOG = logging.getLogger("bridle.monitor")
@@ -30,6 +31,8 @@ class Limits:
     """between two looks at logs that have not grown"""
     drain: float = 60.0
     """after SIGTERM, for DAGMan's last line"""
+    settle: float = 6.0
+    """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
     database: float = 600.0
     """for a database that cannot be written now; HTCondor starts the monitor again afterwards"""
 
@@ -52,16 +55,39 @@ class Monitor:
         self._limits = limits or Limits()
         self._stop = stop or threading.Event()
         self._drain_until: float | None = None
+        self._failed_since: float | None = None
 
     def follow(self) -> None:
         """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now."""
         LOG.info("following %s", self._dir.path)
         self._patiently(self._ingest.open)
-        while not self._ingest.ended:
-            self._to_the_end_of_the_logs()
-            if not self._ingest.ended and not self._settle_what_dagman_left():
+        if self._ingest.watch is not None:
+            self._ingest.watch.refuse_to_be_the_only_one()
+        # First to the end: in a rescue run, what is stored says that the run (before) has ended.
+        self._to_the_end_of_the_logs()
+        while not self._ingest.ended and not self._came_to_rest():
+            if not self._settle_what_dagman_left():
                 self._wait()
+            self._to_the_end_of_the_logs()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
+
+    def _came_to_rest(self) -> bool:
+        """Whether DAGMan waits for nothing but us; then the run is stored as ended, for it ends when we leave."""
+        watch = self._ingest.watch
+        rest = Rest.GOES_ON if watch is None else watch.rest
+        if watch is None or rest is Rest.GOES_ON:
+            self._failed_since = None
+            return False
+        if rest is Rest.FAILED:
+            self._failed_since = self._failed_since or time.monotonic()
+            if time.monotonic() - self._failed_since < self._limits.settle:
+                return False
+        self._to_the_end_of_the_logs()
+        if watch.ends_the_run and self._ingest.workflow.running:
+            code = int(rest is Rest.FAILED)
+            self._patiently(lambda: self._ingest.end_run(watch.latest, code))
+        LOG.info("nothing more can happen: %s", rest.value)
+        return True
 
     def catch_up(self) -> None:
         """Store what the logs hold now, and return."""

@@ -9,9 +9,10 @@ from itertools import chain
 from pathlib import Path
 
 from dag_rewriter.dag import Dag, Node, NodeKind, Script
-from dag_rewriter.rewrite import read_dag
+from dag_rewriter.rewrite import monitor_of, read_dag
 from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
 from monitord_job import jobstate_log, node_log
+from monitord_job.at_rest import RestWatch
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, Reading, read_new_lines
@@ -47,7 +48,11 @@ class Ingest:
         self._dir = submit_dir
         self._store = store
         dag = read_dag(submit_dir)
-        self._plans = plans_of(dag)
+        monitor = monitor_of(submit_dir)
+        self._plans = plans_of(dag, None if monitor is None else monitor.name)
+        is_job = monitor is not None and monitor.kind is NodeKind.JOB
+        self.watch = RestWatch(submit_dir, monitor.name) if monitor is not None and is_job else None
+        """only where DAGMan waits for the monitor"""
         self.jobstate_log = jobstate_log_of(submit_dir, dag)
         self._files = JobFileReader(submit_dir)
         self._state: RunState | None = None
@@ -72,6 +77,9 @@ class Ingest:
         braindump = self._dir.braindump
         fresh = RunState(self._wf_uuid, braindump.get("user"), braindump.get("submit_dir"), self._plans)
         self._state = self._store.load_state(fresh)
+        if self.watch is not None:
+            cursor = self._cursors.get(self.jobstate_log.name, Cursor())
+            self.watch.hear_again(self.jobstate_log, cursor.offset)
 
     def step(self) -> Progress:
         """Read some lines and commit what follows from them, as one transaction."""
@@ -80,7 +88,8 @@ class Ingest:
         nodes_log = self._dir.nodes_log
         ahead = _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
         for offset, event in _events(reading.lines, reading.cursor.offset):
-            self._apply(turn, event, offset, ahead)
+            heard = event if self.watch is None else self.watch.hear(event)
+            self._apply(turn, heard, offset, ahead)
         more = reading.at_end and ahead.advance()
         cursors = {nodes_log.name: ahead.cursor, self.jobstate_log.name: reading.cursor}
         changed = {name: cursor for name, cursor in cursors.items() if self._cursors.get(name) != cursor}
@@ -157,9 +166,9 @@ class _NodeLogReader:
         return bool(reading.lines)
 
 
-def plans_of(dag: Dag) -> dict[str, JobPlan]:
+def plans_of(dag: Dag, monitor: str | None) -> dict[str, JobPlan]:
     """The nodes whose jobs are recorded: all but the monitor itself."""
-    return {_text(name): _plan(node) for name, node in dag.nodes.items() if name != dag.monitor}
+    return {_text(name): _plan(node) for name, node in dag.nodes.items() if name != monitor}
 
 
 def _plan(node: Node) -> JobPlan:

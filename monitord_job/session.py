@@ -19,6 +19,7 @@ from monitord_job.daemon import LOG, Limits, Monitor
 from monitord_job.errors import LockedError
 from monitord_job.ingest import Ingest
 from monitord_job.lock import locked
+from monitord_job.outlook import Rest
 from monitord_job.peer_marks import mark_done, mark_started
 from monitord_job.store import Store, replace_database, sqlite_url
 
@@ -26,9 +27,10 @@ _LOG_BYTES = 5 << 20
 _LOCK_POLL = 0.2
 
 
-def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> None:
+def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> bool:
     """Keep the database until the run has ended. SIGTERM: store the rest, then return.
 
+    False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
     stop = threading.Event()
@@ -41,6 +43,7 @@ def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> None:
         ingest = Ingest(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             Monitor(submit_dir, ingest, limits, stop).follow()
+        return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
 
 
 def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
