@@ -65,6 +65,10 @@ class WholeDag:
         """Every node under its whole name."""
         return chain.from_iterable(part.nodes() for part in self.parts)
 
+    def outlines(self) -> Iterator[tuple[str, NodeKind, str | None]]:
+        """(name, kind, category) of every node: for those who need no more of a million."""
+        return ((node.name, node.kind, node.category) for node in self.nodes())
+
     def edges(self) -> Iterator[Edge]:
         """(parent, child) of every dependency."""
         for part in self.parts:

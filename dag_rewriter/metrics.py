@@ -118,34 +118,33 @@ def parse_metrics(data: bytes) -> DagMetrics:
 def dag_metrics(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> DagMetrics:
     """Counts everything; `jobs` holds what the submit files say, by node; a node without one counts as unknown."""
     kinds: Counter[str] = Counter()
-    classes: Counter[str] = Counter()
+    classes: Counter[int | None] = Counter()
     categories: Counter[str] = Counter()
     universes: Counter[str] = Counter()
     ordinary: list[str] = []
-    sub_workflows = 0
-    for node in whole.nodes():
-        if node.name == whole.monitor:
+    monitor = whole.monitor
+    for name, kind, category in whole.outlines():
+        if name == monitor:
             continue
-        subdag = node.kind is NodeKind.SUBDAG
-        facts = jobs.get(node.name)
+        subdag = kind is NodeKind.SUBDAG
+        facts = jobs.get(name)
         job_class = JobClass.SUB_DAG.value if subdag else None if facts is None else facts.job_class
-        kinds[node.kind.value] += 1
-        classes[class_name(job_class)] += 1
-        categories[node.category or UNASSIGNED] += 1
+        kinds[kind.value] += 1
+        classes[job_class] += 1
+        categories[category or UNASSIGNED] += 1
         universes["scheduler" if subdag else "unknown" if facts is None else facts.universe] += 1
-        sub_workflows += job_class in _SUB_WORKFLOWS
-        if node.kind in ORDINARY:
-            ordinary.append(node.name)
+        if kind in ORDINARY:
+            ordinary.append(name)
     edges = set(whole.edges()) if whole.links else list(whole.edges())
     return DagMetrics(
         nodes=kinds.total(),
         edges=len(edges),
         kinds=_sorted(kinds),
-        job_classes=_sorted(classes),
+        job_classes=_sorted({class_name(number): count for number, count in classes.items()}),
         categories=_sorted(categories),
         universes=_sorted(universes),
         levels=level_sizes(ordinary, edges),
-        sub_workflows=sub_workflows,
+        sub_workflows=sum(classes[number] for number in _SUB_WORKFLOWS),
         splices=len(whole.parts) - 1,
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 from condor_templates.policy import JobClass, JobFacts
 from dag_rewriter import files
 from dag_rewriter.commands import NodeKind
-from dag_rewriter.expand import ORDINARY, WholeDag
+from dag_rewriter.expand import WholeDag
 from dag_rewriter.job_facts import facts_of
 from dag_rewriter.metrics import DagMetrics, dag_metrics, parse_metrics, render_metrics
 from dag_rewriter.metrics_planner import CLIENT, planner_metrics, render_planner_metrics
@@ -25,6 +25,7 @@ from dag_rewriter.target import read_whole
 from dag_rewriter.text import text_of
 
 _DATA_CONFIG = re.compile(rb"^[ \t]*pegasus\.data\.configuration[ \t]*[=:][ \t]*(\S+)", re.MULTILINE)
+_UNKNOWN = JobFacts("")
 _SUBDAG = JobFacts("", job_class=JobClass.SUB_DAG.value)
 
 
@@ -74,7 +75,7 @@ def measure(
         return Metrics(planner, counted, by_planner=True)
     made = planner_metrics(
         submit_dir.braindump,
-        _all_jobs(whole, jobs),
+        _all_jobs(whole, jobs, counted),
         files.read_if_there(submit_dir.static_bp),
         _data_config(submit_dir),
     )
@@ -124,13 +125,13 @@ def _object(data: bytes | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _all_jobs(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> list[JobFacts]:
-    names = (
-        (node.name, node.kind)
-        for node in whole.nodes()
-        if node.kind in ORDINARY and node.name != whole.monitor
-    )
-    return [_SUBDAG if kind is NodeKind.SUBDAG else jobs.get(name, JobFacts(name)) for name, kind in names]
+def _all_jobs(whole: WholeDag, jobs: Mapping[str, JobFacts], counted: DagMetrics) -> list[JobFacts]:
+    """One for each node, also for those without a submit file of their own."""
+    monitor = whole.monitor
+    known = [facts for name, facts in jobs.items() if name != monitor]
+    sub_dags = counted.kinds.get(NodeKind.SUBDAG.value, 0)
+    rest = max(0, counted.nodes - len(known) - sub_dags)
+    return [*known, *[_SUBDAG] * sub_dags, *[_UNKNOWN] * rest]
 
 
 def _data_config(submit_dir: SubmitDir) -> str | None:
