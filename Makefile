@@ -21,11 +21,12 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format-check types imports setup lock clean
+.PHONY: help demo test bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests (ARGS='-k pool' passes options to pytest)"
+	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000')"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
@@ -36,6 +37,9 @@ demo: $(STAMPS)/bridle $(HTCONDOR)
 
 test: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --basetemp $(BUILD)/pytest-tmp $(ARGS)
+
+bench: $(STAMPS)/bridle $(HTCONDOR)
+	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
 
 check: lint format-check types imports
 

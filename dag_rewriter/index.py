@@ -100,7 +100,8 @@ class Index:
                 pairs = self.select(part, key)
                 values.update([value for _, value in pairs])
                 for name, _ in pairs:
-                    bare[self.ordinals[name]] = 0
+                    if name in self.ordinals:  # an INCLUDE may define others
+                        bare[self.ordinals[name]] = 0
             for kind, (name, *rest) in part.entries or ():
                 if kind == key:
                     values.add(rest[0])

@@ -63,7 +63,9 @@ def _categories(dag: Dag, out: int | None) -> Counter[str | None]:
     numbers: dict[bytes, int] = {}
     for part in index.parts:
         for name, category in index.select(part, b"CATEGORY") if b"CATEGORY" in part.keys else ():
-            chosen[index.ordinals[name]] = numbers.setdefault(category, len(numbers) + 1)
+            number = numbers.setdefault(category, len(numbers) + 1)
+            if name in index.ordinals:  # an INCLUDE may define others
+                chosen[index.ordinals[name]] = number
         for kind, (name, *rest) in part.entries or ():
             if kind == b"CATEGORY":
                 number = numbers.setdefault(rest[0], len(numbers) + 1)

@@ -129,6 +129,13 @@ def test_a_planners_dag_is_bulk() -> None:
     assert node.vars == (("a", "1"), ("b", "x y"), ("c", "3"))
 
 
+def test_an_include_may_define_the_nodes_of_bulk_lines() -> None:
+    data = b"JOB A a\nCATEGORY A c\nCATEGORY B d\nRETRY B 1\nPARENT A CHILD B\n"
+    dag = Dag(build_index(data + b"INCLUDE other.dag\n", "x.dag", len(data) - 1), "x.dag")
+    assert (list(dag.uncategorised()), dag.used_categories()) == ([], {"c", "d"})
+    assert tally(dag).categories == {"c": 1}
+
+
 def mutated(data: bytes, random_: random.Random) -> bytes:
     """Cut, doubled, spliced, NULs, latin-1, a very long line."""
     at, to = sorted(random_.randrange(len(data) + 1) for _ in range(2))
