@@ -240,6 +240,9 @@ class Dag:
         place = self._index.ordinals.get(bytes_of(name))
         if place is None:
             return None
+        plain = self._index.nodes[place]
+        if isinstance(plain, bytes) and not self._index.all(b"SUBMIT_DESCRIPTION"):
+            return text_of(plain)
         kind, _, file, directory, noop, done, inline = self._index.fields_of(place, b"")
         if kind is NodeKind.SUBDAG or noop or done or inline is not None or file in self._described():
             return None
