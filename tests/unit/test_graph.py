@@ -1,0 +1,90 @@
+"""The graph of a DAG, splices and includes put in."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.expand import expand
+from dag_rewriter.graph import UnknownNodeError, build_graph
+from dag_rewriter.graph_cli import graph
+from dag_rewriter.graph_draw import as_dot, as_svg
+
+TEXTS = {
+    "x.dag": b"INCLUDE i.inc\nSPLICE S s.dag DIR d\nSPLICE T d/s.dag\nJOB A a\nJOB B b\nPARENT A CHILD S\n"
+    b"PARENT T B2 CHILD B\nJOB B2 b\nCONNECT S T\nPARENT I CHILD A\nFINAL F f\n",
+    "i.inc": b"JOB I i\n",
+    "d/s.dag": b"JOB P p\nJOB Q q\nPARENT P CHILD Q\nPIN_IN P 1\nPIN_OUT Q 1\nSERVICE X x\nSPLICE N n.dag\n",
+    "d/n.dag": b"JOB Z z\nCATEGORY Z +all\n",
+    "n.dag": b"JOB Z2 z\n",
+}
+
+
+def built(text: bytes):
+    return build_graph(expand("x.dag", lambda _: text))
+
+
+def test_splices_includes_and_pins_are_put_in():
+    whole = expand("x.dag", TEXTS.__getitem__)
+    assert {node.name for node in whole.nodes()} == {
+        "I", "A", "B", "B2", "F", "S+P", "S+Q", "S+N+Z", "T+P", "T+Q", "T+N+Z2",
+    }  # fmt: skip
+    below = {"S+P": ["S+Q"], "S+Q": ["T+P"], "T+P": ["T+Q"], "I": ["A"], "A": ["S+N+Z", "S+P"]}
+    above_b = [(name, "B") for name in ("B2", "T+N+Z2", "T+Q")]
+    assert sorted(whole.edges()) == sorted([*((a, b) for a in below for b in below[a]), *above_b])
+    assert next(node.category for node in whole.nodes() if node.name == "S+N+Z") == "+all"
+
+
+def test_levels_ways_and_relatives():
+    found = build_graph(expand("x.dag", TEXTS.__getitem__))
+    assert "F" not in found
+    assert found.critical_path() == ("I", "A", "S+P", "S+Q", "T+P", "T+Q", "B")
+    assert [len(level) for level in found.levels()] == [3, 1, 2, 1, 1, 1, 1]
+    assert set(found.ancestors(["T+P"])) == {"I", "A", "S+P", "S+Q"}
+    assert found.descendants(["T+P", "B2"]) == ("B", "T+Q")
+    assert set(found.roots()) == {"I", "B2", "T+N+Z2"}
+    assert set(found.leaves()) == {"B", "S+N+Z"}
+
+
+def test_a_cycle_is_named():
+    found = built(b"JOB A a\nJOB B b\nJOB C c\nPARENT A CHILD B\nPARENT B CHILD C\nPARENT C CHILD B\n")
+    with pytest.raises(DagSyntaxError, match="B -> C -> B"):
+        found.levels()
+    assert found.descendants(["A"]) == ("B", "C")
+
+
+def test_an_unknown_node_is_told_with_one_like_it():
+    with pytest.raises(UnknownNodeError, match="did you mean WorkA"):
+        built(b"JOB WorkA a\n").ancestors(["worka"])
+
+
+@pytest.mark.parametrize("text", [b"INCLUDE x.dag\n", b"SPLICE S x.dag\n"])
+def test_files_that_name_each_other_in_a_circle_are_refused(text):
+    with pytest.raises(DagSyntaxError, match="circle"):
+        expand("x.dag", lambda _: text)
+
+
+def test_the_drawings_hold_any_name():
+    ugly = "a&<b>\"c\"'d'"
+    text = f"JOB {ugly} ä\nJOB c\\d x\nJOB n\udce4me x\nPARENT {ugly} CHILD c\\d\n"
+    found = built(text.encode("utf-8", "surrogateescape"))
+    picture = ET.fromstring(as_svg(found, ["c\\d"]))
+    texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert sorted(map(str, texts)) == sorted([ugly, "c\\d", "n\ufffdme"])
+    assert '"a&<b>\\"c\\"\'d\'" -> "c\\\\d";' in as_dot(found)
+
+
+def test_the_command_draws_small_graphs_only(tmp_path: Path):
+    dag = tmp_path / "x.dag"
+    dag.write_text("JOB A a\nJOB B b\nPARENT A CHILD B\n")
+    assert CliRunner().invoke(graph, [str(dag), "--levels"]).stdout == "1: A\n2: B\n"
+    assert "a longest way: A -> B" in CliRunner().invoke(graph, [str(dag)]).stdout
+    drawn = CliRunner().invoke(graph, [str(dag), "--svg", str(tmp_path / "x.svg"), "--dot", "-"])
+    assert '"A" -> "B";' in drawn.stdout
+    assert (tmp_path / "x.svg").read_text().startswith("<svg ")
+    refused = CliRunner().invoke(graph, [str(dag), "--svg", "-", "--limit", "1"])
+    assert "2 nodes make no picture" in str(refused.exception)

@@ -1,0 +1,289 @@
+"""Rescue DAGs: the format, where a workflow stands, and what is to be done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dag_rewriter import files
+from dag_rewriter.errors import DagSyntaxError, RunningError
+from dag_rewriter.graph import UnknownNodeError
+from dag_rewriter.rescue import RescueDag, RescueError, Retries, parse_rescue, render_rescue
+from dag_rewriter.rescue_cli import rescue
+from dag_rewriter.rescue_files import read_workflow, refuse_if_in_use, wants_to_run
+from dag_rewriter.rescue_history import parse_history, queued_dagman
+from dag_rewriter.rescue_plan import Choice, limit_notes, plan_redo, plan_scratch, plan_use
+from dag_rewriter.rescue_state import NodeState
+from dag_rewriter.rescue_steps import SetAside, Write, carry_out
+from dag_rewriter.target import open_target
+
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters=",#", exclude_categories=["Cc", "Cs", "Z"]), min_size=1
+).filter(lambda name: "<ENDLIST>" not in name)
+WHEN = 1_795_427_000
+NOW = Choice(now=WHEN + 1000)
+DAG = """JOB A a.sub
+JOB NODE a.sub
+JOB DONE a.sub
+JOB D a.sub
+RETRY NODE 3 UNLESS-EXIT 2
+SUBDAG EXTERNAL S s.dag
+FINAL F a.sub
+PARENT A CHILD NODE DONE
+PARENT NODE DONE CHILD D
+PARENT D CHILD S
+JOBSTATE_LOG js.log
+"""
+
+
+@given(
+    st.lists(NAMES, unique=True),
+    st.lists(NAMES),
+    st.dictionaries(NAMES, st.integers(0, 9)),
+    st.none() | NAMES,
+)
+def test_the_text_has_an_inverse(done, failed, left, origin):
+    retries = {name: Retries(number, None if number % 2 else -number) for name, number in left.items()}
+    made = RescueDag(tuple(done), tuple(failed), retries, WHEN, len(done), origin)
+    assert parse_rescue(render_rescue(made, "x.dag"), "x.dag.rescue001") == made
+
+
+def test_a_whole_dag_is_refused():
+    with pytest.raises(DagSyntaxError, match="whole DAG"):
+        parse_rescue(b"# Rescue DAG version: 2.0.1 (full)\nJOB A a.sub DONE\n", "x.dag.rescue001")
+
+
+def log(*lines: str, start: int = WHEN) -> str:
+    return "".join(f"{start + at} {line}\n" for at, line in enumerate(lines))
+
+
+STARTED, FINISHED = "INTERNAL *** DAGMAN_STARTED 5.0 ***", "INTERNAL *** DAGMAN_FINISHED {} ***"
+GOOD = ("{0} SUBMIT 7.0 - - {1}", "{0} JOB_TERMINATED 7.0 - - {1}", "{0} JOB_SUCCESS 0 - - {1}")
+BAD = ("{0} SUBMIT 7.0 - - {1}", "{0} JOB_TERMINATED 7.0 - - {1}", "{0} JOB_FAILURE 3 - - {1}")
+
+
+def went(words: tuple[str, ...], node: str, number: int) -> list[str]:
+    return [word.format(node, number) for word in words]
+
+
+def test_a_recovery_goes_on_with_the_run_before_it():
+    text = log(
+        STARTED,
+        *went(GOOD, "A", 1),
+        FINISHED.format(3),
+        STARTED,
+        "INTERNAL *** RECOVERY_STARTED ***",
+        "INTERNAL *** RECOVERY_FINISHED ***",
+        *went(BAD, "NODE", 2),
+        FINISHED.format(1),
+    )
+    found = parse_history(text.encode())
+    assert (found.started, found.exit_code, sorted(found.nodes)) == (WHEN, 1, ["A", "NODE"])
+    assert found.nodes["A"].done(has_post=False)
+    assert not found.nodes["A"].done(has_post=True)
+    assert found.nodes["NODE"].failed
+
+
+def test_a_new_run_begins_anew_and_a_removal_is_no_success():
+    text = log(
+        STARTED, *went(GOOD, "A", 1), FINISHED.format(0), STARTED, "A SUBMIT 9.0 - - 2", FINISHED.format(2)
+    )
+    found = parse_history(text.encode())
+    assert (found.exit_code, found.nodes["A"].over, found.succeeded) == (2, False, False)
+    assert parse_history(text.encode(), until=WHEN + 4).succeeded
+
+
+@pytest.mark.parametrize(
+    ("events", "job"),
+    [("", None), ("000", "5.0"), ("000 005", None), ("000 012", "5.0"), ("000 009 000", "5.0")],
+)
+def test_the_event_log_tells_whether_dagman_is_in_the_queue(events, job):
+    text = "".join(f"{event} (005.000.000) x\n...\n" for event in events.split())
+    assert queued_dagman(text.encode()) == job
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ran once: A done, NODE failed in 2 attempts, DONE done, the rest never began."""
+    (tmp_path / "x.dag").write_text(DAG)
+    (tmp_path / "s.dag").write_text("JOB X a.sub\nJOB Y a.sub\nPARENT X CHILD Y\nJOBSTATE_LOG s.js\n")
+    (tmp_path / "a.sub").write_text("queue\n")
+    ran = log(
+        STARTED,
+        *went(GOOD, "A", 1),
+        *went(BAD, "NODE", 2),
+        *went(GOOD, "DONE", 3),
+        *went(BAD, "NODE", 4),
+        FINISHED.format(1),
+    )
+    (tmp_path / "js.log").write_text(ran)
+    first = RescueDag(("A", "DONE", "_condor_join_node0"), ("NODE",), {}, WHEN + 13, 6)
+    (tmp_path / "x.dag.rescue001").write_bytes(render_rescue(first, "x.dag"))
+    return tmp_path
+
+
+def workflow(folder: Path):
+    return read_workflow(open_target(folder / "x.dag"))
+
+
+def written(plan) -> dict[str, RescueDag]:
+    return {s.path.name: parse_rescue(s.data, s.path.name) for s in plan.steps if isinstance(s, Write)}
+
+
+def renamed(plan) -> dict[str, str]:
+    return {s.path.name: s.to.name for s in plan.steps if isinstance(s, SetAside)}
+
+
+def test_where_it_stands_after_a_failure(folder):
+    standing = workflow(folder).standing
+    assert standing.rescue == 1
+    assert standing.nodes == {
+        "A": NodeState.DONE,
+        "NODE": NodeState.FAILED,
+        "DONE": NodeState.DONE,
+        "D": NodeState.NEVER,
+        "S": NodeState.NEVER,
+    }
+
+
+def test_a_later_success_makes_everything_done(folder):
+    with (folder / "js.log").open("a") as file:
+        file.write(log(STARTED, *went(GOOD, "NODE", 5), FINISHED.format(0), start=WHEN + 100))
+    found = workflow(folder)
+    assert set(found.standing.nodes.values()) == {NodeState.DONE}
+    assert not wants_to_run(found.submit_dir, ended=WHEN + 104)
+    carry_out(plan_redo(found, ["D"], True, NOW).steps)
+    assert wants_to_run(found.submit_dir, ended=WHEN + 104)
+    assert workflow(folder).standing.of(NodeState.DONE) == ("A", "NODE", "DONE")
+
+
+def test_dagman_that_died_without_a_word_is_read_from_its_log(folder):
+    with (folder / "js.log").open("a") as file:
+        file.write(log(STARTED, *went(GOOD, "NODE", 5), "D SUBMIT 9.0 - - 6", start=WHEN + 100))
+    (folder / "x.dag.lock").touch()
+    found = workflow(folder)
+    assert found.standing.of(NodeState.DONE) == ("A", "NODE", "DONE")
+    assert found.standing.of(NodeState.INTERRUPTED) == ("D",)
+    plan = plan_redo(found, ["NODE"], False, NOW)
+    assert renamed(plan) == {"x.dag.lock": "x.dag.lock.old"}  # or DAGMan would recover from its log instead
+    assert plan.runs == ("NODE", "D", "S")
+
+
+def test_redo_writes_a_new_file_without_join_nodes_and_edits_none(folder):
+    before = (folder / "x.dag.rescue001").read_bytes()
+    found = workflow(folder)
+    plan = plan_redo(found, ["DONE"], False, NOW)
+    assert list(written(plan)) == ["x.dag.rescue002"]
+    assert written(plan)["x.dag.rescue002"].done == ("A",)
+    assert plan.notes == ()
+    carry_out(plan.steps)
+    assert (folder / "x.dag.rescue001").read_bytes() == before
+    with pytest.raises(UnknownNodeError, match="did you mean NODE"):
+        plan_redo(found, ["ode"], False, NOW)
+
+
+def test_redo_says_what_stays_done(folder):
+    (note,) = plan_redo(workflow(folder), ["A"], False, NOW).notes
+    assert "1 nodes that depend on them stay done (DONE ...)" in note
+    assert plan_redo(workflow(folder), ["A"], True, NOW).notes == ()
+
+
+def test_retries_are_kept_or_reset(folder):
+    kept = Choice(NOW.now, keep_retries=True)
+    assert written(plan_use(workflow(folder), 1, kept))["x.dag.rescue002"].retries == {"NODE": Retries(2, 2)}
+    assert (
+        b"# 1 of 3 retries already performed; 2 remaining"
+        in plan_use(workflow(folder), 1, kept).steps[0].data
+    )
+    carry_out(plan_use(workflow(folder), 1, kept).steps)
+    again = plan_use(workflow(folder), 2, kept)
+    assert written(again)["x.dag.rescue003"].retries == {"NODE": Retries(2, 2)}  # nothing ran in between
+    assert written(plan_redo(workflow(folder), ["A"], False, NOW))["x.dag.rescue003"].retries == {}
+
+
+def test_use_of_the_newest_has_nothing_to_do_and_of_a_vanished_node_says_so(folder):
+    plan = plan_use(workflow(folder), 1, NOW)
+    assert (plan.steps, plan.notes) == ((), ("the next run uses x.dag.rescue001 anyway",))
+    with pytest.raises(RescueError, match="there is no rescue DAG 7"):
+        plan_use(workflow(folder), 7, NOW)
+    (folder / "x.dag").write_text(DAG.replace("DONE a.sub", "NEW a.sub").replace(" DONE", " NEW"))
+    plan = plan_use(workflow(folder), 1, Choice(NOW.now, renumber=True))
+    assert written(plan)["x.dag.rescue001"].done == ("A",)
+    assert "1 nodes that the DAG no longer has (DONE ...)" in plan.notes[0]
+
+
+def test_scratch_sets_aside_and_writes_nothing_over(folder):
+    (folder / "x.dag.rescue001.old").write_text("older")
+    plan = plan_scratch(workflow(folder), NOW)
+    assert renamed(plan) == {"x.dag.rescue001": "x.dag.rescue001.old.2"}
+    carry_out(plan.steps)
+    assert (folder / "x.dag.rescue001.old").read_text() == "older"
+    assert parse_rescue((folder / "x.dag.rescue001").read_bytes(), "").done == ()
+    assert plan.runs == ("A", "NODE", "DONE", "D", "S")
+    assert workflow(folder).standing.of(NodeState.DONE) == ()
+
+
+def test_sub_dags_follow(folder):
+    for number, when in ((1, WHEN + 5), (2, WHEN + 50)):
+        content = render_rescue(RescueDag(("X",), created=when), "s.dag")
+        (folder / f"s.dag.rescue00{number}").write_bytes(content)
+    below = written(plan_use(workflow(folder), 1, NOW))["s.dag.rescue003"]
+    assert below.origin == "as s.dag.rescue001"
+    plan = plan_redo(workflow(folder), ["D"], True, NOW)
+    assert renamed(plan) == {f"s.dag.rescue00{n}": f"s.dag.rescue00{n}.old" for n in (1, 2)}
+    assert written(plan)["s.dag.rescue001"].done == ()
+    assert plan.steps[-1].path.name == "x.dag.rescue002"
+    plan = plan_redo(workflow(folder), ["A"], False, NOW)
+    assert list(written(plan)) == ["x.dag.rescue002"]
+
+
+def test_the_limit_is_seen_before_it_bites(folder):
+    content = (folder / "x.dag.rescue001").read_bytes()
+    (folder / "x.dag.rescue089").write_bytes(content)
+    assert list(limit_notes(workflow(folder))) == []
+    (folder / "x.dag.rescue090").write_bytes(content)
+    (note,) = limit_notes(workflow(folder))
+    assert "rescue DAG 90 of at most 100" in note
+    (folder / "x.dag.rescue100").write_bytes(content)
+    with pytest.raises(RescueError, match="--renumber"):
+        plan_redo(workflow(folder), ["A"], True, NOW)
+    plan = plan_redo(workflow(folder), ["A"], True, Choice(NOW.now, renumber=True))
+    assert list(renamed(plan)) == [f"x.dag.rescue{n}" for n in ("001", "089", "090", "100")]
+    assert list(written(plan)) == ["x.dag.rescue001"]
+    carry_out(plan.steps)
+    assert workflow(folder).rescues[-1].number == 1
+
+
+def test_a_configured_limit_counts(folder):
+    (folder / "x.dag").write_text(DAG + "CONFIG c\n")
+    (folder / "c").write_text("dagman_max_rescue_num = 1\n")
+    with pytest.raises(RescueError, match="none above 1"):
+        plan_redo(workflow(folder), ["A"], True, NOW)
+
+
+def test_it_is_refused_while_dagman_is_in_the_queue(folder):
+    (folder / "x.dag.dagman.log").write_text("000 (5.0.0) submitted\n...\n012 (5.0.0) held\n...\n")
+    with pytest.raises(RunningError, match=r"condor_rm 5\.0"):
+        refuse_if_in_use(workflow(folder))
+
+
+def test_the_command_and_its_dry_run(folder):
+    before = sorted(files.names_in(folder))
+    words = ["redo", str(folder / "x.dag"), "A", "--with-descendants", "--json", "--dry-run"]
+    done = CliRunner().invoke(rescue, words, catch_exceptions=False)
+    shown = json.loads(done.stdout)
+    assert (shown["dry_run"], shown["runs"]) == (True, ["A", "NODE", "DONE", "D", "S"])
+    assert sorted(files.names_in(folder)) == before
+    told = CliRunner().invoke(rescue, ["show", str(folder / "x.dag")], catch_exceptions=False).stdout
+    assert "failed: NODE (2 attempts)" in told
+    assert "never started: D, S" in told
+    listed = CliRunner().invoke(rescue, ["list", str(folder / "x.dag")], catch_exceptions=False).stdout
+    assert "the next run goes on from x.dag.rescue001" in listed
+    done = CliRunner().invoke(rescue, words[:-2], catch_exceptions=False)
+    assert "wrote x.dag.rescue002" in done.stdout
+    assert len(files.names_in(folder)) == len(before) + 1
