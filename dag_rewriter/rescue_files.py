@@ -107,7 +107,8 @@ def refuse_if_in_use(workflow: Workflow) -> None:
         job = queued_dagman(files.read_if_there(submit_dir.dagman_log) or b"")
         if job is not None:
             what = f"DAGMan job {job} of this workflow is in the queue, perhaps held"
-            now = f"see `condor_q {job}`, and remove it with `condor_rm {job}`"
+            lost = f"if it is in no queue any more, rename {submit_dir.dagman_log.name}"
+            now = f"see `condor_q {job}`, and remove it with `condor_rm {job}`; {lost}"
             raise RunningError(str(submit_dir.path), what, now)
 
 

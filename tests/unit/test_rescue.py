@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter import files
-from dag_rewriter.errors import DagSyntaxError, RunningError
+from dag_rewriter.errors import DagSyntaxError, FileError, RunningError
 from dag_rewriter.graph import UnknownNodeError
 from dag_rewriter.rescue import RescueDag, RescueError, Retries, parse_rescue, render_rescue
 from dag_rewriter.rescue_cli import rescue
@@ -226,6 +226,28 @@ def test_scratch_sets_aside_and_writes_nothing_over(folder):
     assert parse_rescue((folder / "x.dag.rescue001").read_bytes(), "").done == ()
     assert plan.runs == ("A", "NODE", "DONE", "D", "S")
     assert workflow(folder).standing.of(NodeState.DONE) == ()
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_a_scratch_that_was_cut_off_left_the_old_state_or_none(folder, steps):
+    (folder / "x.dag.rescue002").write_bytes(
+        render_rescue(RescueDag(("A", "DONE"), created=WHEN + 20), "x.dag")
+    )
+    plan = plan_scratch(workflow(folder), NOW)
+    assert len(plan.steps) == 3
+    carry_out(plan.steps[:steps])
+    newest = workflow(folder).rescues[-1:]
+    assert [len(each.rescue.done) for each in newest] == [[2], [2], [], [0]][steps]
+    carry_out(plan_scratch(workflow(folder), NOW).steps)
+    assert workflow(folder).standing.of(NodeState.DONE) == ()
+
+
+def test_a_file_that_came_meanwhile_is_not_written_over(folder):
+    plan = plan_redo(workflow(folder), ["A"], True, NOW)
+    (folder / "x.dag.rescue002").write_text("of another process")
+    with pytest.raises(FileError, match="a moment ago"):
+        carry_out(plan.steps)
+    assert (folder / "x.dag.rescue002").read_text() == "of another process"
 
 
 def test_sub_dags_follow(folder):

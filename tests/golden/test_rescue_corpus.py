@@ -1,0 +1,62 @@
+"""Real runs of Pegasus that failed, were removed, went on: where they stand, as their own files say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dag_rewriter.rescue_files import Workflow, read_workflow
+from dag_rewriter.rescue_plan import Choice, plan_redo, plan_use
+from dag_rewriter.rescue_state import NodeState
+from dag_rewriter.submit_dir import open_submit_dir
+from tests.conftest import Corpus
+
+NOW = Choice(now=2_000_000_000)
+
+
+@pytest.fixture
+def recorded(corpus: Corpus):
+    def read(name: str) -> Workflow:
+        found = sorted(corpus(f"recorded/{name}").rglob("braindump.yml"), key=lambda path: len(path.parts))
+        return read_workflow(open_submit_dir(Path(found[0]).parent))
+
+    return read
+
+
+def counts(workflow: Workflow) -> dict[str, int]:
+    return {
+        state.value: len(workflow.standing.of(state)) for state in NodeState if workflow.standing.of(state)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("failing-condorio", {"done": 14}),
+        ("dagman-profiles-removed", {"done": 1, "interrupted": 1, "never started": 13}),
+        ("subwf-dag-monitordcrash", {"done": 9, "failed": 2}),
+        ("subwf-dax-hooks", {"done": 9}),
+    ],
+)
+def test_where_a_run_stands(recorded, name, expected):
+    assert counts(recorded(name)) == expected
+
+
+def test_the_state_between_is_still_known_after_the_rescue_run(recorded):
+    workflow = recorded("failing-condorio")
+    then = workflow.standing_at(workflow.rescues[0])
+    assert then.of(NodeState.FAILED) == ("flag_needflag",)
+    assert len(then.of(NodeState.NEVER)) == 6
+    plan = plan_use(workflow, 1, NOW)
+    assert len(plan.runs) == 7
+    assert [step.path.name for step in plan.steps] == ["failingio-0.dag.rescue002"]
+
+
+def test_a_sub_workflow_of_pegasus_is_found_wherever_its_directory_is_now(recorded):
+    workflow = recorded("subwf-dax-hooks")
+    ((node, below),) = workflow.children.items()
+    assert (node, below.submit_dir.dag) == ("pegasus-plan_subwf1", "inner-0.dag")
+    assert counts(below) == {"done": len(below.standing.nodes)}
+    plan = plan_redo(workflow, ["prep_prep"], True, NOW)
+    assert [step.path.name for step in plan.steps] == ["inner-0.dag.rescue001", "subwfh-0.dag.rescue001"]
