@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Callable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dag_rewriter.commands import NodeKind, Tolerance
 from dag_rewriter.fields import Fields
@@ -24,8 +24,39 @@ class Script:
     debug: tuple[str, str] | None = None
 
 
+class _Source(NamedTuple):
+    """Where the fields of a node are read."""
+
+    read_from: Index
+    tables: Mapping[bytes, Table[Any]]
+    key: bytes
+    place: int
+    fields: Fields
+
+    def get(self, table: bytes) -> Any:
+        """The fields of one setting, None if the node has none."""
+        found = self.tables.get(table)
+        return None if found is None else found.get(self.key, self.fields[0])
+
+
+class _ReadWhenAsked:
+    """A field that is not set yet is read from the index, once."""
+
+    __slots__ = ("_source",)
+
+    if not TYPE_CHECKING:  # else any name would be a field to mypy
+
+        def __getattr__(self, name: str) -> Any:
+            make = _MAKERS.get(name)
+            if make is None:
+                raise AttributeError(f"a node has no {name}")
+            value = make(object.__getattribute__(self, "_source"))
+            object.__setattr__(self, name, value)
+            return value
+
+
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(_ReadWhenAsked):
     """One node with all that the DAG says about it, ALL_NODES included."""
 
     name: str
@@ -85,7 +116,7 @@ class Nodes(Mapping[str, Node]):
         place = self._index.ordinals.get(key)
         if place is None:
             raise KeyError(name)
-        return _node(self._index, self._settings(), key, place)
+        return _lazy(self._index, self._settings(), key, place)
 
     def values(self) -> ValuesView[Node]:
         """All nodes, one after the other."""
@@ -95,7 +126,7 @@ class Nodes(Mapping[str, Node]):
         """All nodes, faster than by name."""
         tables = self._settings()
         for key, place in self._index.ordinals.items():
-            yield _node(self._index, tables, key, place)
+            yield _lazy(self._index, tables, key, place)
 
 
 class _Values(ValuesView[Node]):
@@ -112,46 +143,15 @@ def is_ordinary(kind: NodeKind) -> bool:
     return kind is NodeKind.JOB or kind is NodeKind.SUBDAG
 
 
-def _node(index: Index, tables: Mapping[bytes, Table[Any]], key: bytes, place: int) -> Node:
-    kind, _, file, directory, noop, done, inline = index.fields_of(place, key)
-    found = dict.fromkeys(_TABLES)
-    for name, table in tables.items():
-        found[name] = table.get(key, kind)
-    save_point = found[b"SAVE_POINT_FILE"]
-    retries = found[b"RETRY"] or (0, None)
-    everyone = found[b"VARS"] and tables[b"VARS"].default if is_ordinary(kind) else None
-    own = found[b"VARS"] and tables[b"VARS"].of.get(key)
-    return Node(
-        name=text_of(key),
-        kind=kind,
-        submit_file=text_of(file),
-        line_no=index.line_of(place),
-        directory=_optional(directory),
-        noop=noop,
-        done=done or key in index.done,
-        inline=_optional(inline),
-        pre=_script(found[b"PRE"]),
-        post=_script(found[b"POST"]),
-        hold=_script(found[b"HOLD"]),
-        retries=retries[0],
-        unless_exit=retries[1],
-        priority=_first(found[b"PRIORITY"]),
-        category=_optional(_first(found[b"CATEGORY"])),
-        vars=()
-        if not everyone and not own
-        else tuple(
-            pair
-            for part in (everyone, own)
-            if part
-            for line in part.split(b"\n")
-            for pair in pairs(text_of(line))
-        ),
-        abort_dag_on=found[b"ABORT_DAG_ON"],
-        pre_skip=_first(found[b"PRE_SKIP"]),
-        tolerance=_tolerance(text_of(key), found[b"TOLERANCE"]),
-        save_point=save_point is not None,
-        save_point_file=_optional(_first(save_point)),
-    )
+def _lazy(index: Index, tables: Mapping[bytes, Table[Any]], key: bytes, place: int) -> Node:
+    """A Node whose fields are read when they are asked for: to read them all takes ten times as long."""
+    node = object.__new__(Node)
+    set_ = object.__setattr__
+    fields = index.fields_of(place, key)
+    set_(node, "_source", _Source(index, tables, key, place, fields))
+    set_(node, "name", text_of(key))
+    set_(node, "kind", fields[0])
+    return node
 
 
 _TABLES = (
@@ -169,15 +169,49 @@ _TABLES = (
 )
 
 
-def _first(fields: Fields | None) -> Any:
-    return None if fields is None else fields[0]
+def _vars(source: _Source) -> tuple[tuple[str, str], ...]:
+    table = source.tables.get(b"VARS")
+    if table is None:
+        return ()
+    everyone = table.default if is_ordinary(source.fields[0]) else None
+    parts = (part for part in (everyone, table.of.get(source.key)) if part)
+    return tuple(pair for part in parts for line in part.split(b"\n") for pair in pairs(text_of(line)))
 
 
-def _tolerance(name: str, fields: Fields | None) -> Tolerance | None:
+def _tolerance(source: _Source) -> Tolerance | None:
+    fields = source.get(b"TOLERANCE")
     if fields is None:
         return None
     value, percent, mode = fields
-    return Tolerance(name, value, percent, _optional(mode))
+    return Tolerance(text_of(source.key), value, percent, _optional(mode))
+
+
+_MAKERS: Mapping[str, Callable[[_Source], Any]] = {
+    "submit_file": lambda s: text_of(s.fields[2]),
+    "line_no": lambda s: s.read_from.line_of(s.place),
+    "directory": lambda s: _optional(s.fields[3]),
+    "noop": lambda s: s.fields[4],
+    "done": lambda s: s.fields[5] or s.key in s.read_from.done,
+    "inline": lambda s: _optional(s.fields[6]),
+    "pre": lambda s: _script(s.get(b"PRE")),
+    "post": lambda s: _script(s.get(b"POST")),
+    "hold": lambda s: _script(s.get(b"HOLD")),
+    "retries": lambda s: (s.get(b"RETRY") or (0, None))[0],
+    "unless_exit": lambda s: (s.get(b"RETRY") or (0, None))[1],
+    "priority": lambda s: _first(s.get(b"PRIORITY")),
+    "category": lambda s: _optional(_first(s.get(b"CATEGORY"))),
+    "vars": _vars,
+    "abort_dag_on": lambda s: s.get(b"ABORT_DAG_ON"),
+    "pre_skip": lambda s: _first(s.get(b"PRE_SKIP")),
+    "tolerance": _tolerance,
+    "save_point": lambda s: s.get(b"SAVE_POINT_FILE") is not None,
+    "save_point_file": lambda s: _optional(_first(s.get(b"SAVE_POINT_FILE"))),
+}
+"""How each field of a Node is read; the name and the kind are there from the beginning."""
+
+
+def _first(fields: Fields | None) -> Any:
+    return None if fields is None else fields[0]
 
 
 def _optional(value: bytes | None) -> str | None:
