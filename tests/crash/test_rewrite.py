@@ -15,10 +15,16 @@ from subprocess import PIPE
 import pytest
 
 from condor_templates.errors import BridleError
+from condor_templates.policy import MonitorKind
 from dag_rewriter import files
+from dag_rewriter.commands import NodeKind
 from dag_rewriter.dag import parse_dag
 from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
-from dag_rewriter.rewrite import Options, is_rewritten, rewrite, undo
+from dag_rewriter.limits import with_limits, write_limits
+from dag_rewriter.originals import newest_rescue
+from dag_rewriter.passes import ALL
+from dag_rewriter.rescue_safety import done_in
+from dag_rewriter.rewrite import Options, is_rewritten, monitor_of, rewrite, undo
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from tests.conftest import Corpus
 
@@ -118,6 +124,89 @@ def test_an_undo_that_is_killed_can_be_done_again(submit_dir: SubmitDir) -> None
         assert left == before
 
     assert killed_everywhere(submit_dir, lambda: undo(submit_dir), look) == 2 * 3 + 5 * 2
+
+
+def test_limits_that_are_set_and_killed_leave_the_old_or_the_new_dag(submit_dir: SubmitDir) -> None:
+    for rewritten in (False, True):
+        if rewritten:
+            shutil.rmtree(submit_dir.path.with_name("start"))
+            undo(submit_dir)
+            rewrite(submit_dir, OPTIONS)
+        before = submit_dir.dag_file.read_bytes()
+        planned = (submit_dir.planned_dag if rewritten else submit_dir.dag_file).read_bytes()
+        after = with_limits(before, {"cleanup": 9, "stagein": None})
+
+        def look(before: bytes = before, after: bytes = after, planned: bytes = planned) -> None:
+            assert submit_dir.dag_file.read_bytes() in (before, after)
+            write_limits(submit_dir, {"cleanup": 9, "stagein": None})
+            assert submit_dir.dag_file.read_bytes() == after
+            undo(submit_dir)
+            assert submit_dir.dag_file.read_bytes() == planned
+
+        steps = killed_everywhere(
+            submit_dir, lambda: write_limits(submit_dir, {"cleanup": 9, "stagein": None}), look
+        )
+        assert steps == 3 if rewritten else 6, "the copy, if it is not there, and the DAG"
+
+
+def test_a_rescue_dag_is_mended_before_the_dag_changes(submit_dir: SubmitDir) -> None:
+    """Killed anywhere, rewrite or undo: DAGMan never finds a rescue DAG that names a node which is not there."""
+    rescue = submit_dir.path / "subdag-0.dag.rescue001"
+    options = Options(executable=OPTIONS.executable, kind=MonitorKind.JOB)
+    rewrite(submit_dir, options)
+    rescue.write_bytes(b"# Rescue DAG file\nDONE prep_prep\nDONE bridle_monitor\n")
+
+    def names_only_nodes() -> None:
+        found = newest_rescue(submit_dir)
+        assert found is not None
+        dag = parse_dag(submit_dir.dag_file.read_bytes(), submit_dir.dag)
+        assert not set(done_in(found.content)) - set(dag.nodes)
+        undo(submit_dir)
+        assert b"bridle_monitor" not in (submit_dir.path / "subdag-0.dag.rescue002").read_bytes()
+
+    killed_everywhere(submit_dir, lambda: undo(submit_dir), names_only_nodes)
+    shutil.rmtree(submit_dir.path.with_name("start"))
+    assert rescue.read_bytes().endswith(b"DONE bridle_monitor\n"), "an old one is never edited"
+    (submit_dir.path / "subdag-0.dag.rescue002").unlink()
+    rescue.rename(submit_dir.path / "aside")
+    rewrite(submit_dir, options)
+    (submit_dir.path / "aside").rename(rescue)
+    service = Options(executable=OPTIONS.executable, kind=MonitorKind.SERVICE)
+    killed_everywhere(submit_dir, lambda: rewrite(submit_dir, service), names_only_nodes)
+
+
+def test_a_read_only_directory_is_left_as_it_is(
+    submit_dir: SubmitDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content(submit_dir.path)
+
+    def read_only(path: Path, data: bytes, mode: int | None) -> None:
+        raise OSError(30, os.strerror(30))
+
+    monkeypatch.setattr(files, "_write", read_only)
+    for work in (
+        lambda: rewrite(submit_dir, OPTIONS),
+        lambda: rewrite(submit_dir, Options(executable="/b", kind=MonitorKind.JOB)),
+        lambda: write_limits(submit_dir, {"cleanup": 9}),
+    ):
+        with pytest.raises(BridleError, match="the file system is read-only"):
+            work()
+    assert content(submit_dir.path) == before
+
+
+def test_what_was_chosen_stays_until_undo(submit_dir: SubmitDir) -> None:
+    choice = ALL - {"metrics", "categories"}
+    planned = submit_dir.dag_file.read_bytes()
+    rewrite(submit_dir, Options(executable=OPTIONS.executable, kind=MonitorKind.JOB, passes=choice))
+    assert not rewrite(submit_dir, OPTIONS).changed, "as `bridle run` does it"
+    monitor = monitor_of(submit_dir)
+    assert monitor is not None
+    assert monitor.kind is NodeKind.JOB
+    assert not (submit_dir.path / "subdag-0.bridle.metrics").exists()
+    undo(submit_dir)
+    assert submit_dir.dag_file.read_bytes() == planned
+    rewrite(submit_dir, OPTIONS)
+    assert (submit_dir.path / "subdag-0.bridle.metrics").exists()
 
 
 def test_a_full_disk_changes_nothing(submit_dir: SubmitDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,122 @@
+"""When nothing more can happen in a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitord_job.at_rest import rest_by_dagman
+from monitord_job.jobstate_log import parse
+from monitord_job.outlook import NodeTerms, Outlook, Rest
+
+EDGES = [("a", "b"), ("b", "c"), ("x", "c")]
+
+
+def outlook(**terms: NodeTerms) -> Outlook:
+    return Outlook({name: terms.get(name, NodeTerms()) for name in "abcx"}, EDGES)
+
+
+def tell(seen: Outlook, *lines: str, done: tuple[str, ...] = ()) -> Rest:
+    for time, line in enumerate(lines, seen.latest + 1):
+        seen.apply(parse(f"{time} {line}".encode()), done)
+    return seen.rest
+
+
+START = "INTERNAL *** DAGMAN_STARTED 1.0 ***"
+
+
+def good(name: str, attempt: int = 1) -> str:
+    return f"{name} JOB_SUCCESS 0 - - {attempt}"
+
+
+def bad(name: str, attempt: int = 1, code: int = 1) -> str:
+    return f"{name} JOB_FAILURE {code} - - {attempt}"
+
+
+def test_all_done_is_success() -> None:
+    seen = outlook()
+    assert seen.rest is Rest.GOES_ON
+    assert tell(seen, START, good("a"), good("x"), good("b")) is Rest.GOES_ON
+    assert tell(seen, good("c")) is Rest.SUCCEEDED
+    assert seen.latest == 5
+
+
+def test_what_waits_for_a_failed_node_is_futile() -> None:
+    seen = outlook()
+    assert tell(seen, START, bad("a")) is Rest.GOES_ON, "x can run"
+    assert tell(seen, good("x")) is Rest.FAILED
+
+
+def test_retries_are_waited_for_and_the_same_line_counts_once() -> None:
+    seen = outlook(a=NodeTerms(retries=1))
+    assert tell(seen, START, good("x"), bad("a", 1), bad("a", 1)) is Rest.GOES_ON
+    assert tell(seen, "a SUBMIT 7.0 - - 2") is Rest.GOES_ON
+    assert tell(seen, bad("a", 2)) is Rest.FAILED
+
+
+def test_unless_exit_ends_the_retries() -> None:
+    seen = outlook(a=NodeTerms(retries=5, unless_exit=2))
+    assert tell(seen, START, good("x"), bad("a", 1, 1)) is Rest.GOES_ON
+    assert tell(seen, bad("a", 2, 2)) is Rest.FAILED
+
+
+def test_a_post_script_has_the_last_word() -> None:
+    seen = outlook(a=NodeTerms(has_post=True), c=NodeTerms(has_post=True))
+    assert tell(seen, START, bad("a"), good("x"), "a POST_SCRIPT_STARTED - - - 1") is Rest.GOES_ON
+    assert tell(seen, "a POST_SCRIPT_SUCCESS - - - 1", good("b"), good("c")) is Rest.GOES_ON
+    assert tell(seen, "c POST_SCRIPT_FAILURE - - - 1") is Rest.FAILED
+
+
+def test_a_failed_node_that_runs_again_is_waited_for() -> None:
+    seen = outlook()
+    assert tell(seen, START, good("x"), bad("a")) is Rest.FAILED
+    assert tell(seen, "a SUBMIT 9.0 - - 2") is Rest.GOES_ON, "DAGMAN_PUT_FAILED_JOBS_ON_HOLD"
+    assert tell(seen, good("a", 2), good("b"), good("c")) is Rest.SUCCEEDED
+
+
+def test_a_pre_script_that_fails_fails_its_node() -> None:
+    seen = outlook()
+    assert tell(seen, START, good("x"), "a PRE_SCRIPT_STARTED - - - 1") is Rest.GOES_ON
+    assert tell(seen, "a PRE_SCRIPT_FAILURE - - - 1") is Rest.FAILED
+
+
+def test_a_rescue_run_begins_with_what_is_done_and_a_recovery_goes_on() -> None:
+    seen = outlook()
+    assert tell(seen, START, good("x"), good("a"), bad("b")) is Rest.FAILED
+    assert tell(seen, START) is Rest.FAILED, "the same DAGMan"
+    assert tell(seen, START.replace("1.0", "2.0"), done=("a", "x", "gone")) is Rest.GOES_ON
+    assert tell(seen, good("b", 2), good("c")) is Rest.SUCCEEDED
+
+
+COUNT = """\
+11/23/26 05:28:08 ** condor_scheduniv_exec.1.0 (CONDOR_DAGMAN) STARTING UP
+11/23/26 05:28:08 Of 5 nodes total:
+11/23/26 05:28:08  Done     Pre   Queued    Post   Ready   Un-Ready   Failed   Futile
+11/23/26 05:28:08   ===     ===      ===     ===     ===        ===      ===      ===
+11/23/26 05:28:08    {}        0
+11/23/26 05:28:08 0 job proc(s) currently held
+"""
+
+
+@pytest.mark.parametrize(
+    ("counts", "rest"),
+    [
+        ("4       0        1       0       0          0        0", Rest.SUCCEEDED),
+        ("3       0        1       0       0          0        1", Rest.FAILED),
+        ("3       0        2       0       0          0        0", Rest.GOES_ON),
+        ("3       0        1       1       0          0        0", Rest.GOES_ON),
+        ("3       0        1       0       0          1        0", Rest.GOES_ON),
+        ("3       1        1       0       0          0        0", Rest.GOES_ON),
+    ],
+)
+def test_dagmans_own_count(counts: str, rest: Rest) -> None:
+    text = COUNT.format(counts)
+    assert rest_by_dagman(text.encode()) is rest
+    old = text + text.splitlines()[0] + "\n"
+    assert rest_by_dagman(old.encode()) is Rest.GOES_ON, "that was the DAGMan before"
+
+
+def test_htcondor_23_counts_in_seven_columns() -> None:
+    lines = [line.replace("   Futile", "").replace("      ===\n", "\n") for line in COUNT.splitlines(True)]
+    text = "".join(lines).replace("        0\n", "\n")
+    text = text.format("4       0        1       0       0          0        0")
+    assert rest_by_dagman(text.encode()) is Rest.SUCCEEDED
