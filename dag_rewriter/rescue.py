@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import calendar
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from types import MappingProxyType
 
 from dag_rewriter.errors import DagSyntaxError, RewriterError
@@ -113,11 +113,11 @@ def _seconds(created: re.Match[str]) -> int:
 
 def render_rescue(rescue: RescueDag, dag: str) -> bytes:
     """A rescue DAG in DAGMan's own form; `parse_rescue` is the inverse."""
-    then = time.gmtime(rescue.created or 0)
+    then = datetime.fromtimestamp(rescue.created or 0, timezone.utc)
     lines = [
         "# Rescue DAG file, created after running",
         f"#   the {dag} DAG file",
-        f"# Created {then.tm_mon}/{then.tm_mday}/{then.tm_year} {time.strftime('%H:%M:%S', then)} UTC",
+        f"# Created {then.month}/{then.day}/{then.year} {then:%H:%M:%S} UTC",
         "# Rescue DAG version: 2.1.0",
         *([] if rescue.origin is None else [_OURS + rescue.origin]),
         "#",

@@ -29,10 +29,15 @@ class Workflow:
     rescues: tuple[NumberedRescue, ...]
     """by number, the lowest first"""
     set_aside: tuple[str, ...]
-    """the names of those that are out of use (*.old)"""
+    """the names of those that are out of use, and of old locks (*.old)"""
     log: bytes
     history: History
     limit: int
+    """DAGMAN_MAX_RESCUE_NUM"""
+    has_log: bool
+    """whether a DAGMan ever wrote its nodes.log"""
+    has_lock: bool
+    """whether a DAGMan works on it, or died"""
     children: Mapping[str, Workflow] = field(default_factory=dict)
     """by node; those that are planned"""
 
@@ -43,7 +48,7 @@ class Workflow:
 
     @property
     def has_run(self) -> bool:
-        return bool(self.rescues) or self.history.started is not None or self.submit_dir.nodes_log.exists()
+        return bool(self.rescues) or self.history.started is not None or self.has_log
 
     def standing_at(self, found: NumberedRescue) -> Standing:
         """Where a run stands that goes on from that rescue DAG."""
@@ -68,7 +73,16 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
     rescues, old = find_rescues(submit_dir)
     log = _jobstate_log(submit_dir, whole)
     return Workflow(
-        submit_dir, whole, rescues, old, log, parse_history(log), _limit(submit_dir, whole), children
+        submit_dir=submit_dir,
+        whole=whole,
+        rescues=rescues,
+        set_aside=old,
+        log=log,
+        history=parse_history(log),
+        limit=_limit(submit_dir, whole),
+        has_log=files.mode_of(submit_dir.nodes_log) is not None,
+        has_lock=files.mode_of(submit_dir.dagman_lock) is not None,
+        children=children,
     )
 
 
@@ -80,7 +94,7 @@ def find_rescues(submit_dir: SubmitDir) -> tuple[tuple[NumberedRescue, ...], tup
         number = rescue_number(submit_dir.dag, name)
         if number is not None:
             found.append(_read(submit_dir.path / name, number))
-        elif name.startswith(f"{submit_dir.dag}.rescue"):
+        elif name.startswith((f"{submit_dir.dag}.rescue", f"{submit_dir.dag}.lock.old")):
             old.append(name)
     return tuple(sorted(found, key=lambda each: each.number)), tuple(sorted(old))
 

@@ -166,7 +166,7 @@ def _new(workflow: Workflow, rescue: RescueDag, choice: Choice) -> Iterator[Step
             str(workflow.submit_dir.dag_file), what, "add --renumber: it sets them aside as *.old"
         )
     lock = workflow.submit_dir.dagman_lock
-    if lock.exists():  # of a DAGMan that died: the next one would recover from its log instead
+    if workflow.has_lock:  # of a DAGMan that died: the next one would recover from its log instead
         yield SetAside(lock, lock.with_name(_free(f"{lock.name}.old", taken)))
     retries = _retries(workflow, set(rescue.done)) if choice.keep_retries else {}
     total = sum(1 for _ in workflow.whole.nodes())

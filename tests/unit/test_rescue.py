@@ -166,11 +166,12 @@ def test_dagman_that_died_without_a_word_is_read_from_its_log(folder):
     with (folder / "js.log").open("a") as file:
         file.write(log(STARTED, *went(GOOD, "NODE", 5), "D SUBMIT 9.0 - - 6", start=WHEN + 100))
     (folder / "x.dag.lock").touch()
+    (folder / "x.dag.lock.old").touch()
     found = workflow(folder)
     assert found.standing.of(NodeState.DONE) == ("A", "NODE", "DONE")
     assert found.standing.of(NodeState.INTERRUPTED) == ("D",)
     plan = plan_redo(found, ["NODE"], False, NOW)
-    assert renamed(plan) == {"x.dag.lock": "x.dag.lock.old"}  # or DAGMan would recover from its log instead
+    assert renamed(plan) == {"x.dag.lock": "x.dag.lock.old.2"}  # or DAGMan would recover from its log instead
     assert plan.runs == ("NODE", "D", "S")
 
 
