@@ -43,7 +43,8 @@ def _line_of_edge(check: Check, parent: bytes, child: bytes) -> int:
     data = check.files.read(check.top) or b""
     for line, _, text, _, _ in statements(data):
         words = text.split()
-        if parent in words and child in words and b"CHILD" in map(keyword, words):
+        at = next((n for n, word in enumerate(words) if keyword(word) == b"CHILD"), 0)
+        if at and parent in words[:at] and child in words[at:]:
             return line
     return 0
 

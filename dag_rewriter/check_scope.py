@@ -38,7 +38,9 @@ def join(directory: str, path: str) -> str:
     >>> join("d", "x.sub"), join("", "x.sub"), join("d", "/x.sub")
     ('d/x.sub', 'x.sub', '/x.sub')
     """
-    return path if not directory or path.startswith("/") else f"{directory}/{path}"
+    if not directory or path.startswith("/"):
+        return path
+    return f"{directory}/{path}" if path else directory
 
 
 @dataclass(slots=True)
