@@ -122,19 +122,11 @@ def dag_metrics(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> DagMetrics:
     categories: Counter[str] = Counter()
     universes: Counter[str] = Counter()
     ordinary: list[str] = []
-    monitor = whole.monitor
-    for name, kind, category in whole.outlines():
-        if name == monitor:
-            continue
-        subdag = kind is NodeKind.SUBDAG
-        facts = jobs.get(name)
-        job_class = JobClass.SUB_DAG.value if subdag else None if facts is None else facts.job_class
-        kinds[kind.value] += 1
-        classes[job_class] += 1
-        categories[category or UNASSIGNED] += 1
-        universes["scheduler" if subdag else "unknown" if facts is None else facts.universe] += 1
-        if kind in ORDINARY:
-            ordinary.append(name)
+    for (kind, category, job_class, universe), count in _alike(whole, jobs, ordinary).items():
+        kinds[kind.value] += count
+        classes[job_class] += count
+        categories[category or UNASSIGNED] += count
+        universes[universe] += count
     edges = set(whole.edges()) if whole.links else list(whole.edges())
     return DagMetrics(
         nodes=kinds.total(),
@@ -147,6 +139,27 @@ def dag_metrics(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> DagMetrics:
         sub_workflows=sum(classes[number] for number in _SUB_WORKFLOWS),
         splices=len(whole.parts) - 1,
     )
+
+
+def _alike(
+    whole: WholeDag, jobs: Mapping[str, JobFacts], ordinary: list[str]
+) -> Counter[tuple[NodeKind, str | None, int | None, str]]:
+    """How many nodes have the same kind, category, class and universe, which are few even for a million nodes; the
+    names of those in the graph go to `ordinary`."""
+    found: Counter[tuple[NodeKind, str | None, int | None, str]] = Counter()
+    monitor = whole.monitor
+    for name, kind, category in whole.outlines():
+        if name == monitor:
+            continue
+        if kind in ORDINARY:
+            ordinary.append(name)
+        if kind is NodeKind.SUBDAG:
+            found[kind, category, JobClass.SUB_DAG.value, "scheduler"] += 1
+        elif (facts := jobs.get(name)) is None:
+            found[kind, category, None, "unknown"] += 1
+        else:
+            found[kind, category, facts.job_class, facts.universe] += 1
+    return found
 
 
 def class_name(job_class: int | None) -> str:
