@@ -206,28 +206,21 @@ class Dag:
         """
         index = self._index
         pre, done, described = index.table(b"PRE"), index.done, self._described()
-        scripted = pre.of.keys() if pre.default is None else index.ordinals.keys()
         for (name, place), fields in zip(index.ordinals.items(), index.nodes):  # noqa: B905
             if isinstance(fields, bytes):
-                path = file = fields
+                kind, path, file = NodeKind.JOB, fields, fields
             else:
                 kind, _, file, directory, noop, is_done, inline = index.fields_of(place, name)
                 if kind is NodeKind.SUBDAG or noop or is_done or inline is not None:
                     continue
                 path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
             if file not in described and name not in done:
-                yield text_of(name), text_of(path), name not in scripted
+                yield text_of(name), text_of(path), not pre or pre.get(place, kind) is None
 
     def submit_paths(self) -> dict[str, bool]:
         """The paths of `submit_files`, each once, and whether one of its nodes needs it before the start."""
         index = self._index
-        if (
-            index.special
-            or index.done
-            or self._described()
-            or index.table(b"PRE").of
-            or index.table(b"PRE").default
-        ):
+        if index.special or index.done or self._described() or index.table(b"PRE"):
             found: dict[str, bool] = {}
             for _, path, required in self.submit_files():
                 found[path] = found.get(path, False) or required

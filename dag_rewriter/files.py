@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dag_rewriter.errors import FileError
 
+_PIECE = 1 << 20
 _CHUNK = 1 << 14  # most submit files fit; a larger buffer costs more than a second read
 
 _NOW = {
@@ -109,9 +110,9 @@ def replace(path: Path, data: bytes) -> bool:
     file.
     """
     try:
-        if path.read_bytes() == data:
-            return False
         mode: int | None = stat.S_IMODE(path.stat().st_mode)
+        if _holds(path, data):
+            return False
     except FileNotFoundError:
         mode = None
     except OSError as error:
@@ -125,6 +126,15 @@ def replace(path: Path, data: bytes) -> bool:
         temporary.unlink(missing_ok=True)
         raise file_error(path, "write it", error) from error
     return True
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file has just this content; it is compared in pieces, because a DAG may have hundreds of MB."""
+    if path.stat().st_size != len(data):
+        return False
+    with path.open("rb") as file:
+        view = memoryview(data)
+        return all(file.read(_PIECE) == view[at : at + _PIECE] for at in range(0, len(data), _PIECE))
 
 
 def _write(path: Path, data: bytes, mode: int | None) -> None:

@@ -237,7 +237,7 @@ def _node(index: Index, line: int, fields: Fields, source: str) -> None:
 
 def _table(index: Index, key: bytes) -> Table[Any]:
     """Reads one setting from all pieces, in the order of the file."""
-    table: Table[Any] = Table(key)
+    table: Table[Any] = Table(key, index.ordinals)
     for part in index.parts:
         if key in part.keys:
             table.put_raw(index.select(part, key))

@@ -36,7 +36,7 @@ class _Source(NamedTuple):
     def get(self, table: bytes) -> Any:
         """The fields of one setting, None if the node has none."""
         found = self.tables.get(table)
-        return None if found is None else found.get(self.key, self.fields[0])
+        return None if found is None else found.get(self.place, self.fields[0])
 
 
 class _ReadWhenAsked:
@@ -174,7 +174,7 @@ def _vars(source: _Source) -> tuple[tuple[str, str], ...]:
     if table is None:
         return ()
     everyone = table.default if is_ordinary(source.fields[0]) else None
-    parts = (part for part in (everyone, table.of.get(source.key)) if part)
+    parts = (part for part in (everyone, table.own(source.place)) if part)
     return tuple(pair for part in parts for line in part.split(b"\n") for pair in pairs(text_of(line)))
 
 

@@ -4,7 +4,7 @@ that stand in the DAG until somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from dag_rewriter.bulk import Pairs
@@ -12,6 +12,8 @@ from dag_rewriter.commands import NodeKind
 from dag_rewriter.fields import Fields
 
 T = TypeVar("T")
+
+_SHORT = 32  # bytes: shorter values (a number, a category) are those of many nodes
 
 
 def _script(raw: bytes) -> Fields:
@@ -43,54 +45,86 @@ def table_key(word: bytes, fields: Fields) -> tuple[bytes, Fields]:
 
 
 class Table(Generic[T]):
-    """A later line wins (VARS add up); ALL_NODES counts for every ordinary node (JOB, SUBDAG)."""
+    """A later line wins (VARS add up); ALL_NODES counts for every ordinary node (JOB, SUBDAG).
 
-    __slots__ = ("_adds", "_read", "default", "of")
+    Kept by the nodes' places, not by their names: a dictionary for each setting of a million nodes takes ten times
+    as much memory.
+    """
 
-    def __init__(self, key: bytes) -> None:
-        self.of: dict[bytes, Any] = {}
+    __slots__ = ("_adds", "_elsewhere", "_ordinals", "_own", "_read", "_shared", "default")
+
+    def __init__(self, key: bytes, ordinals: Mapping[bytes, int]) -> None:
         self.default: Any = None
+        self._ordinals = ordinals
+        self._own: list[Any] = []
+        self._elsewhere: dict[bytes, Any] = {}
+        """of nodes that an INCLUDE or a SPLICE defines"""
+        self._shared: dict[bytes, bytes] = {}
         self._read = _READ.get(key, _one)
         self._adds = key == b"VARS"
 
     def __bool__(self) -> bool:
-        return bool(self.of) or self.default is not None
+        return bool(self._own or self._elsewhere) or self.default is not None
 
     def put_raw(self, pairs: Pairs) -> None:
         """Takes lines as a bulk pattern found them."""
-        if not self._adds:
-            self.of.update(pairs)
+        own, ordinals, shared = self._values(), self._ordinals, self._shared
+        if self._adds:
+            for name, raw in pairs:
+                self._put(name, raw)
             return
         for name, raw in pairs:
-            before = self.of.get(name)
-            self.of[name] = raw if before is None else before + b"\n" + raw
+            place = ordinals.get(name)
+            if len(raw) < _SHORT:
+                raw = shared.setdefault(raw, raw)  # noqa: PLW2901
+            if place is None:
+                self._elsewhere[name] = raw
+            else:
+                own[place] = raw
 
     def put(self, name: bytes, value: Fields) -> None:
         """Takes one line that was read word by word."""
-        everyone = len(name) == 9 and name.upper() == b"ALL_NODES"
-        if self._adds:
-            before = self.default if everyone else self.of.get(name)
-            added = value[0] if before is None else before + b"\n" + value[0]
-            if everyone:
-                self.default = added
-            else:
-                self.of[name] = added
-        elif everyone:
-            self.of.clear()
-            self.default = value
+        if len(name) != 9 or name.upper() != b"ALL_NODES":
+            self._put(name, value[0] if self._adds else value)
+        elif self._adds:
+            self.default = value[0] if self.default is None else self.default + b"\n" + value[0]
         else:
-            self.of[name] = value
+            self._own.clear()
+            self._elsewhere.clear()
+            self.default = value
 
-    def get(self, name: bytes, kind: NodeKind) -> Any:
+    def _put(self, name: bytes, value: Any) -> None:
+        place = self._ordinals.get(name)
+        before = self.own(place) if place is not None else self._elsewhere.get(name)
+        if self._adds and before is not None:
+            value = before + b"\n" + value
+        if place is None:
+            self._elsewhere[name] = value
+        else:
+            self._values()[place] = value
+
+    def _values(self) -> list[Any]:
+        if not self._own:
+            self._own = [None] * len(self._ordinals)
+        return self._own
+
+    def own(self, place: int) -> Any:
+        """What the node's own lines say, as bytes or fields; None if there are none."""
+        return self._own[place] if self._own else None
+
+    def get(self, place: int, kind: NodeKind) -> Any:
         """The fields of a node's setting, None if it has none."""
-        ordinary = kind is NodeKind.JOB or kind is NodeKind.SUBDAG
-        return self._value(self.of.get(name, self.default if ordinary else None))
+        value = self.own(place)
+        if value is None and (kind is NodeKind.JOB or kind is NodeKind.SUBDAG):
+            value = self.default
+        return self._value(value)
 
     def values(self) -> Iterator[Any]:
         """All settings, that of ALL_NODES first."""
         if self.default is not None:
             yield self.default
-        yield from map(self._value, self.of.values())
+        yield from (self._value(raw) for raw in self._own if raw is not None)
+        yield from map(self._value, self._elsewhere.values())
 
     def _value(self, raw: Any) -> Any:
         if self._adds or not isinstance(raw, bytes):
