@@ -11,6 +11,7 @@ import pytest
 from condor_templates.errors import BridleError
 from dag_rewriter.policy_layers import SITE_VARIABLE, read_policy
 from dag_rewriter.submit_dir import open_submit_dir
+from monitord_job import schedd
 from monitord_job.errors import ScheddError
 from monitord_job.schedd import JobStatus, QueuedJob
 from planner_ext import throttle, tune
@@ -128,9 +129,9 @@ class Dagman:
         self.after_release = "DAGMAN_STARTED 1.0", "RECOVERY_STARTED", "RECOVERY_FINISHED"
         monkeypatch.setattr(tune, "dagman_jobs", self.jobs)
         monkeypatch.setattr(tune, "dagman_lives", lambda _dir: self.status is JobStatus.RUNNING)
-        monkeypatch.setattr(tune.schedd, "hold_job", self.hold)
-        monkeypatch.setattr(tune.schedd, "release_job", self.release)
-        monkeypatch.setattr(tune.schedd, "end_cool_down", self.end_cool_down)
+        monkeypatch.setattr(schedd, "hold_job", self.hold)
+        monkeypatch.setattr(schedd, "release_job", self.release)
+        monkeypatch.setattr(schedd, "end_cool_down", self.end_cool_down)
         monkeypatch.setattr(tune, "RECOVERY_LIMIT", 0.5)
         monkeypatch.setattr(tune, "STOP_LIMIT", 0.5)
         monkeypatch.setattr(tune, "_POLL", 0.01)
@@ -180,7 +181,7 @@ def test_a_hold_that_is_refused_leaves_the_dag_as_it_was(
     def refuse(_job: str, _reason: str) -> None:
         raise ScheddError("job 1.0", "it was not held", "ask")
 
-    monkeypatch.setattr(tune.schedd, "hold_job", refuse)
+    monkeypatch.setattr(schedd, "hold_job", refuse)
     with pytest.raises(ScheddError, match="was not held"):
         set_cleanup(planned)
     assert (planned / "diamond-0.dag").read_bytes() == before
@@ -204,7 +205,7 @@ def test_a_job_that_stays_on_hold_is_named_with_what_to_do(
     def refuse(_job: str) -> None:
         raise ScheddError("job 1.0", "it was not released", "ask")
 
-    monkeypatch.setattr(tune.schedd, "release_job", refuse)
+    monkeypatch.setattr(schedd, "release_job", refuse)
     with pytest.raises(TuneError, match=r"on hold and could not be released .*condor_release 1\.0"):
         set_cleanup(planned)
 
@@ -224,7 +225,7 @@ def test_a_workflow_that_ends_meanwhile(
     def leave(_job: str, _reason: str) -> None:
         dagman.status = None
 
-    monkeypatch.setattr(tune.schedd, "hold_job", leave)
+    monkeypatch.setattr(schedd, "hold_job", leave)
     assert set_cleanup(planned).effect is Effect.ENDED
 
 
@@ -242,13 +243,16 @@ def test_throttles_take_the_road_of_the_version(
     planned: Path, dagman: Dagman, monkeypatch: pytest.MonkeyPatch, version: str, road: str
 ) -> None:
     taken: list[str] = []
+
+    def command(_job: str, limits: dict[str, int]) -> dict[str, int]:
+        taken.append("command")
+        return limits
+
     submit_dir = open_submit_dir(planned)
     submit_dir.dagman_out.write_text(f"** $CondorVersion: {version} 2026-09-24 $\n")
     monkeypatch.setattr(throttle, "dagman_jobs", dagman.jobs)
-    monkeypatch.setattr(
-        throttle.schedd, "command_throttles", lambda _job, limits: taken.append("command") or limits
-    )
-    monkeypatch.setattr(throttle.schedd, "edit_throttles", lambda _job, _limits: taken.append("attributes"))
-    monkeypatch.setattr(throttle.schedd, "throttles_of", lambda _job: {"nodes": 3})
+    monkeypatch.setattr(schedd, "command_throttles", command)
+    monkeypatch.setattr(schedd, "edit_throttles", lambda _job, _limits: taken.append("attributes"))
+    monkeypatch.setattr(schedd, "throttles_of", lambda _job: {"nodes": 3})
     found = throttle.set_throttles(submit_dir, {"nodes": 3})
     assert (found.throttles, found.version, found.road, taken) == ({"nodes": 3}, version, road, [road])

@@ -26,7 +26,12 @@ def events(submit_dir: SubmitDir, node: str = "bridle_monitor") -> list[list[str
 
 
 def workflow_states(submit_dir: SubmitDir) -> list[tuple]:
-    return [row[1:5] for row in sorted(dump(submit_dir.database)["workflowstate"], key=lambda row: row[2])]
+    return [
+        row[1:5]
+        for row in sorted(
+            dump(submit_dir.database)["workflowstate"], key=lambda row: (int(str(row[3])), row[4] is not None)
+        )
+    ]
 
 
 def wait_for_end(submit_dir: SubmitDir, count: int = 1) -> None:
