@@ -26,6 +26,7 @@ from monitord_job.lock import locked
 from monitord_job.schedd import JobStatus, QueuedJob, dagman_jobs
 
 _T = TypeVar("_T")
+_REASON = "bridle changes the limits of its categories, and releases it at once"
 _POLL = 0.2
 STOP_LIMIT = 60.0
 """Seconds for a DAGMan that was put on hold to leave."""
@@ -125,23 +126,29 @@ def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], Non
         raise TuneError(str(submit_dir.path), what, "try it where that was submitted; nothing was changed")
     if job is None or job.status == JobStatus.IDLE:
         return Tuned(edit.changes, Effect.AT_START, job.job if job else None)
-    if job.status == JobStatus.HELD:
+    if job.status == JobStatus.HELD and _REASON not in (job.hold_reason or ""):
         return Tuned(edit.changes, Effect.AT_RELEASE, job.job)
-    return _run_again(submit_dir, edit, job.job, tell)
-
-
-def _run_again(submit_dir: SubmitDir, edit: Edit, job: str, tell: Callable[[Stage], None]) -> Tuned:
-    """Hold, release, wait: between the hold and the release nothing may be left undone."""
     recovery = _Recovery(jobstate_log_of(submit_dir, read_dag(submit_dir)))
     began = time.monotonic()
-    tell(Stage.HOLDING)
-    try:
-        schedd.hold_job(job, "bridle changes the limits of its categories, and releases it at once")
-    except ScheddError:
-        if _job(submit_dir) is None:
-            return Tuned(edit.changes, Effect.ENDED, job)
-        limits.take_back(submit_dir, edit)
-        raise
+    if (
+        job.status != JobStatus.HELD
+    ):  # else a `bridle` that was killed has left it on hold: it is finished now
+        tell(Stage.HOLDING)
+        try:
+            schedd.hold_job(job.job, _REASON)
+        except ScheddError:
+            if _job(submit_dir) is None:
+                return Tuned(edit.changes, Effect.ENDED, job.job)
+            limits.take_back(submit_dir, edit)
+            raise
+    effect = _bring_back(submit_dir, job.job, recovery, tell)
+    return Tuned(edit.changes, effect, job.job, time.monotonic() - began)
+
+
+def _bring_back(
+    submit_dir: SubmitDir, job: str, recovery: _Recovery, tell: Callable[[Stage], None]
+) -> Effect:
+    """From the hold on: release, wait. Nothing may be left undone here."""
     try:
         stopped = _wait(lambda: _stopped(submit_dir), STOP_LIMIT)
     finally:
@@ -149,7 +156,7 @@ def _run_again(submit_dir: SubmitDir, edit: Edit, job: str, tell: Callable[[Stag
         tell(Stage.RELEASING)
         released = _release(submit_dir, job)
     if not released:
-        return Tuned(edit.changes, Effect.ENDED, job)
+        return Effect.ENDED
     if not stopped:
         what = f"DAGMan job {job} did not leave within {STOP_LIMIT:.0f} s of being held; it is released again"
         raise TuneError(
@@ -161,7 +168,7 @@ def _run_again(submit_dir: SubmitDir, edit: Edit, job: str, tell: Callable[[Stag
         what = f"DAGMan job {job} is released and has not recovered within {RECOVERY_LIMIT:.0f} s"
         now = f"the DAG has the new limits: see {submit_dir.dagman_out.name}"
         raise TuneError(str(submit_dir.path), what, now)
-    return Tuned(edit.changes, effect, job, time.monotonic() - began)
+    return effect
 
 
 def _job(submit_dir: SubmitDir) -> QueuedJob | None:

@@ -125,6 +125,7 @@ class Dagman:
         self.status: JobStatus | None = JobStatus.RUNNING
         self.command = "/usr/bin/condor_dagman"
         self.cooling = 0
+        self.reason: str | None = None
         self.calls: list[str] = []
         self.after_release = "DAGMAN_STARTED 1.0", "RECOVERY_STARTED", "RECOVERY_FINISHED"
         monkeypatch.setattr(tune, "dagman_jobs", self.jobs)
@@ -139,7 +140,7 @@ class Dagman:
     def jobs(self, _log: Path) -> list[QueuedJob]:
         if self.status is None:
             return []
-        return [QueuedJob("1.0", self.status, None, self.command, self.cooling)]
+        return [QueuedJob("1.0", self.status, self.reason, self.command, self.cooling)]
 
     def hold(self, _job: str, _reason: str) -> None:
         self.calls.append("hold")
@@ -171,6 +172,17 @@ def test_a_running_dagman_is_held_released_and_helped_over_the_waiting_time(
 ) -> None:
     assert set_cleanup(planned).effect is Effect.NOW
     assert dagman.calls == ["hold", "release", "cool"]
+
+
+def test_a_hold_that_a_killed_bridle_left_behind_is_ended_and_nobody_elses(
+    planned: Path, dagman: Dagman
+) -> None:
+    dagman.status, dagman.reason = JobStatus.HELD, "via condor_hold (by user ada)"
+    assert set_cleanup(planned).effect is Effect.AT_RELEASE
+    assert dagman.calls == []
+    dagman.reason = f"{tune._REASON} (by user ada)"
+    assert set_cleanup(planned).effect is Effect.NOW
+    assert dagman.calls == ["release", "cool"]
 
 
 def test_a_hold_that_is_refused_leaves_the_dag_as_it_was(
