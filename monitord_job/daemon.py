@@ -20,6 +20,8 @@ from monitord_job.run import UNKNOWN_FAILURE
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")
+DATABASE_WAIT = 600.0
+"""Seconds, where neither the command line nor a property says how long to wait for the database."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
 
 
@@ -33,8 +35,8 @@ class Limits:
     """after SIGTERM, for DAGMan's last line"""
     settle: float = 6.0
     """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
-    database: float = 600.0
-    """for a database that cannot be written now; HTCondor starts the monitor again afterwards"""
+    database: float | None = None
+    """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
 
 
 class Monitor:
@@ -136,16 +138,25 @@ class Monitor:
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
         """Do it, and again with longer and longer waits, as long as the database cannot be used."""
-        began, wait = time.monotonic(), _FIRST_WAIT
+        limit = DATABASE_WAIT if self._limits.database is None else self._limits.database
+        failed, wait = None, _FIRST_WAIT
         while True:
             try:
-                return action()
+                if failed is not None:
+                    # Whether a commit that failed took place after all, and which database this now is, stands there.
+                    self._ingest.open()
+                result = action()
             except TryAgainError as error:
-                if time.monotonic() - began > self._limits.database:
+                failed = failed or time.monotonic()
+                if time.monotonic() - failed > limit:
                     raise
                 LOG.warning("%s (again in %.1f s)", error, wait)
                 time.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
+                continue
+            if failed is not None:
+                LOG.info("the database can be used again, after %.1f s", time.monotonic() - failed)
+            return result
 
 
 def _local_time(when: str) -> int:

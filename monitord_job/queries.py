@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, and_, create_engine, func, select
+from sqlalchemy import Connection, Engine, and_, create_engine, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job import schema as s
+from monitord_job.database_url import Database
+from monitord_job.engine import POSTGRESQL
 from monitord_job.errors import MonitorError
 
 
@@ -80,13 +84,40 @@ class WorkflowSummary:
     jobs: tuple[Job, ...]
     quarantined: int
 
+    @property
+    def total(self) -> int:
+        """How many jobs there are."""
+        return len(self.jobs)
+
     def count(self) -> Counter[JobStatus]:
         """How many jobs are in which status."""
         return Counter(job.status for job in self.jobs)
 
 
-def open_database(path: Path) -> Engine:
-    """An SQLite file, opened for reading only. Raises MonitorError if it is not there."""
+@dataclass(frozen=True, slots=True)
+class WorkflowProgress:
+    """How far a run is, in numbers: what can be asked every second of a run of any size. Fields as in the summary."""
+
+    wf_uuid: str
+    label: str | None
+    started: int | None
+    ended: int | None
+    status: int | None
+    restarts: int
+    total: int
+    counts: Mapping[JobStatus, int]
+
+    def count(self) -> Counter[JobStatus]:
+        """How many jobs are in which status."""
+        return Counter(self.counts)
+
+
+def open_database(database: Database | Path) -> Engine:
+    """A database, or the SQLite file at a path, for reading only. Raises MonitorError if the file is not there."""
+    path = database if isinstance(database, Path) else database.file
+    if path is None:
+        assert isinstance(database, Database)
+        return create_engine(database.url, execution_options={"postgresql_readonly": True})
     if not path.is_file():
         raise MonitorError(
             str(path), "no database is there", "run the workflow with `bridle run`, or `bridle monitord`"
@@ -94,24 +125,87 @@ def open_database(path: Path) -> Engine:
     return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
 
 
-def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
-    """Everything `bridle status` shows of one workflow."""
+def is_stored(database: Database, wf_uuid: str) -> bool:
+    """Whether anything of the workflow is in the database. Raises MonitorError if a server does not answer."""
+    if database.file is not None and not database.file.is_file():
+        return False
+    engine = open_database(database)
+    try:
+        with _reading(engine) as connection:
+            if not inspect(connection).has_table(s.WORKFLOW.name):
+                return False
+            found = connection.scalar(select(s.WORKFLOW.c.wf_id).where(s.WORKFLOW.c.wf_uuid == wf_uuid))
+        return found is not None
+    finally:
+        engine.dispose()
+
+
+def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
+    """How far one workflow is. Counts in the database; reads no rows of jobs."""
+    with _reading(engine) as connection:
+        workflow = _workflow(connection, wf_uuid)
+        first, last = _first_and_last_state(connection, workflow.wf_id)
+        ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
+        jobs = select(func.count()).select_from(s.JOB).where(s.JOB.c.wf_id == workflow.wf_id)
+        total = connection.scalar(jobs) or 0
+        counts = _counts(connection, workflow.wf_id)
+    counts[JobStatus.UNREADY] += max(total - counts.total(), 0)
+    return WorkflowProgress(
+        wf_uuid=wf_uuid,
+        label=workflow.dax_label,
+        started=None if first is None else int(first.timestamp),
+        ended=None if ended is None else int(ended.timestamp),
+        status=None if ended is None else ended.status,
+        restarts=0 if last is None else last.restart_count,
+        total=total,
+        counts=counts,
+    )
+
+
+def _counts(connection: Connection, wf_id: int) -> Counter[JobStatus]:
+    """From the state of the rules, which has one row for each job that was ever looked at."""
+    node = s.BRIDLE_NODE.c
+    statement = select(node.state, func.count()).where(node.wf_id == wf_id).group_by(node.state)
+    found: Counter[JobStatus] = Counter()
+    for state, number in connection.execute(statement).all():
+        # A job without a POST script ends in these; with one, that starts within the same second.
+        status = _ENDED.get(state) or _OF_STATE.get(state or None, JobStatus.RUNNING)
+        found[status] += number
+    return found
+
+
+_ENDED = {"JOB_SUCCESS": JobStatus.SUCCEEDED, "JOB_FAILURE": JobStatus.FAILED}
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
-            return _summary(connection, wf_uuid)
+            yield connection
     except DatabaseError as error:
+        where = engine.url.render_as_string(hide_password=True)
         now = "rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
-        raise MonitorError(
-            str(engine.url.database), f"the database cannot be read: {error.orig}", now
-        ) from error
+        if engine.url.get_backend_name() == POSTGRESQL:
+            now = "see whether its server runs and lets you in"
+        raise MonitorError(where, f"the database cannot be read: {error.orig}", now) from error
+
+
+def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
+    """Everything `bridle status` shows of one workflow."""
+    with _reading(engine) as connection:
+        return _summary(connection, wf_uuid)
+
+
+def _workflow(connection: Connection, wf_uuid: str) -> Any:
+    workflow = connection.execute(select(s.WORKFLOW).where(s.WORKFLOW.c.wf_uuid == wf_uuid)).one_or_none()
+    if workflow is None:
+        where = connection.engine.url.render_as_string(hide_password=True)
+        raise MonitorError(where, f"workflow {wf_uuid} is not in it", "rebuild the database")
+    return workflow
 
 
 def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
-    workflow = connection.execute(select(s.WORKFLOW).where(s.WORKFLOW.c.wf_uuid == wf_uuid)).one_or_none()
-    if workflow is None:
-        raise MonitorError(
-            str(connection.engine.url.database), f"workflow {wf_uuid} is not in it", "rebuild the database"
-        )
+    workflow = _workflow(connection, wf_uuid)
     first, last = _first_and_last_state(connection, workflow.wf_id)
     ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
     table = s.BRIDLE_QUARANTINE
@@ -176,7 +270,8 @@ def _jobs(connection: Connection, wf_id: int) -> list[Job]:
         .where(job.c.wf_id == wf_id)
         .order_by(job.c.job_id)
     )
-    return [_job(*row) for row in connection.execute(statement)]
+    # All rows at once: as long as a question is open, SQLite lets nobody commit.
+    return [_job(*row) for row in connection.execute(statement).all()]
 
 
 def _job(

@@ -4,41 +4,23 @@ satisfies every foreign key. Works inside the transaction of `store`, and nowher
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Table
 
 from monitord_job import rows as r
 from monitord_job import schema as s
+from monitord_job.bulk import Bulk, Clash
+from monitord_job.engine import POSTGRESQL
 from monitord_job.errors import SchemaError
+from monitord_job.fitting import fitted
 
 _AT_ONCE = 20_000
-_Values = dict[str, Any]
-
-
-def upsert(connection: Connection, table: Table, values: list[_Values]) -> None:
-    """Insert rows, or overwrite those with the same primary key."""
-    if not values:
-        return
-    keys = [column.name for column in table.primary_key.columns]
-    insert = _insert(connection, table)
-    rest = {name: insert.excluded[name] for name in values[0] if name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=rest), values)
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    # Each dialect costs a tenth of a second to import; the one in use is there already.
-    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
-    return dialect.insert(table)
-
-
-def _insert_new(connection: Connection, table: Table, values: list[_Values]) -> None:
-    """Insert rows but for those that are there already, under any key."""
-    if values:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), values)
+_MOST_INSTANCES = 20_000
+_INSTANCE = [column.name for column in s.JOB_INSTANCE.columns]
+_INSTANCE_DEFAULTS = {"multiplier_factor": 1}
 
 
 class RowWriter:
@@ -46,289 +28,236 @@ class RowWriter:
 
     def __init__(self, wf_uuid: str) -> None:
         self._wf_uuid = wf_uuid
-        self._ids: dict[str, int] = {}
         self._wf: tuple[int, int] | None = None
-        self._jobs: dict[str, int] = {}
         self._instances: dict[tuple[str, int], int] = {}
         self._hosts: dict[tuple[str, str, str], int] = {}
-        self._files: dict[str, int] = {}
-        self._connection: Connection
+        self._bulk: Bulk
 
     @property
     def wf_id(self) -> int:
         """The workflow's key. Its WorkflowRow must have been written, now or in an earlier transaction."""
-        if self._wf is None:
-            table = s.WORKFLOW
-            found = self._connection.execute(
-                select(table.c.wf_id, table.c.root_wf_id).where(table.c.wf_uuid == self._wf_uuid)
-            ).one_or_none()
-            if found is None:
-                raise SchemaError(
-                    str(self._connection.engine.url), f"workflow {self._wf_uuid} is not in it", "rebuild it"
-                )
-            self._wf = (found[0], found[1])
-        return self._wf[0]
+        return self._ids()[0]
 
-    def write(self, connection: Connection, rows: Iterable[r.Row]) -> None:
+    def _ids(self) -> tuple[int, int]:
+        """Of the workflow and of the root of its hierarchy."""
+        if self._wf is None:
+            text = "SELECT wf_id, root_wf_id FROM workflow WHERE wf_uuid = ?"
+            found = self._bulk.select(text, self._wf_uuid)
+            if not found:
+                where = self._bulk.connection.engine.url.render_as_string(hide_password=True)
+                raise SchemaError(where, f"workflow {self._wf_uuid} is not in it", "rebuild it")
+            self._wf = (found[0][0], found[0][1])
+        return self._wf
+
+    def write(self, bulk: Bulk, rows: Iterable[r.Row]) -> None:
         """Write all the rows; within a kind they keep their order."""
-        self._connection = connection
-        remaining = iter(rows)
+        self._bulk = bulk
+        remaining = fitted(rows, cut_names=bulk.connection.dialect.name == POSTGRESQL)
         while batch := list(islice(remaining, _AT_ONCE)):
             kinds: defaultdict[type[r.Row], list[Any]] = defaultdict(list)
             for row in batch:
-                kinds[type(row)].append(row)
+                kinds[row.__class__].append(row)
+            _fold_updates(kinds)
             for kind, write in self._writers.items():
                 if kind in kinds:
                     write(self, kinds.pop(kind))
             assert not kinds, f"no writer for {list(kinds)}"
 
-    def _next_id(self, table: Table) -> int:
-        """A key not used yet: one process at a time writes, so counting on from the highest is enough."""
-        name = table.name
-        if name not in self._ids:
-            (column,) = table.primary_key.columns
-            self._ids[name] = self._connection.scalar(select(func.max(column))) or 0
-        self._ids[name] += 1
-        return self._ids[name]
-
-    def _add(self, table: Table, values: list[_Values]) -> None:
-        if values:
-            self._connection.execute(table.insert(), values)
+    # The plan.
 
     def _workflows(self, rows: list[r.WorkflowRow]) -> None:
-        for row in rows:
-            wf_id = self._next_id(s.WORKFLOW)
-            values = row._asdict()
-            root, parent = values.pop("root_wf_uuid"), values.pop("parent_wf_uuid")
+        for row, wf_id in zip(rows, self._bulk.new_keys(s.WORKFLOW, len(rows)), strict=True):
+            *values, root, parent = row
             root_id = wf_id if root == row.wf_uuid else self._workflow_id(root) or wf_id
-            self._add(
-                s.WORKFLOW,
-                [
-                    {
-                        **values,
-                        "wf_id": wf_id,
-                        "root_wf_id": root_id,
-                        "parent_wf_id": self._workflow_id(parent),
-                    }
-                ],
-            )
+            columns = " ".join(("wf_id", "root_wf_id", "parent_wf_id", *row._fields[:-2]))
+            keys = (wf_id, root_id, self._workflow_id(parent))
+            self._bulk.insert(s.WORKFLOW, columns, [(*keys, *values)])
 
     def _workflow_id(self, wf_uuid: str | None) -> int | None:
-        return self._connection.scalar(select(s.WORKFLOW.c.wf_id).where(s.WORKFLOW.c.wf_uuid == wf_uuid))
+        found = self._bulk.select("SELECT wf_id FROM workflow WHERE wf_uuid = ?", wf_uuid) if wf_uuid else []
+        return found[0][0] if found else None
 
-    def _with_wf_id(self, table: Table) -> Callable[[list[Any]], None]:
-        def write(rows: list[Any]) -> None:
-            self._add(table, [{"wf_id": self.wf_id, **row._asdict()} for row in rows])
-
-        return write
+    def _of_workflow(self, table: Table, rows: list[Any], clash: Clash = Clash.ERROR) -> None:
+        """Rows whose fields are columns, to which only the workflow's key is added."""
+        columns = " ".join(("wf_id", *rows[0]._fields))
+        self._bulk.insert(table, columns, [(self.wf_id, *row) for row in rows], clash)
 
     def _workflow_states(self, rows: list[r.WorkflowStateRow]) -> None:
-        self._with_wf_id(s.WORKFLOWSTATE)(rows)
+        self._of_workflow(s.WORKFLOWSTATE, rows)
 
     def _workflow_meta(self, rows: list[r.WorkflowMetaRow]) -> None:
-        upsert(self._connection, s.WORKFLOW_META, [{"wf_id": self.wf_id, **row._asdict()} for row in rows])
+        self._of_workflow(s.WORKFLOW_META, rows, Clash.REPLACE)
 
-    def _jobs_of(self, rows: list[r.JobRow]) -> None:
-        values = []
-        for row in rows:
-            job_id = self._jobs[row.exec_job_id] = self._next_id(s.JOB)
-            values.append({"job_id": job_id, "wf_id": self.wf_id, **row._asdict()})
-        self._add(s.JOB, values)
-
-    def _tasks(self, rows: list[r.TaskRow]) -> None:
-        self._add(
-            s.TASK,
-            [
-                {"task_id": self._next_id(s.TASK), "wf_id": self.wf_id, "job_id": None, **row._asdict()}
-                for row in rows
-            ],
-        )
-
-    def _task_jobs(self, rows: list[r.TaskJobRow]) -> None:
-        table = s.TASK
-        statement = (
-            update(table)
-            .where(table.c.wf_id == self.wf_id, table.c.abs_task_id == bindparam("task"))
-            .values(job_id=bindparam("runs_in"))
-        )
-        self._connection.execute(
-            statement, [{"task": row.task, "runs_in": self._job_id(row.job)} for row in rows]
-        )
-
-    def _task_edges(self, rows: list[r.TaskEdgeRow]) -> None:
-        _insert_new(self._connection, s.TASK_EDGE, [{"wf_id": self.wf_id, **row._asdict()} for row in rows])
+    def _jobs(self, rows: list[r.JobRow]) -> None:
+        keys = self._bulk.new_keys(s.JOB, len(rows))
+        columns = " ".join(("job_id", "wf_id", *r.JobRow._fields))
+        values = [(key, self.wf_id, *row) for key, row in zip(keys, rows, strict=True)]
+        self._bulk.insert(s.JOB, columns, values)
 
     def _job_edges(self, rows: list[r.JobEdgeRow]) -> None:
-        _insert_new(self._connection, s.JOB_EDGE, [{"wf_id": self.wf_id, **row._asdict()} for row in rows])
+        self._of_workflow(s.JOB_EDGE, rows, Clash.KEEP)
 
-    def _task_id(self, task: str) -> int | None:
-        table = s.TASK
-        return self._connection.scalar(
-            select(table.c.task_id).where(table.c.wf_id == self.wf_id, table.c.abs_task_id == task)
-        )
+    def _tasks(self, rows: list[r.TaskRow]) -> None:
+        keys = self._bulk.new_keys(s.TASK, len(rows))
+        columns = " ".join(("task_id", "wf_id", *r.TaskRow._fields))
+        values = [(key, self.wf_id, *row) for key, row in zip(keys, rows, strict=True)]
+        self._bulk.insert(s.TASK, columns, values)
+
+    def _task_jobs(self, rows: list[r.TaskJobRow]) -> None:
+        jobs = self._job_ids(row.job for row in rows)
+        text = "UPDATE task SET job_id = ? WHERE wf_id = ? AND abs_task_id = ?"
+        self._bulk.run(text, [(jobs[row.job], self.wf_id, row.task) for row in rows if row.job in jobs])
+
+    def _task_edges(self, rows: list[r.TaskEdgeRow]) -> None:
+        self._of_workflow(s.TASK_EDGE, rows, Clash.KEEP)
 
     def _task_meta(self, rows: list[r.TaskMetaRow]) -> None:
-        values = [{"task_id": self._task_id(row.task), "key": row.key, "value": row.value} for row in rows]
-        upsert(self._connection, s.TASK_META, [value for value in values if value["task_id"] is not None])
+        tasks = self._task_ids(row.task for row in rows)
+        values = [(tasks[row.task], row.key, row.value) for row in rows if row.task in tasks]
+        self._bulk.insert(s.TASK_META, "task_id key value", values, Clash.REPLACE)
 
     def _task_files(self, rows: list[r.TaskFileRow]) -> None:
+        tasks = self._task_ids(row.task for row in rows)
+        files = self._file_ids(row.lfn for row in rows)
         values = [
-            {
-                "wf_id": self.wf_id,
-                "task_id": self._task_id(row.task),
-                "lfn_id": self._lfn_id(row.lfn),
-                "file_type": row.file_type,
-            }
-            for row in rows
+            (self.wf_id, tasks[row.task], files[row.lfn], row.file_type) for row in rows if row.task in tasks
         ]
-        _insert_new(
-            self._connection, s.WORKFLOW_FILES, [value for value in values if value["task_id"] is not None]
-        )
+        self._bulk.insert(s.WORKFLOW_FILES, "wf_id task_id lfn_id file_type", values, Clash.KEEP)
 
-    def _lfn_id(self, lfn: str) -> int:
-        found = self._files.get(lfn) or self._connection.scalar(
-            select(s.RC_LFN.c.lfn_id).where(s.RC_LFN.c.lfn == lfn)
-        )
-        if found is None:
-            found = self._next_id(s.RC_LFN)
-            self._add(s.RC_LFN, [{"lfn_id": found, "lfn": lfn}])
-        self._files[lfn] = found
+    def _task_ids(self, tasks: Iterable[str]) -> dict[str, int]:
+        text = "SELECT abs_task_id, task_id FROM task WHERE wf_id = ? AND abs_task_id IN (?*)"
+        return dict(map(tuple, self._bulk.select(text, self.wf_id, _unique(tasks))))
+
+    def _job_ids(self, jobs: Iterable[str]) -> dict[str, int]:
+        text = "SELECT exec_job_id, job_id FROM job WHERE wf_id = ? AND exec_job_id IN (?*)"
+        return dict(map(tuple, self._bulk.select(text, self.wf_id, _unique(jobs))))
+
+    # Files: the tables that all workflows of a database share.
+
+    def _file_ids(self, names: Iterable[str]) -> dict[str, int]:
+        """The keys of files; whoever else adds one of them at the same time, there is one row of it."""
+        wanted = _unique(names)
+        text = "SELECT lfn, lfn_id FROM rc_lfn WHERE lfn IN (?*)"
+        found: dict[str, int] = dict(map(tuple, self._bulk.select(text, wanted)))
+        # In one order for all writers: two of them that wait for each other would be a deadlock.
+        missing = [name for name in wanted if name not in found]
+        if missing:
+            keys = self._bulk.new_keys(s.RC_LFN, len(missing))
+            rows = list(zip(keys, missing, strict=True))
+            self._bulk.insert(s.RC_LFN, "lfn_id lfn", rows, Clash.KEEP)
+            found.update(map(tuple, self._bulk.select(text, missing)))
         return found
 
     def _file_meta(self, rows: list[r.FileMetaRow]) -> None:
-        newest = {(row.lfn, row.key): row.value for row in rows}
-        upsert(
-            self._connection,
-            s.RC_META,
-            [
-                {"lfn_id": self._lfn_id(lfn), "key": key, "value": value}
-                for (lfn, key), value in newest.items()
-            ],
-        )
+        files = self._file_ids(row.lfn for row in rows)
+        # The last writer of an attribute wins.
+        newest = {(files[row.lfn], row.key): row.value for row in rows}
+        values = sorted((*key, value) for key, value in newest.items())
+        self._bulk.insert(s.RC_META, "lfn_id key value", values, Clash.REPLACE)
 
     def _file_places(self, rows: list[r.FilePlaceRow]) -> None:
-        values = [{"lfn_id": self._lfn_id(row.lfn), "pfn": row.pfn, "site": row.site} for row in rows]
-        _insert_new(self._connection, s.RC_PFN, values)
+        files = self._file_ids(row.lfn for row in rows)
+        # A place without a site is no clash for a database (NULL is never equal), but it is the same place.
+        there = {tuple(row) for row in self._places(list(files.values()))}
+        wanted = dict.fromkeys((files[row.lfn], row.pfn, row.site) for row in rows)
+        new = [place for place in wanted if place not in there]
+        values = [(key, *row) for key, row in zip(self._bulk.new_keys(s.RC_PFN, len(new)), new, strict=True)]
+        self._bulk.insert(s.RC_PFN, "pfn_id lfn_id pfn site", values, Clash.KEEP)
 
-    def _job_id(self, job: str) -> int:
-        if not self._jobs:
-            table = s.JOB
-            statement = select(table.c.exec_job_id, table.c.job_id).where(table.c.wf_id == self.wf_id)
-            self._jobs = {row.exec_job_id: row.job_id for row in self._connection.execute(statement)}
-        return self._jobs[job]
+    def _places(self, files: list[int]) -> list[Any]:
+        return self._bulk.select("SELECT lfn_id, pfn, site FROM rc_pfn WHERE lfn_id IN (?*)", files)
 
-    def _instance_id(self, job: str, seq: int) -> int:
-        found = self._instances.get((job, seq))
-        if found is None:
-            table = s.JOB_INSTANCE
-            found = self._connection.scalars(
-                select(table.c.job_instance_id).where(
-                    table.c.job_id == self._job_id(job), table.c.job_submit_seq == seq
-                )
-            ).one()
-            self._instances[job, seq] = found
-        return found
+    # Attempts, and what belongs to one.
 
     def _new_instances(self, rows: list[r.InstanceRow]) -> None:
+        if len(self._instances) > _MOST_INSTANCES:
+            self._instances.clear()  # those still needed are looked up
+        jobs, hosts = self._job_ids(row.job for row in rows), self._host_ids(rows)
         values = []
-        for row in rows:
-            job_instance_id = self._instances[row.job, row.seq] = self._next_id(s.JOB_INSTANCE)
-            keys = {
-                "job_instance_id": job_instance_id,
-                "job_id": self._job_id(row.job),
-                "job_submit_seq": row.seq,
-            }
-            values.append({**keys, **row.values})
-        self._add(s.JOB_INSTANCE, values)
+        for row, key in zip(rows, self._bulk.new_keys(s.JOB_INSTANCE, len(rows)), strict=True):
+            self._instances[row.job, row.seq] = key
+            keys = {"job_instance_id": key, "job_id": jobs[row.job], "job_submit_seq": row.seq}
+            known = {**_INSTANCE_DEFAULTS, **_with_key(row.values, hosts), **keys}
+            values.append(tuple(map(known.get, _INSTANCE)))
+        self._bulk.insert(s.JOB_INSTANCE, " ".join(_INSTANCE), values)
 
     def _instance_updates(self, rows: list[r.InstanceUpdate]) -> None:
-        changed: dict[int, _Values] = {}
+        keys, hosts = self._instance_ids(rows), self._host_ids(rows)
+        by_columns: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for row in rows:
-            values = changed.setdefault(self._instance_id(row.job, row.seq), {})
-            values.update(row.values)
-            if row.host is not None:
-                values["host_id"] = self._host_id(row.host)
-        by_columns: defaultdict[frozenset[str], list[_Values]] = defaultdict(list)
-        for instance, values in changed.items():
-            by_columns[frozenset(values)].append({**values, "of_instance": instance})
+            values = _with_key(row.values, hosts)
+            by_columns[" ".join(values)].append((*values.values(), keys[row.job, row.seq]))
         for columns, batch in by_columns.items():
-            statement = update(s.JOB_INSTANCE).where(
-                s.JOB_INSTANCE.c.job_instance_id == bindparam("of_instance")
+            self._bulk.update(s.JOB_INSTANCE, columns, batch)
+
+    def _instance_ids(self, rows: Iterable[Any]) -> dict[tuple[str, int], int]:
+        """The keys of the rows' attempts, all that are remembered."""
+        unknown = {row[0] for row in rows if (row[0], row[1]) not in self._instances}
+        if unknown:
+            text = (
+                "SELECT j.exec_job_id, i.job_submit_seq, i.job_instance_id "
+                "FROM job j JOIN job_instance i ON i.job_id = j.job_id "
+                "WHERE j.wf_id = ? AND j.exec_job_id IN (?*)"
             )
-            self._connection.execute(statement.values({name: bindparam(name) for name in columns}), batch)
+            for job, seq, key in self._bulk.select(text, self.wf_id, _unique(unknown)):
+                self._instances[job, seq] = key
+        return self._instances
 
-    def _host_id(self, host: r.HostRow) -> int:
-        key = (host.site, host.hostname, host.ip)
-        found = self._hosts.get(key)
-        if found is None:
-            found = self._hosts[key] = self._find_host(key) or self._add_host(host)
-        return found
-
-    def _root_id(self) -> int:
+    def _host_ids(self, rows: Iterable[Any]) -> dict[tuple[str, str, str], int]:
         """Hosts belong to the root workflow, whichever workflow of a hierarchy met them."""
-        return self._wf[1] if self.wf_id and self._wf else self.wf_id
+        hosts = (row.values["host_id"] for row in rows if "host_id" in row.values)
+        new = {host[:3]: host for host in hosts if host[:3] not in self._hosts}
+        if new:
+            self._find_hosts(new)
+            missing = sorted(key for key in new if key not in self._hosts)
+            keys = self._bulk.new_keys(s.HOST, len(missing))
+            root = self._ids()[1]
+            values = [(key, root, *new[name]) for key, name in zip(keys, missing, strict=True)]
+            columns = " ".join(("host_id", "wf_id", *r.HostRow._fields))
+            self._bulk.insert(s.HOST, columns, values, Clash.KEEP)
+            self._find_hosts(new)
+        return self._hosts
 
-    def _find_host(self, key: tuple[str, str, str]) -> int | None:
-        c = s.HOST.c
-        return self._connection.scalar(
-            select(c.host_id).where(
-                c.wf_id == self._root_id(), c.site == key[0], c.hostname == key[1], c.ip == key[2]
-            )
-        )
+    def _find_hosts(self, wanted: Mapping[tuple[str, str, str], r.HostRow]) -> None:
+        text = "SELECT site, hostname, ip, host_id FROM host WHERE wf_id = ? AND hostname IN (?*)"
+        names = _unique(hostname for _, hostname, _ in wanted)
+        for site, hostname, ip, host_id in self._bulk.select(text, self._ids()[1], names):
+            self._hosts[site, hostname, ip] = host_id
 
-    def _add_host(self, host: r.HostRow) -> int:
-        host_id = self._next_id(s.HOST)
-        self._add(s.HOST, [{"host_id": host_id, "wf_id": self._root_id(), **host._asdict()}])
-        return host_id
+    def _of_instances(self, table: Table, rows: list[Any], columns: str) -> None:
+        """Rows that begin with the job and the number of an attempt; `columns` are the names of the rest."""
+        ids = self._instance_ids(rows)
+        values = [(ids[row[0], row[1]], *row[2:]) for row in rows]
+        self._bulk.insert(table, f"job_instance_id {columns}", values)
 
-    def _of_instances(self, rows: Iterable[Any]) -> Iterator[_Values]:
-        for row in rows:
-            values = row._asdict()
-            values["job_instance_id"] = self._instance_id(values.pop("job"), values.pop("seq"))
-            yield values
+    def _of_attempts(self, table: Table, rows: list[Any], columns: str) -> None:
+        """The same for tables with a key of their own and the workflow's."""
+        ids, wf_id = self._instance_ids(rows), self.wf_id
+        (key,) = table.primary_key.columns
+        keys = self._bulk.new_keys(table, len(rows))
+        values = [(own, wf_id, ids[row[0], row[1]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
+        self._bulk.insert(table, f"{key.name} wf_id job_instance_id {columns}", values)
 
     def _job_states(self, rows: list[r.JobStateRow]) -> None:
-        self._add(s.JOBSTATE, list(self._of_instances(rows)))
+        self._of_instances(s.JOBSTATE, rows, " ".join(r.JobStateRow._fields[2:]))
 
     def _invocations(self, rows: list[r.InvocationRow]) -> None:
-        ids = {"wf_id": self.wf_id}
-        self._add(
-            s.INVOCATION,
-            [
-                {"invocation_id": self._next_id(s.INVOCATION), **ids, **values}
-                for values in self._of_instances(rows)
-            ],
-        )
+        self._of_attempts(s.INVOCATION, rows, " ".join(r.InvocationRow._fields[2:]))
 
     def _integrity(self, rows: list[r.IntegrityRow]) -> None:
-        values = [
-            {
-                "integrity_id": self._next_id(s.INTEGRITY),
-                "wf_id": self.wf_id,
-                "count": values.pop("files"),
-                **values,
-            }
-            for values in self._of_instances(rows)
-        ]
-        self._add(s.INTEGRITY, values)
+        self._of_attempts(s.INTEGRITY, rows, "type file_type count duration")
 
     def _tags(self, rows: list[r.TagRow]) -> None:
-        values = [
-            {"tag_id": self._next_id(s.TAG), "wf_id": self.wf_id, "count": values.pop("times"), **values}
-            for values in self._of_instances(rows)
-        ]
-        self._add(s.TAG, values)
+        self._of_attempts(s.TAG, rows, "name count")
 
     def _quarantine(self, rows: list[r.QuarantineRow]) -> None:
-        _insert_new(
-            self._connection, s.BRIDLE_QUARANTINE, [{"wf_id": self.wf_id, **row._asdict()} for row in rows]
-        )
+        self._of_workflow(s.BRIDLE_QUARANTINE, rows, Clash.KEEP)
 
     _writers: ClassVar[Mapping[type[Any], Callable[[RowWriter, list[Any]], None]]] = {
         r.WorkflowRow: _workflows,
         r.WorkflowStateRow: _workflow_states,
         r.WorkflowMetaRow: _workflow_meta,
-        r.JobRow: _jobs_of,
+        r.JobRow: _jobs,
         r.JobEdgeRow: _job_edges,
         r.TaskRow: _tasks,
         r.TaskJobRow: _task_jobs,
@@ -346,3 +275,34 @@ class RowWriter:
         r.QuarantineRow: _quarantine,
     }
     """In the order of the foreign keys: what is referred to comes first."""
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))
+
+
+def _fold_updates(kinds: defaultdict[type[Any], list[Any]]) -> None:
+    """One update for each attempt, and none for those that the same turn opened: they are inserted as they became.
+
+    An update's host waits for its key as the value of `host_id`.
+    """
+    newest: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in kinds.pop(r.InstanceUpdate, ()):
+        values = newest.setdefault((row.job, row.seq), {})
+        values.update(row.values)
+        if row.host is not None:
+            values["host_id"] = row.host
+    opened = kinds.get(r.InstanceRow, [])
+    for place, row in enumerate(opened):
+        later = newest.pop((row.job, row.seq), None)
+        if later:
+            opened[place] = r.InstanceRow(row.job, row.seq, {**row.values, **later})
+    if newest:
+        kinds[r.InstanceUpdate] = [
+            r.InstanceUpdate(job, seq, values) for (job, seq), values in newest.items() if values
+        ]
+
+
+def _with_key(values: Mapping[str, Any], hosts: Mapping[tuple[str, str, str], int]) -> Mapping[str, Any]:
+    host = values.get("host_id")
+    return values if host is None else {**values, "host_id": hosts[host[:3]]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -32,9 +33,19 @@ METADATA = MetaData()
 
 _Kind = TypeEngine[Any] | type[TypeEngine[Any]]
 
-_TIME = Numeric(16, 6, asdecimal=False)
-_SECONDS = Numeric(10, 3, asdecimal=False)
-_NAME = String(255)
+# PostgreSQL holds columns to their widths, SQLite never does: there, what a record says is stored as it is.
+_UNBOUNDED = Numeric(asdecimal=False)
+_TIME = Numeric(16, 6, asdecimal=False).with_variant(_UNBOUNDED, "postgresql")
+_SECONDS = Numeric(10, 3, asdecimal=False).with_variant(_UNBOUNDED, "postgresql")
+
+
+def _varchar(width: int) -> TypeEngine[Any]:
+    return String(width).with_variant(Text(), "postgresql")
+
+
+_NAME = _varchar(255)
+_FILE_NAME = _varchar(245)
+_COUNT = Integer().with_variant(BigInteger(), "postgresql")
 _JOB_TYPES = (
     "'unknown', 'compute', 'stage-in-tx', 'stage-out-tx', 'registration', 'inter-site-tx', 'create-dir', "
     "'staged-compute', 'cleanup', 'chmod', 'dax', 'dag'"
@@ -123,7 +134,7 @@ HOST = _table(
     _needed("hostname", _NAME),
     _needed("ip", _NAME),
     Column("uname", _NAME),
-    Column("total_memory", Integer),
+    Column("total_memory", _COUNT),
     UniqueConstraint("wf_id", "site", "hostname", "ip", name="UNIQUE_HOST"),
 )
 JOB = _table(
@@ -134,10 +145,10 @@ JOB = _table(
     _needed("submit_file", _NAME),
     _needed("type_desc", String(14)),
     _needed("clustered", Boolean(create_constraint=True)),
-    _needed("max_retries", Integer),
+    _needed("max_retries", _COUNT),
     _needed("executable", Text),
     Column("argv", Text),
-    _needed("task_count", Integer),
+    _needed("task_count", _COUNT),
     CheckConstraint(f"type_desc IN ({_JOB_TYPES})", name="job_type_desc"),
     UniqueConstraint("wf_id", "exec_job_id", name="UNIQUE_JOB"),
 )
@@ -175,21 +186,21 @@ TASK_META = _table(
     _needed("value", _NAME),
 )
 RC_LFN = _table(
-    "rc_lfn", _key("lfn_id"), _needed("lfn", String(245)), UniqueConstraint("lfn", name="UNIQUE_LFN")
+    "rc_lfn", _key("lfn_id"), _needed("lfn", _FILE_NAME), UniqueConstraint("lfn", name="UNIQUE_LFN")
 )
 RC_PFN = _table(
     "rc_pfn",
     _key("pfn_id"),
     _ref("lfn_id", "rc_lfn.lfn_id"),
-    _needed("pfn", String(245)),
-    Column("site", String(245)),
+    _needed("pfn", _FILE_NAME),
+    Column("site", _FILE_NAME),
     UniqueConstraint("lfn_id", "pfn", "site", name="UNIQUE_PFN"),
 )
 RC_META = _table(
     "rc_meta",
     _ref("lfn_id", "rc_lfn.lfn_id", key=True),
-    _needed("key", String(245), key=True),
-    _needed("value", String(245)),
+    _needed("key", _FILE_NAME, key=True),
+    _needed("value", _FILE_NAME),
 )
 WORKFLOW_FILES = _table(
     "workflow_files",
@@ -217,8 +228,8 @@ JOB_INSTANCE = _table(
     Column("stderr_file", _NAME),
     Column("stderr_text", Text),
     Column("stdin_file", _NAME),
-    _needed("multiplier_factor", Integer),
-    Column("exitcode", Integer),
+    _needed("multiplier_factor", _COUNT),
+    Column("exitcode", _COUNT),
     UniqueConstraint("job_id", "job_submit_seq", name="UNIQUE_JOB_INSTANCE"),
 )
 JOBSTATE = _table(
@@ -239,12 +250,12 @@ INVOCATION = _table(
     _needed("start_time", _TIME),
     _needed("remote_duration", _SECONDS),
     Column("remote_cpu_time", _SECONDS),
-    _needed("exitcode", Integer),
+    _needed("exitcode", _COUNT),
     _needed("transformation", Text),
     _needed("executable", Text),
     Column("argv", Text),
     Column("abs_task_id", _NAME),
-    Column("maxrss", Integer),
+    Column("maxrss", _COUNT),
     Column("avg_cpu", _TIME),
     UniqueConstraint("job_instance_id", "task_submit_seq", name="UNIQUE_INVOCATION"),
 )
@@ -257,7 +268,7 @@ INTEGRITY = _table(
     _ref("job_instance_id", "job_instance.job_instance_id"),
     _needed("type", String(7)),
     Column("file_type", String(6)),
-    _needed("count", Integer),
+    _needed("count", _COUNT),
     _needed("duration", _SECONDS),
     CheckConstraint("type IN ('check', 'compute')", name="integrity_type_desc"),
     CheckConstraint("file_type IN ('input', 'output')", name="integrity_file_type_desc"),
@@ -269,7 +280,7 @@ TAG = _table(
     _ref("wf_id", "workflow.wf_id"),
     _ref("job_instance_id", "job_instance.job_instance_id"),
     _needed("name", _NAME),
-    _needed("count", Integer),
+    _needed("count", _COUNT),
     UniqueConstraint("wf_id", "job_instance_id", name="UNIQUE_TAG"),
 )
 
@@ -333,7 +344,7 @@ BRIDLE_CURSOR = _table(
     "bridle_cursor",
     _ref("wf_id", "workflow.wf_id", key=True),
     _needed("file", _NAME, key=True),
-    _needed("offset", Integer),
+    _needed("offset", _COUNT),
     _needed("fingerprint", String(64)),
 )
 BRIDLE_RUN = _table(
@@ -344,7 +355,7 @@ BRIDLE_RUN = _table(
     _needed("restarting", Boolean),
     _needed("restart_count", Integer),
     _needed("last_seq", Integer),
-    Column("status", Integer),
+    Column("status", _COUNT),
 )
 BRIDLE_NODE = _table(
     "bridle_node",
@@ -360,7 +371,7 @@ BRIDLE_NODE = _table(
     Column("ended", Integer),
     Column("post_started", Integer),
     Column("post_ended", Integer),
-    Column("exitcode", Integer),
+    Column("exitcode", _COUNT),
     Column("host", _NAME),
     Column("post_exit", Integer),
 )
@@ -376,7 +387,7 @@ BRIDLE_QUARANTINE = _table(
     "bridle_quarantine",
     _ref("wf_id", "workflow.wf_id", key=True),
     _needed("file", _NAME, key=True),
-    _needed("offset", Integer, key=True),
+    _needed("offset", _COUNT, key=True),
     _needed("reason", _NAME, key=True),
     _needed("text", Text),
 )

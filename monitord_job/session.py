@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -16,20 +17,23 @@ from pathlib import Path
 from dag_rewriter.errors import FileError
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import LOG, Limits, Monitor
+from monitord_job.database_url import Database, database_of
+from monitord_job.engine import sqlite_url
 from monitord_job.errors import LockedError
 from monitord_job.ingest import Ingest
 from monitord_job.lock import locked
 from monitord_job.outlook import Rest
 from monitord_job.peer_marks import mark_done, mark_started
-from monitord_job.store import Store, replace_database, sqlite_url
+from monitord_job.store import Store, replace_database
 
 _LOG_BYTES = 5 << 20
 _LOCK_POLL = 0.2
 
 
-def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> bool:
+def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str | None = None) -> bool:
     """Keep the database until the run has ended. SIGTERM: store the rest, then return.
 
+    `url` names another database than the properties do.
     False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
@@ -38,30 +42,40 @@ def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float) -> bool:
     with (
         _log_file(submit_dir.monitor_log),
         _lock(submit_dir, lock_wait),
-        _store(submit_dir.database) as store,
+        _store(database_of(submit_dir, url), limits) as (store, limits),
     ):
+        LOG.info("the database is %s", store.name)
         ingest = Ingest(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             Monitor(submit_dir, ingest, limits, stop).follow()
         return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
 
 
-def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
+def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0, url: str | None = None) -> None:
     """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
-    with _lock(submit_dir, lock_wait), _store(submit_dir.database) as store:
+    database = database_of(submit_dir, url)
+    with _lock(submit_dir, lock_wait), _store(database, limits) as (store, limits):
         ingest = Ingest(submit_dir, store)
         with _marks(submit_dir, ingest):
             Monitor(submit_dir, ingest, limits).catch_up()
 
 
-def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0) -> None:
+def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0, url: str | None = None) -> None:
     """Make the database anew from the logs; the old one stands until the new one is whole."""
-    fresh = submit_dir.database.with_name(submit_dir.database.name + ".rebuild")
+    database = database_of(submit_dir, url)
     with _lock(submit_dir, lock_wait):
+        if database.file is None or database.file != submit_dir.database:
+            # Others' workflows may be in it: only this one's rows are made anew, within one transaction.
+            with _store(database, limits) as (store, limits):
+                store.create()
+                with store.rebuilding(submit_dir.wf_uuid or ""):
+                    Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
+            return
+        fresh = database.file.with_name(database.file.name + ".rebuild")
         fresh.unlink(missing_ok=True)
-        with _store(fresh) as store:
+        with _store(Database(sqlite_url(fresh), database.wait), limits) as (store, limits):
             Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
-        replace_database(fresh, submit_dir.database)
+        replace_database(fresh, database.file)
 
 
 @contextmanager
@@ -86,10 +100,11 @@ def _courtesy() -> Iterator[None]:
 
 
 @contextmanager
-def _store(path: Path) -> Iterator[Store]:
-    store = Store(sqlite_url(path))
+def _store(database: Database, limits: Limits) -> Iterator[tuple[Store, Limits]]:
+    """The database, and the limits with the patience that it is to be shown."""
+    store = Store(database.url)
     try:
-        yield store
+        yield store, limits if limits.database is not None else replace(limits, database=database.wait)
     finally:
         store.close()
 

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import Limits
+from monitord_job.database_url import database_of
 from monitord_job.errors import LockedError, TryAgainError
-from monitord_job.queries import Job, JobStatus, WorkflowSummary, open_database, summary
+from monitord_job.queries import Job, JobStatus, WorkflowProgress, WorkflowSummary, open_database, summary
 from monitord_job.session import catch_up
 from monitord_job.status_codes import exit_code
 
@@ -33,7 +34,7 @@ class RunState(Enum):
     FAILED = "failed"
 
 
-def state_of(found: WorkflowSummary) -> RunState:
+def state_of(found: WorkflowSummary | WorkflowProgress) -> RunState:
     """DAGMan's exit code decides, and a node that failed: a FINAL node can make a failed DAG exit with 0."""
     if found.started is None:
         return RunState.NOT_STARTED
@@ -56,7 +57,7 @@ def read_status(submit_dir: SubmitDir) -> WorkflowSummary:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not submit_dir.database.exists():
             raise
         LOG.info("showing the database as it stands: %s", error)
-    engine = open_database(submit_dir.database)
+    engine = open_database(database_of(submit_dir))
     try:
         return summary(engine, submit_dir.wf_uuid or "")
     finally:

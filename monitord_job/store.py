@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import URL, Connection, func, inspect, make_url, select
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from monitord_job import schema
+from monitord_job import schema, state_rows
+from monitord_job.bulk import Bulk, Clash
+from monitord_job.engine import POSTGRESQL, SQLITE, open_engine, sqlite_url
 from monitord_job.errors import SchemaError, TryAgainError
-from monitord_job.events import NodeLogEvent, NodeLogKind
 from monitord_job.follow import Cursor
-from monitord_job.job import NodeState, RunState, WorkflowState
-from monitord_job.row_writer import RowWriter, upsert
+from monitord_job.job import RunState
+from monitord_job.row_writer import RowWriter
 from monitord_job.rows import Row
 from monitord_job.run import Turn
 
-LOCK_SECONDS = 30
-"""How long one transaction waits for a database that somebody else has locked."""
+__all__ = ["Changes", "Store", "replace_database", "sqlite_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +33,15 @@ class Changes:
     turn: Turn | None = None
 
 
-def sqlite_url(path: Path) -> URL:
-    """The URL of an SQLite file."""
-    return URL.create("sqlite", database=str(path))
-
-
 class Store:
     """A Stampede database. One at a time writes to it; whoever calls `commit` holds the submit directory's lock."""
 
     def __init__(self, url: URL | str) -> None:
         self._url = make_url(url)
-        self._engine = _engine(self._url)
+        self._engine = open_engine(self._url)
         self._writers: dict[str, RowWriter] = {}
+        self._file_id: tuple[int, int] | None = None
+        self._all_at_once: Connection | None = None
 
     @property
     def name(self) -> str:
@@ -54,7 +50,12 @@ class Store:
 
     def create(self) -> None:
         """Make the tables that are not there. Raises SchemaError for a database of another version."""
+        # A file that took the place of the old one is as good as that: whoever calls this reads all state anew.
+        self._forget()
         with self._transaction() as connection:
+            if self._url.get_backend_name() == POSTGRESQL:
+                # Two monitors that make the tables at the same time: the second waits and finds them.
+                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY)))
             found = set(inspect(connection).get_table_names())
             if "bridle_schema" in found:
                 self._check_version(connection)
@@ -72,18 +73,36 @@ class Store:
         self._engine.dispose()
 
     def commit(self, wf_uuid: str, changes: Changes) -> None:
-        """Store all of the changes, or on an error none of them. Raises TryAgainError if the database cannot now."""
+        """Store all of the changes, or on an error none of them. Raises TryAgainError if the database cannot now.
+
+        After an error it may be unknown whether they were stored (a connection that was lost in the commit):
+        what was read of the state before has to be loaded again.
+        """
         writer = self._writers.setdefault(wf_uuid, RowWriter(wf_uuid))
         try:
             with self._transaction() as connection:
-                writer.write(connection, changes.rows)
-                self._write_cursors(connection, writer.wf_id, changes.cursors)
+                bulk = Bulk(connection)
+                writer.write(bulk, changes.rows)
+                rows = [(writer.wf_id, file, *_fields(cursor)) for file, cursor in changes.cursors.items()]
+                bulk.insert(schema.BRIDLE_CURSOR, "wf_id file offset fingerprint", rows, Clash.REPLACE)
                 if changes.turn is not None:
-                    self._write_state(connection, writer.wf_id, changes.turn)
+                    state_rows.write(bulk, writer.wf_id, changes.turn)
         except BaseException:
             # What the writer learned of ids in this transaction is gone with it.
-            del self._writers[wf_uuid]
+            self._writers.pop(wf_uuid, None)
             raise
+
+    @contextmanager
+    def rebuilding(self, root_wf_uuid: str) -> Iterator[None]:
+        """What is stored within takes the place of all rows of a hierarchy, when it is whole, or not at all."""
+        with self._transaction() as connection:
+            delete_hierarchy(connection, root_wf_uuid)
+            self._all_at_once = connection
+            try:
+                yield
+            finally:
+                self._all_at_once = None
+                self._forget()
 
     def load_cursors(self, wf_uuid: str) -> dict[str, Cursor]:
         """How far each file of the workflow has been read; empty if nothing was loaded yet."""
@@ -102,30 +121,52 @@ class Store:
             wf_id = connection.scalar(
                 select(schema.WORKFLOW.c.wf_id).where(schema.WORKFLOW.c.wf_uuid == fresh.wf_uuid)
             )
-            return RunState(
-                fresh.wf_uuid,
-                fresh.user,
-                fresh.submit_dir,
-                fresh.plans,
-                _load_workflow(connection, wf_id),
-                dict(_load_nodes(connection, wf_id)),
-                _load_details(connection, wf_id),
-            )
+            return state_rows.load(connection, wf_id, fresh)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
+        if self._all_at_once is not None:
+            yield self._all_at_once
+            return
         try:
+            self._check_file()
             with self._engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
+                # Not after the commit: what is then found gone was stored, and is lost with the file.
+                self._check_file()
+        except (OperationalError, InterfaceError) as error:
+            if _is_hopeless(error):
+                raise SchemaError(self.name, f"the database refuses: {error.orig}", _LOOK) from error
             raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _NOW) from error
         except DatabaseError as error:
-            raise SchemaError(
-                self.name,
-                f"the database refuses what is to be stored: {error.orig}",
-                "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
-                "`bridle monitord --rebuild SUBMIT_DIR`",
-            ) from error
+            if error.connection_invalidated:
+                raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _NOW) from error
+            what = f"the database refuses what is to be stored: {error.orig}"
+            raise SchemaError(self.name, what, _LOOK) from error
+
+    def _check_file(self) -> None:
+        """Raises TryAgainError if another file, or none, is where the database was."""
+        if self._url.get_backend_name() != SQLITE or not self._url.database:
+            return
+        try:
+            found = Path(self._url.database).stat()
+        except FileNotFoundError:
+            now = None
+        else:
+            now = (found.st_dev, found.st_ino)
+        if self._file_id is None:
+            self._file_id = now
+        elif self._file_id != now:
+            self._forget()
+            what = "the database file was removed or replaced; its rows are read from the logs anew"
+            raise TryAgainError(self.name, what, "leave it where it is while a monitor is at work")
+
+    def _forget(self) -> None:
+        """Take nothing of what was learned of the database for true any more."""
+        if self._all_at_once is None:
+            self._engine.dispose()
+            self._file_id = None
+        self._writers.clear()
 
     def _make_tables(self, connection: Connection) -> None:
         schema.METADATA.create_all(connection)
@@ -149,95 +190,42 @@ class Store:
                 "use the bridle that made it, or run `bridle monitord --rebuild SUBMIT_DIR`",
             )
 
-    def _write_cursors(self, connection: Connection, wf_id: int, cursors: Mapping[str, Cursor]) -> None:
-        rows = [
-            {"wf_id": wf_id, "file": file, "offset": cursor.offset, "fingerprint": cursor.fingerprint}
-            for file, cursor in cursors.items()
-        ]
-        upsert(connection, schema.BRIDLE_CURSOR, rows)
 
-    def _write_state(self, connection: Connection, wf_id: int, turn: Turn) -> None:
-        if turn.workflow != turn.before.workflow:
-            upsert(connection, schema.BRIDLE_RUN, [{"wf_id": wf_id, **_values(turn.workflow)}])
-        upsert(
-            connection,
-            schema.BRIDLE_NODE,
-            [{"wf_id": wf_id, "name": name, **_values(node)} for name, node in turn.nodes.items()],
-        )
-        self._write_details(connection, wf_id, turn)
-
-    def _write_details(self, connection: Connection, wf_id: int, turn: Turn) -> None:
-        table = schema.BRIDLE_DETAIL
-        stored = [{"gone_wf": wf_id, "gone_job": job} for job in turn.details if job in turn.before.details]
-        if stored:
-            connection.execute(text(_DELETE_DETAILS), stored)
-        waiting = [
-            {
-                "wf_id": wf_id,
-                "job": job,
-                "position": position,
-                "kind": detail.kind.value,
-                "value": detail.value,
-            }
-            for job, details in turn.details.items()
-            for position, detail in enumerate(details)
-        ]
-        if waiting:
-            connection.execute(table.insert(), waiting)
-
-
+_ADVISORY = 0x6272_6964_6C65
+"""Any number that everybody who makes our tables agrees on ("bridle")."""
 _NOW = "it is tried again; if this stays, look for a full disk or a program that holds the database"
-_DELETE_DETAILS = "DELETE FROM bridle_detail WHERE wf_id = :gone_wf AND job = :gone_job"
+_LOOK = (
+    "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
+    "`bridle monitord --rebuild SUBMIT_DIR`"
+)
+_HOPELESS = ("28", "3D", "42", "54")
+"""Classes of SQLSTATE that no waiting mends: wrong password, no such database, no permission, a limit exceeded."""
 
 
-def _engine(url: URL) -> Engine:
-    engine = create_engine(
-        url, connect_args={"timeout": LOCK_SECONDS} if url.get_backend_name() == "sqlite" else {}
-    )
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
+def _is_hopeless(error: OperationalError | InterfaceError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith(_HOPELESS)
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    # Python's sqlite3 would begin transactions by itself and too late; SQLAlchemy's documented way round it.
-    connection.isolation_level = None
-    # A rollback journal, not WAL: submit directories lie on network file systems too, where WAL cannot work.
-    for pragma in ("foreign_keys = ON", "journal_mode = TRUNCATE", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {pragma}")
+def _fields(cursor: Cursor) -> tuple[int, str]:
+    return cursor.offset, cursor.fingerprint
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _values(state: NodeState | WorkflowState) -> dict[str, Any]:
-    return {item.name: getattr(state, item.name) for item in fields(state)}
-
-
-def _load_workflow(connection: Connection, wf_id: int | None) -> WorkflowState:
-    table = schema.BRIDLE_RUN
-    row = connection.execute(select(table).where(table.c.wf_id == wf_id)).mappings().one_or_none()
-    return WorkflowState() if row is None else WorkflowState(**{k: v for k, v in row.items() if k != "wf_id"})
-
-
-def _load_nodes(connection: Connection, wf_id: int | None) -> Iterator[tuple[str, NodeState]]:
-    table = schema.BRIDLE_NODE
-    names = [item.name for item in fields(NodeState)]
-    statement = select(table.c.name, *(table.c[name] for name in names)).where(table.c.wf_id == wf_id)
-    for row in connection.execute(statement):
-        yield row[0], NodeState(*row[1:])
-
-
-def _load_details(connection: Connection, wf_id: int | None) -> dict[str, tuple[NodeLogEvent, ...]]:
-    table = schema.BRIDLE_DETAIL
-    statement = select(table).where(table.c.wf_id == wf_id).order_by(table.c.job, table.c.position)
-    found: dict[str, tuple[NodeLogEvent, ...]] = {}
-    for row in connection.execute(statement):
-        detail = NodeLogEvent(NodeLogKind(row.kind), row.job, row.value)
-        found[row.job] = (*found.get(row.job, ()), detail)
-    return found
+def delete_hierarchy(connection: Connection, root_wf_uuid: str) -> None:
+    """Take away a workflow and all below it; what other workflows may share (rc_*) stays."""
+    table = schema.WORKFLOW
+    root = select(table.c.wf_id).where(table.c.wf_uuid == root_wf_uuid).scalar_subquery()
+    found = connection.scalars(select(table.c.wf_id).where(table.c.root_wf_id == root)).all()
+    if not found:
+        return
+    instances = schema.JOB_INSTANCE
+    jobs = select(schema.JOB.c.job_id).where(schema.JOB.c.wf_id.in_(found))
+    # From the leaves up, because a cascade looks at every row of a table whose reference has no index.
+    for child in reversed(schema.METADATA.sorted_tables):
+        if child is instances:
+            connection.execute(instances.delete().where(instances.c.job_id.in_(jobs)))
+        elif "wf_id" in child.c and not child.name.startswith("master_"):
+            connection.execute(child.delete().where(child.c.wf_id.in_(found)))
 
 
 def replace_database(fresh: Path, old: Path) -> None:

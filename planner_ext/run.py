@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
@@ -16,12 +16,21 @@ from dag_rewriter.rewrite import Options, is_rewritten, rewrite
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
 from monitord_job.daemon import Limits
-from monitord_job.errors import LockedError
-from monitord_job.queries import WorkflowSummary, open_database, summary
+from monitord_job.database_url import database_of
+from monitord_job.errors import LockedError, MonitorError
+from monitord_job.queries import (
+    WorkflowProgress,
+    WorkflowSummary,
+    is_stored,
+    open_database,
+    progress,
+    summary,
+)
 from monitord_job.schedd import dagman_jobs, submit_dag
 from monitord_job.session import catch_up
 from monitord_job.status import RunState, read_status, state_of
 
+_Answer = TypeVar("_Answer")
 _POLL = 1.0
 _HELD = 5
 
@@ -55,7 +64,7 @@ def start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     _refuse_if_live(submit_dir)
-    if submit_dir.database.exists():
+    if is_stored(database_of(submit_dir), submit_dir.wf_uuid or ""):
         # DAGMan empties its nodes.log at its start: what is not stored before is lost.
         found = read_status(submit_dir)
         if state_of(found) is RunState.SUCCEEDED and not wants_to_run(submit_dir, found.ended or 0):
@@ -85,14 +94,15 @@ def _attributes(submit_dir: SubmitDir) -> dict[str, str]:
     return {name[3:]: value for name, value in found.assigned.items() if name.startswith("my.pegasus_")}
 
 
-def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
-    """How far the run has come, every now and then, until it has ended; None while nothing is stored yet.
+def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | WorkflowSummary | None]:
+    """How far the run has come, every now and then, and its summary at the end; None while nothing can be read.
 
     Raises LostError if DAGMan is held or gone and its run has not ended.
     """
     while True:
         queued = [found for found in dagman_jobs(submit_dir.dagman_log) if found.job == job]
-        found = _read(submit_dir) if queued else _settled(submit_dir)
+        found: WorkflowProgress | WorkflowSummary | None
+        found = _glance(submit_dir) if queued else _settled(submit_dir)
         yield found
         if queued and queued[0].status == _HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
@@ -105,12 +115,20 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
         time.sleep(_POLL)
 
 
-def _read(submit_dir: SubmitDir) -> WorkflowSummary | None:
-    if not submit_dir.database.exists():
+def _glance(submit_dir: SubmitDir) -> WorkflowProgress | None:
+    """What can be read now: a database that is locked or away for a while ends no wait."""
+    with suppress(MonitorError):
+        return _read(submit_dir, progress)
+    return None
+
+
+def _read(submit_dir: SubmitDir, question: Callable[[Any, str], _Answer]) -> _Answer | None:
+    database, wf_uuid = database_of(submit_dir), submit_dir.wf_uuid or ""
+    if not is_stored(database, wf_uuid):
         return None
-    engine = open_database(submit_dir.database)
+    engine = open_database(database)
     try:
-        return summary(engine, submit_dir.wf_uuid or "")
+        return question(engine, wf_uuid)
     finally:
         engine.dispose()
 
@@ -119,4 +137,4 @@ def _settled(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here."""
     with suppress(LockedError):
         catch_up(submit_dir, Limits(), lock_wait=Limits().drain)
-    return _read(submit_dir)
+    return _read(submit_dir, summary)

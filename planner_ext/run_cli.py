@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.queries import WorkflowSummary
+from monitord_job.queries import WorkflowProgress, WorkflowSummary
 from monitord_job.status import RunState, as_mapping, show, state_of
 from planner_ext.run import Submitted, start, watch
 
@@ -70,11 +70,11 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
     from planner_ext.progress import Bar, Lines
 
     console = Console(highlight=False, quiet=quiet)
-    last: WorkflowSummary | None = None
+    last: WorkflowProgress | WorkflowSummary | None = None
     with (Bar if console.is_terminal else Lines)(console) as display:
         for found in watch(opened, begun.job):
             if found is not None:
                 last = found
-                display.update(len(found.jobs), found.count())
-    assert last is not None, "watch ends with a summary or an error"
+                display.update(found.total, found.count())
+    assert isinstance(last, WorkflowSummary), "watch ends with a summary or an error"
     return last

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgresql import Server
+
 # The machine may be busy with the daemons of other tests: how long an example takes proves nothing.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
@@ -84,3 +86,23 @@ def work_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
     yield folder
     if request.session.testsfailed == failures:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A real PostgreSQL of this worker's own, started when the first test asks for it."""
+    place = BUILD / "postgresql-data"
+    place.mkdir(parents=True, exist_ok=True)
+    programs = Path(os.environ.get("BRIDLE_POSTGRESQL", BUILD / "postgresql")) / "bin"
+    server = Server(programs, place / str(os.getpid()))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Server) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgresql_server.new_database()

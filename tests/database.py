@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
+
+import psycopg
 
 Rows = list[tuple[object, ...]]
 
@@ -58,18 +61,30 @@ QUERIES = {
 }
 
 
-def query(path: Path, sql: str) -> Rows:
-    """The rows of one question to an SQLite file."""
-    connection = sqlite3.connect(path)
+def query(database: Path | str, sql: str) -> Rows:
+    """The rows of one question to an SQLite file, or to the PostgreSQL database that a URL names."""
+    if isinstance(database, str):
+        with psycopg.connect(database) as connection:
+            return [tuple(map(_plain, row)) for row in connection.execute(sql)]
+    file = sqlite3.connect(database)
     try:
-        return connection.execute(sql).fetchall()
+        return [tuple(map(_plain, row)) for row in file.execute(sql)]
     finally:
-        connection.close()
+        file.close()
 
 
-def dump(path: Path) -> dict[str, Rows]:
+def _plain(value: object) -> object:
+    """A value as both databases give it: whole numbers without a fraction, no booleans, no noise of binary sums."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else round(float(value), 9)
+    if isinstance(value, float):
+        return round(value, 9)
+    return int(value) if isinstance(value, bool) else value
+
+
+def dump(database: Path | str) -> dict[str, Rows]:
     """Every Stampede table that a run fills, keyed by content and sorted."""
-    return {table: sorted(query(path, sql), key=repr) for table, sql in QUERIES.items()}
+    return {table: sorted(query(database, sql), key=repr) for table, sql in QUERIES.items()}
 
 
 def check_sound(path: Path) -> None:

@@ -7,13 +7,14 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import daemon, follow, ingest, job_files, row_writer, session, store
+from monitord_job import bulk, daemon, follow, ingest, job_files, row_writer, session, store
 from tests.database import Rows, check_sound, dump
 from tests.recorded import prepare
 
@@ -44,7 +45,7 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
     for module, name in [
         (ingest, "read_new_lines"),
         (row_writer.RowWriter, "write"),
-        (store, "upsert"),
+        (bulk.Bulk, "insert"),
         (store.Store, "create"),
         (store.Store, "commit"),
         (store.Store, "load_state"),
@@ -175,7 +176,7 @@ def test_logs_that_grow_by_pieces_give_the_same_rows(run, work_dir, size):
 
 def store_of(submit_dir: SubmitDir) -> Any:
     """The submit directory's database, closed at the end."""
-    return session._store(submit_dir.database)
+    return closing(store.Store(store.sqlite_url(submit_dir.database)))
 
 
 def test_a_cut_log_is_read_anew_and_the_loss_is_named(run, work_dir):
