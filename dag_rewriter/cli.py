@@ -9,6 +9,7 @@ import click
 
 from condor_templates.policy import MonitorKind
 from dag_rewriter.passes import ALL, PASSES
+from dag_rewriter.report import Report
 from dag_rewriter.rewrite import Options, undo
 from dag_rewriter.rewrite import rewrite as rewrite_dag
 from dag_rewriter.submit_dir import open_submit_dir
@@ -66,6 +67,10 @@ def rewrite(
     else:
         monitor = None if kind is None else MonitorKind(kind)
         report = rewrite_dag(opened, Options(kind=monitor, passes=chosen, dry_run=quiet))
+    _print(report, show_diff, as_json)
+
+
+def _print(report: Report, show_diff: bool, as_json: bool) -> None:
     if as_json:
         shown = report.as_json() | ({"diff": report.diff()} if show_diff else {})
         click.echo(json.dumps(shown, indent=2))
