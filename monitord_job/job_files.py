@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
+from monitord_job.cluster import parse_list
+from monitord_job.hidden import text_of
 from monitord_job.job import JobDescription, JobFiles
-from monitord_job.kickstart import Damage, Record, parse_output
+from monitord_job.kickstart import parse_output, parse_windows
+from monitord_job.kickstart_records import ClusterLine, Damage, Invocation, ListedTask, Record
 from monitord_job.run import Due
 
-MAX_OUTPUT = 64 << 20
-"""Bytes of a job's stdout that are looked at for records."""
-_MAX_STDERR = 1 << 16
+HEAD, TAIL = 64 << 20, 16 << 20
+"""Bytes at the beginning and at the end of a job's stdout that are looked at for records."""
+_WINDOW = 1 << 20
+_USUAL = 1 << 16
+"""Bytes that are read at once: all of nearly every file, and as much text as Stampede keeps."""
 _STDERR_TAIL = 4096
+_MAX_LIST = 64 << 20
+MAX_DAMAGES = 100
+"""Damaged records of one output after which the rest of it is left alone."""
 
 _REGISTRATION = 4
 _PLACE = re.compile(
     r"^(?P<lfn>.+?) (?P<pfn>[A-Za-z][\w+.-]*://.*?|/.*?)(?P<attributes>(?: [\w.]+=\"[^\"]*\")*)\s*$"
 )
 _SITE = re.compile(r' (?:site|pool)="([^"]*)"')
+_NO_DESCRIPTION = JobDescription()
 
 
-class _Text(NamedTuple):
-    file: str
-    data: bytes | None
+class _Output(NamedTuple):
+    """A file that a job wrote: what it begins with, its last bytes or its records, whatever was asked for."""
+
+    file: str | None = None
+    text: str | None = None
+    records: tuple[Record, ...] = ()
+
+
+_Reader = Callable[[int, str], _Output]
 
 
 class JobFileReader:
@@ -36,49 +51,48 @@ class JobFileReader:
 
     def __init__(self, submit_dir: SubmitDir) -> None:
         self._path = submit_dir.path
-        self._planned = submit_dir.braindump.get("submit_dir")
-        self._description = lru_cache(maxsize=4096)(self._read_description)
+        self._planned = (submit_dir.braindump.get("submit_dir") or "").rstrip("/") + "/"
+        self._description = lru_cache(maxsize=1 << 14)(self._read_description)
 
     def read(self, due: Due) -> JobFiles:
         """What an event asks for. Files that are missing are left out; one that cannot be read is a Damage."""
-        description = self._description(due.plan.submit_file) if due.plan.submit_file else JobDescription()
+        description = self._described(due.plan.submit_file)
         if not due.attempt_ended:
             return JobFiles(description)
-        out = self._output(description.stdout, due.output, MAX_OUTPUT, 0)
-        err = self._output(description.stderr, due.output, _MAX_STDERR, _STDERR_TAIL)
-        records = parse_output(out.data) if out and out.data is not None else ()
+        out = self._output(description.stdout, due.output, _with_records)
+        err = self._output(description.stderr, due.output, _with_tail)
+        records = out.records + err.records
         return JobFiles(
             description=description,
-            records=(*records, *self._damage(out)),
-            stdout_file=out.file if out else None,
-            stdout_text=_text(out.data[:_MAX_STDERR])
-            if out and out.data is not None and not records
-            else None,
-            stderr_file=err.file if err else None,
-            stderr_text=_text(err.data) if err and err.data is not None else None,
+            records=records + self._listed(due, records),
+            stdout_file=out.file,
+            stdout_text=out.text,
+            stderr_file=err.file,
+            stderr_text=err.text,
             registrations=self._registrations(due, description),
         )
 
-    def _damage(self, out: _Text | None) -> tuple[Record, ...]:
-        if out and out.data is not None and len(out.data) >= MAX_OUTPUT:
-            return (Damage(MAX_OUTPUT, f"only the first {MAX_OUTPUT} bytes were looked at", ""),)
-        return ()
+    def _place(self, name: str) -> str:
+        return os.path.join(self._path, name)  # noqa: PTH118 - thrice for each job, and a Path costs more
+
+    def _described(self, submit_file: str | None) -> JobDescription:
+        try:
+            return self._description(submit_file) if submit_file else _NO_DESCRIPTION
+        except OSError:
+            return _NO_DESCRIPTION
 
     def _read_description(self, submit_file: str) -> JobDescription:
-        try:
-            data = (self._path / submit_file).read_bytes()
-            found = parse_submit_file(data)
-        except OSError:
-            return JobDescription()
+        """Raises OSError."""
+        found = parse_submit_file(_whole_file(self._place(submit_file)))
         return JobDescription(
-            site=found.site,
+            site=_shown(found.site),
             job_class=found.job_class,
-            transformation=found.transformation,
-            task=found.text("+pegasus_wf_dax_job_id"),
+            transformation=_shown(found.transformation),
+            task=_shown(found.text("+pegasus_wf_dax_job_id")),
             cores=found.number("+pegasus_cores") or 1,
-            executable=found.executable or "",
-            arguments=found.arguments,
-            stdin=self._relative(found.input),
+            executable=_shown(found.executable) or "",
+            arguments=_shown(found.arguments),
+            stdin=_shown(self._relative(found.input)),
             stdout=self._relative(found.output),
             stderr=self._relative(found.error),
         )
@@ -88,28 +102,47 @@ class JobFileReader:
         if not name:
             return None
         path = os.path.normpath(name)
-        if self._planned and path.startswith(self._planned.rstrip("/") + "/"):
-            return path[len(self._planned.rstrip("/")) + 1 :]
-        return path
+        # Without a planned directory there is only "/" before every path, which says nothing.
+        return path.removeprefix(self._planned) if self._planned != "/" else path
 
-    def _output(self, name: str | None, number: int | None, limit: int, tail: int) -> _Text | None:
+    def _output(self, name: str | None, number: int | None, read: _Reader) -> _Output:
         """An output as pegasus-exitcode leaves it, NAME.NNN, or as the job left it if nobody rotated it."""
         if name is None:
-            return None
+            return _Output()
         names = [name] if number is None else [f"{name}.{number:03d}", name]
         for candidate in names:
-            data = _read(self._path / candidate, limit, tail)
-            if data is not None:
-                return _Text(candidate, data)
-        return _Text(names[0], None)
+            shown = _shown(candidate) or ""
+            try:
+                stream = _open(self._place(candidate))
+                try:
+                    return read(stream, shown)
+                finally:
+                    os.close(stream)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                damage = Damage(0, f"it cannot be read: {error.strerror}", "", shown)
+                return _Output(shown, None, (damage,))
+        return _Output(_shown(names[0]))
+
+    def _listed(self, due: Due, records: Iterable[Record]) -> tuple[ListedTask, ...]:
+        """The tasks that a cluster was given; only cluster lines make this a file worth opening."""
+        if not due.plan.submit_file or not any(isinstance(record, ClusterLine) for record in records):
+            return ()
+        return parse_list(text_of(self._input_of(due.plan.submit_file)))
+
+    def _input_of(self, submit_file: str) -> bytes:
+        try:
+            return _whole_file(self._place(submit_file.removesuffix(".sub") + ".in"))
+        except OSError:
+            return b""
 
     def _registrations(
         self, due: Due, description: JobDescription
     ) -> tuple[tuple[str, str, str | None], ...]:
         if description.job_class != _REGISTRATION or not due.plan.submit_file:
             return ()
-        data = _read((self._path / due.plan.submit_file).with_suffix(".in"), MAX_OUTPUT, 0) or b""
-        found = (_PLACE.match(line) for line in _text(data).splitlines())
+        found = (_PLACE.match(line) for line in text_of(self._input_of(due.plan.submit_file)).splitlines())
         return tuple((place["lfn"], place["pfn"], _site(place["attributes"])) for place in found if place)
 
 
@@ -118,19 +151,77 @@ def _site(attributes: str) -> str | None:
     return found[1] if found else None
 
 
-def _read(path: Path, limit: int, tail: int) -> bytes | None:
-    """The first `limit` bytes, and of a longer file the last `tail` bytes too; None if it cannot be read."""
+def _with_records(stream: int, file: str) -> _Output:
+    """A stdout: its records, or if there are none what it begins with."""
+    begin = os.read(stream, _USUAL)
+    if len(begin) < _USUAL:
+        records = tuple(_bounded(parse_output(begin)))
+    else:
+        skipped, windows = _windows(stream, begin)
+        records = tuple(_bounded(parse_windows(windows)))
+        if skipped:
+            first, last = skipped
+            damage = Damage(first, f"too long: the bytes from here to {last} were not looked at", "")
+            records = (*records, damage)
+    has_record = any(isinstance(record, Invocation) for record in records)
+    return _Output(file, None if has_record else text_of(begin), records)
+
+
+def _bounded(records: Iterable[Record]) -> Iterator[Record]:
+    damages = 0
+    for record in records:
+        if isinstance(record, Damage):
+            damages += 1
+            if damages > MAX_DAMAGES:
+                yield Damage(record.offset, "damaged over and over: the rest was not looked at", "")
+                return
+        yield record
+
+
+def _windows(stream: int, begin: bytes) -> tuple[tuple[int, int] | None, Iterator[tuple[int, bytes]]]:
+    """What is left out in the middle, and the rest in pieces (offset, bytes)."""
+    size = os.fstat(stream).st_size
+    skipped = (HEAD, size - TAIL) if size > HEAD + TAIL else None
+
+    def read() -> Iterator[tuple[int, bytes]]:
+        yield 0, begin
+        offset = len(begin)
+        while window := os.pread(stream, _WINDOW, offset):
+            yield offset, window
+            offset += len(window)
+            if skipped and skipped[0] <= offset < skipped[1]:
+                offset = skipped[1]
+
+    return skipped, read()
+
+
+def _with_tail(stream: int, file: str) -> _Output:
+    """A stderr: what it begins with, and if that is not all, its last bytes on a line of their own."""
+    text = os.read(stream, _USUAL)
+    if len(text) == _USUAL:
+        size = os.fstat(stream).st_size
+        rest = min(_STDERR_TAIL, size - _USUAL)
+        text += b"\n" + os.pread(stream, rest, size - rest) if rest > 0 else b""
+    return _Output(file, text_of(text))
+
+
+def _open(path: str) -> int:
+    # A job may have been told to write to a pipe: without O_NONBLOCK the monitor would wait there for a writer.
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def _whole_file(path: str) -> bytes:
+    """What the planner wrote, a submit file or a list. Raises OSError."""
+    stream = _open(path)
     try:
-        with path.open("rb") as stream:
-            data = stream.read(limit)
-            rest = os.fstat(stream.fileno()).st_size - len(data)
-            if rest > 0 and tail:
-                stream.seek(-min(tail, rest), os.SEEK_END)
-                data += b"\n" + stream.read(tail)
-            return data
-    except OSError:
-        return None
+        data = os.read(stream, _USUAL)
+        return data if len(data) < _USUAL else data + os.read(stream, _MAX_LIST)
+    finally:
+        os.close(stream)
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+def _shown(name: str | None) -> str | None:
+    """A name as a database can hold it: bytes that are no UTF-8 are shown."""
+    if name is None or name.isascii():
+        return name
+    return text_of(name.encode("utf-8", "surrogateescape"))

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+from monitord_job.cluster import TaskRun, task_runs
+from monitord_job.hidden import excerpt
 from monitord_job.job import JobFiles, JobPlan, NodeState
-from monitord_job.kickstart import ClusterLine, Damage, IntegritySummary, Invocation, epoch
+from monitord_job.kickstart_records import (
+    ClusterLine,
+    Damage,
+    IntegritySummary,
+    Invocation,
+    decimal,
+    epoch,
+    whole,
+)
 from monitord_job.payload import Metric, integrity_metrics, summed
 from monitord_job.rows import (
     FileMetaRow,
@@ -29,7 +40,9 @@ POST_SCRIPT_TASK = -2
 
 _UNKNOWN = "unknown"
 _LITE_HOST = re.compile(r"^.*Executing on host\s*(\S+)(?:\s*IP=(\S+))?", re.MULTILINE)
-_LITE_EXIT = re.compile(r"^PegasusLite: exitcode (\d+)$", re.MULTILINE)
+_LITE_EXIT = re.compile(r"^PegasusLite: exitcode ([0-9]{1,3})$", re.MULTILINE)
+_JUDGE = "pegasus-exitcode"
+_NO_RECORDS_EXPECTED = "--no-invocations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ def finished_rows(attempt: Attempt, files: JobFiles) -> Iterator[Row]:
     plan, node = attempt.plan, attempt.node
     invocations = [record for record in files.records if isinstance(record, Invocation)]
     if node.submits or node.exitcode is not None:
-        yield from _invocation_rows(attempt, files, invocations)
+        yield from _invocation_rows(attempt, files)
     yield from _file_rows(invocations)
     yield from _integrity_rows(attempt, files, invocations)
     if _succeeded(node):
@@ -62,10 +75,35 @@ def finished_rows(attempt: Attempt, files: JobFiles) -> Iterator[Row]:
         post_exit = node.post_exit or 0
         ended = attempt.time if node.post_ended is None else node.post_ended
         yield _script_row(plan, node, POST_SCRIPT_TASK, node.post_started, ended, post_exit)
+    yield from _quarantine_rows(attempt, files, bool(invocations))
+    yield _instance_update(attempt, files, invocations)
+
+
+def _quarantine_rows(attempt: Attempt, files: JobFiles, has_record: bool) -> Iterator[QuarantineRow]:
+    file = files.stdout_file or attempt.plan.name
     for record in files.records:
         if isinstance(record, Damage):
-            yield QuarantineRow(files.stdout_file or plan.name, record.offset, record.reason, record.text)
-    yield _instance_update(attempt, files, invocations)
+            yield QuarantineRow(record.file or file, record.offset, record.reason, record.text)
+    if not has_record and _record_expected(attempt):
+        lacking = _LACKING[files.stdout_text is not None, bool(files.stdout_text)]
+        if not any(isinstance(record, Damage | ClusterLine) for record in files.records):
+            yield QuarantineRow(file, 0, lacking, excerpt(files.stdout_text or ""))
+
+
+_LACKING = {
+    (False, False): "there is no such file",
+    (True, False): "it is empty",
+    (True, True): "there is no kickstart record in it",
+}
+
+
+def _record_expected(attempt: Attempt) -> bool:
+    """pegasus-exitcode fails a job without a record unless it is told that there is none."""
+    post = attempt.plan.post
+    ran = attempt.node.executed is not None and attempt.node.exitcode is not None
+    return (
+        ran and post is not None and _JUDGE in post.executable and _NO_RECORDS_EXPECTED not in post.arguments
+    )
 
 
 def _succeeded(node: NodeState) -> bool:
@@ -95,32 +133,71 @@ def _script_row(
     )
 
 
-def _invocation_rows(attempt: Attempt, files: JobFiles, records: list[Invocation]) -> Iterator[InvocationRow]:
-    if not records:
-        yield _without_record(attempt, files)
-    for number, record in enumerate(records, 1):
-        yield _from_record(attempt, files, number, record)
+def _invocation_rows(attempt: Attempt, files: JobFiles) -> Iterator[InvocationRow]:
+    fallback = _without_record(attempt, files)
+    runs = task_runs(files.records)
+    if not runs:
+        yield fallback
+    for run in runs:
+        yield _of_record(run.record, run, fallback) if run.record else _of_line(run, fallback)
 
 
-def _from_record(attempt: Attempt, files: JobFiles, number: int, record: Invocation) -> InvocationRow:
-    fallback, job = _without_record(attempt, files), files.description
+def _of_record(record: Invocation, run: TaskRun, fallback: InvocationRow) -> InvocationRow:
     duration = fallback.remote_duration if record.duration is None else record.duration
     cpu = None if record.utime is None or record.stime is None else record.utime + record.stime
+    transformation, task = _names(run, fallback)
     return InvocationRow(
-        job=attempt.plan.name,
-        seq=attempt.node.seq,
-        task_submit_seq=number,
+        job=fallback.job,
+        seq=fallback.seq,
+        task_submit_seq=run.number,
         start_time=fallback.start_time if record.start is None else int(record.start),
         remote_duration=max(duration, 0.0),
         remote_cpu_time=cpu,
         exitcode=fallback.exitcode if record.raw is None else record.raw,
-        transformation=record.transformation or fallback.transformation,
-        executable=record.executable or job.executable,
-        argv=job.arguments,
-        abs_task_id=_task(record.derivation) if record.derivation else fallback.abs_task_id,
+        transformation=record.transformation or transformation,
+        executable=record.executable or fallback.executable,
+        argv=fallback.argv,
+        abs_task_id=_task(record.derivation) if record.derivation else task,
         maxrss=record.maxrss,
         avg_cpu=cpu / duration if cpu is not None and duration > 0 else None,
     )
+
+
+def _of_line(run: TaskRun, fallback: InvocationRow) -> InvocationRow:
+    """A task of a cluster that left no record, or a damaged one: what its cluster-task line and the list say."""
+    fields = run.line.fields if run.line else {}
+    start, duration = _read(epoch, fields.get("start")), _read(decimal, fields.get("duration"))
+    status = _read(whole, fields.get("status"))
+    transformation, task = _names(run, fallback)
+    listed = run.listed
+    return fallback._replace(
+        task_submit_seq=run.number,
+        start_time=fallback.start_time if start is None else int(start),
+        remote_duration=fallback.remote_duration if duration is None else max(duration, 0.0),
+        exitcode=fallback.exitcode if status is None else status,
+        transformation=transformation,
+        executable=(listed.executable if listed else None) or fields.get("app") or fallback.executable,
+        argv=listed.arguments if listed else fallback.argv,
+        abs_task_id=task,
+    )
+
+
+def _names(run: TaskRun, fallback: InvocationRow) -> tuple[str, str | None]:
+    if run.listed:
+        return run.listed.transformation, _task(run.listed.task)
+    if run.line:  # of a cluster whose list is not there: its submit file names no task
+        return fallback.transformation, run.line.fields.get("name")
+    return fallback.transformation, fallback.abs_task_id
+
+
+_Value = TypeVar("_Value")
+
+
+def _read(reader: Callable[[str | None], _Value | None], text: str | None) -> _Value | None:
+    try:
+        return reader(text)
+    except (ArithmeticError, ValueError):
+        return None
 
 
 def _without_record(attempt: Attempt, files: JobFiles) -> InvocationRow:
@@ -150,9 +227,10 @@ def _task(derivation: str | None) -> str | None:
 
 
 def _main_exit(node: NodeState, files: JobFiles) -> int:
-    lite = _LITE_EXIT.search(files.stderr_text or "")
+    # The last one: what stands before it may be an application's.
+    lite = _LITE_EXIT.findall(files.stderr_text or "")
     if lite:
-        return raw_status(int(lite[1]))
+        return raw_status(int(lite[-1]))
     return node.exitcode if node.exitcode is not None else raw_status(1)
 
 
@@ -222,10 +300,10 @@ def _cluster_values(files: JobFiles) -> dict[str, Value]:
     for record in files.records:
         if isinstance(record, ClusterLine) and record.is_summary:
             start, duration = record.fields.get("start"), record.fields.get("duration")
-            began = epoch(start) if start else None
+            began = _read(epoch, start)
             return {
                 "cluster_start": None if began is None else int(began),
-                "cluster_duration": None if duration is None else float(duration),
+                "cluster_duration": _read(decimal, duration),
             }
     return {}
 

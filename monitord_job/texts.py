@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitord_job.job import JobFiles
-from monitord_job.kickstart import Invocation
+from monitord_job.kickstart_records import Invocation
 from monitord_job.payload import without_payloads
 from monitord_job.quote import quote
 

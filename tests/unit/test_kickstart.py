@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.kickstart import ClusterLine, Damage, IntegritySummary, Invocation, epoch, parse_output
+from monitord_job.kickstart import parse_output
+from monitord_job.kickstart_records import ClusterLine, Damage, IntegritySummary, Invocation, epoch
 
 RECORD = """\
 - invocation: True
@@ -55,6 +56,9 @@ RECORD = """\
 {stdout}
     stderr:
       descriptor: 5
+      size: 0
+    metadata:
+      descriptor: 6
       size: 0
 """
 
@@ -194,7 +198,8 @@ def test_integrity_of_inputs():
         b"- integrity_summary:\n    succeeded: 1\n    failed: 2\n    duration: 0.051\n"
     )
     _, found = parse_output(data)
-    assert found == IntegritySummary(len(record()), 1, 2, 0.051)
+    marker = len(b"---------------pegasus-multipart\n")
+    assert found == IntegritySummary(len(record()) + marker, 1, 2, 0.051)
 
 
 def test_a_time_without_a_zone_is_refused():

@@ -1,0 +1,57 @@
+"""Characters that programs print and YAML and XML forbid: they travel through the parsers in disguise."""
+
+from __future__ import annotations
+
+import re
+
+# YAML and XML forbid most of these in a stream, or take them for line breaks.
+_UNSAFE = [
+    *range(0x09),
+    0x0B,
+    0x0C,
+    *range(0x0D, 0x20),
+    *range(0x7F, 0xA0),
+    0x2028,
+    0x2029,
+    0xFEFF,
+    0xFFFE,
+    0xFFFF,
+]
+_BASE = 0x10F000  # private characters, in the last plane
+_HIDE = {code: _BASE + number for number, code in enumerate(_UNSAFE)}
+_SHOW = {hidden: code for code, hidden in _HIDE.items()}
+_ESCAPE = {hidden: f"\\x{code:02x}" for code, hidden in _HIDE.items()}
+_IS_UNSAFE = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE) + "]")
+
+
+def text_of(raw: bytes) -> str:
+    """Bytes as text; what is no UTF-8 is shown as `\\xNN`.
+
+    >>> text_of(b"caf\\xe9")
+    'caf\\\\xe9'
+    """
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def hide(text: str) -> str:
+    """The text with a private character for each that is unsafe; `show` is the inverse."""
+    return text.translate(_HIDE) if _IS_UNSAFE.search(text) else text
+
+
+def show(text: str) -> str:
+    """The text as it was before `hide`."""
+    return text if text.isascii() else text.translate(_SHOW)
+
+
+def escape(text: str) -> str:
+    """Hidden characters as `\\xNN`: for names, which a database must be able to hold.
+
+    >>> escape(hide("a\\x00b"))
+    'a\\\\x00b'
+    """
+    return text if text.isascii() else text.translate(_ESCAPE)
+
+
+def excerpt(text: str, length: int = 200) -> str:
+    """How a text begins, fit for a database."""
+    return escape(hide(text[:length]))
