@@ -39,11 +39,11 @@ def events(submit_dir: SubmitDir) -> list[list[str]]:
 
 
 def under_way(submit_dir: SubmitDir) -> int:
-    """How many of the nodes are submitted and have not ended."""
+    """How many of the nodes have a job; a category does not count a node whose POST script runs."""
     count = 0
     for _, name, event, *_ in events(submit_dir):
         if name.startswith("work_"):
-            count += {"SUBMIT": 1, "POST_SCRIPT_SUCCESS": -1}.get(event, 0)
+            count += {"SUBMIT": 1, "JOB_TERMINATED": -1}.get(event, 0)
     return count
 
 
@@ -87,7 +87,7 @@ def _nothing_is_lost_or_repeated(submit_dir: SubmitDir, lowered_at: int) -> None
     running = most = 0
     for position, (_, name, event, *_) in enumerate(found):
         if name.startswith("work_"):
-            running += {"SUBMIT": 1, "POST_SCRIPT_SUCCESS": -1}.get(event, 0)
+            running += {"SUBMIT": 1, "JOB_TERMINATED": -1}.get(event, 0)
             most = max(most, running if position >= lowered_at else 0)
     assert most <= 2, "the lower limit holds"
     assert sum("RECOVERY_FINISHED" in e for e in found) == 2
