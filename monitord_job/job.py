@@ -19,13 +19,14 @@ class ScriptPlan:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A node of the DAG. `submit_file` is relative to the submit directory; a SUBDAG EXTERNAL node has none."""
+    """A node of the DAG; `dag_file` is that of a SUBDAG EXTERNAL node, as the DAG has it. `submit_file` is relative to the submit directory; a SUBDAG EXTERNAL node has none."""
 
     name: str
     submit_file: str | None = None
     pre: ScriptPlan | None = None
     post: ScriptPlan | None = None
     is_subdag: bool = False
+    dag_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
