@@ -19,9 +19,10 @@ from monitord_job.follow import Cursor, Reading, read_new_lines
 from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
 from monitord_job.plan import static_rows, workflow_row
-from monitord_job.rows import QuarantineRow, Row
+from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
 from monitord_job.store import Changes, Store
+from monitord_job.subworkflows import SUB_DAX, SubWorkflow, find
 
 TURN_BYTES = 1 << 17
 """Bytes of the JOBSTATE_LOG in one transaction: about 2,000 events."""
@@ -31,20 +32,22 @@ _NO_FILES = JobFiles()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one step did: how many lines it read, and whether it left nothing unread."""
+    """What one step did: how many lines it read, whether it left nothing unread, which sub-workflows began."""
 
     lines: int
     at_end: bool
+    begun: tuple[SubWorkflow, ...] = ()
 
 
 class Ingest:
     """Brings the database of one submit directory up to its logs, step by step. The caller holds the lock."""
 
-    def __init__(self, submit_dir: SubmitDir, store: Store) -> None:
+    def __init__(self, submit_dir: SubmitDir, store: Store, parent: str | None = None) -> None:
         if submit_dir.wf_uuid is None:
             where = str(submit_dir.path / "braindump.yml")
             raise CannotWorkError(where, "it has no wf_uuid", "plan the workflow again")
-        self._wf_uuid = submit_dir.wf_uuid
+        self.wf_uuid = submit_dir.wf_uuid
+        self._parent = parent
         self._dir = submit_dir
         self._store = store
         dag = read_dag(submit_dir)
@@ -71,11 +74,11 @@ class Ingest:
     def open(self) -> None:
         """Make the database if need be, load the plan if it is not in it yet, and take up where it stands."""
         self._store.create()
-        self._cursors = self._store.load_cursors(self._wf_uuid)
+        self._cursors = self._store.load_cursors(self.wf_uuid)
         if self._dir.static_bp.name not in self._cursors:
             self._load_plan()
         braindump = self._dir.braindump
-        fresh = RunState(self._wf_uuid, braindump.get("user"), braindump.get("submit_dir"), self._plans)
+        fresh = RunState(self.wf_uuid, braindump.get("user"), braindump.get("submit_dir"), self._plans)
         self._state = self._store.load_state(fresh)
         if self.watch is not None:
             cursor = self._cursors.get(self.jobstate_log.name, Cursor())
@@ -96,16 +99,17 @@ class Ingest:
         if reading.replaced:
             turn.rows.append(self._replaced())
         if changed:
-            self._store.commit(self._wf_uuid, Changes(turn.rows, changed, turn))
+            self._store.commit(self.wf_uuid, Changes(turn.rows, changed, turn))
             self._cursors.update(changed)
             self._state = turn.absorbed()
-        return Progress(len(reading.lines), reading.at_end and not more)
+        begun = tuple(_begun(turn.rows)) if changed else ()
+        return Progress(len(reading.lines), reading.at_end and not more, begun)
 
     def end_run(self, time: int, code: int) -> None:
         """Store that the run has ended, for a DAGMan that left no last line of its own."""
         turn = Turn(self._loaded())
         apply_dagman(turn, DagmanEvent(time, DagmanState.FINISHED, str(code)))
-        self._store.commit(self._wf_uuid, Changes(turn.rows, {}, turn))
+        self._store.commit(self.wf_uuid, Changes(turn.rows, {}, turn))
         self._state = turn.absorbed()
 
     def _loaded(self) -> RunState:
@@ -120,7 +124,33 @@ class Ingest:
         else:
             while detail_wanted(turn, event) and ahead.advance():
                 pass
-            apply_node(turn, event, self._files_for(turn, event))
+            files = self._files_for(turn, event)
+            apply_node(turn, event, files)
+            self._note_sub_workflow(turn, event, files)
+
+    def _note_sub_workflow(self, turn: Turn, event: NodeEvent, files: JobFiles) -> None:
+        plan = self._plans.get(event.node)
+        if event.state != "SUBMIT" or plan is None:
+            return
+        if plan.is_subdag or files.description.job_class == SUB_DAX:
+            node = turn.node(event.node)
+            found = find(self._dir, plan, node.seq, node.submits - 1)
+            if found is not None:
+                turn.rows.append(SubWorkflowRow(*found, settled=False))
+
+    def attempt_ended(self, found: SubWorkflow) -> bool:
+        """Whether the attempt that runs a sub-workflow is over, as far as DAGMan of this workflow has said."""
+        node = self._loaded().nodes.get(found.job)
+        return node is not None and (node.seq > found.seq or node.ended is not None)
+
+    def ended_at(self, found: SubWorkflow) -> int:
+        """When that attempt was over, in seconds since the epoch; its successor's time if only that is known."""
+        node = self._loaded().nodes[found.job]
+        return node.ended or node.executed or node.pre_started or 0
+
+    def store_rows(self, rows: list[Row]) -> None:
+        """Store rows that follow from no line of this workflow's own logs."""
+        self._store.commit(self.wf_uuid, Changes(rows))
 
     def _files_for(self, turn: Turn, event: NodeEvent) -> JobFiles:
         due = files_due(turn, event)
@@ -131,11 +161,11 @@ class Ingest:
         # Filled while the rows are written: the plan of a large workflow is never in memory as a whole.
         cursors = {static.name: Cursor()}
         rows = static_rows(_all_lines(static, cursors), static.name, self._plans)
-        self._store.commit(self._wf_uuid, Changes(chain([self._workflow_row()], rows), cursors))
+        self._store.commit(self.wf_uuid, Changes(chain([self._workflow_row()], rows), cursors))
         self._cursors.update(cursors)
 
     def _workflow_row(self) -> Row:
-        return workflow_row(self._dir.braindump, self._dir.dag)
+        return workflow_row(self._dir.braindump, self._dir.dag, self._parent)
 
     def _replaced(self) -> QuarantineRow:
         name = self.jobstate_log.name
@@ -174,7 +204,8 @@ def plans_of(dag: Dag, monitor: str | None) -> dict[str, JobPlan]:
 def _plan(node: Node) -> JobPlan:
     is_subdag = node.kind is NodeKind.SUBDAG
     submit_file = None if is_subdag or node.inline is not None else _submit_file(node)
-    return JobPlan(_text(node.name), submit_file, _script(node.pre), _script(node.post), is_subdag)
+    dag_file = _submit_file(node) if is_subdag else None
+    return JobPlan(_text(node.name), submit_file, _script(node.pre), _script(node.post), is_subdag, dag_file)
 
 
 def _submit_file(node: Node) -> str:
@@ -197,6 +228,12 @@ def _all_lines(path: Path, cursors: dict[str, Cursor]) -> Iterator[bytes]:
         yield from reading.lines
         if reading.at_end:
             return
+
+
+def _begun(rows: list[Row]) -> Iterator[SubWorkflow]:
+    for row in rows:
+        if isinstance(row, SubWorkflowRow):
+            yield SubWorkflow(row.job, row.seq, row.directory, row.dag)
 
 
 def _events(lines: list[bytes], end: int) -> Iterator[tuple[int, JobstateLine]]:

@@ -19,7 +19,10 @@ class ScriptPlan:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A node of the DAG; `dag_file` is that of a SUBDAG EXTERNAL node, as the DAG has it. `submit_file` is relative to the submit directory; a SUBDAG EXTERNAL node has none."""
+    """A node of the DAG; `dag_file` is that of a SUBDAG EXTERNAL node, as the DAG has it.
+
+    `submit_file` is relative to the submit directory; a SUBDAG EXTERNAL node has none.
+    """
 
     name: str
     submit_file: str | None = None

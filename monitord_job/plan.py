@@ -27,8 +27,10 @@ from monitord_job.static_bp import parse
 _Fields = Mapping[str, str]
 
 
-def workflow_row(braindump: Mapping[str, str | None], dag_file_name: str) -> WorkflowRow:
-    """The workflow as its braindump describes it."""
+def workflow_row(
+    braindump: Mapping[str, str | None], dag_file_name: str, parent: str | None = None
+) -> WorkflowRow:
+    """The workflow as its braindump describes it; `parent` is the uuid of the workflow that runs it as a node."""
     get = braindump.get
     wf_uuid = get("wf_uuid") or ""
     grid_dn = get("grid_dn")
@@ -46,7 +48,7 @@ def workflow_row(braindump: Mapping[str, str | None], dag_file_name: str) -> Wor
         dax_version=get("dax_version"),
         dax_file=get("dax"),
         root_wf_uuid=get("root_wf_uuid") or wf_uuid,
-        parent_wf_uuid=None,
+        parent_wf_uuid=parent,
     )
 
 

@@ -133,6 +133,27 @@ class InstanceUpdate(NamedTuple):
     host: HostRow | None = None
 
 
+class SubWorkflowRow(NamedTuple):
+    """Goes to bridle_subworkflow: an attempt at a sub-workflow node, and where its submit directory is.
+
+    `directory` is relative to that of the parent. `settled`: everything of it is stored.
+    """
+
+    job: str
+    seq: int
+    directory: str
+    dag: str
+    settled: bool
+
+
+class SubWorkflowLink(NamedTuple):
+    """Goes to job_instance.subwf_id: which workflow the attempt ran."""
+
+    job: str
+    seq: int
+    wf_uuid: str
+
+
 class JobStateRow(NamedTuple):
     job: str
     seq: int
@@ -203,6 +224,8 @@ Row = (
     | HostRow
     | InstanceRow
     | InstanceUpdate
+    | SubWorkflowRow
+    | SubWorkflowLink
     | JobStateRow
     | InvocationRow
     | IntegrityRow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from dag_rewriter import files
@@ -20,8 +20,7 @@ SUB_DAX = 10
 _DAG_OPTION = re.compile(r"(?:^|\s)-[Dd]ag\s+(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class SubWorkflow:
+class SubWorkflow(NamedTuple):
     """An attempt at a sub-workflow node. `directory` is relative to the parent's submit directory."""
 
     job: str
@@ -83,7 +82,8 @@ def open_sub_directory(parent: SubmitDir, found: SubWorkflow) -> SubmitDir:
     root = parent.root_wf_uuid or ""
     name = f"{parent.wf_uuid}/{found.directory}/{found.dag}"
     wf_uuid = str(uuid5(UUID(root), name)) if root else name
-    return SubmitDir(path, {**_inherited(parent), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": found.dag}, found.dag)
+    braindump = {**_inherited(parent), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": found.dag}
+    return SubmitDir(path, braindump, found.dag)
 
 
 def _inherited(parent: SubmitDir) -> dict[str, str | None]:

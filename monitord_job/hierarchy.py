@@ -1,0 +1,138 @@
+"""A run and all sub-workflows below it, to any depth: one monitor follows them all, each by the one way of an event."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.submit_dir import SubmitDir
+from monitord_job.at_rest import RestWatch
+from monitord_job.errors import CannotWorkError
+from monitord_job.ingest import Ingest, Progress
+from monitord_job.job import WorkflowState
+from monitord_job.rows import QuarantineRow, SubWorkflowLink, SubWorkflowRow
+from monitord_job.run import UNKNOWN_FAILURE
+from monitord_job.store import Store
+from monitord_job.subworkflows import SubWorkflow, open_sub_directory
+
+LOG = logging.getLogger("bridle.monitor")
+
+
+@dataclass(slots=True)
+class _Member:
+    """One workflow at work; `origin` is the attempt of its parent's node that runs it, None at the root."""
+
+    directory: SubmitDir
+    ingest: Ingest
+    origin: SubWorkflow | None = None
+    parent: _Member | None = None
+    below: list[_Member] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the node that runs it has left, or the whole workflow above: nothing is written any more."""
+        if self.origin is None or self.parent is None:
+            return False
+        return self.parent.ingest.attempt_ended(self.origin) or self.parent.ingest.ended
+
+
+class Hierarchy:
+    """Brings the database of a root workflow and of everything below it up to their logs."""
+
+    def __init__(self, submit_dir: SubmitDir, store: Store) -> None:
+        self._store = store
+        self._root = _Member(submit_dir, Ingest(submit_dir, store))
+
+    @property
+    def workflow(self) -> WorkflowState:
+        """How far the root is, as committed."""
+        return self._root.ingest.workflow
+
+    @property
+    def ended(self) -> bool:
+        """Whether the root has ended and nothing of a sub-workflow is left to be stored."""
+        return self._root.ingest.ended and not self._root.below
+
+    @property
+    def root(self) -> Ingest:
+        """The root workflow alone."""
+        return self._root.ingest
+
+    @property
+    def watch(self) -> RestWatch | None:
+        """Of the root: whether DAGMan waits for nothing but the monitor."""
+        return self._root.ingest.watch
+
+    def open(self) -> None:
+        """Take up where the database stands, also in sub-workflows that were at work then."""
+        self._root.below.clear()
+        self._open(self._root)
+
+    def step(self) -> Progress:
+        """One step of every workflow at work."""
+        lines, at_end = 0, True
+        for member in list(self._members(self._root)):
+            progress = member.ingest.step()
+            for found in progress.begun:
+                self._begin(member, found)
+            lines += progress.lines
+            at_end = at_end and progress.at_end and not progress.begun
+            if progress.at_end and not progress.lines and not member.below and member.is_over:
+                self._settle(member)
+        return Progress(lines, at_end)
+
+    def end_run(self, time: int, code: int) -> None:
+        """Store that the root has ended, for a DAGMan that left no last line of its own."""
+        self._root.ingest.end_run(time, code)
+
+    def _members(self, member: _Member) -> Iterator[_Member]:
+        yield member
+        for child in member.below:
+            yield from self._members(child)
+
+    def _open(self, member: _Member) -> None:
+        member.ingest.open()
+        for found in self._store.load_sub_workflows(member.ingest.wf_uuid):
+            self._begin(member, found)
+
+    def _begin(self, parent: _Member, found: SubWorkflow) -> None:
+        """Follow a sub-workflow too; one that cannot be read is named and costs the others nothing."""
+        if any(child.origin == found for child in parent.below):
+            return
+        try:
+            directory = open_sub_directory(parent.directory, found)
+            if self._goes_on(parent, found, directory):
+                return
+            child = _Member(directory, Ingest(directory, self._store, parent.ingest.wf_uuid), found, parent)
+        except (RewriterError, CannotWorkError) as error:
+            LOG.warning("sub-workflow of %s: %s", found.job, error)
+            lost = QuarantineRow(f"{found.directory}/{found.dag}", 0, error.what[:255], error.now)
+            parent.ingest.store_rows([lost, SubWorkflowRow(*found, settled=True)])
+            return
+        self._open(child)
+        parent.ingest.store_rows([SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)])
+        parent.below.append(child)
+        LOG.info("following sub-workflow %s of node %s", directory.path, found.job)
+
+    def _goes_on(self, parent: _Member, found: SubWorkflow, directory: SubmitDir) -> bool:
+        """Whether a new attempt goes on with a sub-workflow that is followed already (its rescue run)."""
+        for child in parent.below:
+            if child.ingest.wf_uuid == directory.wf_uuid and child.origin is not None:
+                earlier = SubWorkflowRow(*child.origin, settled=True)
+                link = SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)
+                parent.ingest.store_rows([earlier, link])
+                child.origin = found
+                return True
+        return False
+
+    def _settle(self, member: _Member) -> None:
+        """Leave a sub-workflow whose node has left and whose logs are read to their end."""
+        assert member.parent is not None
+        assert member.origin is not None
+        if member.ingest.workflow.running:
+            ended = member.parent.ingest.ended_at(member.origin)
+            member.ingest.end_run(ended, UNKNOWN_FAILURE)
+        member.parent.ingest.store_rows([SubWorkflowRow(*member.origin, settled=True)])
+        member.parent.below.remove(member)
