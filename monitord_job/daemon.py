@@ -14,7 +14,7 @@ from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import dagman_log
 from monitord_job.dagman_log import DagmanJob
 from monitord_job.errors import TryAgainError
-from monitord_job.ingest import Ingest
+from monitord_job.hierarchy import Hierarchy
 from monitord_job.outlook import Rest
 from monitord_job.run import UNKNOWN_FAILURE
 
@@ -48,7 +48,7 @@ class Monitor:
     def __init__(
         self,
         submit_dir: SubmitDir,
-        ingest: Ingest,
+        ingest: Hierarchy,
         limits: Limits | None = None,
         stop: threading.Event | None = None,
     ) -> None:

@@ -77,8 +77,8 @@ class Ingest:
         self._cursors = self._store.load_cursors(self.wf_uuid)
         if self._dir.static_bp.name not in self._cursors:
             self._load_plan()
-        braindump = self._dir.braindump
-        fresh = RunState(self.wf_uuid, braindump.get("user"), braindump.get("submit_dir"), self._plans)
+        row = workflow_row(self._dir.braindump, self._dir.dag)
+        fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self._plans)
         self._state = self._store.load_state(fresh)
         if self.watch is not None:
             cursor = self._cursors.get(self.jobstate_log.name, Cursor())

@@ -51,7 +51,9 @@ class JobFileReader:
 
     def __init__(self, submit_dir: SubmitDir) -> None:
         self._path = submit_dir.path
-        self._planned = (submit_dir.braindump.get("submit_dir") or "").rstrip("/") + "/"
+        # A sub-workflow's has a "/./" in it.
+        planned = submit_dir.braindump.get("submit_dir")
+        self._planned = os.path.normpath(planned).rstrip("/") + "/" if planned else "/"
         self._description = lru_cache(maxsize=1 << 14)(self._read_description)
 
     def read(self, due: Due) -> JobFiles:

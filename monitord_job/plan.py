@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from posixpath import normpath
 
 from monitord_job.events import Malformed
 from monitord_job.job import JobPlan
@@ -39,7 +40,7 @@ def workflow_row(
         dag_file_name=dag_file_name,
         timestamp=planned_at(get("timestamp")),
         submit_hostname=get("submit_hostname"),
-        submit_dir=get("submit_dir"),
+        submit_dir=normpath(submit_dir) if (submit_dir := get("submit_dir")) else None,
         planner_arguments=(get("planner_arguments") or "").strip('" \t\n\r') or None,
         user=get("user"),
         grid_dn=None if grid_dn == "null" else grid_dn,

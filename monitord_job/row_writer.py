@@ -238,6 +238,15 @@ class RowWriter:
         values = [(own, wf_id, ids[row[0], row[1]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
         self._bulk.insert(table, f"{key.name} wf_id job_instance_id {columns}", values)
 
+    def _sub_workflows(self, rows: list[r.SubWorkflowRow]) -> None:
+        columns = " ".join(("wf_id", *r.SubWorkflowRow._fields))
+        self._bulk.insert(s.BRIDLE_SUBWORKFLOW, columns, [(self.wf_id, *row) for row in rows], Clash.REPLACE)
+
+    def _sub_workflow_links(self, rows: list[r.SubWorkflowLink]) -> None:
+        ids = self._instance_ids(rows)
+        values = [(self._workflow_id(row.wf_uuid), ids[row.job, row.seq]) for row in rows]
+        self._bulk.update(s.JOB_INSTANCE, "subwf_id", values)
+
     def _job_states(self, rows: list[r.JobStateRow]) -> None:
         self._of_instances(s.JOBSTATE, rows, " ".join(r.JobStateRow._fields[2:]))
 
@@ -266,6 +275,8 @@ class RowWriter:
         r.TaskFileRow: _task_files,
         r.InstanceRow: _new_instances,
         r.InstanceUpdate: _instance_updates,
+        r.SubWorkflowRow: _sub_workflows,
+        r.SubWorkflowLink: _sub_workflow_links,
         r.JobStateRow: _job_states,
         r.InvocationRow: _invocations,
         r.IntegrityRow: _integrity,

@@ -383,6 +383,15 @@ BRIDLE_DETAIL = _table(
     _needed("kind", Integer),
     _needed("value", Text),
 )
+BRIDLE_SUBWORKFLOW = _table(
+    "bridle_subworkflow",
+    _ref("wf_id", "workflow.wf_id", key=True),
+    _needed("job", _NAME, key=True),
+    _needed("seq", Integer, key=True),
+    _needed("directory", Text),
+    _needed("dag", _NAME),
+    _needed("settled", Boolean),
+)
 BRIDLE_QUARANTINE = _table(
     "bridle_quarantine",
     _ref("wf_id", "workflow.wf_id", key=True),

@@ -20,7 +20,7 @@ from monitord_job.daemon import LOG, Limits, Monitor
 from monitord_job.database_url import Database, database_of
 from monitord_job.engine import sqlite_url
 from monitord_job.errors import LockedError
-from monitord_job.ingest import Ingest
+from monitord_job.hierarchy import Hierarchy
 from monitord_job.lock import locked
 from monitord_job.outlook import Rest
 from monitord_job.peer_marks import mark_done, mark_started
@@ -45,7 +45,7 @@ def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str
         _store(database_of(submit_dir, url), limits) as (store, limits),
     ):
         LOG.info("the database is %s", store.name)
-        ingest = Ingest(submit_dir, store)
+        ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             Monitor(submit_dir, ingest, limits, stop).follow()
         return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
@@ -55,7 +55,7 @@ def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0, url:
     """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
     database = database_of(submit_dir, url)
     with _lock(submit_dir, lock_wait), _store(database, limits) as (store, limits):
-        ingest = Ingest(submit_dir, store)
+        ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
             Monitor(submit_dir, ingest, limits).catch_up()
 
@@ -69,17 +69,17 @@ def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0, url: 
             with _store(database, limits) as (store, limits):
                 store.create()
                 with store.rebuilding(submit_dir.wf_uuid or ""):
-                    Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
+                    Monitor(submit_dir, Hierarchy(submit_dir, store), limits).catch_up()
             return
         fresh = database.file.with_name(database.file.name + ".rebuild")
         fresh.unlink(missing_ok=True)
         with _store(Database(sqlite_url(fresh), database.wait), limits) as (store, limits):
-            Monitor(submit_dir, Ingest(submit_dir, store), limits).catch_up()
+            Monitor(submit_dir, Hierarchy(submit_dir, store), limits).catch_up()
         replace_database(fresh, database.file)
 
 
 @contextmanager
-def _marks(submit_dir: SubmitDir, ingest: Ingest, *, at_work: bool = False) -> Iterator[None]:
+def _marks(submit_dir: SubmitDir, ingest: Hierarchy, *, at_work: bool = False) -> Iterator[None]:
     """Leave the marks that Pegasus's tools look for. They are a courtesy: failing to is no failure."""
     began = datetime.now(timezone.utc)
     if at_work:
@@ -88,7 +88,7 @@ def _marks(submit_dir: SubmitDir, ingest: Ingest, *, at_work: bool = False) -> I
     yield
     if ingest.ended:
         with _courtesy():
-            mark_done(submit_dir.path, ingest.jobstate_log, began, datetime.now(timezone.utc))
+            mark_done(submit_dir.path, ingest.root.jobstate_log, began, datetime.now(timezone.utc))
 
 
 @contextmanager

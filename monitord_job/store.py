@@ -20,6 +20,7 @@ from monitord_job.job import RunState
 from monitord_job.row_writer import RowWriter
 from monitord_job.rows import Row
 from monitord_job.run import Turn
+from monitord_job.subworkflows import SubWorkflow
 
 __all__ = ["Changes", "Store", "replace_database", "sqlite_url"]
 
@@ -122,6 +123,18 @@ class Store:
                 select(schema.WORKFLOW.c.wf_id).where(schema.WORKFLOW.c.wf_uuid == fresh.wf_uuid)
             )
             return state_rows.load(connection, wf_id, fresh)
+
+    def load_sub_workflows(self, wf_uuid: str) -> list[SubWorkflow]:
+        """The sub-workflows right below a workflow that are not stored to their end."""
+        c = schema.BRIDLE_SUBWORKFLOW.c
+        statement = (
+            select(c.job, c.seq, c.directory, c.dag)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid, ~c.settled)
+            .order_by(c.seq)
+        )
+        with self._transaction() as connection:
+            return [SubWorkflow(*row) for row in connection.execute(statement)]
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -25,10 +25,12 @@ def prepare(folder: Path) -> Recorded:
     submit_dir = open_submit_dir(dag.parent)
     peer = folder / "peer.db"
     shutil.move(submit_dir.database, peer)
-    lines = (submit_dir.path / "jobstate.log").read_bytes().splitlines(keepends=True)
-    # What is pegasus-monitord's own; DAGMan writes no line of that kind.
-    own = (b"MONITORD_", b" PRE_SCRIPT_TERMINATED ")
-    submit_dir.jobstate_log.write_bytes(
-        b"".join(line for line in lines if not any(word in line for word in own))
-    )
+    submit_dir.jobstate_log.write_bytes(dagman_lines(submit_dir.path / "jobstate.log"))
     return Recorded(submit_dir, peer)
+
+
+def dagman_lines(log: Path) -> bytes:
+    """A jobstate.log of pegasus-monitord without what is its own: DAGMan writes no line of that kind."""
+    own = (b"MONITORD_", b" PRE_SCRIPT_TERMINATED ")
+    lines = log.read_bytes().splitlines(keepends=True)
+    return b"".join(line for line in lines if not any(word in line for word in own))
