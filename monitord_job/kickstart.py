@@ -25,8 +25,15 @@ _YAML, _MULTIPART, _XML = b"- invocation:", 15 * b"-" + b"pegasus-multipart", b"
 _START = re.compile(
     rb"\n(?:- invocation:|-{15}pegasus-multipart|<invocation(?=\s)|\[(?:cluster|seqexec)-(?:task|summary) )"
 )
-# An application's last line may lack its end: the record begins right there.
-_AFTER_TEXT = (b"- invocation: True\n  version:", b"<invocation xmlns")
+# An application's last line may lack its end, and so may a record that was cut off: the next one begins right there.
+_NEXT_RECORD = b"- invocation: True\n  version:"
+_NEXT_LINE = (
+    b"[cluster-task id=",
+    b"[seqexec-task id=",
+    b"[cluster-summary stat=",
+    b"[seqexec-summary stat=",
+)
+_AFTER_TEXT = (_NEXT_RECORD, b"<invocation xmlns", *_NEXT_LINE)
 _LONGEST_START = 64
 _LINES_OF_RECORD = re.compile(rb"\n(?![ \n])")
 _LINES_OF_MULTIPART = re.compile(rb"\n(?:(?![ \n]|- |location)|(?=- invocation:))")
@@ -108,7 +115,7 @@ def _next_start(data: bytes, position: int) -> int | None:
 
 def _piece(data: bytes, start: int, offset: int) -> _Piece:
     if data.startswith(_YAML, start):
-        end = _end_of(_LINES_OF_RECORD, data, start)
+        end = _cut_at(data, start, _end_of(_LINES_OF_RECORD, data, start))
         return _Piece(start, end, _yaml(offset, data[start:end]), end < len(data))
     if data.startswith(_MULTIPART, start):
         end = _end_of(_LINES_OF_MULTIPART, data, start)
@@ -119,6 +126,15 @@ def _piece(data: bytes, start: int, offset: int) -> _Piece:
 def _end_of(last_line: re.Pattern[bytes], data: bytes, start: int) -> int:
     found = last_line.search(data, start)
     return found.start() + 1 if found else len(data)
+
+
+def _cut_at(data: bytes, start: int, end: int) -> int:
+    """Where a record ends whose last line another one goes on in; what was printed stands too deep to be that."""
+    following = data.find(_NEXT_RECORD, start + 1, end)
+    end = following if following >= 0 else end
+    last_line = data.rfind(b"\n", start, end - 1)
+    cuts = [cut for token in _NEXT_LINE if (cut := data.find(token, last_line, end)) >= 0]
+    return min(cuts, default=end)
 
 
 def _yaml(offset: int, record: bytes) -> Iterator[Record]:
