@@ -24,7 +24,7 @@ class NodeEvent(NamedTuple):
     """A node changed its state.
 
     `time` is in seconds since the epoch, `state` is DAGMan's word, `info` is the job id `cluster.proc`, a
-    return value or `-`, depending on the state; `attempt` is DAGMan's own number.
+    return value or `-`, depending on the state; `attempt` is DAGMan's own number, `reason` why, where the log says it.
     """
 
     time: int
@@ -32,14 +32,16 @@ class NodeEvent(NamedTuple):
     state: str
     info: str
     attempt: int
+    reason: str | None = None
 
 
 class DagmanEvent(NamedTuple):
-    """DAGMan started, finished or recovered; `info` is its job id or its exit code, or empty."""
+    """DAGMan started, finished or recovered; `info` is its job id or its exit code, or empty, `reason` why it left."""
 
     time: int
     state: DagmanState
     info: str
+    reason: str | None = None
 
 
 class Malformed(NamedTuple):

@@ -19,10 +19,14 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a file has been read: `offset` in bytes, and the fingerprint of what stands before it."""
+    """How far a file has been read: `offset` in bytes, and the fingerprint of what stands before it.
+
+    `memo` is what a reader of the file must remember to go on there; whoever reads it keeps it.
+    """
 
     offset: int = 0
     fingerprint: str = ""
+    memo: str = ""
 
 
 class Reading(NamedTuple):

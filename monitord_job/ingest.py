@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from pathlib import Path
 
 from dag_rewriter.dag import Dag, Node, NodeKind, Script
 from dag_rewriter.rewrite import monitor_of, read_dag
 from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
-from monitord_job import jobstate_log, node_log
+from monitord_job import node_log
 from monitord_job.at_rest import RestWatch
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
-from monitord_job.follow import Cursor, Reading, read_new_lines
+from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
 from monitord_job.plan import static_rows, workflow_row
 from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
+from monitord_job.source import Source, pick_source
 from monitord_job.store import Changes, Store
 from monitord_job.subworkflows import SUB_DAX, SubWorkflow, find
 
@@ -57,6 +58,7 @@ class Ingest:
         self.watch = RestWatch(submit_dir, monitor.name) if monitor is not None and is_job else None
         """only where DAGMan waits for the monitor"""
         self.jobstate_log = jobstate_log_of(submit_dir, dag)
+        self._source: Source | None = None
         self._files = JobFileReader(submit_dir)
         self._state: RunState | None = None
         self._cursors: dict[str, Cursor] = {}
@@ -86,15 +88,23 @@ class Ingest:
 
     def step(self) -> Progress:
         """Read some lines and commit what follows from them, as one transaction."""
-        reading = self._read(self.jobstate_log, TURN_BYTES, b"\n")
+        # Until something was read: which log DAGMan writes shows when it has begun.
+        read_before = {name for name, cursor in self._cursors.items() if cursor.offset}
+        if self._source is None or self._source.path.name not in read_before:
+            self._source = pick_source(self._dir, self.jobstate_log, read_before)
+        source = self._source
+        before = self._cursors.get(source.path.name, Cursor())
+        reading = read_new_lines(source.path, before, TURN_BYTES)
+        memo, events = source.events("" if reading.replaced else before.memo, reading.lines)
         turn = Turn(self._loaded())
         nodes_log = self._dir.nodes_log
         ahead = _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
-        for offset, event in _events(reading.lines, reading.cursor.offset):
+        offsets = _offsets(reading.lines, reading.cursor.offset)
+        for number, event in events:
             heard = event if self.watch is None else self.watch.hear(event)
-            self._apply(turn, heard, offset, ahead)
+            self._apply(turn, heard, offsets[number], ahead)
         more = reading.at_end and ahead.advance()
-        cursors = {nodes_log.name: ahead.cursor, self.jobstate_log.name: reading.cursor}
+        cursors = {nodes_log.name: ahead.cursor, source.path.name: replace(reading.cursor, memo=memo)}
         changed = {name: cursor for name, cursor in cursors.items() if self._cursors.get(name) != cursor}
         if reading.replaced:
             turn.rows.append(self._replaced())
@@ -116,9 +126,13 @@ class Ingest:
         assert self._state is not None, "open() comes first"
         return self._state
 
+    def _picked(self) -> Source:
+        assert self._source is not None, "step() comes first"
+        return self._source
+
     def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: _NodeLogReader) -> None:
         if isinstance(event, Malformed):
-            turn.rows.append(QuarantineRow(self.jobstate_log.name, offset, event.reason, event.text[:200]))
+            turn.rows.append(QuarantineRow(self._picked().path.name, offset, event.reason, event.text[:200]))
         elif isinstance(event, DagmanEvent):
             apply_dagman(turn, event)
         else:
@@ -168,15 +182,12 @@ class Ingest:
         return workflow_row(self._dir.braindump, self._dir.dag, self._parent)
 
     def _replaced(self) -> QuarantineRow:
-        name = self.jobstate_log.name
+        name = self._picked().path.name
         offset = self._cursors[name].offset
         reason = (
             "the file was replaced or cut; it is read from its beginning, what followed this byte is lost"
         )
         return QuarantineRow(name, offset, reason, "")
-
-    def _read(self, path: Path, limit: int, record_end: bytes) -> Reading:
-        return read_new_lines(path, self._cursors.get(path.name, Cursor()), limit, record_end)
 
 
 class _NodeLogReader:
@@ -236,9 +247,7 @@ def _begun(rows: list[Row]) -> Iterator[SubWorkflow]:
             yield SubWorkflow(row.job, row.seq, row.directory, row.dag)
 
 
-def _events(lines: list[bytes], end: int) -> Iterator[tuple[int, JobstateLine]]:
-    """Each line's offset in its file and its event; `end` is the offset after the last line."""
-    offset = end - sum(len(line) + 1 for line in lines)
-    for line in lines:
-        yield offset, jobstate_log.parse(line)
-        offset += len(line) + 1
+def _offsets(lines: list[bytes], end: int) -> list[int]:
+    """Where each line begins in its file; `end` is the offset after the last line."""
+    sizes = [len(line) + 1 for line in lines]
+    return list(accumulate(sizes, initial=end - sum(sizes)))

@@ -11,8 +11,8 @@ _DAGMAN_STATES = {state.value: state for state in DagmanState}
 def parse(line: bytes) -> JobstateLine:
     """The event in one line without its newline; a line that DAGMan would not write comes back Malformed.
 
-    >>> parse(b"1795410615 A SUBMIT 38.0 - - 2")
-    NodeEvent(time=1795410615, node='A', state='SUBMIT', info='38.0', attempt=2)
+    >>> parse(b"1795410615 A SUBMIT 38.0 - - 2")[:-1]
+    (1795410615, 'A', 'SUBMIT', '38.0', 2)
     >>> parse(b"1795410615 INTERNAL *** DAGMAN_STARTED 55.0 ***").info
     '55.0'
     >>> parse(b"17954 A SUBM").reason

@@ -56,9 +56,9 @@ class Attempt:
     submit_dir: str | None
 
 
-def pre_script_row(plan: JobPlan, node: NodeState, time: int, failed: bool) -> InvocationRow:
-    """The PRE script as an invocation; DAGMan's log has no exit code of it, only success or failure."""
-    return _script_row(plan, node, PRE_SCRIPT_TASK, node.pre_started, time, int(failed))
+def pre_script_row(plan: JobPlan, node: NodeState, time: int, code: int) -> InvocationRow:
+    """The PRE script as an invocation; of a failure, the JOBSTATE_LOG has no exit code: then `code` is 1."""
+    return _script_row(plan, node, PRE_SCRIPT_TASK, node.pre_started, time, code)
 
 
 def finished_rows(attempt: Attempt, files: JobFiles) -> Iterator[Row]:

@@ -129,7 +129,7 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
         if code == DAGMAN_RESTARTS:
             turn.workflow = replace(turn.workflow, restarting=True)
         else:
-            _end_workflow(turn, event.time, code, None)
+            _end_workflow(turn, event.time, code, event.reason)
 
 
 def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
@@ -157,8 +157,8 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
     if plan is None or event.state in _IGNORED:
         return
     node = _attempt_of(turn, event, files)
-    detail, reason = _take_detail(turn, event), None
-    if detail is not None and detail.kind is NodeLogKind.JOB_HELD:
+    detail, reason = _take_detail(turn, event), event.reason
+    if reason is None and detail is not None and detail.kind is NodeLogKind.JOB_HELD:
         reason = detail.value
     node = _recorded(turn, event, _with_detail(node, detail), reason)
     progress = _PROGRESS.get(event.state)
@@ -173,7 +173,9 @@ def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files
     if event.state == "SUBMIT":
         yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
     if event.state in ("PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"):
-        yield pre_script_row(plan, node, event.time, event.state == "PRE_SCRIPT_FAILURE")
+        yield pre_script_row(
+            plan, node, event.time, _code_in(event, int(event.state == "PRE_SCRIPT_FAILURE"))
+        )
     if _ends_attempt(plan, event.state):
         attempt = Attempt(plan, node, event.time, turn.before.user, turn.before.submit_dir)
         yield from finished_rows(attempt, files)
@@ -261,8 +263,13 @@ def _job_gone(node: NodeState, event: NodeEvent) -> NodeState:
     return replace(node, ended=event.time)
 
 
+def _code_in(event: NodeEvent, otherwise: int) -> int:
+    """The exit code that the event names: for a script only dagman.out does."""
+    return int(event.info) if event.info.lstrip("-").isdecimal() else otherwise
+
+
 def _job_judged(node: NodeState, event: NodeEvent) -> NodeState:
-    code = int(event.info) if event.info.lstrip("-").isdecimal() else int(event.state != "JOB_SUCCESS")
+    code = _code_in(event, int(event.state != "JOB_SUCCESS"))
     return replace(node, exitcode=raw_status(code), ended=node.ended or event.time)
 
 
@@ -270,8 +277,8 @@ def _pre_started(node: NodeState, event: NodeEvent) -> NodeState:
     return replace(node, pre_started=event.time)
 
 
-def _pre_failed(node: NodeState, _event: NodeEvent) -> NodeState:
-    return replace(node, exitcode=raw_status(1))
+def _pre_failed(node: NodeState, event: NodeEvent) -> NodeState:
+    return replace(node, exitcode=raw_status(_code_in(event, 1)))
 
 
 def _post_started(node: NodeState, event: NodeEvent) -> NodeState:
@@ -286,7 +293,7 @@ def _post_judged(node: NodeState, event: NodeEvent) -> NodeState:
     failed = event.state != "POST_SCRIPT_SUCCESS"
     # Without its event in the nodes.log (truncated by a rescue run) only success or failure is known.
     code = node.post_exit if node.post_exit is not None and bool(node.post_exit) == failed else int(failed)
-    return replace(node, post_exit=code)
+    return replace(node, post_exit=_code_in(event, code))
 
 
 _PROGRESS: dict[str, Callable[[NodeState, NodeEvent], NodeState]] = {

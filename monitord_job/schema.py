@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 STAMPEDE_VERSION = 14
-BRIDLE_VERSION = 1
+BRIDLE_VERSION = 2
 """Raised whenever a `bridle_*` table changes; a database of another version is refused, not guessed at."""
 
 METADATA = MetaData()
@@ -346,6 +346,7 @@ BRIDLE_CURSOR = _table(
     _needed("file", _NAME, key=True),
     _needed("offset", _COUNT),
     _needed("fingerprint", String(64)),
+    _needed("memo", Text),
 )
 BRIDLE_RUN = _table(
     "bridle_run",

@@ -85,7 +85,7 @@ class Store:
                 bulk = Bulk(connection)
                 writer.write(bulk, changes.rows)
                 rows = [(writer.wf_id, file, *_fields(cursor)) for file, cursor in changes.cursors.items()]
-                bulk.insert(schema.BRIDLE_CURSOR, "wf_id file offset fingerprint", rows, Clash.REPLACE)
+                bulk.insert(schema.BRIDLE_CURSOR, "wf_id file offset fingerprint memo", rows, Clash.REPLACE)
                 if changes.turn is not None:
                     state_rows.write(bulk, writer.wf_id, changes.turn)
         except BaseException:
@@ -109,12 +109,12 @@ class Store:
         """How far each file of the workflow has been read; empty if nothing was loaded yet."""
         table = schema.BRIDLE_CURSOR
         statement = (
-            select(table.c.file, table.c.offset, table.c.fingerprint)
+            select(table.c.file, table.c.offset, table.c.fingerprint, table.c.memo)
             .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
             .where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
         )
         with self._transaction() as connection:
-            return {row.file: Cursor(row.offset, row.fingerprint) for row in connection.execute(statement)}
+            return {row.file: Cursor(*row[1:]) for row in connection.execute(statement)}
 
     def load_state(self, fresh: RunState) -> RunState:
         """The state that the last committed turn left, put into a fresh one."""
@@ -220,8 +220,8 @@ def _is_hopeless(error: OperationalError | InterfaceError) -> bool:
     return state.startswith(_HOPELESS)
 
 
-def _fields(cursor: Cursor) -> tuple[int, str]:
-    return cursor.offset, cursor.fingerprint
+def _fields(cursor: Cursor) -> tuple[int, str, str]:
+    return cursor.offset, cursor.fingerprint, cursor.memo
 
 
 def delete_hierarchy(connection: Connection, root_wf_uuid: str) -> None:

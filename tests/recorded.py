@@ -16,15 +16,18 @@ class Recorded(NamedTuple):
     peer_database: Path
 
 
-def prepare(folder: Path) -> Recorded:
-    """The run in an unpacked archive that may be written to.
-
-    Its JOBSTATE_LOG is the one that pegasus-monitord wrote from dagman.out, in DAGMan's format.
-    """
-    dag = min(folder.rglob("*.dag"), key=lambda path: len(path.parts))
-    submit_dir = open_submit_dir(dag.parent)
+def as_it_ran(folder: Path) -> Recorded:
+    """The run in an unpacked archive that may be written to, as DAGMan left it: its events are in dagman.out alone."""
+    braindump = min(folder.rglob("braindump.yml"), key=lambda path: len(path.parts))
+    submit_dir = open_submit_dir(braindump.parent)
     peer = folder / "peer.db"
     shutil.move(submit_dir.database, peer)
+    return Recorded(submit_dir, peer)
+
+
+def prepare(folder: Path) -> Recorded:
+    """The same with a JOBSTATE_LOG: the one that pegasus-monitord wrote from dagman.out, in DAGMan's format."""
+    submit_dir, peer = as_it_ran(folder)
     submit_dir.jobstate_log.write_bytes(dagman_lines(submit_dir.path / "jobstate.log"))
     return Recorded(submit_dir, peer)
 

@@ -1,0 +1,70 @@
+"""The times in a DAGMan's debug log: local without a zone, unless HTCondor was configured otherwise (dprintf.cpp)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+
+USUAL = 18
+"""Bytes before the message in HTCondor's own format, `11/23/26 05:27:37 `."""
+
+_CLOCK = rb"(\d\d):(\d\d):(\d\d)(?:\.\d+)?"
+# DEBUG_TIME_FORMAT as it is by default and as ISO 8601; D_TIMESTAMP gives seconds since the epoch.
+_STAMP = re.compile(
+    rb"(?:(?P<american>(\d\d)/(\d\d)/(\d\d) " + _CLOCK + rb")"
+    rb"|(?P<iso>\d{4}-\d\d-\d\d[T ]" + _CLOCK + rb"(?:Z|[+-]\d\d:?\d\d)?)"
+    rb"|(?P<epoch>\d{9,12})(?:\.\d+)?)"
+)
+# What DAGMAN_DEBUG's header flags put there: (D_ALWAYS) (pid:7) (cid:3)
+_PREFIX = re.compile(_STAMP.pattern + rb" (?:\((?:D_\w+(?::\d+)?|\w+:\d+)\) )*")
+_LATE = 90
+"""Seconds by which a time may fall behind an earlier one without a change of the clock."""
+
+
+def prefix_length(line: bytes) -> int:
+    """Bytes before the message of a line; 0 if it does not begin with a time, so that it goes on from another line.
+
+    >>> prefix_length(b"11/23/26 05:27:37 (D_ALWAYS) (pid:7) Bootstrapping...")
+    37
+    """
+    found = _PREFIX.match(line)
+    return found.end() if found else 0
+
+
+def epoch_of(text: bytes, zone: tzinfo | None, floor: int) -> int | None:
+    """Seconds since the epoch of the time that a text begins with; None if it does not. `zone` None: this machine's.
+
+    In the hour that comes twice a year the later one is taken where the earlier one lies before `floor`.
+
+    >>> from datetime import timezone
+    >>> epoch_of(b"11/23/26 05:27:37 Bootstrapping...", timezone.utc, 0)
+    1795411657
+    """
+    found = _STAMP.match(text)
+    if found is None:
+        return None
+    if found["epoch"]:
+        return int(found["epoch"])
+    try:
+        when = _american(found) if found["american"] else _iso(found["iso"])
+        return _seconds(when, zone, floor)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _american(found: re.Match[bytes]) -> datetime:
+    month, day, year, hour, minute, second = (int(found[group]) for group in range(2, 8))
+    return datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001
+
+
+def _iso(text: bytes) -> datetime:
+    # Python 3.10 reads neither Z nor +0100 nor fractions of any length.
+    plain = re.sub(r"\.\d+", "", text.decode("ascii")).replace("Z", "+00:00")
+    return datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", plain))
+
+
+def _seconds(when: datetime, zone: tzinfo | None, floor: int) -> int:
+    if when.tzinfo is None and zone is not None:
+        when = when.replace(tzinfo=zone)
+    first = int(when.timestamp())
+    return first if first + _LATE >= floor else max(first, int(when.replace(fold=1).timestamp()))

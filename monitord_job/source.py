@@ -1,0 +1,84 @@
+"""From which file the events of a run come: the JOBSTATE_LOG if DAGMan writes one, else its debug log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timezone, tzinfo
+from functools import partial
+from pathlib import Path
+
+from dag_rewriter.submit_dir import SubmitDir
+from monitord_job import dagman_out, jobstate_log
+from monitord_job.dagman_out_state import dump, load
+from monitord_job.events import JobstateLine
+
+Numbered = list[tuple[int, JobstateLine]]
+"""Events, each with the number of the line that it was read from, counted from 0."""
+
+_AT_WORK = b"Bootstrapping..."
+"""What a DAGMan writes to its debug log after the first line in its JOBSTATE_LOG (dagman_main.cpp)."""
+_BEGINNING = 1 << 18
+_PLANNED = re.compile(r"(\d{8}T\d{6})([+-]\d{4})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and how it is read: `events(memo, lines)` gives the next memo, and the events in the lines.
+
+    The memo is what the reader has to remember between two lines; it is stored with the file's cursor, and empty at
+    the beginning of the file.
+    """
+
+    path: Path
+    events: Callable[[str, list[bytes]], tuple[str, Numbered]]
+
+
+def pick_source(submit_dir: SubmitDir, log: Path, read_before: Collection[str]) -> Source:
+    """The source of a run whose DAG has the JOBSTATE_LOG `log`; its database was made from the files `read_before`.
+
+    A database stays with its source: no event is stored twice. Otherwise it is the JOBSTATE_LOG, when it is there or
+    when the run has yet to begin; a DAGMan that has begun without writing it was started before the DAG named it.
+    """
+    debug_log = submit_dir.dagman_out
+    if log.name not in read_before and (debug_log.name in read_before or _only_source(debug_log, log)):
+        zone = zone_of(submit_dir.braindump.get("timestamp"))
+        return Source(debug_log, partial(_from_dagman_out, zone=zone))
+    return Source(log, _from_jobstate_log)
+
+
+def zone_of(planned: str | None) -> tzinfo | None:
+    """The zone of the local times of a run that was planned at a time like `20230305T091006-0800`.
+
+    None, this machine's, if that is how its clock stood then; else (the run was copied from elsewhere) the offset.
+    """
+    found = _PLANNED.match(planned or "")
+    if found is None:
+        return None
+    try:
+        when = datetime.strptime(found[1] + found[2], "%Y%m%dT%H%M%S%z")
+        here = when.astimezone().utcoffset()
+    except (ValueError, OverflowError, OSError):
+        return None
+    offset = when.utcoffset()
+    return None if offset is None or offset == here else timezone(offset)
+
+
+def _only_source(debug_log: Path, log: Path) -> bool:
+    if log.exists():
+        return False
+    try:
+        with debug_log.open("rb") as stream:
+            return _AT_WORK in stream.read(_BEGINNING)
+    except OSError:
+        return False
+
+
+def _from_jobstate_log(memo: str, lines: list[bytes]) -> tuple[str, Numbered]:
+    return memo, [(number, jobstate_log.parse(line)) for number, line in enumerate(lines)]
+
+
+def _from_dagman_out(memo: str, lines: list[bytes], zone: tzinfo | None) -> tuple[str, Numbered]:
+    state, events = dagman_out.parse_lines(load(memo), lines, zone)
+    return dump(state), events
