@@ -364,11 +364,10 @@ def test_what_dagman_missed_is_dated_by_the_event_and_not_by_the_recovery():
 
 
 def test_events_after_a_recovery_are_new_and_so_are_those_of_a_rescue_run():
-    more = "Event: ULOG_SUBMIT for HTCondor Node B (8.0.0) {x}"
-    run = (*start(), SUBMITTED, *RECOVERY, *again(SUBMITTED), RECOVERED, more, end(1))
-    rescue = (*start("60.0"), "Event: ULOG_SUBMIT for HTCondor Node C (9.0.0) {x}")
-    recovered = (*RECOVERY, *again("Event: ULOG_SUBMIT for HTCondor Node C (9.0.0) {x}"), RECOVERED)
-    assert [event[0] for event in told(*run, *rescue, *recovered)] == ["A", "B", "C"]
+    of_b, of_c, of_d = (f"Event: ULOG_SUBMIT for HTCondor Node {node} (8.0.0) {{x}}" for node in "BCD")
+    run = (*start(), SUBMITTED, *RECOVERY, *again(SUBMITTED), RECOVERED, of_b, end(1))
+    rescue = (*start("60.0"), of_c, *RECOVERY, *again(of_c, of_d), RECOVERED)
+    assert [event[0] for event in told(*run, *rescue)] == ["A", "B", "C", "D"]
 
 
 def test_a_post_script_that_a_recovery_starts_again_is_told_again():
