@@ -18,7 +18,7 @@ from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malforme
 from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
-from monitord_job.plan import static_rows, workflow_row
+from monitord_job.plan import static_rows, unplanned_rows, workflow_row
 from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
 from monitord_job.source import Source, pick_source
@@ -79,6 +79,10 @@ class Ingest:
         self._cursors = self._store.load_cursors(self.wf_uuid)
         if self._dir.static_bp.name not in self._cursors:
             self._load_plan()
+        else:
+            added = list(unplanned_rows(self._plans, self._store.load_jobs(self.wf_uuid)))
+            if added:
+                self.store_rows([*added])
         row = workflow_row(self._dir.braindump, self._dir.dag)
         fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self._plans)
         self._state = self._store.load_state(fresh)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from posixpath import normpath
 
@@ -87,7 +87,12 @@ def static_rows(lines: Iterable[bytes], file: str, plans: Mapping[str, JobPlan])
                     file, offset, f"event {event.name} is unknown or lacks a field", repr(line[:200])
                 )
         offset += len(line) + 1
-    yield from (_unplanned(plan) for name, plan in plans.items() if name not in known)
+    yield from unplanned_rows(plans, known)
+
+
+def unplanned_rows(plans: Mapping[str, JobPlan], known: Collection[str]) -> Iterator[JobRow]:
+    """The nodes of the DAG that are not among the known jobs: a user may add some before a rescue run."""
+    return (_unplanned(plan) for name, plan in plans.items() if name not in known)
 
 
 def _row(name: str, fields: _Fields) -> Row | None:

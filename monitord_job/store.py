@@ -124,6 +124,16 @@ class Store:
             )
             return state_rows.load(connection, wf_id, fresh)
 
+    def load_jobs(self, wf_uuid: str) -> set[str]:
+        """The names of the workflow's jobs."""
+        statement = (
+            select(schema.JOB.c.exec_job_id)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == schema.JOB.c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
+        )
+        with self._transaction() as connection:
+            return set(connection.scalars(statement))
+
     def load_sub_workflows(self, wf_uuid: str) -> list[SubWorkflow]:
         """The sub-workflows right below a workflow that are not stored to their end."""
         c = schema.BRIDLE_SUBWORKFLOW.c
