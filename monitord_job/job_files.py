@@ -201,9 +201,9 @@ def _with_tail(stream: int, file: str) -> _Output:
     """A stderr: what it begins with, and if that is not all, its last bytes on a line of their own."""
     text = os.read(stream, _USUAL)
     if len(text) == _USUAL:
-        size = os.fstat(stream).st_size
-        rest = min(_STDERR_TAIL, size - _USUAL)
-        text += b"\n" + os.pread(stream, rest, size - rest) if rest > 0 else b""
+        rest = os.fstat(stream).st_size - _USUAL
+        gap = b"\n" if rest > _STDERR_TAIL else b""
+        text += gap + os.pread(stream, _STDERR_TAIL, _USUAL + max(rest - _STDERR_TAIL, 0))
     return _Output(file, text_of(text))
 
 

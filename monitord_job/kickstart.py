@@ -7,7 +7,7 @@ read field by field.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from monitord_job import kickstart_yaml
@@ -78,11 +78,12 @@ def parse_windows(windows: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
                 rest = max(rest, piece.end)
             elif piece.end - piece.start <= MAX_RECORD:
                 rest = piece.start
+                break
             else:
                 yield Damage(
                     base + piece.start,
                     f"no end of it within {MAX_RECORD} bytes",
-                    _excerpt(held, piece.start),
+                    _excerpt(held, piece.start, piece.end),
                 )
         # With the byte before, which tells whether a line begins there.
         rest = max(rest - 1, 0)
@@ -115,31 +116,37 @@ def _next_start(data: bytes, position: int) -> int | None:
 
 def _piece(data: bytes, start: int, offset: int) -> _Piece:
     if data.startswith(_YAML, start):
-        end = _cut_at(data, start, _end_of(_LINES_OF_RECORD, data, start))
-        return _Piece(start, end, _yaml(offset, data[start:end]), end < len(data))
+        return _lines(data, start, offset, _LINES_OF_RECORD, _yaml)
     if data.startswith(_MULTIPART, start):
-        end = _end_of(_LINES_OF_MULTIPART, data, start)
-        return _Piece(start, end, _multipart(offset, data[start:end]), end < len(data))
+        return _lines(data, start, offset, _LINES_OF_MULTIPART, _multipart)
     return _xml(data, start, offset) if data.startswith(_XML, start) else _cluster_line(data, start, offset)
 
 
-def _end_of(last_line: re.Pattern[bytes], data: bytes, start: int) -> int:
-    found = last_line.search(data, start)
-    return found.start() + 1 if found else len(data)
+def _lines(
+    data: bytes,
+    start: int,
+    offset: int,
+    after: re.Pattern[bytes],
+    read: Callable[[int, bytes], Iterator[Record]],
+) -> _Piece:
+    found = after.search(data, start)
+    last = found.start() + 1 if found else len(data)
+    end = _cut_at(data, start, last)
+    return _Piece(start, end, read(offset, data[start:end]), last + _LONGEST_START < len(data))
 
 
 def _cut_at(data: bytes, start: int, end: int) -> int:
     """Where a record ends whose last line another one goes on in; what was printed stands too deep to be that."""
     following = data.find(_NEXT_RECORD, start + 1, end)
     end = following if following >= 0 else end
-    last_line = data.rfind(b"\n", start, end - 1)
-    cuts = [cut for token in _NEXT_LINE if (cut := data.find(token, last_line, end)) >= 0]
+    last_line = data.rfind(b"\n", start, start + len(data[start:end].rstrip(b"\n")))
+    cuts = [cut for token in _NEXT_LINE if (cut := data.find(token, max(last_line, start), end)) >= 0]
     return min(cuts, default=end)
 
 
 def _yaml(offset: int, record: bytes) -> Iterator[Record]:
     if not record.endswith(b"\n"):
-        yield Damage(offset, "the record is cut off", _excerpt(record))
+        yield Damage(offset, "the record is cut off", _excerpt(record, 0, len(record)))
         return
     text = text_of(record)
     yield scan(offset, text) or kickstart_yaml.read_record(offset, text)
@@ -151,17 +158,15 @@ def _multipart(offset: int, record: bytes) -> Iterator[Record]:
 
 
 def _xml(data: bytes, start: int, offset: int) -> _Piece:
-    end, following = data.find(_XML_END, start), _next_xml(data, start)
-    if end < 0 or 0 <= following < end:
-        end = following if following >= 0 else len(data)
-        damage = Damage(offset, "the record is cut off", _excerpt(data, start))
-        return _Piece(start, end, (damage,), following >= 0)
-    end += len(_XML_END)
-    return _Piece(start, end, _from_xml(offset, data[start:end]))
-
-
-def _next_xml(data: bytes, start: int) -> int:
-    return data.find(b"\n<invocation ", start)
+    end, following = data.find(_XML_END, start), data.find(b"<invocation ", start + 1)
+    if end >= 0 and not 0 <= following < end:
+        end += len(_XML_END)
+        return _Piece(start, end, _from_xml(offset, data[start:end]))
+    limit = following if following >= 0 else len(data)
+    cuts = [cut for token in (_NEXT_RECORD, *_NEXT_LINE) if (cut := data.find(token, start, limit)) >= 0]
+    end = min(cuts, default=limit)
+    damage = Damage(offset, "the record is cut off", _excerpt(data, start, end))
+    return _Piece(start, end, (damage,), following >= 0)
 
 
 def _from_xml(offset: int, record: bytes) -> Iterator[Record]:
@@ -173,12 +178,15 @@ def _from_xml(offset: int, record: bytes) -> Iterator[Record]:
 def _cluster_line(data: bytes, start: int, offset: int) -> _Piece:
     line = _CLUSTER.match(data, start)
     if line is None:
-        end = data.find(b"\n", start)
-        damage = Damage(offset, "the line has no end", _excerpt(data, start))
-        return _Piece(start, len(data) if end < 0 else end, (damage,), end >= 0)
+        newline = data.find(b"\n", start)
+        end = len(data) if newline < 0 else newline
+        following = data.find(_NEXT_RECORD, start, end + _LONGEST_START)
+        whole = 0 <= newline < len(data) - _LONGEST_START
+        end = end if following < 0 else min(end, following)
+        return _Piece(start, end, (Damage(offset, "the line has no end", _excerpt(data, start, end)),), whole)
     fields = {text_of(m[1]): text_of(m[3] if m[2] is None else m[2]) for m in _PAIR.finditer(line[2])}
     return _Piece(start, line.end(), (ClusterLine(offset, line[1] == b"summary", fields),))
 
 
-def _excerpt(data: bytes, start: int = 0) -> str:
-    return excerpt(text_of(data[start : start + _EXCERPT]))
+def _excerpt(data: bytes, start: int, end: int) -> str:
+    return excerpt(text_of(data[start : min(end, start + _EXCERPT)]))
