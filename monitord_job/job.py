@@ -67,6 +67,7 @@ class NodeState:
 
     `seq` is the attempt's job_submit_seq (0: none yet), `order` the jobstate_submit_seq last used, `submits`
     counts the attempts that were submitted in all runs (outputs are rotated to NAME.NNN by that count).
+    `last_words` are the events of the node's last second, of whichever attempt: DAGMan may repeat these.
     """
 
     seq: int = 0
@@ -82,18 +83,22 @@ class NodeState:
     exitcode: int | None = None
     host: str | None = None
     post_exit: int | None = None
+    last_time: int | None = None
+    last_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowState:
     """The run as a whole. `last_seq` is the last job_submit_seq given; `dagman_id` is DAGMan's job id.
 
-    `restarting` means that DAGMan left in order to be run again (held, or its host went down).
+    `restarting` means that DAGMan left in order to be run again (held, or its host went down), `recovering` that
+    it reads its logs anew after that.
     """
 
     dagman_id: str | None = None
     running: bool = False
     restarting: bool = False
+    recovering: bool = False
     restart_count: int = -1
     last_seq: int = 0
     status: int | None = None

@@ -45,6 +45,7 @@ _DETAIL_OF = {
 }
 """Which event of the nodes.log completes which state."""
 
+_RECOVERY = (DagmanState.RECOVERY_STARTED, DagmanState.RECOVERY_FINISHED, DagmanState.RECOVERY_FAILURE)
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _OPENED_BY_PRE = frozenset({"PRE_SCRIPT_STARTED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED"})
 
@@ -124,6 +125,8 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
     """DAGMan started or finished."""
     if event.state is DagmanState.STARTED:
         _start_workflow(turn, event)
+    elif event.state in _RECOVERY:
+        turn.workflow = replace(turn.workflow, recovering=event.state is DagmanState.RECOVERY_STARTED)
     elif event.state is DagmanState.FINISHED and turn.workflow.running:
         code = int(event.info) if event.info.lstrip("-").isdecimal() else UNKNOWN_FAILURE
         if code == DAGMAN_RESTARTS:
@@ -133,7 +136,7 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
 
 
 def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
-    workflow = replace(turn.workflow, restarting=False)
+    workflow = replace(turn.workflow, restarting=False, recovering=False)
     turn.workflow = workflow
     if workflow.running and workflow.dagman_id == event.info:
         return  # killed or stopped, and run again by the schedd: one and the same run
@@ -154,7 +157,7 @@ def _end_workflow(turn: Turn, time: int, status: int, reason: str | None) -> Non
 def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
     """A node changed its state; `files` are those that `files_due` named."""
     plan = turn.before.plans.get(event.node)
-    if plan is None or event.state in _IGNORED:
+    if plan is None or event.state in _IGNORED or _is_repeated(turn, event):
         return
     node = _attempt_of(turn, event, files)
     detail, reason = _take_detail(turn, event), event.reason
@@ -165,7 +168,7 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
     if progress is not None:
         node = progress(node, event)
     turn.rows.extend(_rows_of(turn, plan, node, event, files))
-    turn.nodes[event.node] = node
+    turn.nodes[event.node] = _said(node, event)
 
 
 def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles) -> Iterator[Row]:
@@ -194,7 +197,28 @@ def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
         "stdin_file": files.description.stdin,
     }
     turn.rows.append(InstanceRow(event.node, seq, values))
-    return NodeState(seq=seq, submits=node.submits)
+    return NodeState(seq=seq, submits=node.submits, last_time=node.last_time, last_words=node.last_words)
+
+
+def _word(event: NodeEvent) -> str:
+    return f"{event.state}:{event.info}"
+
+
+def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
+    """Whether DAGMan, in recovery, says again what it has said.
+
+    It leaves out lines that stand in its log already, but it numbers attempts anew, so those of its last second may
+    look different to it (seen, 25.14.1; jobstate_log.cpp).
+    """
+    node = turn.node(event.node)
+    return (
+        turn.workflow.recovering and event.time == node.last_time and _word(event) in node.last_words.split()
+    )
+
+
+def _said(node: NodeState, event: NodeEvent) -> NodeState:
+    before = node.last_words if node.last_time == event.time else ""
+    return replace(node, last_time=event.time, last_words=f"{before} {_word(event)}".strip())
 
 
 def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:

@@ -354,6 +354,7 @@ BRIDLE_RUN = _table(
     Column("dagman_id", _NAME),
     _needed("running", Boolean),
     _needed("restarting", Boolean),
+    _needed("recovering", Boolean),
     _needed("restart_count", Integer),
     _needed("last_seq", Integer),
     Column("status", _COUNT),
@@ -375,6 +376,8 @@ BRIDLE_NODE = _table(
     Column("exitcode", _COUNT),
     Column("host", _NAME),
     Column("post_exit", Integer),
+    Column("last_time", Integer),
+    _needed("last_words", Text),
 )
 BRIDLE_DETAIL = _table(
     "bridle_detail",

@@ -234,3 +234,28 @@ def test_a_turn_leaves_the_state_before_it_alone_until_it_is_committed():
     after = turn.absorbed()
     assert after.nodes["plain"].sched_id == "7.0"
     assert after.workflow.last_seq == 1
+
+
+def test_what_dagman_repeats_in_recovery_is_stored_once():
+    lines = (
+        "9 posted SUBMIT 7.0",
+        "10 posted JOB_TERMINATED 7.0",
+        "10 posted JOB_FAILURE 1",
+        "10 posted POST_SCRIPT_FAILURE 7.0",
+        "10 posted SUBMIT 8.0",
+    )
+    turn = turn_of(*lines)
+    before = list(turn.rows)
+    apply_dagman(turn, DagmanEvent(12, DagmanState.RECOVERY_STARTED, ""))
+    turn = turn_of(*lines[1:], turn=turn)
+    assert turn.rows == before
+    apply_dagman(turn, DagmanEvent(12, DagmanState.RECOVERY_FINISHED, ""))
+    turn = turn_of("13 posted EXECUTE 8.0", turn=turn)
+    assert states(turn)[-1] == ("posted", 2, "EXECUTE")
+
+
+def test_outside_recovery_the_same_word_twice_in_a_second_is_two_events():
+    turn = turn_of(
+        "1 plain SUBMIT 7.0", "2 plain JOB_HELD 7.0", "2 plain JOB_RELEASED 7.0", "2 plain JOB_HELD 7.0"
+    )
+    assert [state for _, _, state in states(turn)] == ["SUBMIT", "JOB_HELD", "JOB_RELEASED", "JOB_HELD"]
