@@ -29,6 +29,7 @@ class Mode(Enum):
 Example:
   bridle monitord --catch-up run0001
   bridle monitord --rebuild run0001
+  bridle monitord --events run0001/events.bp run0001
 \b
 Exit codes:
   0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
@@ -62,6 +63,18 @@ Exit codes:
     help="Seconds to wait for a database that cannot be used now, then 75. "
     "[default: pegasus.catalog.workflow.timeout, else 600]",
 )
+@click.option(
+    "--events",
+    metavar="FILE",
+    help="Write the events of the Stampede model there as they are stored; - is stdout.",
+)
+@click.option(
+    "--events-format",
+    type=click.Choice(["bp", "json"]),
+    default="bp",
+    show_default=True,
+    help="NetLogger lines as in a static.bp, or one JSON object a line.",
+)
 def monitord(
     submit_dir: Path,
     mode: str,
@@ -70,6 +83,8 @@ def monitord(
     lock_wait: float,
     url: str | None,
     database_wait: float | None,
+    events: str | None,
+    events_format: str,
 ) -> int:
     """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
 
@@ -77,16 +92,19 @@ def monitord(
     kind of death. SIGTERM makes it store the rest and leave.
     """
     from monitord_job import session
+    from monitord_job.bp_events import BpFormat
+    from monitord_job.event_file import EventFile
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
     try:
         found = open_submit_dir(submit_dir)
+        outlet = None if events is None else EventFile(events, BpFormat(events_format))
         if mode == Mode.FOLLOW.value:
-            return 0 if session.follow_run(found, limits, lock_wait, url) else EXIT_NODES_FAILED
+            return 0 if session.follow_run(found, limits, lock_wait, url, outlet) else EXIT_NODES_FAILED
         if mode == Mode.CATCH_UP.value:
-            session.catch_up(found, limits, lock_wait, url)
+            session.catch_up(found, limits, lock_wait, url, outlet)
         else:
-            session.rebuild(found, limits, lock_wait, url)
+            session.rebuild(found, limits, lock_wait, url, outlet)
     except BridleError as error:
         # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
         if error.exit_code == BridleError.exit_code:

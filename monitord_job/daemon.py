@@ -35,6 +35,8 @@ class Limits:
     """after SIGTERM, for DAGMan's last line"""
     settle: float = 6.0
     """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
+    metrics: float = 2.0
+    """after DAGMan's last line, for its metrics, which it writes next"""
     database: float | None = None
     """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
 
@@ -71,6 +73,7 @@ class Monitor:
             if not self._settle_what_dagman_left():
                 self._wait()
             self._to_the_end_of_the_logs()
+        self._await_metrics()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
 
     def _came_to_rest(self) -> bool:
@@ -90,6 +93,12 @@ class Monitor:
             self._patiently(lambda: self._ingest.end_run(watch.latest, code))
         LOG.info("nothing more can happen: %s", rest.value)
         return True
+
+    def _await_metrics(self) -> None:
+        deadline = time.monotonic() + self._limits.metrics
+        while self._ingest.metrics_due and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self._to_the_end_of_the_logs()
 
     def catch_up(self) -> None:
         """Store what the logs hold now, and return."""

@@ -56,6 +56,11 @@ class Hierarchy:
         return self._root.ingest.ended and not self._root.below
 
     @property
+    def metrics_due(self) -> bool:
+        """Whether the root's DAGMan is about to write its metrics."""
+        return self.watch is None and self._root.ingest.metrics_due
+
+    @property
     def root(self) -> Ingest:
         """The root workflow alone."""
         return self._root.ingest

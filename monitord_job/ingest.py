@@ -18,6 +18,7 @@ from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malforme
 from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
+from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
 from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
@@ -61,6 +62,7 @@ class Ingest:
         self._source: Source | None = None
         self._files = JobFileReader(submit_dir)
         self._state: RunState | None = None
+        self._metrics_of: str | None = None
         self._cursors: dict[str, Cursor] = {}
 
     @property
@@ -86,6 +88,7 @@ class Ingest:
         row = workflow_row(self._dir.braindump, self._dir.dag)
         fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self._plans)
         self._state = self._store.load_state(fresh)
+        self._metrics_of = self._store.load_dagman_of_metrics(self.wf_uuid)
         if self.watch is not None:
             cursor = self._cursors.get(self.jobstate_log.name, Cursor())
             self.watch.hear_again(self.jobstate_log, cursor.offset)
@@ -112,10 +115,7 @@ class Ingest:
         changed = {name: cursor for name, cursor in cursors.items() if self._cursors.get(name) != cursor}
         if reading.replaced:
             turn.rows.append(self._replaced())
-        if changed:
-            self._store.commit(self.wf_uuid, Changes(turn.rows, changed, turn))
-            self._cursors.update(changed)
-            self._state = turn.absorbed()
+        self._commit(turn, changed)
         begun = tuple(_begun(turn.rows)) if changed else ()
         return Progress(len(reading.lines), reading.at_end and not more, begun)
 
@@ -123,8 +123,29 @@ class Ingest:
         """Store that the run has ended, for a DAGMan that left no last line of its own."""
         turn = Turn(self._loaded())
         apply_dagman(turn, DagmanEvent(time, DagmanState.FINISHED, str(code)))
-        self._store.commit(self.wf_uuid, Changes(turn.rows, {}, turn))
+        self._commit(turn, {})
+
+    @property
+    def metrics_due(self) -> bool:
+        """Whether DAGMan has ended and its metrics are not stored: it writes them after its last line."""
+        return self._lacks_metrics(self.workflow)
+
+    def _lacks_metrics(self, workflow: WorkflowState) -> bool:
+        ended = workflow.status is not None and not workflow.running
+        return ended and self._metrics_of != cluster_of(workflow.dagman_id)
+
+    def _commit(self, turn: Turn, cursors: dict[str, Cursor]) -> None:
+        """Store what the turn brought, if anything, and DAGMan's metrics as soon as they are there."""
+        ended = turn.workflow
+        metrics = dagman_metrics(self._dir, ended.dagman_id) if self._lacks_metrics(ended) else []
+        turn.rows.extend(metrics)
+        if not (cursors or turn.rows or turn.workflow != turn.before.workflow):
+            return
+        self._store.commit(self.wf_uuid, Changes(turn.rows, cursors, turn))
+        self._cursors.update(cursors)
         self._state = turn.absorbed()
+        if metrics:
+            self._metrics_of = cluster_of(ended.dagman_id)
 
     def _loaded(self) -> RunState:
         assert self._state is not None, "open() comes first"
@@ -179,7 +200,9 @@ class Ingest:
         # Filled while the rows are written: the plan of a large workflow is never in memory as a whole.
         cursors = {static.name: Cursor()}
         rows = static_rows(_all_lines(static, cursors), static.name, self._plans)
-        self._store.commit(self.wf_uuid, Changes(chain([self._workflow_row()], rows), cursors))
+        self._store.commit(
+            self.wf_uuid, Changes(chain([self._workflow_row()], rows, planned_metrics(self._dir)), cursors)
+        )
         self._cursors.update(cursors)
 
     def _workflow_row(self) -> Row:

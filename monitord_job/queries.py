@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,8 @@ class WorkflowSummary:
     restarts: int
     jobs: tuple[Job, ...]
     quarantined: int
+    metrics: Mapping[str, Mapping[str, str | float | bool | None]] = field(default_factory=dict)
+    """by who counted (planner, bridle, dagman): what it counts, and how much"""
 
     @property
     def total(self) -> int:
@@ -220,7 +223,17 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
         restarts=0 if last is None else last.restart_count,
         jobs=tuple(_jobs(connection, workflow.wf_id)),
         quarantined=connection.scalar(counted) or 0,
+        metrics=_metrics(connection, workflow.wf_id),
     )
+
+
+def _metrics(connection: Connection, wf_id: int) -> dict[str, dict[str, str | float | bool | None]]:
+    table = s.BRIDLE_WORKFLOW_METRICS
+    wanted = select(table.c.source, table.c.key, table.c.value, table.c.number).where(table.c.wf_id == wf_id)
+    found: dict[str, dict[str, str | float | bool | None]] = {}
+    for source, key, value, number in connection.execute(wanted.order_by(table.c.source, table.c.key)):
+        found.setdefault(source, {})[key] = value if number is None else json.loads(value)
+    return found
 
 
 def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]:

@@ -259,6 +259,9 @@ class RowWriter:
     def _tags(self, rows: list[r.TagRow]) -> None:
         self._of_attempts(s.TAG, rows, "name count")
 
+    def _metrics(self, rows: list[r.MetricRow]) -> None:
+        self._of_workflow(s.BRIDLE_WORKFLOW_METRICS, rows, Clash.REPLACE)
+
     def _quarantine(self, rows: list[r.QuarantineRow]) -> None:
         self._of_workflow(s.BRIDLE_QUARANTINE, rows, Clash.KEEP)
 
@@ -283,6 +286,7 @@ class RowWriter:
         r.TagRow: _tags,
         r.FileMetaRow: _file_meta,
         r.FilePlaceRow: _file_places,
+        r.MetricRow: _metrics,
         r.QuarantineRow: _quarantine,
     }
     """In the order of the foreign keys: what is referred to comes first."""

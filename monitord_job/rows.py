@@ -199,6 +199,19 @@ class TagRow(NamedTuple):
     times: int
 
 
+class MetricRow(NamedTuple):
+    """Goes to bridle_workflow_metrics: a number (or word) about the whole workflow, and who counted it.
+
+    `key` names the way to it in the source's JSON (`wf_metrics.total_jobs`); `value` is its text, a list's or
+    truth value's JSON, None for null; `number` is what it counts for in a sum, None if it is no number.
+    """
+
+    source: str
+    key: str
+    value: str | None
+    number: float | None
+
+
 class QuarantineRow(NamedTuple):
     """Input that could not be used: which file (relative to the submit directory), where in it, why, and what."""
 
@@ -230,5 +243,6 @@ Row = (
     | InvocationRow
     | IntegrityRow
     | TagRow
+    | MetricRow
     | QuarantineRow
 )

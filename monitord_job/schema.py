@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 STAMPEDE_VERSION = 14
-BRIDLE_VERSION = 2
+BRIDLE_VERSION = 3
 """Raised whenever a `bridle_*` table changes; a database of another version is refused, not guessed at."""
 
 METADATA = MetaData()
@@ -402,5 +403,21 @@ BRIDLE_QUARANTINE = _table(
     _needed("file", _NAME, key=True),
     _needed("offset", _COUNT, key=True),
     _needed("reason", _NAME, key=True),
+    _needed("text", Text),
+)
+BRIDLE_WORKFLOW_METRICS = _table(
+    "bridle_workflow_metrics",
+    _ref("wf_id", "workflow.wf_id", key=True),
+    _needed("source", String(16), key=True),
+    _needed("key", _NAME, key=True),
+    Column("value", Text),
+    Column("number", Float(53)),
+)
+# By uuid, not by key: they outlive a workflow's rows, which a rebuild makes anew.
+BRIDLE_EVENT_FEED = _table("bridle_event_feed", _needed("wf_uuid", _NAME, key=True), _needed("sent", _COUNT))
+BRIDLE_EVENT = _table(
+    "bridle_event",
+    _needed("wf_uuid", _NAME, key=True),
+    _needed("number", _COUNT, key=True),
     _needed("text", Text),
 )

@@ -19,7 +19,8 @@ from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import LOG, Limits, Monitor
 from monitord_job.database_url import Database, database_of
 from monitord_job.engine import sqlite_url
-from monitord_job.errors import LockedError
+from monitord_job.errors import LockedError, TryAgainError
+from monitord_job.event_feed import EventFeed, Outlet
 from monitord_job.hierarchy import Hierarchy
 from monitord_job.lock import locked
 from monitord_job.outlook import Rest
@@ -30,10 +31,16 @@ _LOG_BYTES = 5 << 20
 _LOCK_POLL = 0.2
 
 
-def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str | None = None) -> bool:
+def follow_run(
+    submit_dir: SubmitDir,
+    limits: Limits,
+    lock_wait: float,
+    url: str | None = None,
+    events: Outlet | None = None,
+) -> bool:
     """Keep the database until the run has ended. SIGTERM: store the rest, then return.
 
-    `url` names another database than the properties do.
+    `url` names another database than the properties do; `events` is where to write events to.
     False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
@@ -42,40 +49,71 @@ def follow_run(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str
     with (
         _log_file(submit_dir.monitor_log),
         _lock(submit_dir, lock_wait),
-        _store(database_of(submit_dir, url), limits) as (store, limits),
+        _store(database_of(submit_dir, url), limits, EventFeed(submit_dir.wf_uuid or "", events)) as (
+            store,
+            limits,
+        ),
     ):
         LOG.info("the database is %s", store.name)
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             Monitor(submit_dir, ingest, limits, stop).follow()
+        _settle_events(store)
         return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
 
 
-def catch_up(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0, url: str | None = None) -> None:
+def catch_up(
+    submit_dir: SubmitDir,
+    limits: Limits,
+    lock_wait: float = 0.0,
+    url: str | None = None,
+    events: Outlet | None = None,
+) -> None:
     """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
     database = database_of(submit_dir, url)
-    with _lock(submit_dir, lock_wait), _store(database, limits) as (store, limits):
+    feed = EventFeed(submit_dir.wf_uuid or "", events)
+    with _lock(submit_dir, lock_wait), _store(database, limits, feed) as (store, limits):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
             Monitor(submit_dir, ingest, limits).catch_up()
+        _settle_events(store)
 
 
-def rebuild(submit_dir: SubmitDir, limits: Limits, lock_wait: float = 0.0, url: str | None = None) -> None:
-    """Make the database anew from the logs; the old one stands until the new one is whole."""
+def rebuild(
+    submit_dir: SubmitDir,
+    limits: Limits,
+    lock_wait: float = 0.0,
+    url: str | None = None,
+    events: Outlet | None = None,
+) -> None:
+    """Make the database anew from the logs; the old one stands until the new one is whole. All events come again."""
     database = database_of(submit_dir, url)
+    feed = EventFeed(submit_dir.wf_uuid or "", events)
     with _lock(submit_dir, lock_wait):
         if database.file is None or database.file != submit_dir.database:
             # Others' workflows may be in it: only this one's rows are made anew, within one transaction.
-            with _store(database, limits) as (store, limits):
+            with _store(database, limits, feed) as (store, limits):
                 store.create()
+                ingest = Hierarchy(submit_dir, store)
                 with store.rebuilding(submit_dir.wf_uuid or ""):
-                    Monitor(submit_dir, Hierarchy(submit_dir, store), limits).catch_up()
+                    Monitor(submit_dir, ingest, limits).catch_up()
+                _settle_events(store)
             return
         fresh = database.file.with_name(database.file.name + ".rebuild")
         fresh.unlink(missing_ok=True)
-        with _store(Database(sqlite_url(fresh), database.wait), limits) as (store, limits):
-            Monitor(submit_dir, Hierarchy(submit_dir, store), limits).catch_up()
+        with _store(Database(sqlite_url(fresh), database.wait), limits, feed) as (store, limits):
+            ingest = Hierarchy(submit_dir, store)
+            Monitor(submit_dir, ingest, limits).catch_up()
+            _settle_events(store)
         replace_database(fresh, database.file)
+
+
+def _settle_events(store: Store) -> None:
+    """Note what was written out; if that cannot be done now, the last events are written once more some day."""
+    try:
+        store.settle_events()
+    except TryAgainError as error:
+        LOG.warning("%s", error)
 
 
 @contextmanager
@@ -100,9 +138,9 @@ def _courtesy() -> Iterator[None]:
 
 
 @contextmanager
-def _store(database: Database, limits: Limits) -> Iterator[tuple[Store, Limits]]:
+def _store(database: Database, limits: Limits, feed: EventFeed) -> Iterator[tuple[Store, Limits]]:
     """The database, and the limits with the patience that it is to be shown."""
-    store = Store(database.url)
+    store = Store(database.url, feed)
     try:
         yield store, limits if limits.database is not None else replace(limits, database=database.wait)
     finally:

@@ -9,6 +9,7 @@ from monitord_job.events import Malformed
 
 _FIELD = re.compile(r'\s*([^\s=]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)')
 _ESCAPED = re.compile(r"\\(.)")
+_MEANING = {"n": "\n", "r": "\r"}
 
 
 class StaticEvent(NamedTuple):
@@ -35,7 +36,7 @@ def parse(line: bytes) -> StaticEvent | Malformed | None:
         if quoted is None:
             fields[found[1]] = found[3]
         else:
-            fields[found[1]] = _ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted
+            fields[found[1]] = _ESCAPED.sub(_shown, quoted) if "\\" in quoted else quoted
     if text[end:].strip():
         return Malformed(text, f"no field of a static.bp at character {end + 1}")
     if not fields:
@@ -43,3 +44,7 @@ def parse(line: bytes) -> StaticEvent | Malformed | None:
     name = fields.pop("event", None)
     fields.pop("ts", None)
     return StaticEvent(name, fields) if name else Malformed(text, "no field 'event'")
+
+
+def _shown(escaped: re.Match[str]) -> str:
+    return _MEANING.get(escaped[1], escaped[1])

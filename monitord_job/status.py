@@ -79,6 +79,7 @@ def as_mapping(found: WorkflowSummary) -> dict[str, Any]:
         "failed": [_failure(job) for job in found.jobs if job.status is JobStatus.FAILED],
         "held": [_failure(job) for job in found.jobs if job.status is JobStatus.HELD],
         "quarantined": found.quarantined,
+        "metrics": {source: dict(counts) for source, counts in found.metrics.items()},
     }
 
 

@@ -15,8 +15,10 @@ from monitord_job import schema, state_rows
 from monitord_job.bulk import Bulk, Clash
 from monitord_job.engine import POSTGRESQL, SQLITE, open_engine, sqlite_url
 from monitord_job.errors import SchemaError, TryAgainError
+from monitord_job.event_feed import EventFeed
 from monitord_job.follow import Cursor
 from monitord_job.job import RunState
+from monitord_job.metrics_rows import MetricSource
 from monitord_job.row_writer import RowWriter
 from monitord_job.rows import Row
 from monitord_job.run import Turn
@@ -37,7 +39,8 @@ class Changes:
 class Store:
     """A Stampede database. One at a time writes to it; whoever calls `commit` holds the submit directory's lock."""
 
-    def __init__(self, url: URL | str) -> None:
+    def __init__(self, url: URL | str, feed: EventFeed | None = None) -> None:
+        self._feed = feed
         self._url = make_url(url)
         self._engine = open_engine(self._url)
         self._writers: dict[str, RowWriter] = {}
@@ -68,6 +71,7 @@ class Store:
                 )
             else:
                 self._make_tables(connection)
+        self.send_events()
 
     def close(self) -> None:
         """Give up the connections."""
@@ -83,7 +87,7 @@ class Store:
         try:
             with self._transaction() as connection:
                 bulk = Bulk(connection)
-                writer.write(bulk, changes.rows)
+                writer.write(bulk, self._tapped(bulk, wf_uuid, changes.rows))
                 rows = [(writer.wf_id, file, *_fields(cursor)) for file, cursor in changes.cursors.items()]
                 bulk.insert(schema.BRIDLE_CURSOR, "wf_id file offset fingerprint memo", rows, Clash.REPLACE)
                 if changes.turn is not None:
@@ -92,12 +96,35 @@ class Store:
             # What the writer learned of ids in this transaction is gone with it.
             self._writers.pop(wf_uuid, None)
             raise
+        self.send_events()
+
+    def _tapped(self, bulk: Bulk, wf_uuid: str, rows: Iterable[Row]) -> Iterable[Row]:
+        return rows if self._feed is None else self._feed.tapped(bulk, wf_uuid, rows, int(time.time()))
+
+    def send_events(self) -> None:
+        """Write out the events that are committed. Raises TryAgainError if they cannot be written now."""
+        feed = self._feed
+        if feed is None or not feed.has_outlet or self._all_at_once is not None:
+            return
+        more = True
+        while more:
+            with self._transaction() as connection:
+                more = feed.send(Bulk(connection))
+
+    def settle_events(self) -> None:
+        """Note which events are written out."""
+        self.send_events()
+        if self._feed is not None:
+            with self._transaction() as connection:
+                self._feed.settle(Bulk(connection))
 
     @contextmanager
     def rebuilding(self, root_wf_uuid: str) -> Iterator[None]:
         """What is stored within takes the place of all rows of a hierarchy, when it is whole, or not at all."""
         with self._transaction() as connection:
             delete_hierarchy(connection, root_wf_uuid)
+            if self._feed is not None:
+                self._feed.cancel(Bulk(connection))
             self._all_at_once = connection
             try:
                 yield
@@ -115,6 +142,18 @@ class Store:
         )
         with self._transaction() as connection:
             return {row.file: Cursor(*row[1:]) for row in connection.execute(statement)}
+
+    def load_dagman_of_metrics(self, wf_uuid: str) -> str | None:
+        """Which DAGMan's metrics of the workflow are stored, by its job; None if none are."""
+        table = schema.BRIDLE_WORKFLOW_METRICS
+        statement = (
+            select(table.c.value)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
+            .where(table.c.source == MetricSource.DAGMAN.value, table.c.key == "dagman_id")
+        )
+        with self._transaction() as connection:
+            return connection.scalar(statement)
 
     def load_state(self, fresh: RunState) -> RunState:
         """The state that the last committed turn left, put into a fresh one."""
@@ -190,6 +229,8 @@ class Store:
             self._engine.dispose()
             self._file_id = None
         self._writers.clear()
+        if self._feed is not None:
+            self._feed.forget()
 
     def _make_tables(self, connection: Connection) -> None:
         schema.METADATA.create_all(connection)

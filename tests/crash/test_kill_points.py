@@ -14,7 +14,19 @@ from typing import Any
 import pytest
 
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import bulk, daemon, follow, ingest, job_files, row_writer, session, store
+from monitord_job import (
+    bulk,
+    daemon,
+    event_feed,
+    event_file,
+    follow,
+    ingest,
+    job_files,
+    row_writer,
+    session,
+    store,
+)
+from monitord_job.bp_events import BpFormat
 from tests.database import Rows, check_sound, dump
 from tests.recorded import prepare
 
@@ -50,11 +62,15 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
         (store.Store, "commit"),
         (store.Store, "load_state"),
         (job_files.JobFileReader, "read"),
+        (event_file.EventFile, "write"),
+        (store.Store, "send_events"),
     ]:
         patch.setattr(module, name, around(getattr(module, name)))
 
 
-def in_child(submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = None) -> int:
+def in_child(
+    submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = None, events: Path | None = None
+) -> int:
     """Catch up in a process of its own that dies without a word at its step `kill_at`; its exit code."""
     child = os.fork()
     if child:
@@ -75,7 +91,8 @@ def in_child(submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = 
                     os._exit(KILLED)
 
             steps_of(patch, step)
-            session.catch_up(submit_dir, daemon.Limits(database=0.0))
+            outlet = None if events is None else event_file.EventFile(str(events), BpFormat.BP)
+            session.catch_up(submit_dir, daemon.Limits(database=0.0), events=outlet)
             code = 0
     except Exception:
         traceback.print_exc()
@@ -143,6 +160,89 @@ def test_a_store_that_commits_cursors_apart_from_rows_would_be_found_out(run):
     assert in_child(run, None) == 0
     undisturbed = dump(run.database)
     assert any(final != undisturbed for final in killed_everywhere(run, cursors_apart))
+
+
+def events_in(path: Path) -> list[bytes]:
+    """The lines of an events file as they came first; one that is not whole fails."""
+    lines = path.read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    return list(dict.fromkeys(lines))
+
+
+def undisturbed_events(run: SubmitDir, path: Path) -> list[bytes]:
+    """All events of the run."""
+    fresh_database(run)
+    assert in_child(run, None, events=path) == 0
+    return events_in(path)
+
+
+def test_killed_at_any_step_no_event_is_missing(run, work_dir):
+    path = work_dir / "events.bp"
+    undisturbed = undisturbed_events(run, path)
+    assert len(undisturbed) > 200
+    wrong, kill_at, ended = [], 0, False
+    while not ended:
+        kill_at += 23  # all steps take too long here; a prime, so that all kinds of steps are hit
+        fresh_database(run)
+        path.unlink()
+        ended = in_child(run, kill_at, events=path) == 0
+        assert in_child(run, None, events=path) == 0
+        if events_in(path) != undisturbed:
+            wrong.append(kill_at)
+    assert kill_at > 100
+    assert wrong == []
+
+
+def cut_write(number: int, part: float) -> Patch:
+    """SIGKILL in the middle of a write."""
+
+    def patch_it(patch: pytest.MonkeyPatch) -> None:
+        whole, count = event_file.EventFile._write_all, 0
+
+        def write(self: event_file.EventFile, data: bytes) -> None:
+            nonlocal count
+            count += 1
+            whole(self, data[: int(len(data) * part)] if count == number else data)
+            if count == number:
+                os._exit(KILLED)
+
+        patch.setattr(event_file.EventFile, "_write_all", write)
+
+    return patch_it
+
+
+def test_killed_within_a_write_every_line_is_whole(run, work_dir):
+    path = work_dir / "events.bp"
+    undisturbed = undisturbed_events(run, path)
+    for number in (1, 2, 4):
+        for part in (0.01, 0.99):
+            fresh_database(run)
+            path.unlink()
+            assert in_child(run, None, cut_write(number, part), path) == KILLED
+            assert in_child(run, None, events=path) == 0
+            assert events_in(path) == undisturbed
+
+
+def no_outbox(patch: pytest.MonkeyPatch) -> None:
+    """A feed that forgets at a restart what was committed and not yet written out."""
+    whole = event_feed.EventFeed.send
+
+    def send(self: event_feed.EventFeed, outbox: bulk.Bulk) -> bool:
+        if not self._is_asked_for:
+            outbox.run("DELETE FROM bridle_event WHERE number > ?", [(0,)])
+        return whole(self, outbox)
+
+    patch.setattr(event_feed.EventFeed, "send", send)
+
+
+def test_a_feed_without_an_outbox_would_be_found_out(run, work_dir):
+    path = work_dir / "events.bp"
+    undisturbed = undisturbed_events(run, path)
+    fresh_database(run)
+    path.unlink()
+    assert in_child(run, None, cut_write(2, 0.0), path) == KILLED
+    assert in_child(run, None, no_outbox, path) == 0
+    assert events_in(path) != undisturbed
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
