@@ -54,7 +54,9 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
         patch.setattr(module, name, around(getattr(module, name)))
 
 
-def in_child(submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = None) -> int:
+def in_child(
+    submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = None, url: str | None = None
+) -> int:
     """Catch up in a process of its own that dies without a word at its step `kill_at`; its exit code."""
     child = os.fork()
     if child:
@@ -75,7 +77,7 @@ def in_child(submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = 
                     os._exit(KILLED)
 
             steps_of(patch, step)
-            session.catch_up(submit_dir, daemon.Limits(database=0.0))
+            session.catch_up(submit_dir, daemon.Limits(database=0.0), url=url)
             code = 0
     except Exception:
         traceback.print_exc()
@@ -111,6 +113,26 @@ def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run):
     same = [final == undisturbed for final in killed_everywhere(run)]
     assert len(same) > 100
     assert [number for number, as_expected in enumerate(same, 1) if not as_expected] == []
+
+
+def test_killed_beside_postgresql_it_ends_as_if_undisturbed(run, postgresql_server):
+    url = postgresql_server.new_database()
+    assert in_child(run, None, url=url) == 0
+    undisturbed = dump(url)
+    kill_at, wrong = 1, []
+    while True:
+        url = postgresql_server.new_database()
+        first = in_child(run, kill_at, url=url)
+        assert first in (0, KILLED)
+        if first == 0:
+            break
+        assert in_child(run, None, url=url) == 0
+        if dump(url) != undisturbed:
+            wrong.append(kill_at)
+        # Every step on SQLite, above; here some of each kind, for no kind comes in threes.
+        kill_at += 3
+    assert kill_at > 100
+    assert wrong == []
 
 
 def test_killed_again_and_again_it_still_gets_there(run):
