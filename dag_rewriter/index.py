@@ -146,8 +146,10 @@ def _absorb(index: Index, found: dict[bytes, bulk.Pairs], piece: Piece, source: 
     """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
     ordinals = index.ordinals
     jobs = found.pop(b"JOB", None)
+    here: frozenset[bytes] = frozenset()
     if jobs is not None:
         names, submit_files = zip(*jobs, strict=True)
+        here = frozenset(names)
         before = len(ordinals)
         known = ordinals.keys().isdisjoint(names) if before else True
         ordinals.update(zip(names, count(before)))
@@ -158,8 +160,9 @@ def _absorb(index: Index, found: dict[bytes, bulk.Pairs], piece: Piece, source: 
     if edges is not None and not _edges(index, edges):
         index.later.append(edges)
     for pairs in found.values():
-        missing = [name for name, _ in pairs if name not in ordinals]
-        index.pending += missing
+        # Most are about nodes of the same piece, and a small set is in the processor's cache.
+        elsewhere = {name for name, _ in pairs} - here
+        index.pending += [name for name in elsewhere if name not in ordinals]
 
 
 def _edges(index: Index, pairs: bulk.Pairs) -> bool:
