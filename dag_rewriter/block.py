@@ -78,7 +78,8 @@ def compose(original: bytes, lines: Sequence[str], disabled: Collection[int] = (
     joined = bool(original) and not original.endswith(b"\n")
     body = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
     begin = _JOINED if joined else BEGIN
-    return original + b"\n" * joined + begin + b"\n" + body + END + b"\n"
+    # One copy of what may be 300 MB, where each + would make another.
+    return b"".join((original, b"\n" * joined, begin, b"\n", body, END, b"\n"))
 
 
 def _disable(lines: Sequence[bytes], disabled: Collection[int]) -> Iterator[bytes]:

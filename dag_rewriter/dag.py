@@ -184,15 +184,15 @@ class Dag:
 
     def used_categories(self) -> set[str]:
         """The categories that a CATEGORY line names."""
-        return {text_of(name) for name in self._index.without(b"CATEGORY")[1]}
+        return {text_of(name) for name in self._index.categories()[1]}
 
     def uncategorised(self) -> Iterator[tuple[str, NodeKind]]:
         """(name, kind) of the nodes that could be in a category (JOB, SUBDAG) but are in none."""
-        bare, _ = self._index.without(b"CATEGORY")
-        if not any(bare):
+        chosen, _ = self._index.categories()
+        if all(chosen):
             return
-        for name, (place, is_bare) in zip(self._index.ordinals, enumerate(bare), strict=True):
-            if is_bare:
+        for name, (place, number) in zip(self._index.ordinals, enumerate(chosen), strict=True):
+            if not number:
                 kind = self._index.fields_of(place, name)[0]
                 if is_ordinary(kind):
                     yield text_of(name), kind

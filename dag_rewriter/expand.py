@@ -42,9 +42,9 @@ class Part:
             if not self.prefix:
                 yield node
             elif node.kind is not NodeKind.SERVICE:
-                yield replace(node, name=self.prefix + node.name, category=self._category(node.category))
+                yield replace(node, name=self.prefix + node.name, category=self.category(node.category))
 
-    def _category(self, name: str | None) -> str | None:
+    def category(self, name: str | None) -> str | None:
         """A category of a splice is its own, unless it begins with a plus sign (throttle_by_category.cpp)."""
         return name if name is None or name.startswith("+") else self.prefix + name
 
@@ -64,10 +64,6 @@ class WholeDag:
     def nodes(self) -> Iterator[Node]:
         """Every node under its whole name."""
         return chain.from_iterable(part.nodes() for part in self.parts)
-
-    def outlines(self) -> Iterator[tuple[str, NodeKind, str | None]]:
-        """(name, kind, category) of every node: for those who need no more of a million."""
-        return ((node.name, node.kind, node.category) for node in self.nodes())
 
     def edges(self) -> Iterator[Edge]:
         """(parent, child) of every dependency."""

@@ -128,6 +128,35 @@ def replace(path: Path, data: bytes) -> bool:
     return True
 
 
+def link(source: Path, path: Path) -> bool:
+    """Makes `path` another name of a file that will be replaced and not edited, which saves a copy, all at once and
+    lasting; False where the file system or the kernel refuses it (nothing is touched), or the file is a symlink.
+    """
+    if source.is_symlink():  # what it points to is not replaced, and may be edited
+        return False
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _link(source, temporary)
+    except OSError:
+        return False
+    try:
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise file_error(path, "write it", error) from error
+    return True
+
+
+def _link(source: Path, path: Path) -> None:
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)  # whoever wrote it may not have: a copy would last, too
+    finally:
+        os.close(fd)
+    os.link(source, path)
+
+
 def _holds(path: Path, data: bytes) -> bool:
     """Whether a file has just this content; it is compared in pieces, because a DAG may have hundreds of MB."""
     if path.stat().st_size != len(data):

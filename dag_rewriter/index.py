@@ -76,6 +76,8 @@ class Index:
     monitor: bytes | None = None
     tables: dict[bytes, Table[Any]] = field(default_factory=dict)
     line_numbers: array[int] = field(default_factory=lambda: array("I"))
+    chosen: tuple[array[int], tuple[bytes, ...]] | None = None
+    """what `categories` found"""
 
     def all(self, word: bytes) -> list[tuple[int, Fields]]:
         """(line, fields) of each command of a kind that is about no node."""
@@ -91,25 +93,13 @@ class Index:
         """(name, raw value) of a setting in a bulk part."""
         return bulk.select(bulk.framed(self.data, part.start, part.stop), key)
 
-    def without(self, key: bytes) -> tuple[bytearray, set[Any]]:
-        """Which nodes have no such setting (1 at their places), and all values there are; makes no table."""
-        bare = bytearray(b"\1") * len(self.nodes)
-        values: set[Any] = set()
-        for part in self.parts:
-            if key in part.keys:
-                pairs = self.select(part, key)
-                values.update([value for _, value in pairs])
-                for name, _ in pairs:
-                    if name in self.ordinals:  # an INCLUDE may define others
-                        bare[self.ordinals[name]] = 0
-            for kind, (name, *rest) in part.entries or ():
-                if kind == key:
-                    values.add(rest[0])
-                    if name in self.ordinals:
-                        bare[self.ordinals[name]] = 0
-                    elif name.upper() == b"ALL_NODES":
-                        bare = bytearray(len(self.nodes))
-        return bare, values
+    def categories(self) -> tuple[array[int], tuple[bytes, ...]]:
+        """Of each node (at its place) the number of the last category that a line gives it, from 1, 0 for none; all
+        names that CATEGORY lines have. Makes no table.
+        """
+        if self.chosen is None:
+            self.chosen = _categories(self)
+        return self.chosen
 
     def line_of(self, ordinal: int) -> int:
         """The number of the line that defines a node."""
@@ -156,8 +146,10 @@ def _absorb(index: Index, found: dict[bytes, bulk.Pairs], piece: Piece, source: 
     """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
     ordinals = index.ordinals
     jobs = found.pop(b"JOB", None)
+    here: frozenset[bytes] = frozenset()
     if jobs is not None:
         names, submit_files = zip(*jobs, strict=True)
+        here = frozenset(names)
         before = len(ordinals)
         known = ordinals.keys().isdisjoint(names) if before else True
         ordinals.update(zip(names, count(before)))
@@ -168,8 +160,9 @@ def _absorb(index: Index, found: dict[bytes, bulk.Pairs], piece: Piece, source: 
     if edges is not None and not _edges(index, edges):
         index.later.append(edges)
     for pairs in found.values():
-        missing = [name for name, _ in pairs if name not in ordinals]
-        index.pending += missing
+        # Most are about nodes of the same piece, and a small set is in the processor's cache.
+        elsewhere = {name for name, _ in pairs} - here
+        index.pending += [name for name in elsewhere if name not in ordinals]
 
 
 def _edges(index: Index, pairs: bulk.Pairs) -> bool:
@@ -245,6 +238,27 @@ def _table(index: Index, key: bytes) -> Table[Any]:
             if kind == key:
                 table.put(fields[0], fields[1:])
     return table
+
+
+def _categories(index: Index) -> tuple[array[int], tuple[bytes, ...]]:
+    chosen = array("I", bytes(4 * len(index.nodes)))
+    numbers: dict[bytes, int] = {}
+    places = index.ordinals
+    for part in index.parts:
+        for name, category in index.select(part, b"CATEGORY") if b"CATEGORY" in part.keys else ():
+            number = numbers.setdefault(category, len(numbers) + 1)
+            if name in places:  # an INCLUDE may define others
+                chosen[places[name]] = number
+        for kind, (name, *rest) in part.entries or ():
+            if kind == b"CATEGORY":
+                number = numbers.setdefault(rest[0], len(numbers) + 1)
+                if name.upper() == b"ALL_NODES":
+                    chosen = array("I", [number]) * len(chosen)
+                    for place in index.special:
+                        chosen[place] *= index.fields_of(place, b"")[0] in (NodeKind.JOB, NodeKind.SUBDAG)
+                elif name in places:
+                    chosen[places[name]] = number
+    return chosen, tuple(numbers)
 
 
 def _line_numbers(index: Index) -> array[int]:

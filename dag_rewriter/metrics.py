@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -15,13 +15,17 @@ from typing import Any
 from condor_templates.policy import JobClass, JobFacts
 from dag_rewriter.commands import NodeKind
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.expand import ORDINARY, WholeDag
-from dag_rewriter.metrics_levels import level_sizes
+from dag_rewriter.expand import WholeDag
+from dag_rewriter.job_facts import facts_of
+from dag_rewriter.tally import Tally, levels_of
 
 VERSION = 1
 UNASSIGNED = "none"
 """Stands for nodes that have no job class, or no category."""
 _CLASSES = {known.value: known.name.lower().replace("_", "-") for known in JobClass}
+_SUBDAG = JobFacts("", job_class=JobClass.SUB_DAG.value, universe="scheduler")
+_UNKNOWN = JobFacts("", universe="unknown")
+"""of a node without a submit file, or whose file is not there (yet)"""
 _SUB_WORKFLOWS = (JobClass.SUB_WORKFLOW.value, JobClass.SUB_DAG.value)
 
 
@@ -115,51 +119,38 @@ def parse_metrics(data: bytes) -> DagMetrics:
     return DagMetrics.from_json(value)
 
 
-def dag_metrics(whole: WholeDag, jobs: Mapping[str, JobFacts]) -> DagMetrics:
-    """Counts everything; `jobs` holds what the submit files say, by node; a node without one counts as unknown."""
-    kinds: Counter[str] = Counter()
+def jobs_in(counts: Tally, facts: Mapping[str, JobFacts]) -> Counter[JobFacts]:
+    """How many nodes have the same facts; `facts` are those of the submit files that are there, by path."""
+    jobs: Counter[JobFacts] = Counter()
+    for path, number in counts.submit_files.items():
+        jobs[facts.get(path, _UNKNOWN)] += number
+    for description, number in counts.descriptions.items():
+        jobs[facts_of("", description)] += number
+    jobs[_SUBDAG] += counts.kinds[NodeKind.SUBDAG]
+    jobs[_UNKNOWN] += counts.kinds.total() - jobs.total()
+    return +jobs
+
+
+def dag_metrics(whole: WholeDag, counts: Tally, jobs: Counter[JobFacts]) -> DagMetrics:
+    """All of it; `counts` is of the same DAG, and `jobs` what `jobs_in` gives."""
     classes: Counter[int | None] = Counter()
-    categories: Counter[str] = Counter()
     universes: Counter[str] = Counter()
-    ordinary: list[str] = []
-    for (kind, category, job_class, universe), count in _alike(whole, jobs, ordinary).items():
-        kinds[kind.value] += count
-        classes[job_class] += count
-        categories[category or UNASSIGNED] += count
-        universes[universe] += count
-    edges = set(whole.edges()) if whole.links else list(whole.edges())
+    for facts, number in jobs.items():
+        classes[facts.job_class] += number
+        universes[facts.universe] += number
+    # An edge between nodes of a splice and of the DAG may be drawn twice.
+    edges = len(set(whole.edges())) if whole.links else sum(len(part.dag.edges) for part in whole.parts)
     return DagMetrics(
-        nodes=kinds.total(),
-        edges=len(edges),
-        kinds=_sorted(kinds),
-        job_classes=_sorted({class_name(number): count for number, count in classes.items()}),
-        categories=_sorted(categories),
+        nodes=counts.kinds.total(),
+        edges=edges,
+        kinds=_sorted({kind.value: number for kind, number in counts.kinds.items()}),
+        job_classes=_sorted({class_name(job_class): number for job_class, number in classes.items()}),
+        categories=_sorted({name or UNASSIGNED: number for name, number in counts.categories.items()}),
         universes=_sorted(universes),
-        levels=level_sizes(ordinary, edges),
+        levels=levels_of(whole),
         sub_workflows=sum(classes[number] for number in _SUB_WORKFLOWS),
         splices=len(whole.parts) - 1,
     )
-
-
-def _alike(
-    whole: WholeDag, jobs: Mapping[str, JobFacts], ordinary: list[str]
-) -> Counter[tuple[NodeKind, str | None, int | None, str]]:
-    """How many nodes have the same kind, category, class and universe, which are few even for a million nodes; the
-    names of those in the graph go to `ordinary`."""
-    found: Counter[tuple[NodeKind, str | None, int | None, str]] = Counter()
-    monitor = whole.monitor
-    for name, kind, category in whole.outlines():
-        if name == monitor:
-            continue
-        if kind in ORDINARY:
-            ordinary.append(name)
-        if kind is NodeKind.SUBDAG:
-            found[kind, category, JobClass.SUB_DAG.value, "scheduler"] += 1
-        elif (facts := jobs.get(name)) is None:
-            found[kind, category, None, "unknown"] += 1
-        else:
-            found[kind, category, facts.job_class, facts.universe] += 1
-    return found
 
 
 def class_name(job_class: int | None) -> str:
@@ -171,6 +162,6 @@ def class_name(job_class: int | None) -> str:
     return UNASSIGNED if job_class is None else _CLASSES.get(job_class, f"class-{job_class}")
 
 
-def _sorted(counts: Iterable[str] | Mapping[str, int]) -> Mapping[str, int]:
+def _sorted(counts: Mapping[str, int]) -> Mapping[str, int]:
     """The largest first."""
     return MappingProxyType(dict(Counter(counts).most_common()))

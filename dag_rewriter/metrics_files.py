@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condor_templates.policy import JobClass, JobFacts
+from condor_templates.policy import JobFacts
 from dag_rewriter import files
-from dag_rewriter.commands import NodeKind
 from dag_rewriter.expand import WholeDag
 from dag_rewriter.job_facts import facts_of
-from dag_rewriter.metrics import DagMetrics, dag_metrics, parse_metrics, render_metrics
+from dag_rewriter.metrics import DagMetrics, dag_metrics, jobs_in, parse_metrics, render_metrics
 from dag_rewriter.metrics_planner import CLIENT, planner_metrics, render_planner_metrics
 from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.tally import tally_whole
 from dag_rewriter.target import read_whole
 from dag_rewriter.text import text_of
 
 _DATA_CONFIG = re.compile(rb"^[ \t]*pegasus\.data\.configuration[ \t]*[=:][ \t]*(\S+)", re.MULTILINE)
-_UNKNOWN = JobFacts("")
-_SUBDAG = JobFacts("", job_class=JobClass.SUB_DAG.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +46,29 @@ def bridle_metrics_file(submit_dir: SubmitDir) -> Path:
     return submit_dir.path / f"{submit_dir.base}.bridle.metrics"
 
 
-def read_jobs(submit_dir: SubmitDir, whole: WholeDag) -> dict[str, JobFacts]:
-    """What the submit files of all nodes say, by node; a file that is not there (yet) is left out."""
-    nodes: dict[str, list[str]] = {}
+def read_facts(submit_dir: SubmitDir, paths: Iterable[str]) -> dict[str, JobFacts]:
+    """What submit files say, by path; without the names of nodes, which may share one. Missing ones are left out."""
+    same: dict[JobFacts, JobFacts] = {}
     found: dict[str, JobFacts] = {}
-    for part in whole.parts:
-        for name, path, _required in part.dag.submit_files():
-            nodes.setdefault(part.path(path), []).append(part.prefix + name)
-        for name, description in part.dag.inline_descriptions():
-            found[part.prefix + name] = facts_of(part.prefix + name, description)
-    for path, data in files.read_many(submit_dir.path, nodes):
+    for path, data in files.read_many(submit_dir.path, paths):
         if data is not None:
-            found.update(dict.fromkeys(nodes[path], facts_of(nodes[path][0], data)))
+            facts = facts_of("", data)
+            found[path] = same.setdefault(facts, facts)
     return found
 
 
-def measure(
-    submit_dir: SubmitDir, whole: WholeDag | None = None, jobs: Mapping[str, JobFacts] | None = None
-) -> Metrics:
-    """Counts the DAG as it is now; a caller that has read its files already may give what it knows."""
+def measure(submit_dir: SubmitDir, whole: WholeDag | None = None) -> Metrics:
+    """Counts the DAG as it is now; a caller that has read it already may give it."""
     whole = read_whole(submit_dir) if whole is None else whole
-    jobs = read_jobs(submit_dir, whole) if jobs is None else jobs
-    counted = dag_metrics(whole, jobs)
+    counts = tally_whole(whole)
+    jobs = jobs_in(counts, read_facts(submit_dir, counts.submit_files))
+    counted = dag_metrics(whole, counts, jobs)
     planner = _planners(submit_dir)
     if planner is not None:
         return Metrics(planner, counted, by_planner=True)
     made = planner_metrics(
         submit_dir.braindump,
-        _all_jobs(whole, jobs, counted),
+        jobs,
         files.read_if_there(submit_dir.static_bp),
         _data_config(submit_dir),
     )
@@ -123,15 +116,6 @@ def _object(data: bytes | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _all_jobs(whole: WholeDag, jobs: Mapping[str, JobFacts], counted: DagMetrics) -> list[JobFacts]:
-    """One for each node, also for those without a submit file of their own."""
-    monitor = whole.monitor
-    known = [facts for name, facts in jobs.items() if name != monitor]
-    sub_dags = counted.kinds.get(NodeKind.SUBDAG.value, 0)
-    rest = max(0, counted.nodes - len(known) - sub_dags)
-    return [*known, *[_SUBDAG] * sub_dags, *[_UNKNOWN] * rest]
 
 
 def _data_config(submit_dir: SubmitDir) -> str | None:

@@ -6,8 +6,11 @@ nodes, more than all of a rewrite.
 
 from __future__ import annotations
 
+import operator
 from array import array
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 
 def level_sizes(names: Iterable[str], edges: Iterable[tuple[str, str]]) -> tuple[int, ...] | None:
@@ -24,7 +27,40 @@ def level_sizes(names: Iterable[str], edges: Iterable[tuple[str, str]]) -> tuple
         if one is not None and other is not None:
             parents.append(one)
             children.append(other)
-    return _peel(len(number), parents, children)
+    return sizes_of(len(number), parents, children)
+
+
+def sizes_of(
+    count: int, parents: array[int], children: array[int], out: Collection[int] = ()
+) -> tuple[int, ...] | None:
+    """The same for nodes that are numbers below `count`; those in `out` have no edges, and so are on the first level.
+
+    >>> sizes_of(3, array("I", [0, 0, 1]), array("I", [1, 2, 2]))
+    (1, 1, 1)
+    """
+    out = frozenset(out)
+    if not (out.isdisjoint(parents) and out.isdisjoint(children)):
+        edges = zip(parents, children, strict=True)
+        kept = [edge for edge in edges if edge[0] not in out and edge[1] not in out]
+        parents, children = array("I", (a for a, _ in kept)), array("I", (b for _, b in kept))
+    if all(map(operator.lt, parents, children)) and (_rises(parents) or _rises(children)):
+        return _swept(count, parents, children)
+    return _peel(count, parents, children)
+
+
+def _rises(numbers: array[int]) -> bool:
+    return all(map(operator.le, numbers, islice(numbers, 1, None)))
+
+
+def _swept(count: int, parents: array[int], children: array[int]) -> tuple[int, ...]:
+    """No edge into a node comes after one out of it, as planners write them: one look at each edge is enough."""
+    levels = array("I", bytes(4 * count))
+    for parent, child in zip(parents, children, strict=True):
+        level = levels[parent]
+        if levels[child] <= level:
+            levels[child] = level + 1
+    sizes = Counter(levels)
+    return tuple(sizes[level] for level in range(len(sizes)))
 
 
 def _peel(count: int, parents: array[int], children: array[int]) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -74,7 +74,7 @@ def _written(chunk: str) -> str:
 
 def planner_metrics(
     braindump: Mapping[str, str | None],
-    jobs: Iterable[JobFacts],
+    jobs: Mapping[JobFacts, int],
     static_bp: bytes | None,
     data_config: str | None,
 ) -> dict[str, Any]:
@@ -108,15 +108,15 @@ def _tasks(static_bp: bytes | None) -> dict[str, int | None]:
     return {**{f"{n}_tasks": found[n] for n in names}, "total_tasks": found.total(), "deleted_tasks": None}
 
 
-def _jobs(jobs: Iterable[JobFacts]) -> dict[str, int]:
-    """A job without a class (a DAG without Pegasus) computes."""
+def _jobs(jobs: Mapping[JobFacts, int]) -> dict[str, int]:
+    """How many there are of each sort. A job without a class (a DAG without Pegasus) computes."""
     classes: Counter[int] = Counter()
     clustered = 0
-    for job in jobs:
+    for job, number in jobs.items():
         if job.job_class in (None, JobClass.COMPUTE.value) and job.transformation in _CLUSTERERS:
-            clustered += 1
+            clustered += number
         else:
-            classes[job.job_class or JobClass.COMPUTE.value] += 1
+            classes[job.job_class or JobClass.COMPUTE.value] += number
     counted = {name: sum(classes[known.value] for known in group) for name, group in _JOBS.items()}
     compute = classes.total() - sum(counted.values())
     total = classes.total() + clustered

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
@@ -86,14 +86,14 @@ class Change:
 Pass: TypeAlias = Callable[[Dag, Context], Change]
 
 
-def monitor_name(taken: Sequence[str] | Mapping[str, object]) -> str:
+def monitor_name(*taken: Container[str]) -> str:
     """The name of the monitor's node, made unique.
 
     >>> monitor_name(["bridle_monitor", "bridle_monitor_2"])
     'bridle_monitor_3'
     """
     name, number = MONITOR, 1
-    while name in taken:
+    while any(name in names for names in taken):
         number += 1
         name = f"{MONITOR}_{number}"
     return name
@@ -103,7 +103,7 @@ def add_monitor(dag: Dag, context: Context) -> Change:
     """The monitor's node: a SERVICE, which DAGMan never waits for, or an ordinary JOB above all others."""
     if context.monitor is None:
         return Change()
-    name = monitor_name({**dict.fromkeys(dag.splices), **dict.fromkeys(dag.nodes)})
+    name = monitor_name(dag.splices, dag.nodes)
     if context.monitor is MonitorKind.JOB:
         return _as_job(name, context)
     # Submitted with the first nodes, sent SIGTERM when the DAG ends. To DAGMan its priority is 0 and cannot be

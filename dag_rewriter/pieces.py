@@ -38,10 +38,12 @@ def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
     [{b'JOB': [(b'A', b'a')]}, None, {b'JOB': [(b'C', b'c')]}]
     """
     at, line = 0, 1
+    likely: tuple[bytes, ...] = ()
     while at < len(data):
         stop = _end_of_line(data, at + size)
         framed = bulk.framed(data, at, stop)
-        found = bulk.read(framed)
+        found = bulk.read(framed, likely)
+        likely = tuple(found or ())
         commands: tuple[Statement, ...] = ()
         if found is None:
             stop, commands = _whole(data, at, stop, line)

@@ -78,6 +78,8 @@ class Plan:
 
     writes: tuple[tuple[Path, bytes], ...] = ()
     removes: tuple[Path, ...] = ()
+    known: Mapping[Path, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    """what files hold that were read already and are replaced last: to copy one, a link is enough"""
     notes: tuple[str, ...] = ()
 
 
@@ -156,6 +158,7 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
             (submit_dir.dag_file, apply(parts.original, changes, planned.choice)),
         ),
         removes=() if submit_file is None else (submit_dir.condor_sub,),
+        known={submit_dir.dag_file: parts.original} if parts.block is None else {},
         notes=(
             *originals.notes(submit_dir, parts),
             *_kept(dag),
@@ -201,7 +204,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     if submit_file is not None:
         writes.append((submit_dir.condor_sub, submit_file))
         removes.append(submit_dir.planned_condor_sub)
-    plan = Plan(tuple(writes), tuple(removes), notes)
+    plan = Plan(tuple(writes), tuple(removes), notes=notes)
     if not dry_run and live.monitor_lives(submit_dir):
         _refuse(submit_dir, "a monitor is at work in this directory")
     return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
@@ -280,14 +283,19 @@ def _carry_out(submit_dir: SubmitDir, plan: Plan, dry_run: bool, report: Report)
     """Does what differs from what is there, and reports it; refuses while DAGMan runs (it reads its DAG
     anew).
     """
-    writes = [(path, files.read_if_there(path), data) for path, data in plan.writes]
+    writes = [(path, plan.known.get(path) or files.read_if_there(path), data) for path, data in plan.writes]
     writes = [(path, old, new) for path, old, new in writes if old != new]
     if (writes or plan.removes) and not dry_run and live.dagman_lives(submit_dir):
         _refuse(submit_dir, "DAGMan is running this workflow")
     for path, _, new in writes:
-        if not dry_run:
+        if not dry_run and not _linked(plan, path, new):
             files.replace(path, new)
     for path in plan.removes:
         if not dry_run:
             files.remove(path)
     return report.with_work(writes, plan.removes, plan.notes, dry_run)
+
+
+def _linked(plan: Plan, path: Path, data: bytes) -> bool:
+    """Whether a link could stand for the copy of a file."""
+    return any(data is held and files.link(source, path) for source, held in plan.known.items())

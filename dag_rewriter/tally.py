@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from array import array
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from dag_rewriter.commands import NodeKind
 from dag_rewriter.dag import Dag
-from dag_rewriter.text import text_of
+from dag_rewriter.expand import ORDINARY, Part, WholeDag
+from dag_rewriter.metrics_levels import level_sizes, sizes_of
+from dag_rewriter.text import bytes_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,118 +19,114 @@ class Tally:
 
     kinds: Counter[NodeKind]
     categories: Counter[str | None]
-    submit_files: Counter[tuple[NodeKind, str]]
-    """by kind and path of the submit file (of the DAG file for a SUBDAG), as `Dag.submit_files` gives it"""
-    described: tuple[str, ...]
-    """the nodes whose description stands in the DAG: they are in no count of `submit_files`"""
+    submit_files: Counter[str]
+    """by path, as `Dag.submit_files` gives it: nodes without a file of their own are left out"""
+    descriptions: Counter[bytes]
+    """by the submit description that stands in the DAG"""
 
 
-def tally(dag: Dag, without: str | None = None) -> Tally:
-    """Counts all nodes but the one named `without`.
+def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
+    """Counts all nodes but those named in `without`.
 
     >>> from dag_rewriter.dag import parse_dag
-    >>> counts = tally(parse_dag(b"JOB A a\\nJOB B a\\nCATEGORY B c\\nFINAL F f\\n", "x.dag"), without="F")
+    >>> counts = tally(parse_dag(b"JOB A a\\nJOB B a\\nCATEGORY B c\\nFINAL F f\\n", "x.dag"), without=["F"])
     >>> dict(counts.categories), dict(counts.submit_files)
-    ({None: 1, 'c': 1}, {(<NodeKind.JOB: 'JOB'>, 'a'): 2})
+    ({None: 1, 'c': 1}, {'a': 2})
     """
     index = dag.index
-    out = index.ordinals.get(without.encode("utf-8", "surrogateescape")) if without is not None else None
+    described = {name: text for _, (name, text) in index.all(b"SUBMIT_DESCRIPTION")}
     plain: Counter[bytes] = Counter(fields for fields in index.nodes if isinstance(fields, bytes))
-    submit_files = Counter({(NodeKind.JOB, text_of(path)): number for path, number in plain.items()})
-    described = tuple(name for name, _ in dag.inline_descriptions() if name != without)
-    known = {fields[0] for _, fields in index.all(b"SUBMIT_DESCRIPTION")}
-    for path in known:
-        submit_files.pop((NodeKind.JOB, text_of(path)), None)
     kinds: Counter[NodeKind] = Counter({NodeKind.JOB: plain.total()})
-    for place, fields in enumerate(index.nodes):
-        if isinstance(fields, bytes):
-            if place == out:
-                kinds[NodeKind.JOB] -= 1
-                submit_files[NodeKind.JOB, text_of(fields)] -= 1
-        elif place != out:
-            _, kind, _, file, directory, _, _, inline = fields
-            kinds[kind] += 1
-            if inline is None and (file not in known or kind is NodeKind.SUBDAG):
-                path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
-                submit_files[kind, text_of(path)] += 1
-    return Tally(+kinds, _categories(dag, out), +submit_files, described)
+    submit_files = Counter({text_of(path): n for path, n in plain.items() if path not in described})
+    descriptions = Counter({described[path]: n for path, n in plain.items() if path in described})
+    out = _places(dag, without)
+    done = {index.ordinals[name] for name in index.done if name in index.ordinals}
+    special = {place for place, fields in enumerate(index.nodes) if not isinstance(fields, bytes)}
+    for place in special | done | out:
+        kind, _, file, directory, noop, is_done, inline = index.fields_of(place, b"")
+        if place in special:
+            kinds[kind] += place not in out
+        else:
+            kinds[kind] -= place in out
+        text = inline if inline is not None else described.get(file)
+        if kind is NodeKind.SUBDAG:
+            continue
+        if text is not None:
+            descriptions[text] += (place in special) - (place in out)
+            continue
+        path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
+        counts = not (noop or is_done or place in done or place in out)
+        submit_files[text_of(path)] += counts - (place not in special)
+    return Tally(+kinds, _categories(dag, out), +submit_files, +descriptions)
 
 
-def _categories(dag: Dag, out: int | None) -> Counter[str | None]:
-    """Of each node the last category that a line gives it."""
-    index = dag.index
-    chosen = array("I", bytes(4 * len(index.nodes)))
-    numbers: dict[bytes, int] = {}
-    for part in index.parts:
-        for name, category in index.select(part, b"CATEGORY") if b"CATEGORY" in part.keys else ():
-            number = numbers.setdefault(category, len(numbers) + 1)
-            if name in index.ordinals:  # an INCLUDE may define others
-                chosen[index.ordinals[name]] = number
-        for kind, (name, *rest) in part.entries or ():
-            if kind == b"CATEGORY":
-                number = numbers.setdefault(rest[0], len(numbers) + 1)
-                if name in index.ordinals:
-                    chosen[index.ordinals[name]] = number
-                elif name.upper() == b"ALL_NODES":
-                    chosen = array("I", [number]) * len(chosen)
-                    for place in index.special:
-                        kind_of = index.fields_of(place, b"")[0]
-                        chosen[place] = number if kind_of in (NodeKind.JOB, NodeKind.SUBDAG) else 0
-    counts = Counter(chosen)
-    if out is not None:
-        counts[chosen[out]] -= 1
-    names: list[str | None] = [None, *map(text_of, numbers)]
-    return +Counter({names[number]: count for number, count in counts.items()})
+def tally_whole(whole: WholeDag) -> Tally:
+    """Counts the nodes of all parts but the monitor, under their whole names and the paths from where DAGMan runs."""
+    found = Tally(Counter(), Counter(), Counter(), Counter())
+    for part in whole.parts:
+        counts = tally(part.dag, _uncounted(whole, part))
+        found.kinds.update(counts.kinds)
+        found.descriptions.update(counts.descriptions)
+        for category, number in counts.categories.items():
+            found.categories[part.category(category)] += number
+        for path, number in counts.submit_files.items():
+            found.submit_files[part.path(path)] += number
+    return found
 
 
-def level_sizes(dag: Dag, without: str | None = None) -> tuple[int, ...] | None:
-    """How many ordinary nodes (JOB, SUBDAG) are on each level from the top; None if there is a cycle.
+def levels_of(whole: WholeDag) -> tuple[int, ...] | None:
+    """How many ordinary nodes (JOB, SUBDAG) are on each level from the top, the monitor left out; None if there is a
+    cycle. A node's level is the longest way to it.
 
-    A node's level is the longest way to it. Edges that pass through a splice are not known here.
-
-    >>> from dag_rewriter.dag import parse_dag
-    >>> level_sizes(parse_dag(b"JOB A a\\nJOB B a\\nJOB C a\\nPARENT A CHILD B C\\nPARENT B CHILD C\\n", "x.dag"))
+    >>> from dag_rewriter.expand import expand
+    >>> levels_of(expand("x.dag", lambda _: b"JOB A a\\nJOB B a\\nJOB C a\\nPARENT A CHILD B C\\nPARENT B CHILD C\\n"))
     (1, 1, 1)
     """
+    if whole.links or any(part.dag.index.groups for part in whole.parts):
+        monitor = whole.monitor
+        names = (node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != monitor)
+        return level_sizes(names, whole.edges())
+    found: list[int] = []
+    for part in whole.parts:
+        sizes = _levels(part.dag, _uncounted(whole, part))
+        if sizes is None:
+            return None
+        found += [0] * (len(sizes) - len(found))
+        for level, size in enumerate(sizes):
+            found[level] += size
+    return tuple(found)
+
+
+def _uncounted(whole: WholeDag, part: Part) -> Collection[str]:
+    """The monitor; of a splice its SERVICE nodes, which DAGMan never starts."""
+    if not part.prefix:
+        return () if whole.monitor is None else (whole.monitor,)
+    index = part.dag.index
+    if not index.special:
+        return ()
+    return [node.name for node in part.dag.nodes.values() if node.kind is NodeKind.SERVICE]
+
+
+def _places(dag: Dag, names: Iterable[str]) -> set[int]:
+    known = dag.index.ordinals
+    return {known[name] for name in map(bytes_of, names) if name in known}
+
+
+def _categories(dag: Dag, out: set[int]) -> Counter[str | None]:
+    """Of each node the last category that a line gives it."""
+    chosen, names = dag.index.categories()
+    counts = Counter(chosen)
+    counts.subtract(chosen[place] for place in out)
+    words: list[str | None] = [None, *map(text_of, names)]
+    return +Counter({words[number]: count for number, count in counts.items()})
+
+
+def _levels(dag: Dag, without: Collection[str]) -> tuple[int, ...] | None:
     index = dag.index
-    parents, children = index.parents, index.children
-    levels: array[int] | None = array("I", bytes(4 * len(index.nodes)))
-    assert levels is not None
-    if all(map(operator.lt, parents, children)) and (_rises(parents) or _rises(children)):
-        # No edge into a node comes after one out of it, so one look at each edge is enough.
-        for parent, child in zip(parents, children, strict=True):
-            if levels[parent] >= levels[child]:
-                levels[child] = levels[parent] + 1
-    else:
-        levels = _levels(len(index.nodes), parents, children)
-    if levels is None:
-        return None
-    counts = Counter(levels)
-    out = index.ordinals.get(without.encode("utf-8", "surrogateescape")) if without is not None else None
-    for place in index.special:
-        if place != out and index.fields_of(place, b"")[0] not in (NodeKind.JOB, NodeKind.SUBDAG):
-            counts[levels[place]] -= 1
-    if out is not None:
-        counts[levels[out]] -= 1
-    return tuple(counts[level] for level in sorted(+counts))
-
-
-def _rises(numbers: array[int]) -> bool:
-    return all(map(operator.le, numbers, islice(numbers, 1, None)))
-
-
-def _levels(count: int, parents: array[int], children: array[int]) -> array[int] | None:
-    below: list[list[int]] = [[] for _ in range(count)]
-    waits = array("I", bytes(4 * count))
-    for parent, child in zip(parents, children, strict=True):
-        below[parent].append(child)
-        waits[child] += 1
-    levels = array("I", bytes(4 * count))
-    ready = [node for node in range(count) if not waits[node]]
-    for node in ready:
-        for child in below[node]:
-            levels[child] = max(levels[child], levels[node] + 1)
-            waits[child] -= 1
-            if not waits[child]:
-                ready.append(child)
-    return levels if len(ready) == count else None
+    out = _places(dag, without)
+    out.update(place for place in index.special if index.fields_of(place, b"")[0] not in ORDINARY)
+    sizes = sizes_of(len(index.nodes), index.parents, index.children, out)
+    if sizes is None or not out:
+        return sizes
+    first, *rest = sizes
+    return tuple(size for size in (first - len(out), *rest) if size)

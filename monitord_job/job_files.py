@@ -27,6 +27,11 @@ _MAX_LIST = 64 << 20
 MAX_DAMAGES = 100
 """Damaged records of one output after which the rest of it is left alone."""
 
+_ASKED_FOR = re.compile(
+    rb"\n[ \t]*(?:executable|arguments|input|output|error"
+    rb"|(?:\+|my\.)pegasus_(?:site|job_class|wf_xformation|wf_dax_job_id|cores))[ \t]*=[^\n]*",
+    re.IGNORECASE,
+)
 _REGISTRATION = 4
 _PLACE = re.compile(
     r"^(?P<lfn>.+?) (?P<pfn>[A-Za-z][\w+.-]*://.*?|/.*?)(?P<attributes>(?: [\w.]+=\"[^\"]*\")*)\s*$"
@@ -85,7 +90,9 @@ class JobFileReader:
 
     def _read_description(self, submit_file: str) -> JobDescription:
         """Raises OSError."""
-        found = parse_submit_file(_whole_file(self._place(submit_file)))
+        data = b"\n" + _whole_file(self._place(submit_file))
+        # A third of the lines is all that is asked for, unless some of them go on.
+        found = parse_submit_file(data if b"\\" in data else b"".join(_ASKED_FOR.findall(data)))
         return JobDescription(
             site=_shown(found.site),
             job_class=found.job_class,

@@ -25,7 +25,9 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DATA = re.compile(r"^( {6}data: )\|$", re.MULTILINE)
 _LAST = "metadata"
 """The stream that kickstart always names after all others."""
-_PART = re.compile(r"^(?=- )", re.MULTILINE)
+_PART = re.compile(r"^(?=- |location)", re.MULTILINE)
+_OPENERS = ("[", "{", "- ", "? ")
+_MAX_DEPTH = 200
 _UNREADABLE = (yaml.YAMLError, ArithmeticError, TypeError, ValueError, RecursionError)
 
 
@@ -45,16 +47,21 @@ def read_multipart(offset: int, text: str) -> Iterator[IntegritySummary | Damage
 
     A part that cannot be read (a cloud's answer in HTML, Pegasus's issue 2031) costs nothing but itself.
     """
+    pieces = [text]
     try:
-        yield from [_summary(offset, part) for part in _parts(text)]
+        _load(text)
+    except _UNREADABLE:
+        pieces = [piece for piece in _PART.split(text) if piece]
+    for piece in pieces:
+        yield from _piece(offset, piece)
+        offset += len(piece.encode("utf-8", "backslashreplace"))
+
+
+def _piece(offset: int, text: str) -> list[IntegritySummary] | list[Damage]:
+    try:
+        return [_summary(offset, part) for part in _parts(text)]
     except _UNREADABLE as error:
-        pieces = _PART.split(text)
-        if len(pieces) == 1:
-            yield Damage(offset, f"not a multipart record: {_first_line(error)}", excerpt(text))
-            return
-        for piece in pieces:
-            yield from read_multipart(offset, piece)
-            offset += len(piece.encode("utf-8", "backslashreplace"))
+        return [Damage(offset, f"not a multipart record: {_first_line(error)}", excerpt(text))]
 
 
 def _parts(text: str) -> Iterator[dict[str, Any]]:
@@ -74,7 +81,18 @@ def _load(text: str) -> Any:
     # kickstart writes `data: |` also where the first line of an output begins with blanks: without the
     # indentation indicator YAML takes those blanks for the block's indentation.
     clean = _DATA.sub(r"\1|2", hide(text))
+    if sum(map(clean.count, _OPENERS)) > _MAX_DEPTH:
+        _check_depth(clean)
     return yaml.load(clean, Loader=_LOADER)  # a BaseLoader makes nothing but str, list, dict
+
+
+def _check_depth(text: str) -> None:
+    # The library goes down by recursion in C: a hundred thousand `[` would end the process itself.
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"nested more than {_MAX_DEPTH} deep")
 
 
 def _from_mapping(offset: int, record: dict[str, Any]) -> Invocation:

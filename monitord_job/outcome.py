@@ -39,8 +39,9 @@ PRE_SCRIPT_TASK = -1
 POST_SCRIPT_TASK = -2
 
 _UNKNOWN = "unknown"
-_LITE_HOST = re.compile(r"^.*Executing on host\s*(\S+)(?:\s*IP=(\S+))?", re.MULTILINE)
-_LITE_EXIT = re.compile(r"^PegasusLite: exitcode ([0-9]{1,3})$", re.MULTILINE)
+_LITE_HOST_MARK, _LITE_EXIT_MARK = "Executing on host", "PegasusLite: exitcode "
+_LITE_HOST = re.compile(_LITE_HOST_MARK + r"\s*(\S+)(?:\s*IP=(\S+))?")
+_LITE_EXIT = re.compile(r"(?:\A|\n)PegasusLite: exitcode ([0-9]{1,3})(?![^\n])")
 _JUDGE = "pegasus-exitcode"
 _NO_RECORDS_EXPECTED = "--no-invocations"
 
@@ -227,8 +228,9 @@ def _task(derivation: str | None) -> str | None:
 
 
 def _main_exit(node: NodeState, files: JobFiles) -> int:
+    text = files.stderr_text or ""
     # The last one: what stands before it may be an application's.
-    lite = _LITE_EXIT.findall(files.stderr_text or "")
+    lite = _LITE_EXIT.findall(text) if _LITE_EXIT_MARK in text else ()
     if lite:
         return raw_status(int(lite[-1]))
     return node.exitcode if node.exitcode is not None else raw_status(1)
@@ -309,7 +311,8 @@ def _cluster_values(files: JobFiles) -> dict[str, Value]:
 
 
 def _host(node: NodeState, files: JobFiles, site: str | None, first: Invocation | None) -> HostRow | None:
-    lite = _LITE_HOST.search(files.stderr_text or "")
+    text = files.stderr_text or ""
+    lite = _LITE_HOST.search(text, max(text.find(_LITE_HOST_MARK), 0)) if _LITE_HOST_MARK in text else None
     names = (
         lite[1] if lite else None,
         first.hostname if first else None,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_PAYLOAD = re.compile("@@@MONITORING_PAYLOAD - START@@@(.*?)@@@MONITORING_PAYLOAD - END@@@", re.DOTALL)
+_START = "@@@MONITORING_PAYLOAD - START@@@"
+_PAYLOAD = re.compile(f"{_START}(.*?)@@@MONITORING_PAYLOAD - END@@@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,17 @@ class Metric:
 
 def without_payloads(text: str) -> str:
     """The text as the application wrote it."""
-    return _PAYLOAD.sub("", text)
+    return _PAYLOAD.sub("", text) if _START in text else text
 
 
 def integrity_metrics(text: str) -> Iterator[Metric]:
     """The integrity metrics reported in a text; payloads of other kinds, and broken ones, are passed over."""
+    if _START not in text:
+        return
     for found in _PAYLOAD.finditer(text):
         try:
             yield from _metrics(json.loads(found[1]))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
             continue
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, and_, create_engine, func, inspect, select
+from sqlalchemy import Column, Connection, Engine, ScalarSelect, and_, create_engine, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job import schema as s
@@ -246,40 +246,36 @@ def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]
 
 def _jobs(connection: Connection, wf_id: int) -> list[Job]:
     job, instance, state = s.JOB, s.JOB_INSTANCE, s.JOBSTATE
-    newest = (
-        select(
-            instance.c.job_id,
-            func.max(instance.c.job_submit_seq).label("seq"),
-            func.count().label("attempts"),
+    # Correlated, so that each is a look into an index: joined with grouped tables, SQLite compares all with all.
+    newest = instance.alias("attempts")
+    of_job = newest.c.job_id == job.c.job_id
+    last_seq = select(func.max(newest.c.job_submit_seq)).where(of_job).correlate(job).scalar_subquery()
+    attempts = select(func.count()).select_from(newest).where(of_job).correlate(job).scalar_subquery()
+
+    def last(column: Column[Any]) -> ScalarSelect[Any]:
+        return (
+            select(column)
+            .where(state.c.job_instance_id == instance.c.job_instance_id)
+            .order_by(state.c.jobstate_submit_seq.desc())
+            .limit(1)
+            .correlate(instance)
+            .scalar_subquery()
         )
-        .group_by(instance.c.job_id)
-        .subquery()
-    )
-    last = (
-        select(state.c.job_instance_id, func.max(state.c.jobstate_submit_seq).label("number"))
-        .group_by(state.c.job_instance_id)
-        .subquery()
-    )
-    attempt = and_(instance.c.job_id == newest.c.job_id, instance.c.job_submit_seq == newest.c.seq)
-    word = and_(
-        state.c.job_instance_id == last.c.job_instance_id, state.c.jobstate_submit_seq == last.c.number
-    )
+
+    attempt = and_(instance.c.job_id == job.c.job_id, instance.c.job_submit_seq == last_seq)
     statement = (
         select(
             job.c.exec_job_id,
             job.c.type_desc,
-            state.c.state,
-            newest.c.attempts,
+            last(state.c.state),
+            attempts,
             instance.c.exitcode,
             instance.c.site,
             instance.c.stdout_file,
-            state.c.reason,
+            last(state.c.reason),
         )
         .select_from(job)
-        .outerjoin(newest, newest.c.job_id == job.c.job_id)
         .outerjoin(instance, attempt)
-        .outerjoin(last, last.c.job_instance_id == instance.c.job_instance_id)
-        .outerjoin(state, word)
         .where(job.c.wf_id == wf_id)
         .order_by(job.c.job_id)
     )

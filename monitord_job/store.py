@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class Store:
         self._writers: dict[str, RowWriter] = {}
         self._file_id: tuple[int, int] | None = None
         self._all_at_once: Connection | None = None
+        self._ready = False
 
     @property
     def name(self) -> str:
@@ -54,8 +56,9 @@ class Store:
 
     def create(self) -> None:
         """Make the tables that are not there. Raises SchemaError for a database of another version."""
-        # A file that took the place of the old one is as good as that: whoever calls this reads all state anew.
-        self._forget()
+        if self._ready:
+            self.send_events()
+            return
         with self._transaction() as connection:
             if self._url.get_backend_name() == POSTGRESQL:
                 # Two monitors that make the tables at the same time: the second waits and finds them.
@@ -71,6 +74,7 @@ class Store:
                 )
             else:
                 self._make_tables(connection)
+        self._ready = True
         self.send_events()
 
     def close(self) -> None:
@@ -130,7 +134,7 @@ class Store:
                 yield
             finally:
                 self._all_at_once = None
-                self._forget()
+                self._writers.clear()
 
     def load_cursors(self, wf_uuid: str) -> dict[str, Cursor]:
         """How far each file of the workflow has been read; empty if nothing was loaded yet."""
@@ -196,11 +200,16 @@ class Store:
                 yield connection
                 # Not after the commit: what is then found gone was stored, and is lost with the file.
                 self._check_file()
+        except TryAgainError:
+            self._forget()
+            raise
         except (OperationalError, InterfaceError) as error:
+            self._forget()
             if _is_hopeless(error):
                 raise SchemaError(self.name, f"the database refuses: {error.orig}", _LOOK) from error
             raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _NOW) from error
         except DatabaseError as error:
+            self._forget()
             if error.connection_invalidated:
                 raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _NOW) from error
             what = f"the database refuses what is to be stored: {error.orig}"
@@ -219,15 +228,14 @@ class Store:
         if self._file_id is None:
             self._file_id = now
         elif self._file_id != now:
-            self._forget()
             what = "the database file was removed or replaced; its rows are read from the logs anew"
             raise TryAgainError(self.name, what, "leave it where it is while a monitor is at work")
 
     def _forget(self) -> None:
-        """Take nothing of what was learned of the database for true any more."""
-        if self._all_at_once is None:
-            self._engine.dispose()
-            self._file_id = None
+        """Take nothing of what was learned of the database for true any more: the next one may be another."""
+        self._engine.dispose()
+        self._file_id = None
+        self._ready = False
         self._writers.clear()
         if self._feed is not None:
             self._feed.forget()
@@ -265,10 +273,16 @@ _LOOK = (
 _HOPELESS = ("28", "3D", "42", "54")
 """Classes of SQLSTATE that no waiting mends: wrong password, no such database, no permission, a limit exceeded."""
 
+_REFUSED = re.compile(
+    r'FATAL: +((database|role) ".*" does not exist|.*authentication failed|no pg_hba\.conf entry)'
+    r"|no password supplied"
+)
+"""The same where a connection is refused: the driver then passes on no SQLSTATE, only the server's words."""
+
 
 def _is_hopeless(error: OperationalError | InterfaceError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith(_HOPELESS)
+    return state.startswith(_HOPELESS) or bool(_REFUSED.search(str(error.orig)))
 
 
 def _fields(cursor: Cursor) -> tuple[int, str, str]:

@@ -18,6 +18,7 @@ from planner_ext.pool_environment import as_pool_user
 from tests.runs import until
 
 _USER = "bridle"
+_LONGEST_PLACE = 107 - len("/.s.PGSQL.5432.lock")
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",  # the tests kill servers, not machines
@@ -32,11 +33,14 @@ class Server:
 
     def __init__(self, programs: Path, directory: Path) -> None:
         self._programs = programs
-        self._directory = directory
+        self._place = directory
+        self._directory = directory / "data"
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         # A socket's path has 107 bytes at most, however deep the checkout lies.
-        self._socket = Path(tempfile.mkdtemp(prefix="bridle-pg-"))
+        fits = len(os.fsencode(directory)) < _LONGEST_PLACE
+        self._socket = directory if fits else Path(tempfile.mkdtemp(prefix="bridle-pg-"))
 
     def start(self) -> None:
         """Return when it answers."""
@@ -62,7 +66,7 @@ class Server:
     def remove(self) -> None:
         """Stop it and leave nothing of it."""
         self.stop()
-        for folder in (self._directory, self._socket):
+        for folder in (self._place, self._socket):
             shutil.rmtree(folder, ignore_errors=True)
 
     def new_database(self) -> str:

@@ -69,7 +69,11 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
 
 
 def in_child(
-    submit_dir: SubmitDir, kill_at: int | None, mutate: Patch | None = None, events: Path | None = None
+    submit_dir: SubmitDir,
+    kill_at: int | None,
+    mutate: Patch | None = None,
+    url: str | None = None,
+    events: Path | None = None,
 ) -> int:
     """Catch up in a process of its own that dies without a word at its step `kill_at`; its exit code."""
     child = os.fork()
@@ -92,7 +96,7 @@ def in_child(
 
             steps_of(patch, step)
             outlet = None if events is None else event_file.EventFile(str(events), BpFormat.BP)
-            session.catch_up(submit_dir, daemon.Limits(database=0.0), events=outlet)
+            session.catch_up(submit_dir, daemon.Limits(database=0.0), url=url, events=outlet)
             code = 0
     except Exception:
         traceback.print_exc()
@@ -128,6 +132,26 @@ def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run):
     same = [final == undisturbed for final in killed_everywhere(run)]
     assert len(same) > 100
     assert [number for number, as_expected in enumerate(same, 1) if not as_expected] == []
+
+
+def test_killed_beside_postgresql_it_ends_as_if_undisturbed(run, postgresql_server):
+    url = postgresql_server.new_database()
+    assert in_child(run, None, url=url) == 0
+    undisturbed = dump(url)
+    kill_at, wrong = 1, []
+    while True:
+        url = postgresql_server.new_database()
+        first = in_child(run, kill_at, url=url)
+        assert first in (0, KILLED)
+        if first == 0:
+            break
+        assert in_child(run, None, url=url) == 0
+        if dump(url) != undisturbed:
+            wrong.append(kill_at)
+        # Every step on SQLite, above; here some of each kind, for no kind comes in threes.
+        kill_at += 3
+    assert kill_at > 100
+    assert wrong == []
 
 
 def test_killed_again_and_again_it_still_gets_there(run):
@@ -218,7 +242,7 @@ def test_killed_within_a_write_every_line_is_whole(run, work_dir):
         for part in (0.01, 0.99):
             fresh_database(run)
             path.unlink()
-            assert in_child(run, None, cut_write(number, part), path) == KILLED
+            assert in_child(run, None, cut_write(number, part), events=path) == KILLED
             assert in_child(run, None, events=path) == 0
             assert events_in(path) == undisturbed
 
@@ -240,8 +264,8 @@ def test_a_feed_without_an_outbox_would_be_found_out(run, work_dir):
     undisturbed = undisturbed_events(run, path)
     fresh_database(run)
     path.unlink()
-    assert in_child(run, None, cut_write(2, 0.0), path) == KILLED
-    assert in_child(run, None, no_outbox, path) == 0
+    assert in_child(run, None, cut_write(2, 0.0), events=path) == KILLED
+    assert in_child(run, None, no_outbox, events=path) == 0
     assert events_in(path) != undisturbed
 
 

@@ -65,6 +65,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return counted
 
     monkeypatch.setattr(files, "_write", wrapped("_write", files._write))
+    monkeypatch.setattr(files, "_link", wrapped("_link", files._link))
     monkeypatch.setattr(files, "sync_directory", wrapped("sync", files.sync_directory))
     monkeypatch.setattr(Path, "replace", wrapped("replace", Path.replace))
     monkeypatch.setattr(Path, "unlink", wrapped("unlink", Path.unlink))
@@ -111,6 +112,33 @@ def test_a_rewrite_that_is_killed_leaves_a_working_dag(submit_dir: SubmitDir) ->
     steps = killed_everywhere(submit_dir, lambda: rewrite(submit_dir, OPTIONS), look)
     assert steps == 6 * 3 + 2, "six files to write, rename and make last; one to remove"
     assert len(set(complete)) == 1
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_the_copy_of_the_planners_dag_is_a_link_where_links_are_allowed(
+    submit_dir: SubmitDir, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    planned, inode = submit_dir.dag_file.read_bytes(), submit_dir.dag_file.stat().st_ino
+
+    def refuse(source: Path, path: Path) -> None:
+        raise OSError(1, os.strerror(1))
+
+    if refused:
+        monkeypatch.setattr(os, "link", refuse)
+    rewrite(submit_dir, OPTIONS)
+    assert (submit_dir.planned_dag.stat().st_ino == inode) is not refused
+    assert submit_dir.dag_file.stat().st_ino != inode
+    submit_dir.dag_file.write_bytes(submit_dir.dag_file.read_bytes() + b"RETRY prep_prep 9\n")
+    assert submit_dir.planned_dag.read_bytes() == planned
+
+
+def test_of_a_dag_that_is_a_symlink_a_copy_is_made(submit_dir: SubmitDir) -> None:
+    elsewhere = submit_dir.path.with_name("elsewhere.dag")
+    planned = submit_dir.dag_file.rename(elsewhere).read_bytes()
+    submit_dir.dag_file.symlink_to(elsewhere)
+    rewrite(submit_dir, OPTIONS)
+    elsewhere.write_bytes(b"")
+    assert submit_dir.planned_dag.read_bytes() == planned
 
 
 def test_an_undo_that_is_killed_can_be_done_again(submit_dir: SubmitDir) -> None:

@@ -14,10 +14,11 @@ from dag_rewriter.check import check_dag
 from dag_rewriter.commands import NodeKind
 from dag_rewriter.dag import Dag, Node
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.expand import Part, WholeDag
 from dag_rewriter.index import build_index
 from dag_rewriter.pieces import pieces
 from dag_rewriter.syntax import parse, render, render_command
-from dag_rewriter.tally import level_sizes, tally
+from dag_rewriter.tally import levels_of, tally
 from tests.unit.test_syntax import commands
 
 PLANNED = b"""\
@@ -92,7 +93,15 @@ def meaning(data: bytes, size: int) -> object:
     nodes: dict[str, Node] = {name: dag.nodes[name] for name in dag.nodes}
     counts = Counter(dag.edges), dag.used_categories(), list(dag.uncategorised()), dag.highest_priority()
     files = sorted(dag.submit_files()), dag.submit_paths()
-    return nodes, counts, files, tally(dag), level_sizes(dag), dag.other, dag.max_jobs
+    return (
+        nodes,
+        counts,
+        files,
+        tally(dag),
+        levels_of(WholeDag((Part("", "", dag),))),
+        dag.other,
+        dag.max_jobs,
+    )
 
 
 def slow(data: bytes) -> bytes:

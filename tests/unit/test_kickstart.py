@@ -205,3 +205,18 @@ def test_integrity_of_inputs():
 def test_a_time_without_a_zone_is_refused():
     with pytest.raises(ValueError, match="has no zone"):
         epoch("2026-11-23T05:28:54")
+
+
+@pytest.mark.parametrize("opener", ["[", "{a: ", "- ", "? ", "[{a: "])
+@pytest.mark.parametrize(
+    "start", ["- invocation: ", "- invocation:\n  - ", "---------------pegasus-multipart\n- "]
+)
+def test_no_depth_ends_the_process(start, opener):
+    """Deep enough to overflow the stack of the YAML library, which is C and cannot be caught."""
+    (found,) = parse_output((start + opener * 100_000 + "\n").encode())
+    assert isinstance(found, Damage)
+
+
+def test_brackets_in_what_was_printed_are_no_depth():
+    printed = "[{- ? " * 100_000 + "\n"
+    assert one(record(printed)).stdout == printed

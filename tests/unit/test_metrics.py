@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import networkx as nx
@@ -11,16 +13,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condor_templates.policy import JobFacts
-from dag_rewriter.expand import expand
+from dag_rewriter.commands import NodeKind
+from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.expand import ORDINARY, WholeDag, expand
+from dag_rewriter.job_facts import facts_of
 from dag_rewriter.metrics import (
     DagMetrics,
     MetricsError,
+    class_name,
     dag_metrics,
+    jobs_in,
     parse_metrics,
     render_metrics,
 )
 from dag_rewriter.metrics_levels import level_sizes
 from dag_rewriter.metrics_planner import java_double, render_planner_metrics
+from dag_rewriter.tally import tally_whole
+
+
+def counted(texts: Mapping[str, bytes], facts: Mapping[str, JobFacts]) -> DagMetrics:
+    whole = expand("x.dag", texts.__getitem__)
+    counts = tally_whole(whole)
+    return dag_metrics(whole, counts, jobs_in(counts, facts))
+
 
 COUNTS = st.dictionaries(st.text(max_size=9), st.integers(0, 9), max_size=3)
 
@@ -83,10 +98,7 @@ def test_splices_and_sub_dags_are_counted_and_the_monitor_is_not():
     texts["x.dag"] = texts["x.dag"].replace(
         b"begin of what bridle added", b"begin of what bridle added; `bridle rewrite --undo` takes it away"
     )
-    found = dag_metrics(
-        expand("x.dag", texts.__getitem__),
-        {"B": JobFacts("B", 8, universe="local"), "S+A": JobFacts("S+A", 1)},
-    )
+    found = counted(texts, {"b": JobFacts("", 8, universe="local"), "a": JobFacts("", 1)})
     assert (found.nodes, found.splices, found.sub_workflows) == (5, 1, 1)
     assert found.levels == (2, 1, 1)
     assert (found.width, found.height) == (2, 3)
@@ -98,8 +110,87 @@ def test_splices_and_sub_dags_are_counted_and_the_monitor_is_not():
 
 def test_a_cycle_has_no_levels():
     text = b"JOB A a\nJOB B b\nPARENT A CHILD B\nPARENT B CHILD A\n"
-    found = dag_metrics(expand("x.dag", lambda _: text), {})
+    found = counted({"x.dag": text}, {})
     assert found.levels is None
     assert found.width is None
     assert parse_metrics(render_metrics(found)) == found
     assert replace(found, levels=()) != found
+
+
+FACTS = {"a": JobFacts("", 8, universe="local"), "d/a": JobFacts("", 1), "s/a": JobFacts("", 2)}
+MONITOR = b"""\
+# >>> bridle: begin of what bridle added; `bridle rewrite --undo` takes it away
+SERVICE bridle_monitor m.sub
+CATEGORY bridle_monitor c
+# <<< bridle: end
+"""
+names = st.sampled_from(["A", "B", "C", "D", "E"])
+settings = st.one_of(
+    st.builds("CATEGORY {} {}".format, names | st.just("ALL_NODES"), st.sampled_from(["c", "+c", "d"])),
+    st.builds("PARENT {} {} CHILD {}".format, names, names, names | st.just("S")),
+    st.builds("PARENT {} CHILD {}".format, names | st.just("S"), names),
+    st.builds("DONE {}".format, names),
+    st.sampled_from(["SERVICE V a", "FINAL F a", "FINAL F {\n+pegasus_job_class = 3\n}", "RETRY A 1"]),
+)
+ends = st.sampled_from(["", " DONE", " NOOP", " DIR d"])
+files = st.sampled_from(["a", "b", "DESC"])
+jobs = st.tuples(
+    *(
+        st.one_of(
+            st.builds(f"JOB {name} {{}}{{}}".format, files, ends),
+            st.just(f"JOB {name} {{\nuniverse = local\n}}"),
+            st.just(f"SUBDAG EXTERNAL {name} a"),
+        )
+        for name in "ABCDE"
+    )
+).map(list)
+texts = st.builds(
+    lambda jobs, described, settings: "\n".join([*jobs, *described, *dict.fromkeys(settings), ""]),
+    jobs,
+    st.lists(st.just("SUBMIT-DESCRIPTION DESC {\n+pegasus_job_class = 5\n}"), max_size=1),
+    st.lists(settings, max_size=8),
+)
+
+
+@given(texts, texts, st.booleans(), st.booleans())
+def test_counts_are_those_of_the_nodes_one_by_one(root: str, splice: str, spliced: bool, ours: bool) -> None:
+    top = (root + "SPLICE S s.dag DIR s\n" if spliced else root.replace(" S", " A")).encode()
+    below = splice.replace(" S", " A").replace("FINAL F", "SERVICE W")
+    found = {"x.dag": top + MONITOR * ours, "s/s.dag": below.encode()}
+    try:
+        whole = expand("x.dag", found.__getitem__)
+    except DagSyntaxError:
+        return
+    assert counted(found, FACTS) == one_by_one(whole)
+
+
+def one_by_one(whole: WholeDag) -> DagMetrics:
+    """The metrics from one Node after the other."""
+    kinds, classes, categories, universes = (Counter[str]() for _ in range(4))
+    ordinary = []
+    for part in whole.parts:
+        facts = {part.prefix + n: FACTS.get(part.path(p)) for n, p, _ in part.dag.submit_files()}
+        facts |= {part.prefix + n: facts_of("", text) for n, text in part.dag.inline_descriptions()}
+        for node in part.nodes():
+            if node.name == whole.monitor:
+                continue
+            ordinary += [node.name] if node.kind in ORDINARY else []
+            job = facts.get(node.name) or JobFacts("", universe="unknown")
+            if node.kind is NodeKind.SUBDAG:
+                job = JobFacts("", 11, universe="scheduler")
+            kinds[node.kind.value] += 1
+            classes[class_name(job.job_class)] += 1
+            categories[node.category or "none"] += 1
+            universes[job.universe] += 1
+    edges = set(whole.edges()) if whole.links else list(whole.edges())
+    return DagMetrics(
+        nodes=kinds.total(),
+        edges=len(edges),
+        kinds=kinds,
+        job_classes=classes,
+        categories=categories,
+        universes=universes,
+        levels=level_sizes(ordinary, edges),
+        sub_workflows=classes["sub-dag"] + classes["sub-workflow"],
+        splices=len(whole.parts) - 1,
+    )

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitord_job.events import Malformed
-from monitord_job.static_bp import StaticEvent, parse
+from monitord_job.static_bp import StaticEvent, _exactly, _plainly, parse
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\n\r"))
 
@@ -35,3 +35,43 @@ def test_a_cut_line_is_no_event():
 
 def test_an_empty_line_is_nothing():
     assert parse(b"") is None
+
+
+PIECES = st.sampled_from(
+    [
+        "ts=1",
+        "event=x",
+        " ",
+        "  ",
+        "\t",
+        "\u00a0",
+        "\x1c",
+        "=",
+        '"',
+        '""',
+        "a",
+        "b.c",
+        '="',
+        '" ',
+        ' k="',
+        "\\",
+        "\u00e9",
+        "\n",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=14))
+def test_the_fast_way_says_what_the_exact_one_says_or_nothing(pieces):
+    text = "".join(pieces)
+    fields = _plainly(text)
+    if fields:
+        exact, end = _exactly(text)
+        assert fields == exact
+        assert not text[end:].strip()
+
+
+def test_the_fast_way_reads_what_the_planner_writes():
+    line = 'ts=1970-01-01T00:31:49.042787Z event=task.info xwf.id=16f4 task.id="w 1" argv="" type="1" '
+    assert _plainly(line) == _exactly(line)[0]
+    assert _plainly(line) is not None
