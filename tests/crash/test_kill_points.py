@@ -206,7 +206,7 @@ def test_killed_at_any_step_no_event_is_missing(run, work_dir):
     assert len(undisturbed) > 200
     wrong, kill_at, ended = [], 0, False
     while not ended:
-        kill_at += 23  # all steps take too long here; a prime, so that all kinds of steps are hit
+        kill_at += 61  # all steps take too long here; a prime, so that all kinds of steps are hit
         fresh_database(run)
         path.unlink()
         ended = in_child(run, kill_at, events=path) == 0
