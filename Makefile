@@ -6,6 +6,7 @@ STAMPS := $(BUILD)/stamps
 # The long tests wait for daemons most of their time.
 WORKERS ?= $(shell expr 2 '*' $$(nproc))
 ARGS ?=
+MONITOR_ARGS ?=
 
 # Daemons are in sbin, which an ordinary user's PATH may lack.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -27,7 +28,8 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests (ARGS='-k pool' passes options to pytest)"
-	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000')"
+	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
+	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000')"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
@@ -39,8 +41,9 @@ demo: $(STAMPS)/bridle $(HTCONDOR)
 test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --basetemp $(BUILD)/pytest-tmp $(ARGS)
 
-bench: $(STAMPS)/bridle $(HTCONDOR)
+bench: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
+	@$(VENV)/bin/python benchmarks/bench_monitor.py $(MONITOR_ARGS)
 
 check: lint format-check types imports
 
