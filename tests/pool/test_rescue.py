@@ -117,6 +117,9 @@ def test_nothing_is_changed_beside_a_live_dagman(pool, work_dir):
     assert refused.returncode == 2
     assert "of this workflow" in refused.stderr or "running this workflow" in refused.stderr
     assert list(path.glob("*.rescue*")) == []
+    log = open_submit_dir(path).jobstate_log
+    # A DAGMan that is removed before it runs a node leaves no rescue DAG.
+    until(lambda: log.exists() and " EXECUTE " in log.read_text(), "a node runs")
     job = queue(pool)
     dagman = open_submit_dir(path).dagman_log.read_text().split("(")[1].split(".")[0]
     subprocess.run(["condor_rm", dagman], env=pool.environment(), check=True, timeout=60, capture_output=True)
