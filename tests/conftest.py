@@ -24,6 +24,28 @@ BUILD = CHECKOUT / "build"
 
 Corpus = Callable[[str], Path]
 
+PLANNED = [
+    "cleanup-leaf",
+    "dagman-profiles",
+    "dax-xml",
+    "diamond-condorio",
+    "diamond-sharedfs",
+    "fan100",
+    "fan5000",
+    "hello-condorpool",
+    "lclust",
+    "montage",
+    "names",
+    "notify",
+    "notify-clustered",
+    "pegasus-4.9.3-diamond",
+    "stagein-clusters",
+    "subwf-dag",
+    "subwf-dax-hooks",
+    "subwf-nested3",
+]
+"""The planned submit directories of the corpus."""
+
 
 def corpus_archives() -> Path:
     """The folder of the archives; fails the test if there is none."""

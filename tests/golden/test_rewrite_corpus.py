@@ -16,28 +16,8 @@ from dag_rewriter.rewrite import Options, is_rewritten, read_dag, rewrite, undo
 from dag_rewriter.submit_dir import open_submit_dir
 from dag_rewriter.submit_file import class_and_priority, parse_submit_file
 from dag_rewriter.syntax import parse, render
-from tests.conftest import Corpus
+from tests.conftest import PLANNED, Corpus
 
-PLANNED = [
-    "cleanup-leaf",
-    "dagman-profiles",
-    "dax-xml",
-    "diamond-condorio",
-    "diamond-sharedfs",
-    "fan100",
-    "fan5000",
-    "hello-condorpool",
-    "lclust",
-    "montage",
-    "names",
-    "notify",
-    "notify-clustered",
-    "pegasus-4.9.3-diamond",
-    "stagein-clusters",
-    "subwf-dag",
-    "subwf-dax-hooks",
-    "subwf-nested3",
-]
 OPTIONS = Options(executable="/opt/bridle/bin/bridle")
 
 

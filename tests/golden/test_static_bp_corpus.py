@@ -20,28 +20,7 @@ from monitord_job.rows import (
     TaskRow,
     WorkflowMetaRow,
 )
-from tests.conftest import Corpus
-
-PLANNED = [
-    "cleanup-leaf",
-    "dagman-profiles",
-    "dax-xml",
-    "diamond-condorio",
-    "diamond-sharedfs",
-    "fan100",
-    "fan5000",
-    "hello-condorpool",
-    "lclust",
-    "montage",
-    "names",
-    "notify",
-    "notify-clustered",
-    "pegasus-4.9.3-diamond",
-    "stagein-clusters",
-    "subwf-dag",
-    "subwf-dax-hooks",
-    "subwf-nested3",
-]
+from tests.conftest import PLANNED, Corpus
 
 
 def rows_of(folder: Path) -> list[Row]:

@@ -447,7 +447,9 @@ def test_no_bytes_raise(lines):
 def test_a_message_that_was_cut_or_changed_does_not_raise(message, data):
     (line,) = lines_of(message)
     at = data.draw(st.integers(0, len(line)))
-    parse_lines(DagmanOutState(), [line[:at] + data.draw(st.binary(max_size=3)) + line[at + 1 :]])
+    changed = line[:at] + data.draw(st.binary(max_size=3)) + line[at + 1 :]
+    memo = dump(parse_lines(DagmanOutState(), [changed])[0])
+    assert dump(load(memo)) == memo
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"no": 1}', '{"starting": 3}'])

@@ -129,8 +129,10 @@ def test_lines_that_look_like_other_records_are_what_was_printed():
 
 @given(st.binary(max_size=300), st.integers(0, len(record())))
 def test_no_bytes_raise(noise, cut):
-    parse_output(b"<invocation " + noise)
-    parse_output(record()[:cut] + noise + record()[cut:])
+    for output in (b"<invocation " + noise, record()[:cut] + noise + record()[cut:]):
+        offsets = [found.offset for found in parse_output(output)]
+        assert offsets == sorted(offsets)
+        assert all(0 <= offset < len(output) for offset in offsets)
 
 
 def test_latin_1_is_read_as_it_was_declared():
