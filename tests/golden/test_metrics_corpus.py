@@ -13,8 +13,7 @@ from dag_rewriter.metrics import parse_metrics
 from dag_rewriter.metrics_files import bridle_metrics_file, measure, read_metrics, write_metrics
 from dag_rewriter.metrics_planner import render_planner_metrics
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from tests.conftest import Corpus
-from tests.golden.test_rewrite_corpus import PLANNED
+from tests.conftest import PLANNED, Corpus
 
 NEWER = [name for name in PLANNED if name != "pegasus-4.9.3-diamond"]
 """4.9.3 writes fewer keys."""

@@ -14,9 +14,8 @@ from dag_rewriter.check_findings import Severity
 from dag_rewriter.rewrite import Options, rewrite
 from dag_rewriter.submit_dir import open_submit_dir
 from planner_ext.pool import Pool
-from tests.conftest import Corpus
+from tests.conftest import PLANNED, Corpus
 from tests.dag_verdicts import BAD, CHECKER_ACCEPTS, GOOD, OLDER, since
-from tests.golden.test_rewrite_corpus import PLANNED
 
 SUBMIT = "executable = /bin/true\nqueue\n"
 ALWAYS = {"a.sub": SUBMIT, "b.sub": SUBMIT, "c.sub": SUBMIT, "d.config": ""}

@@ -12,8 +12,7 @@ from dag_rewriter.rewrite import Options, rewrite, undo
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool import Pool
 from planner_ext.pool_processes import wait_for
-from tests.conftest import Corpus
-from tests.golden.test_rewrite_corpus import PLANNED
+from tests.conftest import PLANNED, Corpus
 
 # Stands in for the monitor: it tells what it was given and leaves when the DAG ends.
 MONITOR = """\
