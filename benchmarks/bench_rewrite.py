@@ -167,11 +167,28 @@ def main() -> None:
         shutil.rmtree(folder)
     show(rows)
     if len(options.sizes) == 2:
-        small, large = rows[-2:]
-        times = options.sizes[1] / options.sizes[0]
-        print(
-            f"\n{times:g} times the nodes take {large.rewrite.seconds / small.rewrite.seconds:.1f} times as long"
-        )
+        print_growth(options.sizes, rows[-2:], options.repeat)
+
+
+def print_growth(sizes: list[int], rows: list[Row], repeat: int) -> None:
+    """How the cost grows with the nodes: of the whole process, and without what a process costs that has no nodes."""
+    small, large = (row.rewrite for row in rows)
+    folder = submit_dir(1)
+    start = measure("1", folder, None, repeat).rewrite
+    shutil.rmtree(folder)
+    print(f"\n{sizes[1] / sizes[0]:g} times the nodes take, in seconds (of them processor):")
+    print(f"{ratio(large, small)} times as long, the start of the process ({cell(start)}) included;")
+    print(f"{ratio(without(large, start), without(small, start))} times as long without it")
+
+
+def ratio(large: Took, small: Took) -> str:
+    """Of the times and of the processor times."""
+    return f"{large.seconds / small.seconds:.1f} ({large.cpu / small.cpu:.1f})"
+
+
+def without(whole: Took, start: Took) -> Took:
+    """What the nodes cost."""
+    return Took(whole.seconds - start.seconds, whole.cpu - start.cpu, whole.megabytes)
 
 
 if __name__ == "__main__":
