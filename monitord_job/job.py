@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from monitord_job.events import NodeLogEvent
 from monitord_job.kickstart import Record
@@ -61,9 +62,11 @@ class JobFiles:
     registrations: tuple[tuple[str, str, str | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeState:
     """How far a node has come in its newest attempt. Times in seconds since the epoch.
+
+    Not frozen: a turn changes its own copy. A new value for each change, some twenty for a job, took a seventh of all.
 
     `seq` is the attempt's job_submit_seq (0: none yet), `order` the jobstate_submit_seq last used, `submits`
     counts the attempts that were submitted in all runs (outputs are rotated to NAME.NNN by that count).
@@ -85,6 +88,13 @@ class NodeState:
     post_exit: int | None = None
     last_time: int | None = None
     last_words: str = ""
+
+    def copy(self) -> NodeState:
+        """Another one with the same values."""
+        return NodeState(*_values_of(self))
+
+
+_values_of = attrgetter(*(item.name for item in fields(NodeState)))
 
 
 @dataclass(frozen=True, slots=True)

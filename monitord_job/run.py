@@ -67,6 +67,14 @@ class Turn:
         """The node's state as of now, within the turn."""
         return self.nodes.get(name) or self.before.nodes.get(name) or NodeState()
 
+    def own(self, name: str) -> NodeState:
+        """The node's state as of now, to be changed: the turn's own copy of what was before."""
+        own = self.nodes.get(name)
+        if own is None:
+            before = self.before.nodes.get(name)
+            own = self.nodes[name] = NodeState() if before is None else before.copy()
+        return own
+
     def details_of(self, job: str) -> tuple[NodeLogEvent, ...]:
         """Events of the nodes.log that no line of the JOBSTATE_LOG has asked for yet."""
         found = self.details.get(job)
@@ -161,14 +169,16 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
         return
     node = _attempt_of(turn, event, files)
     detail, reason = _take_detail(turn, event), event.reason
-    if reason is None and detail is not None and detail.kind is NodeLogKind.JOB_HELD:
-        reason = detail.value
-    node = _recorded(turn, event, _with_detail(node, detail), reason)
+    if detail is not None:
+        _note_detail(node, detail)
+        if reason is None and detail.kind is NodeLogKind.JOB_HELD:
+            reason = detail.value
+    _record(turn, event, node, reason)
     progress = _PROGRESS.get(event.state)
     if progress is not None:
-        node = progress(node, event)
+        progress(node, event)
     turn.rows.extend(_rows_of(turn, plan, node, event, files))
-    turn.nodes[event.node] = _said(node, event)
+    _note_words(node, event)
 
 
 def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles) -> Iterator[Row]:
@@ -185,8 +195,8 @@ def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files
 
 
 def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
-    """The state of the attempt that the event belongs to, which it may open."""
-    node = turn.node(event.node)
+    """The state, to be changed, of the attempt that the event belongs to, which it may open."""
+    node = turn.own(event.node)
     if node.seq and not _opens_attempt(node, event):
         return node
     seq = turn.workflow.last_seq + 1
@@ -197,7 +207,9 @@ def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
         "stdin_file": files.description.stdin,
     }
     turn.rows.append(InstanceRow(event.node, seq, values))
-    return NodeState(seq=seq, submits=node.submits, last_time=node.last_time, last_words=node.last_words)
+    opened = NodeState(seq=seq, submits=node.submits, last_time=node.last_time, last_words=node.last_words)
+    turn.nodes[event.node] = opened
+    return opened
 
 
 def _word(event: NodeEvent) -> str:
@@ -216,9 +228,11 @@ def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
     )
 
 
-def _said(node: NodeState, event: NodeEvent) -> NodeState:
-    before = node.last_words if node.last_time == event.time else ""
-    return replace(node, last_time=event.time, last_words=f"{before} {_word(event)}".strip())
+def _note_words(node: NodeState, event: NodeEvent) -> None:
+    if node.last_time == event.time:
+        node.last_words = f"{node.last_words} {_word(event)}".strip()
+    else:
+        node.last_time, node.last_words = event.time, _word(event)
 
 
 def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
@@ -231,13 +245,14 @@ def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
 
 
-def _recorded(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> NodeState:
+def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
     word = _WORDS.get(event.state, event.state)
     words = ["PRE_SCRIPT_TERMINATED", word] if word in ("PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED") else [word]
     for number, state in enumerate(words, node.order + 1):
         turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, number, reason))
-    return replace(node, order=node.order + len(words), state=word)
+    node.order += len(words)
+    node.state = word
 
 
 def _detail_key(turn: Turn, event: NodeEvent) -> str:
@@ -259,14 +274,11 @@ def _take_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
     return None
 
 
-def _with_detail(node: NodeState, detail: NodeLogEvent | None) -> NodeState:
-    if detail is None:
-        return node
+def _note_detail(node: NodeState, detail: NodeLogEvent) -> None:
     if detail.kind is NodeLogKind.EXECUTE:
-        return replace(node, host=detail.value)
-    if detail.kind is NodeLogKind.POST_SCRIPT_TERMINATED:
-        return replace(node, post_exit=int(detail.value))
-    return node
+        node.host = detail.value
+    elif detail.kind is NodeLogKind.POST_SCRIPT_TERMINATED:
+        node.post_exit = int(detail.value)
 
 
 def _ends_attempt(plan: JobPlan, state: str) -> bool:
@@ -275,16 +287,17 @@ def _ends_attempt(plan: JobPlan, state: str) -> bool:
     return plan.post is None and state in ("JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILURE")
 
 
-def _submitted(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, sched_id=event.info, submits=node.submits + 1)
+def _submitted(node: NodeState, event: NodeEvent) -> None:
+    node.sched_id = event.info
+    node.submits += 1
 
 
-def _executing(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, executed=event.time)
+def _executing(node: NodeState, event: NodeEvent) -> None:
+    node.executed = event.time
 
 
-def _job_gone(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, ended=event.time)
+def _job_gone(node: NodeState, event: NodeEvent) -> None:
+    node.ended = event.time
 
 
 def _code_in(event: NodeEvent, otherwise: int) -> int:
@@ -292,35 +305,37 @@ def _code_in(event: NodeEvent, otherwise: int) -> int:
     return int(event.info) if event.info.lstrip("-").isdecimal() else otherwise
 
 
-def _job_judged(node: NodeState, event: NodeEvent) -> NodeState:
+def _job_judged(node: NodeState, event: NodeEvent) -> None:
     code = _code_in(event, int(event.state != "JOB_SUCCESS"))
-    return replace(node, exitcode=raw_status(code), ended=node.ended or event.time)
+    node.exitcode = raw_status(code)
+    node.ended = node.ended or event.time
 
 
-def _pre_started(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, pre_started=event.time)
+def _pre_started(node: NodeState, event: NodeEvent) -> None:
+    node.pre_started = event.time
 
 
-def _pre_failed(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, exitcode=raw_status(_code_in(event, 1)))
+def _pre_failed(node: NodeState, event: NodeEvent) -> None:
+    node.exitcode = raw_status(_code_in(event, 1))
 
 
-def _post_started(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, post_started=event.time, ended=node.ended or event.time)
+def _post_started(node: NodeState, event: NodeEvent) -> None:
+    node.post_started = event.time
+    node.ended = node.ended or event.time
 
 
-def _post_ended(node: NodeState, event: NodeEvent) -> NodeState:
-    return replace(node, post_ended=event.time)
+def _post_ended(node: NodeState, event: NodeEvent) -> None:
+    node.post_ended = event.time
 
 
-def _post_judged(node: NodeState, event: NodeEvent) -> NodeState:
+def _post_judged(node: NodeState, event: NodeEvent) -> None:
     failed = event.state != "POST_SCRIPT_SUCCESS"
     # Without its event in the nodes.log (truncated by a rescue run) only success or failure is known.
     code = node.post_exit if node.post_exit is not None and bool(node.post_exit) == failed else int(failed)
-    return replace(node, post_exit=_code_in(event, code))
+    node.post_exit = _code_in(event, code)
 
 
-_PROGRESS: dict[str, Callable[[NodeState, NodeEvent], NodeState]] = {
+_PROGRESS: dict[str, Callable[[NodeState, NodeEvent], None]] = {
     "SUBMIT": _submitted,
     "EXECUTE": _executing,
     "JOB_TERMINATED": _job_gone,
