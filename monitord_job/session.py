@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from monitord_job.store import Store, replace_database
 
 _LOG_BYTES = 5 << 20
 _LOCK_POLL = 0.2
+_MANY_OBJECTS = 100_000
 
 
 def follow_run(
@@ -47,6 +49,7 @@ def follow_run(
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     with (
+        _rarely_collecting(),
         _log_file(submit_dir.monitor_log),
         _lock(submit_dir, lock_wait),
         _store(database_of(submit_dir, url), limits, EventFeed(submit_dir.wf_uuid or "", events)) as (
@@ -72,7 +75,11 @@ def catch_up(
     """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
     database = database_of(submit_dir, url)
     feed = EventFeed(submit_dir.wf_uuid or "", events)
-    with _lock(submit_dir, lock_wait), _store(database, limits, feed) as (store, limits):
+    with (
+        _rarely_collecting(),
+        _lock(submit_dir, lock_wait),
+        _store(database, limits, feed) as (store, limits),
+    ):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
             Monitor(submit_dir, ingest, limits).catch_up()
@@ -89,7 +96,7 @@ def rebuild(
     """Make the database anew from the logs; the old one stands until the new one is whole. All events come again."""
     database = database_of(submit_dir, url)
     feed = EventFeed(submit_dir.wf_uuid or "", events)
-    with _lock(submit_dir, lock_wait):
+    with _rarely_collecting(), _lock(submit_dir, lock_wait):
         if database.file is None or database.file != submit_dir.database:
             # Others' workflows may be in it: only this one's rows are made anew, within one transaction.
             with _store(database, limits, feed) as (store, limits):
@@ -161,6 +168,22 @@ def _lock(submit_dir: SubmitDir, wait: float) -> Iterator[None]:
                 str(submit_dir.path), what, "leave it to that one, or try again when it has gone"
             )
         time.sleep(_LOCK_POLL)
+
+
+@contextmanager
+def _rarely_collecting() -> Iterator[None]:
+    """Let Python look for cycles after 100,000 new objects, not after 700: rows have none and go by themselves.
+
+    Looking took 7% of the processor time at 10,000 jobs (the least of five runs). Cycles that libraries make still go.
+    """
+    before = gc.get_threshold()
+    gc.freeze()  # modules and classes stay as long as the process: no collection looks at them again
+    gc.set_threshold(_MANY_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager
