@@ -121,6 +121,11 @@ class SubmitDir:
     def notify(self) -> Path:
         return self._named("notify", f"{self.base}.notify")
 
+    @property
+    def bridle_notify(self) -> Path:
+        """Notification rules that only bridle understands."""
+        return self.path / f"{self.base}.bridle-notify"
+
     def _named(self, key: str, default: str) -> Path:
         """A file that braindump names, in this directory, wherever that was when it was planned."""
         return self.path / Path(self.braindump.get(key) or default).name

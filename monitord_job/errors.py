@@ -33,3 +33,7 @@ class SchemaError(CannotWorkError):
 
 class ScheddError(MonitorError):
     """The schedd refused or did not answer."""
+
+
+class RuleError(MonitorError):
+    """A notification rule that cannot be kept in its file."""
