@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,11 +131,39 @@ def command_throttles(job: str, limits: Mapping[str, int]) -> dict[str, int]:
     return {word: int(number) for word, number in found.items() if number is not None}
 
 
+_FLAGS: Mapping[str, str] = {
+    "nodes": "-MaxJobs",
+    "idle": "-MaxIdle",
+    "pre": "-MaxPre",
+    "post": "-MaxPost",
+    "hold": "-MaxHold",
+}
+"""What condor_dagman calls them on its command line; there is no flag for submits."""
+
+
+def with_throttles(arguments: str, limits: Mapping[str, int]) -> str:
+    """DAGMan's command line with other throttles; the last word of a flag counts.
+
+    >>> with_throttles("-Dag x.dag -MaxIdle 1000 -MaxJobs 3", {"nodes": 5})
+    '-Dag x.dag -MaxIdle 1000 -MaxJobs 5'
+    """
+    for word, number in limits.items():
+        if flag := _FLAGS.get(word):
+            arguments = re.sub(rf" {flag} \d+(?= |$)", "", arguments) + f" {flag} {number}"
+    return arguments
+
+
 def edit_throttles(job: str, limits: Mapping[str, int]) -> None:
-    """Write throttles into the DAGMan job, where an older DAGMan (23) looks for them. Raises ScheddError."""
+    """Tell an older DAGMan (23) its throttles: in its job's attributes, where it looks every now and then, and in its
+    arguments, from which it writes the attributes anew whenever it is started again. Raises ScheddError.
+    """
     with _asking(f"job {job}", "its throttles were not changed"):
+        cluster = int(job.partition(".")[0])
+        schedd = htcondor2.Schedd()
+        (ad,) = schedd.query(constraint=f"ClusterId == {cluster}", projection=["Arguments"])
+        schedd.edit([job], "Arguments", classad2.quote(with_throttles(str(ad["Arguments"]), limits)))
         for word, number in limits.items():
-            htcondor2.Schedd().edit([job], THROTTLES[word], str(number))
+            schedd.edit([job], THROTTLES[word], str(number))
 
 
 @contextmanager

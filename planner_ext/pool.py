@@ -195,7 +195,7 @@ class Pool:
         port = earlier.port if earlier and is_free(earlier.port) else free_port()
         chosen = slots or (earlier.slots if earlier else max(4, os.cpu_count() or 1))
         settings = PoolSettings(str(release.root), str(release.sbin), port, chosen)
-        _replace(self.config_file, condor_config(settings, self.directory))
+        _replace(self.config_file, condor_config(settings, self.directory, release.read_version()))
         _replace(self._settings_file, dump_settings(settings))
 
     def _is_ready(self) -> bool:

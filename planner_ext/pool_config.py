@@ -51,11 +51,19 @@ def load_settings(text: str, source: str) -> PoolSettings:
         ) from error
 
 
-def condor_config(settings: PoolSettings, directory: Path) -> str:
-    """The pool's whole configuration file: all on loopback, all in `directory`."""
+def condor_config(settings: PoolSettings, directory: Path, version: tuple[int, ...]) -> str:
+    """The configuration file for a pool of that HTCondor, whole: all on loopback, all in `directory`."""
     return _CONFIG.substitute(
-        release=settings.release.config_lines(), directory=directory, port=settings.port, slots=settings.slots
+        release=settings.release.config_lines(),
+        directory=directory,
+        port=settings.port,
+        slots=settings.slots,
+        binding=version >= _BINDING_SINCE,
     )
+
+
+_BINDING_SINCE = (25,)
+"""The daemons of older ones may not name their address when a client asks for it (seen, 23.9.6)."""
 
 
 _CONFIG = Template("""\
@@ -96,6 +104,8 @@ DEFAULT_DOMAIN_NAME = pool.local
 SEC_DEFAULT_AUTHENTICATION = REQUIRED
 SEC_DEFAULT_AUTHENTICATION_METHODS = FS
 SEC_CLIENT_AUTHENTICATION_METHODS = FS
+# Clients of 25, the Python bindings among them, would refuse the daemons of 23.
+SEC_FS_ENFORCE_CHANNEL_BINDING = $binding
 SEC_DEFAULT_ENCRYPTION = OPTIONAL
 SEC_DEFAULT_INTEGRITY = REQUIRED
 SEC_TOKEN_DIRECTORY = $$(LOCAL_DIR)/tokens.d

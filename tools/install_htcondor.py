@@ -1,4 +1,4 @@
-"""install_htcondor.py PREFIX PATCHELF: HTCondor's daemons and tools below PREFIX, without root or container.
+"""install_htcondor.py PREFIX PATCHELF [SUITE]: HTCondor's daemons and tools below PREFIX, without root or container.
 
 Debian's packages of condor and of the libraries it needs, unpacked; then every program and library is told
 where its loader and its libraries are, so that they run beside the host's own. Takes about 10 s and 75 MB.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from private_apt import PrivateApt, unpack
 
-SUITE = "forky"  # the first Debian with HTCondor 25
+SUITE = "forky"  # the first Debian with HTCondor 25; trixie has 23.9
 _ARCH = "x86_64-linux-gnu"
 _LOADER = f"usr/lib/{_ARCH}/ld-linux-x86-64.so.2"
 # Of all that condor depends on: itself and the shared libraries ...
@@ -28,7 +28,7 @@ _UNWANTED = re.compile(
 )
 
 
-def main(prefix: Path, patchelf: Path) -> None:
+def main(prefix: Path, patchelf: Path, suite: str) -> None:
     machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
     if machine != "x86_64":
         sys.exit(
@@ -37,7 +37,7 @@ def main(prefix: Path, patchelf: Path) -> None:
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=prefix.parent) as scratch:
         tree = Path(scratch, "tree")
-        own_libc = _unpack_all(Path(scratch, "apt"), tree)
+        own_libc = _unpack_all(Path(scratch, "apt"), tree, suite)
         _relocate(tree, prefix.resolve(), patchelf, own_libc)
         shutil.rmtree(prefix, ignore_errors=True)
         tree.rename(prefix)
@@ -53,9 +53,9 @@ def main(prefix: Path, patchelf: Path) -> None:
     print(version.stdout.splitlines()[0].strip("$ "))
 
 
-def _unpack_all(apt_directory: Path, tree: Path) -> frozenset[str]:
+def _unpack_all(apt_directory: Path, tree: Path, suite: str) -> frozenset[str]:
     """Fill `tree`; returns the names of the files of the C library."""
-    apt = PrivateApt(apt_directory, SUITE)
+    apt = PrivateApt(apt_directory, suite)
     packages = [name for name in apt.closure("condor") if _WANTED.match(name) and not _UNWANTED.match(name)]
     for name in ("lib", "lib64", "bin", "sbin"):
         (tree / "usr" / name).mkdir(parents=True)
@@ -99,4 +99,4 @@ def _patch(*command: str | Path) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *(sys.argv[3:] or [SUITE]))

@@ -20,9 +20,10 @@ Condor = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def release() -> Release:
-    """The HTCondor under test: that in PATH, else the one that `make test` put below build/."""
+    """The HTCondor under test: the one named, else that in PATH, else the one that `make test` put below build/."""
+    named = os.environ.get("BRIDLE_TESTED_HTCONDOR")
     fallback = Path(os.environ.get("BRIDLE_HTCONDOR", BUILD / "htcondor"))
-    return find_release(None, os.environ.get("PATH", os.defpath), fallback)
+    return find_release(Path(named) if named else None, os.environ.get("PATH", os.defpath), fallback)
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,7 @@ def test_ours_says_what_dagman_does(pool: Pool, work_dir: Path, name: str) -> No
         assert dagman_takes(pool, work_dir, "x.dag") == (name in GOOD)
 
 
+@pytest.mark.htcondor_25
 @pytest.mark.parametrize("name", [*GOOD, *BAD])
 def test_where_condor_dag_checker_sees_less_is_known(pool: Pool, work_dir: Path, name: str) -> None:
     if since(name) > release(pool, work_dir) or release(pool, work_dir) < OLDER:
@@ -95,6 +96,8 @@ def test_the_corpus_before_and_after_a_rewrite(pool: Pool, corpus: Corpus, work_
         assert [e for e in errors if name != "subwf-dag" or "/home/scientist" not in e] == []
         shutil.copytree(submit_dir.path, judged)
         (judged / submit_dir.condor_sub.name).unlink(missing_ok=True)
-        assert dagman_takes(pool, judged, submit_dir.dag)
+        # HTCondor 23 looks for the directory of a sub-DAG, which the archive lacks too, before it starts.
+        refused = name == "subwf-dag" and release(pool, work_dir) < (25,)
+        assert dagman_takes(pool, judged, submit_dir.dag) != refused
         shutil.rmtree(judged)
         rewrite(submit_dir, Options(executable="/opt/bridle"))

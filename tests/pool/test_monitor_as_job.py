@@ -112,10 +112,7 @@ def test_a_final_node_runs_after_the_monitor_and_decides(pool, work_dir):
     assert "wrote fan-0.dag.rescue002" in told.stdout
     assert "bridle_monitor" not in (path / "fan-0.dag.rescue002").read_text()
     assert bridle(pool, "rewrite", "--undo", str(path)).returncode == 0
-    accepted = subprocess.run(
-        ["condor_dag_checker", "./fan-0.dag"], cwd=path, env=pool.environment(), timeout=60, check=False
-    )
-    assert accepted.returncode == 0
+    assert bridle(pool, "check", str(path)).returncode == 0
 
 
 def test_a_monitor_that_would_keep_all_others_from_running_says_so(pool, work_dir):

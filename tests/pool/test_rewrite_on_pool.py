@@ -37,6 +37,7 @@ def run(pool: Pool, *command: str, cwd: Path, **environment: str) -> subprocess.
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.htcondor_25
 @pytest.mark.parametrize("name", PLANNED)
 def test_the_checker_accepts_the_corpus_rewritten(
     pool: Pool, corpus: Corpus, work_dir: Path, name: str
