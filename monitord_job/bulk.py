@@ -58,6 +58,10 @@ class Bulk:
         given = tuple(self._list(value) if isinstance(value, list) else value for value in values)
         return list(self.connection.exec_driver_sql(self._text(text), given).fetchall())
 
+    def select_for_update(self, text: str, *values: object) -> list[Any]:
+        """As `select`, and nobody changes these rows before the transaction ends (SQLite has one writer anyway)."""
+        return self.select(text if self._is_sqlite else f"{text} FOR UPDATE", *values)
+
     def new_keys(self, table: Table, count: int) -> range | list[int]:
         """As many keys that no row of the table has, nor will any other writer's have."""
         (column,) = table.primary_key.columns

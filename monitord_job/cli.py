@@ -36,7 +36,7 @@ Exit codes:
   1   cannot work here, and a restart would not help; the message says why
   2   wrong usage
   3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
-  75  try again: another monitor serves the directory, or the database cannot be written now
+  75  try again: another monitor serves the directory or has taken over, or the database cannot be written now
 """
 )
 @click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))

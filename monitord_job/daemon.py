@@ -13,7 +13,7 @@ from typing import TypeVar
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import dagman_log
 from monitord_job.dagman_log import DagmanJob
-from monitord_job.errors import TryAgainError
+from monitord_job.errors import LockedError, TryAgainError
 from monitord_job.hierarchy import Hierarchy
 from monitord_job.outlook import Rest
 from monitord_job.run import UNKNOWN_FAILURE
@@ -146,26 +146,32 @@ class Monitor:
         time.sleep(min(self._limits.poll, 0.1))
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
-        """Do it, and again with longer and longer waits, as long as the database cannot be used."""
-        limit = DATABASE_WAIT if self._limits.database is None else self._limits.database
-        failed, wait = None, _FIRST_WAIT
-        while True:
-            try:
-                if failed is not None:
-                    # Whether a commit that failed took place after all, and which database this now is, stands there.
-                    self._ingest.open()
-                result = action()
-            except TryAgainError as error:
-                failed = failed or time.monotonic()
-                if time.monotonic() - failed > limit:
-                    raise
-                LOG.warning("%s (again in %.1f s)", error, wait)
-                time.sleep(wait)
-                wait = min(wait * 2, _LONGEST_WAIT)
-                continue
+        # Whether a commit that failed took place after all, and which database this now is, stands there.
+        return patiently(action, self._limits, self._ingest.open)
+
+
+def patiently(action: Callable[[], _T], limits: Limits, before_again: Callable[[], object]) -> _T:
+    """Do it, and again with longer and longer waits, as long as the database cannot be used."""
+    limit = DATABASE_WAIT if limits.database is None else limits.database
+    failed, wait = None, _FIRST_WAIT
+    while True:
+        try:
             if failed is not None:
-                LOG.info("the database can be used again, after %.1f s", time.monotonic() - failed)
-            return result
+                before_again()
+            result = action()
+        except LockedError:
+            raise  # another monitor has taken over
+        except TryAgainError as error:
+            failed = failed or time.monotonic()
+            if time.monotonic() - failed > limit:
+                raise
+            LOG.warning("%s (again in %.1f s)", error, wait)
+            time.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+            continue
+        if failed is not None:
+            LOG.info("the database can be used again, after %.1f s", time.monotonic() - failed)
+        return result
 
 
 def _local_time(when: str) -> int:

@@ -9,6 +9,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 LOCK_SECONDS = 5
 """How long one attempt waits for a database that somebody else has locked; the monitor makes many attempts."""
+IDLE_SECONDS = 60
+"""After which PostgreSQL ends the transaction of a monitor that says nothing: it was stopped, or its host is gone."""
 
 POSTGRESQL = "postgresql"
 SQLITE = "sqlite"
@@ -56,3 +58,4 @@ def _begin_sqlite(connection: Connection) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     # Another monitor that stands still in the middle of a transaction must not hold this one for ever.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")

@@ -27,6 +27,14 @@ class LockedError(TryAgainError):
     """Another monitor serves this submit directory."""
 
 
+class StoppedError(LockedError):
+    """Another monitor holds this submit directory and does nothing: it was stopped (SIGSTOP)."""
+
+
+class FencedError(LockedError):
+    """Another monitor took over while this one believed to be the only one; nothing more can be stored."""
+
+
 class SchemaError(CannotWorkError):
     """The database is there but is not one this version may write."""
 

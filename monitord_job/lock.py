@@ -1,22 +1,121 @@
-"""One monitor at a time for one submit directory."""
+"""One monitor at a time for one submit directory, and who it is."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+
+from dag_rewriter import files
+from monitord_job.errors import LockedError, StoppedError
+
+_POLL = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock: its file says so."""
+
+    pid: int
+    host: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+    @property
+    def text(self) -> bytes:
+        """What stands in the lock's file."""
+        return f"{self}\n".encode()
+
+    def stands_still(self) -> bool:
+        """Whether it was stopped (SIGSTOP, a debugger), as far as this host can tell (looks at /proc)."""
+        if self.host != socket.gethostname():
+            return False
+        # The name before the state may hold anything, blanks and brackets too (proc_pid_stat(5)).
+        fields = (files.read_if_there(Path(f"/proc/{self.pid}/stat")) or b"").rpartition(b")")[2].split()
+        return fields[:1] in ([b"T"], [b"t"])
+
+
+def parse_holder(text: bytes) -> Holder | None:
+    """The inverse of `Holder.text`; None for anything else.
+
+    >>> parse_holder(Holder(7, "ap.example.org", "2026-11-23T12:00:00+00:00").text).pid
+    7
+    """
+    words = text.decode("utf-8", "replace").split()
+    if len(words) != 6 or words[::2] != ["process", "on", "since"] or not words[1].isdecimal():
+        return None
+    return Holder(int(words[1]), words[3], words[5])
+
+
+def this_process() -> Holder:
+    """Who we are, from now on."""
+    return Holder(
+        os.getpid(), socket.gethostname(), datetime.now().astimezone().isoformat(timespec="seconds")
+    )
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who wrote into the lock's file last; None if nobody did."""
+    return parse_holder(files.read_if_there(path) or b"")
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold the lock while the block runs; False if somebody else holds it. The kernel frees it with the process."""
+def locked(path: Path, holder: Holder | None = None) -> Iterator[bool]:
+    """Hold the lock while the block runs; False if somebody else holds it. The kernel frees it with the process.
+
+    `holder` is written into the file; without one, its content stays as it is.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        yield _try(handle)
+        held = _try(handle) and _is_there(handle, path)
+        if held and holder is not None:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, holder.text, 0)
+        yield held
     finally:
         os.close(handle)
+
+
+@contextmanager
+def alone(path: Path, wait: float) -> Iterator[Holder]:
+    """Be the one who holds the lock, after at most `wait` seconds; raises LockedError, which says who is.
+
+    Who waited, and finds the other one stopped, goes past it: the fence sees to it that it writes nothing when it
+    wakes up. A reader, who does not wait, leaves that to the monitor.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        ours = this_process()
+        with locked(path, ours) as held:
+            if held:
+                yield ours
+                return
+        other = holder_of(path)
+        stopped = other is not None and other.stands_still()
+        if time.monotonic() >= deadline:
+            if not (wait and stopped):
+                raise _held(path, other, stopped=stopped)
+            path.unlink(missing_ok=True)
+        else:
+            time.sleep(_POLL)
+
+
+def _held(path: Path, other: Holder | None, *, stopped: bool) -> LockedError:
+    who = "" if other is None else f": {other}"
+    if other is None or not stopped:
+        what = f"another monitor is at work on this submit directory{who}"
+        return LockedError(str(path.parent), what, "leave it to that one, or try again when it has gone")
+    what = f"a monitor that was stopped keeps this submit directory{who}"
+    now = f"let it go on with `kill -CONT {other.pid}`, or end it with `kill -9 {other.pid}`"
+    return StoppedError(str(path.parent), what, now)
 
 
 def _try(handle: int) -> bool:
@@ -25,3 +124,11 @@ def _try(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_there(handle: int, path: Path) -> bool:
+    """Whether the lock is that of the file's name: it may have been taken away between open and lock."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

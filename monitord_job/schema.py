@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 STAMPEDE_VERSION = 14
-BRIDLE_VERSION = 3
+BRIDLE_VERSION = 4
 """Raised whenever a `bridle_*` table changes; a database of another version is refused, not guessed at."""
 
 METADATA = MetaData()
@@ -414,6 +414,12 @@ BRIDLE_WORKFLOW_METRICS = _table(
     Column("number", Float(53)),
 )
 # By uuid, not by key: they outlive a workflow's rows, which a rebuild makes anew.
+BRIDLE_FENCE = _table(
+    "bridle_fence",
+    _needed("wf_uuid", _NAME, key=True),
+    _needed("token", BigInteger),
+    _needed("holder", Text),
+)
 BRIDLE_EVENT_FEED = _table("bridle_event_feed", _needed("wf_uuid", _NAME, key=True), _needed("sent", _COUNT))
 BRIDLE_EVENT = _table(
     "bridle_event",

@@ -7,30 +7,38 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from dag_rewriter.errors import FileError
 from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.daemon import LOG, Limits, Monitor
+from monitord_job.daemon import LOG, Limits, Monitor, patiently
 from monitord_job.database_url import Database, database_of
 from monitord_job.engine import sqlite_url
-from monitord_job.errors import LockedError, TryAgainError
+from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_feed import EventFeed, Outlet
 from monitord_job.hierarchy import Hierarchy
-from monitord_job.lock import locked
+from monitord_job.lock import Holder, alone
 from monitord_job.outlook import Rest
 from monitord_job.peer_marks import mark_done, mark_started
-from monitord_job.store import Store, replace_database
+from monitord_job.store import Claim, Store, replace_database
 
 _LOG_BYTES = 5 << 20
-_LOCK_POLL = 0.2
 _MANY_OBJECTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What it takes to write a database: whose, which, who does it, and where its events go."""
+
+    submit_dir: SubmitDir
+    database: Database
+    holder: Holder
+    events: Outlet | None = None
 
 
 def follow_run(
@@ -51,11 +59,8 @@ def follow_run(
     with (
         _rarely_collecting(),
         _log_file(submit_dir.monitor_log),
-        _lock(submit_dir, lock_wait),
-        _store(database_of(submit_dir, url), limits, EventFeed(submit_dir.wf_uuid or "", events)) as (
-            store,
-            limits,
-        ),
+        alone(submit_dir.lock, lock_wait) as holder,
+        _store(Opening(submit_dir, database_of(submit_dir, url), holder, events), limits) as (store, limits),
     ):
         LOG.info("the database is %s", store.name)
         ingest = Hierarchy(submit_dir, store)
@@ -74,11 +79,10 @@ def catch_up(
 ) -> None:
     """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
     database = database_of(submit_dir, url)
-    feed = EventFeed(submit_dir.wf_uuid or "", events)
     with (
         _rarely_collecting(),
-        _lock(submit_dir, lock_wait),
-        _store(database, limits, feed) as (store, limits),
+        alone(submit_dir.lock, lock_wait) as holder,
+        _store(Opening(submit_dir, database, holder, events), limits) as (store, limits),
     ):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
@@ -95,24 +99,50 @@ def rebuild(
 ) -> None:
     """Make the database anew from the logs; the old one stands until the new one is whole. All events come again."""
     database = database_of(submit_dir, url)
-    feed = EventFeed(submit_dir.wf_uuid or "", events)
-    with _rarely_collecting(), _lock(submit_dir, lock_wait):
+    with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:
+        opening = Opening(submit_dir, database, holder, events)
         if database.file is None or database.file != submit_dir.database:
-            # Others' workflows may be in it: only this one's rows are made anew, within one transaction.
-            with _store(database, limits, feed) as (store, limits):
-                store.create()
-                ingest = Hierarchy(submit_dir, store)
-                with store.rebuilding(submit_dir.wf_uuid or ""):
-                    Monitor(submit_dir, ingest, limits).catch_up()
-                _settle_events(store)
-            return
-        fresh = database.file.with_name(database.file.name + ".rebuild")
-        fresh.unlink(missing_ok=True)
-        with _store(Database(sqlite_url(fresh), database.wait), limits, feed) as (store, limits):
-            ingest = Hierarchy(submit_dir, store)
+            _rebuild_rows(opening, limits)
+        else:
+            _rebuild_file(opening, limits, database.file)
+
+
+def _rebuild_rows(opening: Opening, limits: Limits) -> None:
+    """Others' workflows may be in the database: only this one's rows are made anew, within one transaction."""
+    submit_dir = opening.submit_dir
+    with _store(opening, limits) as (store, limits):
+        store.create()
+        ingest = Hierarchy(submit_dir, store)
+        with store.rebuilding(submit_dir.wf_uuid or ""):
             Monitor(submit_dir, ingest, limits).catch_up()
+        _settle_events(store)
+
+
+def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
+    for left in file.parent.glob(f"{file.name}.rebuild-*"):
+        left.unlink(missing_ok=True)
+    # A name of its own: two that rebuild where locks do not reach must not write into one file.
+    fresh = file.with_name(f"{file.name}.rebuild-{opening.holder.host}-{opening.holder.pid}")
+    with _store(replace(opening, events=None), limits) as (old, patience):
+        is_ours = file.exists() and patiently(lambda: _took_over(old), patience, lambda: None)
+        database = Database(sqlite_url(fresh), opening.database.wait)
+        with _store(replace(opening, database=database), limits) as (store, limits):
+            Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
             _settle_events(store)
-        replace_database(fresh, database.file)
+        if is_ours:
+            patiently(lambda: old.give_way_to(fresh), patience, lambda: None)
+        else:
+            replace_database(fresh, file)
+
+
+def _took_over(old: Store) -> bool:
+    """Whether nobody else can write the old database any more; False if it is none that anybody can write."""
+    try:
+        old.create()
+    except SchemaError as error:
+        LOG.info("it is made anew, because of this: %s", error)
+        return False
+    return True
 
 
 def _settle_events(store: Store) -> None:
@@ -145,29 +175,16 @@ def _courtesy() -> Iterator[None]:
 
 
 @contextmanager
-def _store(database: Database, limits: Limits, feed: EventFeed) -> Iterator[tuple[Store, Limits]]:
+def _store(opening: Opening, limits: Limits) -> Iterator[tuple[Store, Limits]]:
     """The database, and the limits with the patience that it is to be shown."""
-    store = Store(database.url, feed)
+    wf_uuid = opening.submit_dir.wf_uuid or ""
+    claim = Claim(opening.submit_dir.root_wf_uuid or wf_uuid, str(opening.holder))
+    store = Store(opening.database.url, EventFeed(wf_uuid, opening.events), claim)
+    wait = opening.database.wait
     try:
-        yield store, limits if limits.database is not None else replace(limits, database=database.wait)
+        yield store, limits if limits.database is not None else replace(limits, database=wait)
     finally:
         store.close()
-
-
-@contextmanager
-def _lock(submit_dir: SubmitDir, wait: float) -> Iterator[None]:
-    deadline = time.monotonic() + wait
-    while True:
-        with locked(submit_dir.lock) as held:
-            if held:
-                yield
-                return
-        if time.monotonic() >= deadline:
-            what = "another monitor is at work on this submit directory"
-            raise LockedError(
-                str(submit_dir.path), what, "leave it to that one, or try again when it has gone"
-            )
-        time.sleep(_LOCK_POLL)
 
 
 @contextmanager

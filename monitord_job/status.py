@@ -16,7 +16,7 @@ from rich.text import Text
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import Limits
 from monitord_job.database_url import database_of
-from monitord_job.errors import LockedError, TryAgainError
+from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.queries import Job, JobStatus, WorkflowProgress, WorkflowSummary, open_database, summary
 from monitord_job.session import catch_up
 from monitord_job.status_codes import exit_code
@@ -48,6 +48,8 @@ def read_status(submit_dir: SubmitDir) -> WorkflowSummary:
     """The run as its database has it, after catching up if no monitor is alive to do that."""
     try:
         catch_up(submit_dir, Limits(database=5.0))
+    except StoppedError as error:
+        LOG.warning("showing the database as it stands: %s", error)
     except LockedError:
         LOG.info("a monitor is at work on %s", submit_dir.path)
     except TryAgainError as error:

@@ -17,6 +17,7 @@ from monitord_job.bulk import Bulk, Clash
 from monitord_job.engine import POSTGRESQL, SQLITE, open_engine, sqlite_url
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_feed import EventFeed
+from monitord_job.fence import Fence, take
 from monitord_job.follow import Cursor
 from monitord_job.job import RunState
 from monitord_job.metrics_rows import MetricSource
@@ -25,7 +26,7 @@ from monitord_job.rows import Row
 from monitord_job.run import Turn
 from monitord_job.subworkflows import SubWorkflow
 
-__all__ = ["Changes", "Store", "replace_database", "sqlite_url"]
+__all__ = ["Changes", "Claim", "Store", "replace_database", "sqlite_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,25 @@ class Changes:
     turn: Turn | None = None
 
 
-class Store:
-    """A Stampede database. One at a time writes to it; whoever calls `commit` holds the submit directory's lock."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """To be the one who writes a root workflow and all below it: `holder` says for people who that is."""
 
-    def __init__(self, url: URL | str, feed: EventFeed | None = None) -> None:
+    root_wf_uuid: str
+    holder: str
+
+
+class Store:
+    """A Stampede database. One at a time writes to it; whoever calls `commit` holds the submit directory's lock.
+
+    With a `claim`, nobody can who was at it before: `create` takes over, and each transaction checks that nobody
+    else has since. It raises FencedError then.
+    """
+
+    def __init__(self, url: URL | str, feed: EventFeed | None = None, claim: Claim | None = None) -> None:
         self._feed = feed
+        self._claim = claim
+        self._fence: Fence | None = None
         self._url = make_url(url)
         self._engine = open_engine(self._url)
         self._writers: dict[str, RowWriter] = {}
@@ -74,8 +89,22 @@ class Store:
                 )
             else:
                 self._make_tables(connection)
+        self._take_over()
         self._ready = True
         self.send_events()
+
+    def _take_over(self) -> None:
+        """Once in a store's life: whoever lost the right does not get it back by opening the database again."""
+        claim = self._claim
+        if claim is None:
+            return
+        with self._writing() as connection:
+            if self._fence is not None:
+                return
+            bulk = Bulk(connection)
+            taken = take(bulk, claim.root_wf_uuid, claim.holder, time.time_ns())
+            taken.check(bulk, self.name)
+        self._fence = taken
 
     def close(self) -> None:
         """Give up the connections."""
@@ -89,7 +118,7 @@ class Store:
         """
         writer = self._writers.setdefault(wf_uuid, RowWriter(wf_uuid))
         try:
-            with self._transaction() as connection:
+            with self._writing() as connection:
                 bulk = Bulk(connection)
                 writer.write(bulk, self._tapped(bulk, wf_uuid, changes.rows))
                 rows = [(writer.wf_id, file, *_fields(cursor)) for file, cursor in changes.cursors.items()]
@@ -112,20 +141,20 @@ class Store:
             return
         more = True
         while more:
-            with self._transaction() as connection:
+            with self._writing() as connection:
                 more = feed.send(Bulk(connection))
 
     def settle_events(self) -> None:
         """Note which events are written out."""
         self.send_events()
         if self._feed is not None:
-            with self._transaction() as connection:
+            with self._writing() as connection:
                 self._feed.settle(Bulk(connection))
 
     @contextmanager
     def rebuilding(self, root_wf_uuid: str) -> Iterator[None]:
         """What is stored within takes the place of all rows of a hierarchy, when it is whole, or not at all."""
-        with self._transaction() as connection:
+        with self._writing() as connection:
             delete_hierarchy(connection, root_wf_uuid)
             if self._feed is not None:
                 self._feed.cancel(Bulk(connection))
@@ -188,6 +217,23 @@ class Store:
         )
         with self._transaction() as connection:
             return [SubWorkflow(*row) for row in connection.execute(statement)]
+
+    def give_way_to(self, fresh: Path) -> None:
+        """Let a closed, whole SQLite file take the place of this one, if nobody has taken over meanwhile.
+
+        Whoever reads the old one goes on reading it; whoever writes finds out before its next commit.
+        """
+        assert self._url.database is not None, "an SQLite file"
+        with self._writing():
+            replace_database(fresh, Path(self._url.database))
+            self._file_id = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._transaction() as connection:
+            if self._fence is not None:
+                self._fence.check(Bulk(connection), self.name)
+            yield connection
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
