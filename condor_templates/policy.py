@@ -1,5 +1,5 @@
 """What holds unless the user or the planner says otherwise: who is in which category, how many of a category run
-at once, and the monitor's own limits.
+at once, and what the monitor is to DAGMan.
 """
 
 from __future__ import annotations
@@ -207,19 +207,3 @@ class MonitorKind(Enum):
 
     SERVICE = "service"
     JOB = "job"
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorPolicy:
-    """How HTCondor treats the monitor's job."""
-
-    max_starts: int = 20
-    """Local jobs have no working max_retries (NumJobCompletions stays 0); NumJobStarts does count."""
-
-    least_priority: int = 1_000_000
-    """Far above every node's, also with `condor_submit_dag -priority` added, which is not known when
-    rewriting.
-    """
-
-
-DEFAULT_MONITOR = MonitorPolicy()

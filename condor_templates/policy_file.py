@@ -1,6 +1,6 @@
 """Category policy from text: our TOML files, Pegasus's properties, the words of a command line.
 
-A file has up to three parts, each of which may be missing:
+A file has up to four parts, each of which may be missing:
 
     [limits]              # for categories that the DAG gives no MAXJOBS; "unlimited": none
     cleanup = 10
@@ -13,6 +13,8 @@ A file has up to three parts, each of which may be missing:
     universe = "vanilla"
     node = "train_*"
     job_class = ["compute", 9]
+
+and [monitor], which condor_templates.monitor_policy reads.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _CLASSES = {kind.name.lower().replace("_", "-"): kind.value for kind in JobClass
 _OLD_NAMES = {"stage-in": "stagein", "stage-out": "stageout", "stage-inter": "stageinter"}
 """What categories were called in properties of older planners; the planner still maps them."""
 _NUMBER = 'write a whole number from 1, or "unlimited", e.g. cleanup = 10'
-_TABLES = "a policy has [limits], [planner_limits] and [[rule]] (docs/categories.md)"
+_TABLES = "a policy has [limits], [planner_limits], [[rule]] (docs/categories.md) and [monitor] (docs/reliability.md)"
 
 
 class PolicyError(BridleError):
@@ -48,11 +50,8 @@ def parse_policy(text: str, source: str) -> CategoryPolicy:
     >>> parse_policy("[limits]\\ncleanup = 10", "policy.toml").limits["cleanup"]
     Limit(number=10, source='policy.toml')
     """
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(source, f"it is no TOML: {error}", "mend that line") from None
-    unknown = sorted(found.keys() - {"limits", "planner_limits", "rule"})
+    found = parse_toml(text, source)
+    unknown = sorted(found.keys() - {"limits", "planner_limits", "rule", "monitor"})
     if unknown:
         raise PolicyError(_at(source, unknown[0]), "there is no such key", _TABLES)
     return CategoryPolicy(
@@ -60,6 +59,15 @@ def parse_policy(text: str, source: str) -> CategoryPolicy:
         limits=_limits(found.get("limits", {}), source, "limits"),
         planner_limits=_limits(found.get("planner_limits", {}), source, "planner_limits"),
     )
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """The tables of a TOML file. Raises PolicyError."""
+    try:
+        found: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(source, f"it is no TOML: {error}", "mend that line") from None
+    return found
 
 
 def _at(source: str, key: str) -> str:

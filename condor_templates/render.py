@@ -1,100 +1,11 @@
-"""The text of the files that bridle adds to a submit directory: the monitor's submit file, DAGMan's
-configuration.
-"""
+"""DAGMan's configuration as bridle writes it into a submit directory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from condor_templates.policy import MonitorKind
-
-OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
-"""The first line of every file of ours."""
-
-GETENV = (
-    "CONDOR_CONFIG,_CONDOR_*,PATH,PYTHONPATH,PEGASUS_*,TZ,HOME,USER,LANG,LC_ALL,"
-    "BEARER_TOKEN,BEARER_TOKEN_FILE,BRIDLE_*"
-)
-"""What condor_submit_dag passes to DAGMan, passed on: a local job gets no environment by itself."""
-
-ON_EXIT_REMOVE = "(ExitBySignal == False && ExitCode >= 0 && ExitCode <= {}) || NumJobStarts > {}"
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorJob:
-    """What the monitor's submit description depends on."""
-
-    executable: str
-    """absolute path of the `bridle` command"""
-    base: str
-    """what the files of the workflow are called after"""
-    priority: int
-    max_starts: int
-    kind: MonitorKind = MonitorKind.SERVICE
-
-
-_SUBMIT = """\
-# It follows the workflow and keeps its database. {role}
-universe                = local
-executable              = {executable}
-# "." and not the whole path: a planned directory that was copied works where it is submitted.
-arguments               = "monitord --follow ."
-transfer_executable     = false
-getenv                  = {getenv}
-
-# Emptied by HTCondor at each start; {base}.bridle.log is what lasts.
-output                  = {base}.bridle.out
-error                   = {base}.bridle.err
-
-# Above every node of the DAG: the schedd starts it first.
-priority                = {priority}
-
-# 0: all recorded. 1, 2: it cannot work here, and would not a second time.{failed} Anything else, a signal
-# too: start it again, at most {max_starts} times. No hold policy: DAGMan would wait for it, or fail.
-on_exit_remove          = {on_exit_remove}
-
-notification            = never
-description             = bridle monitor of {base}
-submit_event_user_notes = bridle:monitor
-# None of the +pegasus_ attributes: pegasus-status wants all of them or none.
-+BridleMonitor          = true
-
-queue
-"""
-
-
-_WORDS = {
-    MonitorKind.SERVICE: {
-        "role": "To DAGMan it is a SERVICE node, which takes no PRIORITY line.",
-        "failed": "",
-    },
-    MonitorKind.JOB: {
-        "role": "To DAGMan it is a JOB, the last to leave.",
-        "failed": "\n# 3: all recorded, and nodes failed; a rescue DAG must not mark it as done.",
-    },
-}
-_LAST_CODE = {MonitorKind.SERVICE: 2, MonitorKind.JOB: 3}
-
-
-def monitor_submit_description(job: MonitorJob) -> str:
-    """The monitor's submit file.
-
-    >>> job = MonitorJob("/opt/bin/bridle", "mosaic-0", 1000001, 20)
-    >>> "priority                = 1000001" in monitor_submit_description(job)
-    True
-    """
-    values = {
-        "executable": job.executable,
-        "base": job.base,
-        "priority": job.priority,
-        "max_starts": job.max_starts,
-        "getenv": GETENV,
-        **_WORDS[job.kind],
-        "on_exit_remove": ON_EXIT_REMOVE.format(_LAST_CODE[job.kind], job.max_starts),
-    }
-    return OURS + _SUBMIT.format_map(values)
+from condor_templates.text import OURS
 
 
 def dagman_config(

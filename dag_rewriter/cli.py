@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 from dag_rewriter.passes import ALL, PASSES
 from dag_rewriter.report import Report
@@ -29,6 +30,11 @@ _PASS = click.Choice(list(PASSES))
     help="What the monitor is to DAGMan. service (default): DAGMan never waits for it. job: the DAG ends when "
     "the database is complete.",
 )
+@click.option(
+    "--universe",
+    type=click.Choice([universe.value for universe in Universe]),
+    help="Of HTCondor, in which the monitor runs. [default: what the policy files say, else local]",
+)
 @click.option("--only", multiple=True, type=_PASS, help="Add this and nothing else; may be repeated.")
 @click.option("--skip", multiple=True, type=_PASS, help="Leave this out; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -38,6 +44,7 @@ def rewrite(
     dry_run: bool,
     take_back: bool,
     kind: str | None,
+    universe: str | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     as_json: bool,
@@ -46,8 +53,8 @@ def rewrite(
 
     SUBMIT_DIR is what pegasus-plan wrote. The DAG is changed in place: a node for the monitor, a JOBSTATE_LOG, a
     DAGMan configuration, and categories for nodes that have none, all in one marked block at its end. The
-    planner's DAG is kept beside it. To rewrite twice changes nothing; --as, --only and --skip are remembered
-    until --undo.
+    planner's DAG is kept beside it. To rewrite twice changes nothing; --as, --universe, --only and --skip are
+    remembered until --undo.
 
     \b
     Example:
@@ -58,15 +65,16 @@ def rewrite(
     Exit codes: 0 done, or nothing to do; 2 the directory or its DAG cannot be used, nothing was changed.
     """
     chosen = _passes(only, skip)
-    if take_back and (kind or chosen is not None):
-        raise click.UsageError("--undo takes everything back: leave --as, --only and --skip out")
+    if take_back and (kind or universe or chosen is not None):
+        raise click.UsageError("--undo takes everything back: leave --as, --universe, --only and --skip out")
     opened = open_submit_dir(submit_dir)
     quiet = dry_run or show_diff
     if take_back:
         report = undo(opened, dry_run=quiet)
     else:
         monitor = None if kind is None else MonitorKind(kind)
-        report = rewrite_dag(opened, Options(kind=monitor, passes=chosen, dry_run=quiet))
+        where = None if universe is None else Universe(universe)
+        report = rewrite_dag(opened, Options(kind=monitor, universe=where, passes=chosen, dry_run=quiet))
     _print(report, show_diff, as_json)
 
 

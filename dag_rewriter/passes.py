@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
+from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 from dag_rewriter import block, rescue_safety
 from dag_rewriter.all_nodes import keywords_for_all_nodes
@@ -209,6 +210,8 @@ class Choice:
 
     kind: MonitorKind = MonitorKind.SERVICE
     passes: frozenset[str] = ALL
+    universe: Universe | None = None
+    """None: what the policy files say"""
 
     def lines(self) -> tuple[str, ...]:
         """For the block; nothing where all is as usual.
@@ -217,11 +220,13 @@ class Choice:
         ('# bridle rewrite --as job --skip metrics',)
         """
         kind = "" if self.kind is MonitorKind.SERVICE else f" --as {self.kind.value}"
+        universe = "" if self.universe is None else f" --universe {self.universe.value}"
         skipped = "".join(f" --skip {name}" for name in PASSES if name not in self.passes)
-        return (f"# bridle rewrite{kind}{skipped}",) if kind or skipped else ()
+        chosen = kind + universe + skipped
+        return (f"# bridle rewrite{chosen}",) if chosen else ()
 
 
-_CHOICE = re.compile(rb"^# bridle rewrite((?: --(?:as|skip) [a-z-]+)+)$", re.MULTILINE)
+_CHOICE = re.compile(rb"^# bridle rewrite((?: --(?:as|skip|universe) [a-z-]+)+)$", re.MULTILINE)
 
 
 def choice_in(our_block: bytes | None) -> Choice:
@@ -234,7 +239,9 @@ def choice_in(our_block: bytes | None) -> Choice:
     words = text_of(found[1]).split() if found else []
     given = list(zip(words[::2], words[1::2], strict=True))
     kind = MonitorKind.JOB if ("--as", MonitorKind.JOB.value) in given else MonitorKind.SERVICE
-    return Choice(kind, ALL - {name for option, name in given if option == "--skip"})
+    skipped = {name for option, name in given if option == "--skip"}
+    universe = next((Universe(name) for option, name in given if option == "--universe"), None)
+    return Choice(kind, ALL - skipped, universe)
 
 
 def monitor_in(our_block: bytes | None) -> NodeCommand | None:

@@ -1,4 +1,4 @@
-"""Where category policy comes from: site, user, submit directory, Pegasus's properties. A later one wins."""
+"""Where policy comes from: site, user, submit directory, Pegasus's properties. A later one wins."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
+from condor_templates.monitor_policy import MonitorPolicy, monitor_policy, parse_monitor_policy
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, Limit, layered
 from condor_templates.policy_file import PolicyError, parse_policy, parse_properties
 from dag_rewriter import files
@@ -29,6 +30,12 @@ def policy_files(submit_dir: SubmitDir) -> tuple[Path, ...]:
 def read_policy(submit_dir: SubmitDir) -> CategoryPolicy:
     """What holds for this directory. Raises PolicyError, or FileError for a file that cannot be read."""
     return layered([DEFAULT_CATEGORIES, *_layers(submit_dir)])
+
+
+def read_monitor_policy(submit_dir: SubmitDir) -> MonitorPolicy:
+    """How HTCondor shall treat the monitor of this directory. Raises PolicyError, or FileError."""
+    texts = ((path, _text(path)) for path in policy_files(submit_dir))
+    return monitor_policy(parse_monitor_policy(text, str(path)) for path, text in texts if text is not None)
 
 
 def _layers(submit_dir: SubmitDir) -> Iterator[CategoryPolicy]:

@@ -11,15 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from condor_templates.policy import (
-    DEFAULT_MONITOR,
-    CategoryPolicy,
-    Limit,
-    MonitorKind,
-    MonitorPolicy,
-    layered,
-)
-from condor_templates.render import OURS, MonitorJob, dagman_config, monitor_submit_description
+from condor_templates.monitor_job import MonitorJob, monitor_submit_description
+from condor_templates.monitor_policy import Universe
+from condor_templates.policy import CategoryPolicy, Limit, MonitorKind, layered
+from condor_templates.render import dagman_config
+from condor_templates.text import OURS
 from dag_rewriter import block, files, launcher, live, originals
 from dag_rewriter.categories import settings_in
 from dag_rewriter.category_facts import category_request
@@ -39,7 +35,7 @@ from dag_rewriter.passes import (
     choice_in,
     monitor_in,
 )
-from dag_rewriter.policy_layers import read_policy
+from dag_rewriter.policy_layers import read_monitor_policy, read_policy
 from dag_rewriter.report import Report, describe
 from dag_rewriter.rescue_safety import mended
 from dag_rewriter.submit_dir import SubmitDir
@@ -65,7 +61,8 @@ class Options:
     """None: what the policy files say"""
     settings: Mapping[str, Limit] = field(default_factory=lambda: MappingProxyType({}))
     """limits that hold whatever the DAG says"""
-    job: MonitorPolicy = DEFAULT_MONITOR
+    universe: Universe | None = None
+    """of the monitor's job; None: as at the last rewrite, else what the policy files say"""
     dry_run: bool = False
 
 
@@ -122,7 +119,11 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
     dag = parse_dag(parts.original, source)
     found = read_submit_files(submit_dir, dag)
     before = choice_in(parts.block)
-    choice = Choice(options.kind or before.kind, before.passes if options.passes is None else options.passes)
+    choice = Choice(
+        options.kind or before.kind,
+        before.passes if options.passes is None else options.passes,
+        options.universe or before.universe,
+    )
     policy = read_policy(submit_dir) if options.categories is None else options.categories
     forced = CategoryPolicy(forced={**settings_in(parts.block), **options.settings})
     policy = layered([policy, forced])
@@ -237,8 +238,10 @@ def _own_files(
             executable = launcher.find_bridle(launcher.script_directories(), os.environ.get("PATH", ""))
         # DAGMan adds its -priority to those of all nodes.
         above = planned.context.priority + max(0, base_priority(dagman))
-        priority = min(max(options.job.least_priority, above), _HIGHEST)
-        job = MonitorJob(executable, submit_dir.base, priority, options.job.max_starts, kind)
+        policy = read_monitor_policy(submit_dir)
+        priority = min(max(policy.least_priority, above), _HIGHEST)
+        universe = planned.choice.universe or policy.universe
+        job = MonitorJob(executable, submit_dir.base, priority, policy.max_starts, kind, universe)
         yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
     if kind is not None and changes["configuration"].added:
         below = _below(planned.dag, planned.found) if kind is MonitorKind.SERVICE else 0

@@ -104,6 +104,25 @@ def test_words_for_people(planned: Path, commands: Path) -> None:
     assert "nothing to do" in bridle("rewrite", "--undo", planned).stdout
 
 
+def test_the_universe_comes_from_the_command_line_and_else_from_the_policy_files(
+    planned: Path, commands: Path
+) -> None:
+    def rewritten(*words: str) -> str:
+        assert bridle("rewrite", *words, planned, path=commands).returncode == 0
+        text = (planned / "subwfh-0.bridle.sub").read_text()
+        return text.partition("universe                = ")[2].partition("\n")[0]
+
+    assert rewritten() == "local"
+    (planned / "bridle-policy.toml").write_text('[monitor]\nuniverse = "scheduler"\nmax_starts = 3\n')
+    assert rewritten() == "scheduler"
+    assert "NumJobStarts > 3 + " in (planned / "subwfh-0.bridle.sub").read_text()
+    assert rewritten("--universe", "vanilla") == "vanilla"
+    assert rewritten() == "vanilla", "it is remembered"
+    assert bridle("rewrite", "--undo", "--universe", "local", planned).returncode == 2
+    assert bridle("rewrite", "--undo", planned).returncode == 0
+    assert rewritten() == "scheduler"
+
+
 @pytest.mark.parametrize(
     ("spoiled", "told"),
     [

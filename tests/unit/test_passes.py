@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
+from condor_templates.monitor_policy import Universe
 from condor_templates.policy import (
     DEFAULT_CATEGORIES,
     CategoryPolicy,
@@ -140,7 +141,11 @@ def test_every_pass_can_be_left_out() -> None:
 
 
 def test_what_was_chosen_is_remembered_in_the_block() -> None:
-    for choice in (Choice(), Choice(MonitorKind.JOB), Choice(MonitorKind.JOB, ALL - {"monitor", "rescue"})):
+    for choice in (
+        Choice(),
+        Choice(MonitorKind.JOB),
+        Choice(MonitorKind.JOB, ALL - {"monitor", "rescue"}, Universe.VANILLA),
+    ):
         rewritten = apply(PLANNED, changes_of(parse_dag(PLANNED, "x.dag"), context()), choice)
         assert choice_in(block.split(rewritten).block) == choice
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from condor_templates.policy import DEFAULT_CATEGORIES, DEFAULT_MONITOR, MonitorKind
-from condor_templates.render import MonitorJob, dagman_config, monitor_submit_description
+from condor_templates.monitor_job import MonitorJob, monitor_submit_description
+from condor_templates.monitor_policy import DEFAULT_MONITOR, Universe
+from condor_templates.policy import DEFAULT_CATEGORIES, MonitorKind
+from condor_templates.render import dagman_config
 from dag_rewriter.submit_file import parse_submit_file
 
 
@@ -17,11 +19,41 @@ def test_the_monitor_is_a_local_job_that_comes_back() -> None:
         "monitord --follow .",
     )
     assert found.priority == 1000001
-    assert found["on_exit_remove"].endswith("|| NumJobStarts > 20")
-    assert not any("hold" in name or "pegasus" in name or name == "log" for name in found.assigned)
+    assert found["on_exit_remove"].endswith("|| NumJobStarts > 20 + (time() - QDate) / 3600")
+    assert found["deferral_time"].startswith("time() + ")
+    assert not any(
+        "on_exit_hold" in name or "periodic_hold" in name or "pegasus" in name or name == "log"
+        for name in found.assigned
+    )
     assert found["getenv"].split(",")[-1] == "BRIDLE_*"
     assert (found.output, found.error) == ("mosaic-0.bridle.out", "mosaic-0.bridle.err")
     assert text.rstrip().endswith("queue")
+
+
+def test_each_universe_has_what_it_needs_and_nothing_else() -> None:
+    found = {
+        universe: parse_submit_file(
+            monitor_submit_description(
+                MonitorJob("/bridle", "w-0", 1, 20, MonitorKind.SERVICE, universe)
+            ).encode()
+        )
+        for universe in Universe
+    }
+    assert {universe.value: one.universe for universe, one in found.items()} == {
+        "local": "local",
+        "scheduler": "scheduler",
+        "vanilla": "vanilla",
+    }
+    having = {
+        name: {universe.value for universe, one in found.items() if name in one.assigned}
+        for name in ("deferral_time", "my.disablecooldown", "job_lease_duration", "should_transfer_files")
+    }
+    assert having == {
+        "deferral_time": {"local", "vanilla"},
+        "my.disablecooldown": {"scheduler"},
+        "job_lease_duration": {"vanilla"},
+        "should_transfer_files": {"vanilla"},
+    }
 
 
 def test_the_users_configuration_comes_before_what_the_monitor_needs() -> None:
