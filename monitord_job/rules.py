@@ -64,12 +64,12 @@ class Words(Enum):
     """success, error, end: what the planner of Pegasus 5 writes"""
 
 
-_OLD_WORDS = {"on_success": On.SUCCESS, "on_error": On.ERROR, "at_end": On.END}
-_CONDITIONS = {condition.value: condition for condition in On} | _OLD_WORDS
+OLD_WORDS = {"on_success": On.SUCCESS, "on_error": On.ERROR, "at_end": On.END}
+_CONDITIONS = {condition.value: condition for condition in On} | OLD_WORDS
 _SAID = {
     Words.PEGASUS_5: {condition: condition.value for condition in On},
     Words.PEGASUS_4: {condition: condition.value for condition in On}
-    | {condition: word for word, condition in _OLD_WORDS.items()},
+    | {condition: word for word, condition in OLD_WORDS.items()},
 }
 
 
@@ -197,7 +197,7 @@ def _condition(text: str, dialect: Dialect) -> Condition:
         raise _NoRuleError(f"{_short(text)} is no condition", f"use one of {known}")
     if (
         dialect is Dialect.PEGASUS
-        and text not in _OLD_WORDS
+        and text not in OLD_WORDS
         and text not in {on.value for on in PEGASUS_CONDITIONS}
     ):
         now = "put the rule into the .bridle-notify file: pegasus-monitord would run it at each end of a job"

@@ -56,6 +56,10 @@ COMMANDS = {
         "planner_ext.categories_cli:throttle",
         "Show or change the throttles of a running DAGMan, for all its nodes together.",
     ),
+    "notify": Subcommand(
+        "planner_ext.notify_cli:notify",
+        "Say who is told of what: the rules in a workflow's .notify files.",
+    ),
     "metrics": Subcommand(
         "dag_rewriter.metrics_cli:metrics",
         "Say what a DAG is made of: nodes by class, category, universe and level.",

@@ -15,3 +15,11 @@ class PoolError(BridleError):
 
 class NotRunningError(BridleError):
     """Something was asked of a DAGMan, and none runs."""
+
+
+class WorkflowError(BridleError):
+    """An abstract workflow that cannot be read or written."""
+
+
+class NotifyFileError(BridleError):
+    """A .notify file that holds what nobody else knows."""
