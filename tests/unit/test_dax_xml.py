@@ -58,6 +58,11 @@ HEAD = '<adag xmlns="http://pegasus.isi.edu/schema/DAX" version="3.6" name="w">\
             3,
             "parent: there is no job b",
         ),
+        (
+            f"<adag version='3.6' name='{'x' * 11_000_000}'/>",
+            1,
+            "it is no XML: Resource limit exceeded[^\n]*; ",
+        ),
         ("<a>" * 1_000_000, 1, "element a is nested more than 32 deep"),
     ],
 )
