@@ -64,9 +64,8 @@ def parse(data: bytes, path: str) -> Document:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise WorkflowError(
-            f"{path}:{error.lineno}", f"it is no XML: {error.msg}", "correct the line"
-        ) from error
+        what = (error.msg or "it cannot be parsed").partition("\n")[0]
+        raise WorkflowError(f"{path}:{error.lineno}", f"it is no XML: {what}", "correct the line") from error
     _qualify(root)
     _check_root(root, path)
     schema = _schema()
