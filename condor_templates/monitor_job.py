@@ -29,6 +29,8 @@ class MonitorJob:
     max_starts: int
     kind: MonitorKind = MonitorKind.SERVICE
     universe: Universe = Universe.LOCAL
+    target: str = "."
+    """what it follows: the submit directory, or a DAG in it that nobody planned"""
 
 
 _SUBMIT = """\
@@ -36,7 +38,7 @@ _SUBMIT = """\
 universe                = {universe}
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
-arguments               = "monitord --follow ."
+arguments               = "monitord --follow {target}"
 transfer_executable     = false
 getenv                  = {getenv}
 
@@ -120,6 +122,7 @@ def monitor_submit_description(job: MonitorJob) -> str:
         "executable": job.executable,
         "base": job.base,
         "priority": job.priority,
+        "target": job.target,
         "max_starts": job.max_starts,
         "getenv": GETENV,
         **_WORDS[job.kind],

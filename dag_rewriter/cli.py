@@ -13,7 +13,7 @@ from dag_rewriter.passes import ALL, PASSES
 from dag_rewriter.report import Report
 from dag_rewriter.rewrite import Options, undo
 from dag_rewriter.rewrite import rewrite as rewrite_dag
-from dag_rewriter.submit_dir import open_submit_dir
+from dag_rewriter.target import open_target
 
 _PASS = click.Choice(list(PASSES))
 
@@ -51,23 +51,24 @@ def rewrite(
 ) -> None:
     """Make the monitor one of the jobs of a planned DAG.
 
-    SUBMIT_DIR is what pegasus-plan wrote. The DAG is changed in place: a node for the monitor, a JOBSTATE_LOG, a
-    DAGMan configuration, and categories for nodes that have none, all in one marked block at its end. The
-    planner's DAG is kept beside it. To rewrite twice changes nothing; --as, --universe, --only and --skip are
-    remembered until --undo.
+    SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is changed in place: a
+    node for the monitor, a JOBSTATE_LOG, a DAGMan configuration, and categories for nodes that have none, all
+    in one marked block at its end. The planner's DAG is kept beside it. To rewrite twice changes nothing; --as,
+    --universe, --only and --skip are remembered until --undo.
 
     \b
     Example:
       bridle rewrite --diff runs/mosaic/run0001
       bridle rewrite --as job --skip categories runs/mosaic/run0001
       bridle rewrite --undo runs/mosaic/run0001
+      bridle rewrite diamond.dag
 
     Exit codes: 0 done, or nothing to do; 2 the directory or its DAG cannot be used, nothing was changed.
     """
     chosen = _passes(only, skip)
     if take_back and (kind or universe or chosen is not None):
         raise click.UsageError("--undo takes everything back: leave --as, --universe, --only and --skip out")
-    opened = open_submit_dir(submit_dir)
+    opened = open_target(submit_dir)
     quiet = dry_run or show_diff
     if take_back:
         report = undo(opened, dry_run=quiet)

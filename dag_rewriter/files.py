@@ -128,6 +128,22 @@ def replace(path: Path, data: bytes) -> bool:
     return True
 
 
+def create(path: Path, data: bytes) -> bool:
+    """Makes a file with this content, all at once and lasting; False if there is one already, which is left alone."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write(temporary, data, None)
+        os.link(temporary, path)
+        sync_directory(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise file_error(path, "write it", error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
 def link(source: Path, path: Path) -> bool:
     """Makes `path` another name of a file that will be replaced and not edited, which saves a copy, all at once and
     lasting; False where the file system or the kernel refuses it (nothing is touched), or the file is a symlink.

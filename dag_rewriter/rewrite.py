@@ -241,7 +241,8 @@ def _own_files(
         policy = read_monitor_policy(submit_dir)
         priority = min(max(policy.least_priority, above), _HIGHEST)
         universe = planned.choice.universe or policy.universe
-        job = MonitorJob(executable, submit_dir.base, priority, policy.max_starts, kind, universe)
+        target = "." if submit_dir.is_planned else submit_dir.dag
+        job = MonitorJob(executable, submit_dir.base, priority, policy.max_starts, kind, universe, target)
         yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
     if kind is not None and changes["configuration"].added:
         below = _below(planned.dag, planned.found) if kind is MonitorKind.SERVICE else 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ _REPLAN = "plan the workflow again, or copy the file from a backup"
 
 @dataclass(frozen=True, slots=True)
 class SubmitDir:
-    """A planned workflow on disk."""
+    """A workflow on disk: one that was planned, or a DAG and its directory."""
 
     path: Path
     """absolute; where the directory is now, whatever braindump says"""
@@ -35,6 +35,16 @@ class SubmitDir:
     def base(self) -> str:
         """The DAG's name without .dag; other files are called after it."""
         return self.dag.removesuffix(".dag")
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a braindump names the DAG; else it is a DAG without Pegasus."""
+        return "dag" in self.braindump
+
+    @property
+    def own_braindump(self) -> Path:
+        """What stands for the braindump of a DAG without Pegasus once it has a database."""
+        return self.path / f"{self.base}.bridle.braindump.yml"
 
     @property
     def wf_uuid(self) -> str | None:
@@ -152,6 +162,21 @@ def open_submit_dir(path: Path) -> SubmitDir:
     if files.mode_of(path / dag) is None:
         raise SubmitDirError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
     return SubmitDir(path, braindump, dag)
+
+
+def open_dag(dag_file: Path) -> SubmitDir:
+    """The directory of a DAG that nobody planned, with what bridle has noted of it. SubmitDirError or FileError."""
+    found = SubmitDir(dag_file.parent, {}, dag_file.name)
+    noted = files.read_if_there(found.own_braindump)
+    if noted is None:
+        return found
+    try:
+        return replace(found, braindump=parse_braindump(noted.decode("utf-8")))
+    except (BraindumpError, UnicodeDecodeError) as error:
+        what = f"it cannot be understood: {error}"
+        raise SubmitDirError(
+            str(found.own_braindump), what, "remove it and the database, then rebuild"
+        ) from error
 
 
 def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from dag_rewriter import files
 from dag_rewriter.errors import SubmitDirError
 from dag_rewriter.expand import WholeDag, expand
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.submit_dir import SubmitDir, open_dag, open_submit_dir
 
 
 def open_target(path: Path) -> SubmitDir:
-    """A submit directory, or the directory of a DAG file, with an empty braindump if that DAG was not planned.
+    """A submit directory, or the directory of a DAG file that Pegasus may not have planned.
 
     Raises SubmitDirError or FileError.
     """
@@ -25,8 +25,8 @@ def open_target(path: Path) -> SubmitDir:
     try:
         planned = open_submit_dir(path.parent)
     except SubmitDirError:
-        return SubmitDir(path.parent, {}, path.name)
-    return planned if planned.dag == path.name else SubmitDir(path.parent, {}, path.name)
+        return open_dag(path)
+    return planned if planned.dag == path.name else open_dag(path)
 
 
 def read_whole(submit_dir: SubmitDir) -> WholeDag:

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from condor_templates.errors import BridleError
-from dag_rewriter.submit_dir import open_submit_dir
+from dag_rewriter.target import open_target
 from monitord_job.daemon import Limits
 from monitord_job.errors import CannotWorkError
+from monitord_job.identity import identified
 
 EXIT_NODES_FAILED = 3
 
@@ -29,6 +30,7 @@ class Mode(Enum):
 Example:
   bridle monitord --catch-up run0001
   bridle monitord --rebuild run0001
+  bridle monitord --catch-up diamond.dag
   bridle monitord --events run0001/events.bp run0001
 \b
 Exit codes:
@@ -88,8 +90,8 @@ def monitord(
 ) -> int:
     """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
 
-    It reads what DAGMan and the jobs write below SUBMIT_DIR, and takes up where an earlier one stopped, after any
-    kind of death. SIGTERM makes it store the rest and leave.
+    It reads what DAGMan and the jobs write below SUBMIT_DIR (or beside a DAG without Pegasus, X.dag), and takes
+    up where an earlier one stopped, after any kind of death. SIGTERM makes it store the rest and leave.
     """
     from monitord_job import session
     from monitord_job.bp_events import BpFormat
@@ -97,7 +99,7 @@ def monitord(
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
     try:
-        found = open_submit_dir(submit_dir)
+        found = identified(open_target(submit_dir))
         outlet = None if events is None else EventFile(events, BpFormat(events_format))
         if mode == Mode.FOLLOW.value:
             return 0 if session.follow_run(found, limits, lock_wait, url, outlet) else EXIT_NODES_FAILED
@@ -118,6 +120,7 @@ def monitord(
 Example:
   bridle status run0001
   bridle status --json run0001 | jq .jobs
+  bridle status diamond.dag
 \b
 Exit codes:
   0  the state of the run was shown, whatever it is (--json: key `state`)
@@ -133,7 +136,7 @@ def status(submit_dir: Path, as_json: bool) -> None:
     """
     from monitord_job.status import as_mapping, read_status, show
 
-    found = read_status(open_submit_dir(submit_dir))
+    found = read_status(identified(open_target(submit_dir)))
     if as_json:
         click.echo(json.dumps(as_mapping(found), indent=2))
     else:

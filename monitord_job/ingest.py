@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from pathlib import Path
 
-from dag_rewriter.dag import Dag, Node, NodeKind, Script
-from dag_rewriter.rewrite import monitor_of, read_dag
+from dag_rewriter.dag import Node, NodeKind, Script
+from dag_rewriter.expand import Part, WholeDag
+from dag_rewriter.rewrite import monitor_of
 from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
+from dag_rewriter.target import read_whole
 from monitord_job import node_log
 from monitord_job.at_rest import RestWatch
+from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines
@@ -52,9 +55,10 @@ class Ingest:
         self._parent = parent
         self._dir = submit_dir
         self._store = store
-        dag = read_dag(submit_dir)
+        self._whole = whole = read_whole(submit_dir)
+        dag = whole.dag
         monitor = monitor_of(submit_dir)
-        self._plans = plans_of(dag, None if monitor is None else monitor.name)
+        self._plans = plans_of(whole, None if monitor is None else monitor.name)
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
         self.watch = RestWatch(submit_dir, monitor.name) if monitor is not None and is_job else None
         """only where DAGMan waits for the monitor"""
@@ -199,7 +203,11 @@ class Ingest:
         static = self._dir.static_bp
         # Filled while the rows are written: the plan of a large workflow is never in memory as a whole.
         cursors = {static.name: Cursor()}
-        rows = static_rows(_all_lines(static, cursors), static.name, self._plans)
+        if static.exists():
+            rows = static_rows(_all_lines(static, cursors), static.name, self._plans)
+        else:
+            edges = ((_text(parent), _text(child)) for parent, child in self._whole.edges())
+            rows = dag_rows(self._plans, edges, self._files.describe)
         self._store.commit(
             self.wf_uuid, Changes(chain([self._workflow_row()], rows, planned_metrics(self._dir)), cursors)
         )
@@ -234,20 +242,23 @@ class _NodeLogReader:
         return bool(reading.lines)
 
 
-def plans_of(dag: Dag, monitor: str | None) -> dict[str, JobPlan]:
+def plans_of(whole: WholeDag, monitor: str | None) -> dict[str, JobPlan]:
     """The nodes whose jobs are recorded: all but the monitor itself."""
-    return {_text(name): _plan(node) for name, node in dag.nodes.items() if name != monitor}
+    return {
+        _text(node.name): _plan(node, part)
+        for part in whole.parts
+        for node in part.nodes()
+        if node.name != monitor
+    }
 
 
-def _plan(node: Node) -> JobPlan:
+def _plan(node: Node, part: Part) -> JobPlan:
     is_subdag = node.kind is NodeKind.SUBDAG
-    submit_file = None if is_subdag or node.inline is not None else _submit_file(node)
-    dag_file = _submit_file(node) if is_subdag else None
-    return JobPlan(_text(node.name), submit_file, _script(node.pre), _script(node.post), is_subdag, dag_file)
-
-
-def _submit_file(node: Node) -> str:
-    return os.path.normpath(Path(node.directory or "") / node.submit_file)
+    file = part.path(posixpath.join(node.directory or "", node.submit_file))
+    submit_file = None if is_subdag or node.inline is not None else file
+    dag_file = file if is_subdag else None
+    scripts = _script(node.pre), _script(node.post)
+    return JobPlan(_text(node.name), submit_file, *scripts, is_subdag, dag_file, node.retries)
 
 
 def _script(script: Script | None) -> ScriptPlan | None:

@@ -31,6 +31,7 @@ class JobPlan:
     post: ScriptPlan | None = None
     is_subdag: bool = False
     dag_file: str | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

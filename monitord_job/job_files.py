@@ -12,7 +12,7 @@ from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
 from monitord_job.cluster import parse_list
 from monitord_job.hidden import text_of
-from monitord_job.job import JobDescription, JobFiles
+from monitord_job.job import JobDescription, JobFiles, JobPlan
 from monitord_job.kickstart import parse_output, parse_windows
 from monitord_job.kickstart_records import ClusterLine, Damage, Invocation, ListedTask, Record
 from monitord_job.run import Due
@@ -78,6 +78,10 @@ class JobFileReader:
             stderr_text=err.text,
             registrations=self._registrations(due, description),
         )
+
+    def describe(self, plan: JobPlan) -> JobDescription:
+        """What the submit file of a job says; nothing if there is none that can be read."""
+        return self._described(plan.submit_file)
 
     def _place(self, name: str) -> str:
         return os.path.join(self._path, name)  # noqa: PTH118 - thrice for each job, and a Path costs more

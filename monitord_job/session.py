@@ -157,6 +157,9 @@ def _settle_events(store: Store) -> None:
 def _marks(submit_dir: SubmitDir, ingest: Hierarchy, *, at_work: bool = False) -> Iterator[None]:
     """Leave the marks that Pegasus's tools look for. They are a courtesy: failing to is no failure."""
     began = datetime.now(timezone.utc)
+    if not submit_dir.is_planned:
+        yield  # those tools know no DAG without Pegasus, and there may be several in one directory
+        return
     if at_work:
         with _courtesy():
             mark_started(submit_dir.path, os.getpid(), began)

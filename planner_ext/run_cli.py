@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.target import open_target
+from monitord_job.identity import identified
 from monitord_job.queries import WorkflowProgress, WorkflowSummary
 from monitord_job.status import RunState, as_mapping, show, state_of
 from planner_ext.run import Submitted, start, watch
@@ -24,21 +26,22 @@ EXIT_FAILED = 1
 def run(submit_dir: Path, wait: bool, as_json: bool) -> int:
     """Submit a planned workflow, with its monitor as one of its jobs.
 
-    The DAG in SUBMIT_DIR is rewritten if it is not yet, and goes to HTCondor as condor_submit_dag sends it. A
-    failed run goes on from its rescue DAG; one that has succeeded is left alone, unless `bridle rescue` was told
-    what shall run again.
+    SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
+    yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG; one that has
+    succeeded is left alone, unless `bridle rescue` was told what shall run again.
 
     \b
     Example:
       bridle run ~/runs/mosaic/run0001
       bridle run --wait ~/runs/mosaic/run0001 && echo done
+      bridle run diamond.dag
 
     \b
     Exit codes: 0 submitted, or with --wait: the workflow succeeded; 1 with --wait: it failed, or its DAGMan is
     held or was lost; 2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes
     on).
     """
-    opened = open_submit_dir(submit_dir)
+    opened = identified(open_target(submit_dir))
     begun = start(opened)
     if isinstance(begun, WorkflowSummary):
         return _report(begun, as_json, "this workflow has succeeded already, nothing was submitted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from dag_rewriter.dag import parse_dag
+from dag_rewriter.expand import expand
 from monitord_job import jobstate_log
 from monitord_job.events import DagmanEvent, NodeEvent
 from monitord_job.ingest import plans_of
@@ -17,7 +17,7 @@ RECORDED = Path(__file__).with_name("dagman_out")
 
 
 def test_what_a_recovering_dagman_repeats_is_stored_once():
-    plans = plans_of(parse_dag((RECORDED / "t.dag").read_bytes(), "t.dag"), None)
+    plans = plans_of(expand("t.dag", lambda name: (RECORDED / name).read_bytes()), None)
     turn = Turn(RunState("uuid", None, None, plans))
     said: Counter[tuple[str, str, str]] = Counter()
     for line in (RECORDED / "killed.jobstate.log").read_bytes().splitlines():

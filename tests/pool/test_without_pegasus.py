@@ -1,0 +1,143 @@
+"""A DAG that nobody planned, on real daemons: the same tables from the DAG, its submit files and the logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.target import open_target
+from tests.database import check_sound, dump, query
+from tests.runs import bridle, until
+
+DAG = """\
+JOB first ok.sub
+RETRY flaky 2
+JOB flaky flaky.sub
+SCRIPT POST flaky /bin/sh post.sh $RETURN
+SPLICE inner inner.dag
+SUBDAG EXTERNAL below below.dag
+JOB last last.sub
+PARENT first CHILD flaky inner below
+PARENT flaky inner below CHILD last
+"""
+FILES = {
+    "x.dag": DAG,
+    "inner.dag": "JOB a ok.sub\nJOB b ok.sub\nPARENT a CHILD b\n",
+    "below.dag": "JOB c ok.sub\nJOB d ok.sub\nPARENT c CHILD d\n",
+    "ok.sub": "universe = local\nexecutable = /bin/sleep\narguments = 1\nqueue\n",
+    # Fails once: the second attempt finds what the first one left.
+    "flaky.sub": "universe = local\nexecutable = /bin/sh\narguments = flaky.sh\nqueue\n",
+    "flaky.sh": "test -e seen || { touch seen; exit 7; }",
+    "post.sh": "exit $1\n",
+    "last.sub": "universe = local\nexecutable = /bin/sh\narguments = \"-c 'test ! -e broken'\"\nqueue\n",
+}
+JOBS = {"first", "flaky", "inner+a", "inner+b", "below", "last"}
+
+
+@pytest.fixture
+def target(work_dir: Path) -> Path:
+    for name, text in FILES.items():
+        (work_dir / name).write_text(text)
+    return work_dir / "x.dag"
+
+
+def attempts(submit_dir: SubmitDir) -> set[tuple]:
+    return set(
+        query(
+            submit_dir.database,
+            "SELECT exec_job_id, job_submit_seq > 0, i.exitcode FROM job_instance i JOIN job USING (job_id) "
+            "JOIN workflow USING (wf_id) WHERE dag_file_name = 'x.dag'",
+        )
+    )
+
+
+def state(pool, target: Path) -> str:
+    told = json.loads(bridle(pool, "status", "--json", str(target)).stdout)
+    return str(told["state"])
+
+
+def test_it_runs_is_recorded_and_goes_on_from_its_rescue_dag(pool, target):
+    (target.parent / "broken").touch()
+    failed = bridle(pool, "run", "--wait", str(target))
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    submit_dir = open_target(target)
+    check_sound(submit_dir.database)
+    ours = query(
+        submit_dir.database,
+        "SELECT exec_job_id FROM job JOIN workflow USING (wf_id) WHERE dag_file_name = 'x.dag'",
+    )
+    assert {name for (name,) in ours} == JOBS
+    edges = query(submit_dir.database, "SELECT parent_exec_job_id, child_exec_job_id FROM job_edge")
+    assert {
+        ("first", "flaky"),
+        ("first", "inner+a"),
+        ("inner+a", "inner+b"),
+        ("inner+b", "last"),
+        ("c", "d"),
+    } <= set(edges)
+    assert ("last", 1, 1 << 8) in attempts(submit_dir)
+    assert {("flaky", 1, 7 << 8), ("flaky", 1, 0)} <= attempts(submit_dir)
+    ((retries, executable),) = query(
+        submit_dir.database, "SELECT max_retries, executable FROM job WHERE exec_job_id = 'flaky'"
+    )
+    assert (retries, executable) == (2, "/bin/sh")
+    below = query(submit_dir.database, "SELECT dag_file_name, parent_wf_id FROM workflow ORDER BY wf_id")
+    assert below == [("x.dag", None), ("below.dag", 1)]
+
+    (target.parent / "broken").unlink()
+    again = bridle(pool, "run", "--wait", str(target))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert ("last", 1, 0) in attempts(submit_dir)
+    status = json.loads(bridle(pool, "status", "--json", str(target)).stdout)
+    assert status["state"] == "succeeded"
+
+
+def test_a_run_that_was_never_rewritten_is_read_from_dagman_s_own_log(pool, condor, target):
+    condor("condor_submit_dag", "x.dag", cwd=target.parent)
+    until(lambda: not condor("condor_q", "-af", "ClusterId").strip(), "the queue is empty")
+    assert bridle(pool, "monitord", "--catch-up", str(target)).returncode == 0
+    submit_dir = open_target(target)
+    check_sound(submit_dir.database)
+    assert {name for name, _, code in attempts(submit_dir) if code == 0} == JOBS
+    assert not (target.parent / "x.dag.planned").exists()
+
+
+def test_two_dags_in_one_directory_do_not_meet_and_a_killed_monitor_comes_back(pool, target):
+    other = target.with_name("y.dag")
+    other.write_text(
+        "JOB only ok.sub\nJOB then ok.sub\nJOB end ok.sub\nPARENT only CHILD then\nPARENT then CHILD end\n"
+    )
+    for dag in (target, other):
+        assert bridle(pool, "run", str(dag)).returncode == 0
+    lock = target.with_name("y.bridle.log")
+
+    def pid() -> int | None:
+        if not lock.exists():
+            return None
+        found = [line.split()[2] for line in lock.read_text().splitlines() if "following" in line]
+        return int(found[-1]) if found else None
+
+    first = until(pid, "a monitor follows y.dag")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: pid() != first, "it is back", limit=30)
+    # `status` catches up as soon as no monitor is alive.
+    until(lambda: state(pool, target) == state(pool, other) == "succeeded", "both runs have ended")
+    live = dump(open_target(other).database)
+    assert {row[1] for row in live["job"]} == {"only", "then", "end"}
+    copy = Path(shutil.copytree(target.parent, target.parent.with_name(f"{target.parent.name}-copy")))
+    try:
+        assert bridle(pool, "monitord", "--rebuild", str(copy / "y.dag")).returncode == 0
+        assert dump(open_target(copy / "y.dag").database) == live
+    finally:
+        shutil.rmtree(copy)
+    jobs = query(
+        open_target(target).database,
+        "SELECT exec_job_id FROM job JOIN workflow USING (wf_id) WHERE dag_file_name = 'x.dag'",
+    )
+    assert {name for (name,) in jobs} == JOBS
