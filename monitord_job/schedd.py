@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import classad2
 import htcondor2
@@ -16,6 +17,12 @@ import htcondor2
 from monitord_job.errors import ScheddError
 
 _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `bridle pool start`"
+_BINDING = "doesn't match server's network address"
+_OLDER = (
+    "the schedd is older than these Python bindings of HTCondor: set SEC_FS_ENFORCE_CHANNEL_BINDING = False in the "
+    "configuration that bridle reads (docs/categories.md), or _CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING=False in its "
+    "environment"
+)
 
 
 class JobStatus(IntEnum):
@@ -112,10 +119,7 @@ THROTTLES: Mapping[str, str] = {
 def throttles_of(job: str) -> dict[str, int]:
     """DAGMan's throttles as its job has them, by our words; 0 is no limit. Raises ScheddError."""
     with _asking(f"job {job}", "the queue cannot be asked"):
-        cluster, _, proc = job.partition(".")
-        constraint = f"ClusterId == {int(cluster)} && ProcId == {int(proc or 0)}"
-        ads = htcondor2.Schedd().query(constraint=constraint, projection=list(THROTTLES.values()))
-        found = ads[0] if ads else {}
+        found = _one(job, list(THROTTLES.values()))
         return {word: int(found[name]) for word, name in THROTTLES.items() if name in found}
 
 
@@ -158,12 +162,20 @@ def edit_throttles(job: str, limits: Mapping[str, int]) -> None:
     arguments, from which it writes the attributes anew whenever it is started again. Raises ScheddError.
     """
     with _asking(f"job {job}", "its throttles were not changed"):
-        cluster = int(job.partition(".")[0])
         schedd = htcondor2.Schedd()
-        (ad,) = schedd.query(constraint=f"ClusterId == {cluster}", projection=["Arguments"])
-        schedd.edit([job], "Arguments", classad2.quote(with_throttles(str(ad["Arguments"]), limits)))
+        arguments = _one(job, ["Arguments"]).get("Arguments")
+        if arguments is not None:  # else it has just left the queue, which the next line says
+            schedd.edit([job], "Arguments", classad2.quote(with_throttles(str(arguments), limits)))
         for word, number in limits.items():
             schedd.edit([job], THROTTLES[word], str(number))
+
+
+def _one(job: str, attributes: list[str]) -> Mapping[str, Any]:
+    """These attributes of a job, as far as it has them; none if it has left the queue."""
+    cluster, _, proc = job.partition(".")
+    constraint = f"ClusterId == {int(cluster)} && ProcId == {int(proc or 0)}"
+    found: list[Mapping[str, Any]] = htcondor2.Schedd().query(constraint=constraint, projection=attributes)
+    return found[0] if found else {}
 
 
 @contextmanager
@@ -172,7 +184,7 @@ def _asking(where: str, what: str) -> Iterator[None]:
         yield
     except (htcondor2.HTCondorException, OSError) as error:
         reason = " ".join(str(error).split())
-        raise ScheddError(where, f"{what}: {reason}", _UP) from error
+        raise ScheddError(where, f"{what}: {reason}", _OLDER if _BINDING in reason else _UP) from error
 
 
 @contextmanager

@@ -122,7 +122,8 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Stage], None]]:
 def throttle(submit_dir: Path, as_json: bool, **wanted: int | None) -> None:
     """Show or change the throttles of a running DAGMan, for all its nodes together.
 
-    They take effect at once and end with this DAGMan. 0 is no limit. Limits of categories: `bridle categories`.
+    They take effect at once (a DAGMan of 23 looks for them every DAGMAN_QUEUE_UPDATE_INTERVAL, 300 s) and end with
+    this DAGMan. 0 is no limit. Limits of categories: `bridle categories`.
 
     \b
     Example:
@@ -152,3 +153,5 @@ def throttle_lines(found: Throttles) -> Iterator[str]:
     width = max((len(word) for word in found.throttles), default=0)
     for word, number in found.throttles.items():
         yield f"{word:{width}}  {number or UNLIMITED}"
+    if found.within_seconds:
+        yield f"DAGMan {found.version} looks for changes every {found.within_seconds} s"

@@ -17,6 +17,8 @@ COMMAND_SINCE = (25, 10)
 takes them from there, 25.14 does not any more)."""
 _VERSION = re.compile(rb"\$CondorVersion: ([0-9]+)\.([0-9]+)\.([0-9]+)")
 
+_INTERVAL = re.compile(rb"DAGMAN_QUEUE_UPDATE_INTERVAL setting: ([0-9]+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Throttles:
@@ -26,6 +28,8 @@ class Throttles:
     throttles: Mapping[str, int]
     version: str
     road: str
+    within_seconds: int = 0
+    """until DAGMan heeds them: one of 23 looks for them every DAGMAN_QUEUE_UPDATE_INTERVAL seconds"""
 
 
 def show_throttles(submit_dir: SubmitDir) -> Throttles:
@@ -42,7 +46,7 @@ def set_throttles(submit_dir: SubmitDir, limits: Mapping[str, int]) -> Throttles
         found = schedd.command_throttles(job, limits)
         return Throttles(job, found, _text(version), "command")
     schedd.edit_throttles(job, limits)
-    return Throttles(job, schedd.throttles_of(job), _text(version), "attributes")
+    return Throttles(job, schedd.throttles_of(job), _text(version), "attributes", _interval(submit_dir))
 
 
 def _running(submit_dir: SubmitDir) -> str:
@@ -58,6 +62,12 @@ def _version(submit_dir: SubmitDir) -> tuple[int, ...]:
     """Which DAGMan runs: it says so in its own log whenever it starts."""
     found = _VERSION.findall(files.read_if_there(submit_dir.dagman_out) or b"")
     return tuple(map(int, found[-1])) if found else COMMAND_SINCE
+
+
+def _interval(submit_dir: SubmitDir) -> int:
+    """How often DAGMan looks for its throttles, in seconds, as it said when it started; 300 by default."""
+    found = _INTERVAL.findall(files.read_if_there(submit_dir.dagman_out) or b"")
+    return int(found[-1]) if found else 300
 
 
 def _text(version: tuple[int, ...]) -> str:

@@ -112,7 +112,16 @@ def test_a_final_node_runs_after_the_monitor_and_decides(pool, work_dir):
     assert "wrote fan-0.dag.rescue002" in told.stdout
     assert "bridle_monitor" not in (path / "fan-0.dag.rescue002").read_text()
     assert bridle(pool, "rewrite", "--undo", str(path)).returncode == 0
-    assert bridle(pool, "check", str(path)).returncode == 0
+    out = submit_dir.dagman_out
+    before = out.read_text()
+    submit = ["condor_submit_dag", "fan-0.dag"]
+    subprocess.run(submit, cwd=path, env=pool.environment(), check=True, timeout=60, capture_output=True)
+    until(
+        lambda: out.read_text().count(" EXITING WITH STATUS 1") > before.count(" EXITING"), "DAGMan has left"
+    )
+    seen = out.read_text()[len(before) :]
+    assert "fan-0.dag.rescue002" in seen
+    assert "ULOG_SUBMIT for HTCondor Node last" in seen, "DAGMan takes it, and the planner's last node fails"
 
 
 def test_a_monitor_that_would_keep_all_others_from_running_says_so(pool, work_dir):

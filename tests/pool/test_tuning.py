@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from tests.database import check_sound, query
-from tests.runs import bridle, ended, submitted, succeeded, until
+from tests.runs import BRIDLE, bridle, ended, submitted, succeeded, until
 from tests.workflows import plan
 
 NODES = 16
@@ -151,3 +152,42 @@ def test_a_dagman_that_is_held_stays_held(pool, planned, condor):
     assert condor("condor_q", job, "-af", "JobStatus").strip() == "5"
     condor("condor_rm", job)
     until(lambda: condor("condor_q", "-af", "ClusterId") == "", "the queue is empty")
+
+
+def test_a_throttle_is_raised_on_a_running_dagman(pool, work_dir, record_property):
+    path = plan(work_dir, "--fan", "16", "--seconds", "3", "--universe", "local", "--no-cleanup")
+    submit_dir = open_submit_dir(path)
+    (path / "user.config").write_text("DAGMAN_MAX_JOBS_SUBMITTED = 1\nDAGMAN_QUEUE_UPDATE_INTERVAL = 5\n")
+    with submit_dir.dag_file.open("a") as dag:
+        dag.write("CONFIG user.config\n")
+    submitted(pool, path)
+    until(lambda: done(submit_dir) >= 1, "one node done")
+    assert most_under_way(submit_dir) == 1
+    told = json.loads(bridle(pool, "throttle", str(path), "--nodes", "4", "--json").stdout)
+    assert told["throttles"]["nodes"] == 4
+    record_property("road", told["road"])
+    assert told["within_seconds"] == (5 if told["road"] == "attributes" else 0)
+    until(lambda: ended(submit_dir), "the run has ended")
+    assert most_under_way(submit_dir) == 4
+    assert sum("DAGMAN_STARTED" in event for event in events(submit_dir)) == 1, "without a restart"
+    assert done(submit_dir) == 16
+
+
+def most_under_way(submit_dir: SubmitDir) -> int:
+    count = most = 0
+    for _, name, event, *_ in events(submit_dir):
+        if name.startswith("work_"):
+            count += {"SUBMIT": 1, "JOB_TERMINATED": -1}.get(event, 0)
+            most = max(most, count)
+    return most
+
+
+def test_a_schedd_that_is_older_than_the_bindings_says_what_to_do(pool, release, planned):
+    """A pool of ours has it in its configuration; a site's own has not."""
+    environment = {**pool.environment(), "_CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING": "True"}
+    command = [BRIDLE, "throttle", str(planned)]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 2
+    refused = release.read_version() < (25,)
+    assert ("set SEC_FS_ENFORCE_CHANNEL_BINDING = False" in told.stderr) == refused
+    assert ("no DAGMan of this schedd runs this workflow" in told.stderr) != refused
