@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from monitord_job import schema
+from monitord_job import own_tables
 from monitord_job.bp_events import BpEvent, EventStream, pack, unpack
 from monitord_job.bulk import Bulk, Clash
 from monitord_job.rows import Row
@@ -88,7 +88,9 @@ class EventFeed:
                 bulk.run(f"DELETE FROM {table} WHERE wf_uuid = ?", [(self._wf_uuid,)])
 
     def _tidy(self, bulk: Bulk) -> None:
-        bulk.insert(schema.BRIDLE_EVENT_FEED, "wf_uuid sent", [(self._wf_uuid, self._sent)], Clash.REPLACE)
+        bulk.insert(
+            own_tables.BRIDLE_EVENT_FEED, "wf_uuid sent", [(self._wf_uuid, self._sent)], Clash.REPLACE
+        )
         bulk.run("DELETE FROM bridle_event WHERE wf_uuid = ? AND number <= ?", [(self._wf_uuid, self._sent)])
 
     def _tap(self, bulk: Bulk, rows: Iterable[Row], stream: EventStream) -> Iterator[Row]:
@@ -133,5 +135,5 @@ class _Outbox:
                 self._insert()
 
     def _insert(self) -> None:
-        self._bulk.insert(schema.BRIDLE_EVENT, "wf_uuid number text", self._blocks)
+        self._bulk.insert(own_tables.BRIDLE_EVENT, "wf_uuid number text", self._blocks)
         self._blocks = []

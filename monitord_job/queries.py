@@ -15,6 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import Column, Connection, Engine, ScalarSelect, and_, create_engine, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
+from monitord_job import own_tables
 from monitord_job import schema as s
 from monitord_job.database_url import Database
 from monitord_job.engine import POSTGRESQL
@@ -167,7 +168,7 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
 
 def _counts(connection: Connection, wf_id: int) -> Counter[JobStatus]:
     """From the state of the rules, which has one row for each job that was ever looked at."""
-    node = s.BRIDLE_NODE.c
+    node = own_tables.BRIDLE_NODE.c
     statement = select(node.state, func.count()).where(node.wf_id == wf_id).group_by(node.state)
     found: Counter[JobStatus] = Counter()
     for state, number in connection.execute(statement).all():
@@ -211,7 +212,7 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
     workflow = _workflow(connection, wf_uuid)
     first, last = _first_and_last_state(connection, workflow.wf_id)
     ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
-    table = s.BRIDLE_QUARANTINE
+    table = own_tables.BRIDLE_QUARANTINE
     counted = select(func.count()).select_from(table).where(table.c.wf_id == workflow.wf_id)
     return WorkflowSummary(
         wf_uuid=wf_uuid,
@@ -228,7 +229,7 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
 
 
 def _metrics(connection: Connection, wf_id: int) -> dict[str, dict[str, str | float | bool | None]]:
-    table = s.BRIDLE_WORKFLOW_METRICS
+    table = own_tables.BRIDLE_WORKFLOW_METRICS
     wanted = select(table.c.source, table.c.key, table.c.value, table.c.number).where(table.c.wf_id == wf_id)
     found: dict[str, dict[str, str | float | bool | None]] = {}
     for source, key, value, number in connection.execute(wanted.order_by(table.c.source, table.c.key)):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Table
 
+from monitord_job import own_tables
 from monitord_job import rows as r
 from monitord_job import schema as s
 from monitord_job.bulk import Bulk, Clash
@@ -240,7 +241,9 @@ class RowWriter:
 
     def _sub_workflows(self, rows: list[r.SubWorkflowRow]) -> None:
         columns = " ".join(("wf_id", *r.SubWorkflowRow._fields))
-        self._bulk.insert(s.BRIDLE_SUBWORKFLOW, columns, [(self.wf_id, *row) for row in rows], Clash.REPLACE)
+        self._bulk.insert(
+            own_tables.BRIDLE_SUBWORKFLOW, columns, [(self.wf_id, *row) for row in rows], Clash.REPLACE
+        )
 
     def _sub_workflow_links(self, rows: list[r.SubWorkflowLink]) -> None:
         ids = self._instance_ids(rows)
@@ -260,10 +263,10 @@ class RowWriter:
         self._of_attempts(s.TAG, rows, "name count")
 
     def _metrics(self, rows: list[r.MetricRow]) -> None:
-        self._of_workflow(s.BRIDLE_WORKFLOW_METRICS, rows, Clash.REPLACE)
+        self._of_workflow(own_tables.BRIDLE_WORKFLOW_METRICS, rows, Clash.REPLACE)
 
     def _quarantine(self, rows: list[r.QuarantineRow]) -> None:
-        self._of_workflow(s.BRIDLE_QUARANTINE, rows, Clash.KEEP)
+        self._of_workflow(own_tables.BRIDLE_QUARANTINE, rows, Clash.KEEP)
 
     _writers: ClassVar[Mapping[type[Any], Callable[[RowWriter, list[Any]], None]]] = {
         r.WorkflowRow: _workflows,

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, select
 
-from monitord_job import schema
+from monitord_job import own_tables
 from monitord_job.bulk import Bulk, Clash
 from monitord_job.events import NodeLogEvent, NodeLogKind
 from monitord_job.job import NodeState, RunState, WorkflowState
@@ -27,16 +27,16 @@ def write(bulk: Bulk, wf_id: int, turn: Turn) -> None:
     """Store what a turn changed."""
     if turn.workflow != turn.before.workflow:
         row = (wf_id, *_run_values(turn.workflow))
-        bulk.insert(schema.BRIDLE_RUN, _RUN_COLUMNS, [row], Clash.REPLACE)
+        bulk.insert(own_tables.BRIDLE_RUN, _RUN_COLUMNS, [row], Clash.REPLACE)
     nodes = [(wf_id, name, *_node_values(node)) for name, node in turn.nodes.items()]
-    bulk.insert(schema.BRIDLE_NODE, _NODE_COLUMNS, nodes, Clash.REPLACE)
+    bulk.insert(own_tables.BRIDLE_NODE, _NODE_COLUMNS, nodes, Clash.REPLACE)
     bulk.run(_DELETE_DETAILS, [(wf_id, job) for job in turn.details if job in turn.before.details])
     waiting = [
         (wf_id, job, position, detail.kind.value, detail.value)
         for job, details in turn.details.items()
         for position, detail in enumerate(details)
     ]
-    bulk.insert(schema.BRIDLE_DETAIL, "wf_id job position kind value", waiting)
+    bulk.insert(own_tables.BRIDLE_DETAIL, "wf_id job position kind value", waiting)
 
 
 def load(connection: Connection, wf_id: int | None, fresh: RunState) -> RunState:
@@ -50,7 +50,7 @@ def load(connection: Connection, wf_id: int | None, fresh: RunState) -> RunState
 
 
 def _load_workflow(connection: Connection, wf_id: int | None) -> WorkflowState:
-    table = schema.BRIDLE_RUN
+    table = own_tables.BRIDLE_RUN
     row = connection.execute(
         select(*(table.c[name] for name in _RUN)).where(table.c.wf_id == wf_id)
     ).one_or_none()
@@ -58,14 +58,14 @@ def _load_workflow(connection: Connection, wf_id: int | None) -> WorkflowState:
 
 
 def _load_nodes(connection: Connection, wf_id: int | None) -> Iterator[tuple[str, NodeState]]:
-    table = schema.BRIDLE_NODE
+    table = own_tables.BRIDLE_NODE
     statement = select(table.c.name, *(table.c[name] for name in _NODE)).where(table.c.wf_id == wf_id)
     for row in connection.execute(statement):
         yield row[0], NodeState(*row[1:])
 
 
 def _load_details(connection: Connection, wf_id: int | None) -> dict[str, tuple[NodeLogEvent, ...]]:
-    table = schema.BRIDLE_DETAIL
+    table = own_tables.BRIDLE_DETAIL
     statement = select(table).where(table.c.wf_id == wf_id).order_by(table.c.job, table.c.position)
     found: dict[str, tuple[NodeLogEvent, ...]] = {}
     for row in connection.execute(statement):

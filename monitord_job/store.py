@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, func, inspect, make_url, select
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from monitord_job import schema, state_rows
+from monitord_job import own_tables, schema, state_rows
 from monitord_job.bulk import Bulk, Clash
 from monitord_job.engine import POSTGRESQL, SQLITE, open_engine, sqlite_url
 from monitord_job.errors import SchemaError, TryAgainError
@@ -122,7 +122,9 @@ class Store:
                 bulk = Bulk(connection)
                 writer.write(bulk, self._tapped(bulk, wf_uuid, changes.rows))
                 rows = [(writer.wf_id, file, *_fields(cursor)) for file, cursor in changes.cursors.items()]
-                bulk.insert(schema.BRIDLE_CURSOR, "wf_id file offset fingerprint memo", rows, Clash.REPLACE)
+                bulk.insert(
+                    own_tables.BRIDLE_CURSOR, "wf_id file offset fingerprint memo", rows, Clash.REPLACE
+                )
                 if changes.turn is not None:
                     state_rows.write(bulk, writer.wf_id, changes.turn)
         except BaseException:
@@ -167,7 +169,7 @@ class Store:
 
     def load_cursors(self, wf_uuid: str) -> dict[str, Cursor]:
         """How far each file of the workflow has been read; empty if nothing was loaded yet."""
-        table = schema.BRIDLE_CURSOR
+        table = own_tables.BRIDLE_CURSOR
         statement = (
             select(table.c.file, table.c.offset, table.c.fingerprint, table.c.memo)
             .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
@@ -178,7 +180,7 @@ class Store:
 
     def load_dagman_of_metrics(self, wf_uuid: str) -> str | None:
         """Which DAGMan's metrics of the workflow are stored, by its job; None if none are."""
-        table = schema.BRIDLE_WORKFLOW_METRICS
+        table = own_tables.BRIDLE_WORKFLOW_METRICS
         statement = (
             select(table.c.value)
             .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
@@ -208,7 +210,7 @@ class Store:
 
     def load_sub_workflows(self, wf_uuid: str) -> list[SubWorkflow]:
         """The sub-workflows right below a workflow that are not stored to their end."""
-        c = schema.BRIDLE_SUBWORKFLOW.c
+        c = own_tables.BRIDLE_SUBWORKFLOW.c
         statement = (
             select(c.job, c.seq, c.directory, c.dag)
             .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == c.wf_id)
@@ -297,14 +299,14 @@ class Store:
                 "version_timestamp": int(time.time()),
             },
         )
-        connection.execute(schema.BRIDLE_SCHEMA.insert(), {"version": schema.BRIDLE_VERSION})
+        connection.execute(own_tables.BRIDLE_SCHEMA.insert(), {"version": own_tables.BRIDLE_VERSION})
 
     def _check_version(self, connection: Connection) -> None:
-        version = connection.scalar(select(func.max(schema.BRIDLE_SCHEMA.c.version)))
-        if version != schema.BRIDLE_VERSION:
+        version = connection.scalar(select(func.max(own_tables.BRIDLE_SCHEMA.c.version)))
+        if version != own_tables.BRIDLE_VERSION:
             raise SchemaError(
                 self.name,
-                f"the database is of bridle schema {version}, this bridle writes {schema.BRIDLE_VERSION}",
+                f"the database is of bridle schema {version}, this bridle writes {own_tables.BRIDLE_VERSION}",
                 "use the bridle that made it, or run `bridle monitord --rebuild SUBMIT_DIR`",
             )
 
