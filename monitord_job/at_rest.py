@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from dag_rewriter import files
@@ -14,7 +15,6 @@ from dag_rewriter.expand import ORDINARY
 from dag_rewriter.rescue_files import find_rescues
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.target import read_whole
-from monitord_job import jobstate_log
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
 from monitord_job.outlook import NodeTerms, Outlook, Rest
@@ -43,7 +43,7 @@ def rest_by_dagman(tail: bytes) -> Rest:
 
 
 class RestWatch:
-    """Hears every line of the JOBSTATE_LOG and knows whether more can come. `monitor` is our own node."""
+    """Hears every event of a run and knows whether more can come. `monitor` is our own node."""
 
     def __init__(self, submit_dir: SubmitDir, monitor: str) -> None:
         self._dir = submit_dir
@@ -95,14 +95,10 @@ class RestWatch:
         settled = self._outlook.rest is not Rest.GOES_ON and self.ends_the_run and not restarts
         return event._replace(time=self.latest) if settled else event
 
-    def hear_again(self, log: Path, end: int) -> None:
-        """What stands in the log before the byte `end`, after a restart."""
-        try:
-            with log.open("rb") as stream:
-                for line in stream.read(end).split(b"\n")[:-1]:
-                    self.hear(jobstate_log.parse(line))
-        except FileNotFoundError:
-            return
+    def hear_again(self, events: Iterable[JobstateLine]) -> None:
+        """What was read before, after a restart."""
+        for event in events:
+            self.hear(event)
 
     def _done_at(self, time: int) -> list[str]:
         """The nodes that a DAGMan that starts now takes for done: from the newest rescue DAG, and from the DAG."""

@@ -21,6 +21,9 @@ _BASE = 0x10F000  # private characters, in the last plane
 _HIDE = {code: _BASE + number for number, code in enumerate(_UNSAFE)}
 _SHOW = {hidden: code for code, hidden in _HIDE.items()}
 _ESCAPE = {hidden: f"\\x{code:02x}" for code, hidden in _HIDE.items()}
+_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]*(?=@)")
+_LONGEST_URL = 500
+"""Characters beyond an excerpt that are looked at: a password may stand across its end."""
 _IS_UNSAFE = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE) + "]")
 
 
@@ -53,5 +56,12 @@ def escape(text: str) -> str:
 
 
 def excerpt(text: str, length: int = 200) -> str:
-    """How a text begins, fit for a database."""
-    return escape(hide(text[:length]))
+    """How a text begins, fit for a database that others read: without the password of a URL in it.
+
+    >>> excerpt("cannot reach postgresql://me:secret@host/runs\\x00")
+    'cannot reach postgresql://me:***@host/runs\\\\x00'
+    """
+    shown = text[: length + _LONGEST_URL]
+    if "://" in shown:
+        shown = _PASSWORD.sub(r"\1***", shown)
+    return escape(hide(shown[:length]))

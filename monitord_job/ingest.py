@@ -19,6 +19,7 @@ from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines
+from monitord_job.hidden import excerpt
 from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
@@ -94,29 +95,23 @@ class Ingest:
         self._state = self._store.load_state(fresh)
         self._metrics_of = self._store.load_dagman_of_metrics(self.wf_uuid)
         if self.watch is not None:
-            cursor = self._cursors.get(self.jobstate_log.name, Cursor())
-            self.watch.hear_again(self.jobstate_log, cursor.offset)
+            source = self._pick()
+            end = self._cursors.get(source.path.name, Cursor()).offset
+            self.watch.hear_again(source.events_before(end))
 
     def step(self) -> Progress:
         """Read some lines and commit what follows from them, as one transaction."""
-        # Until something was read: which log DAGMan writes shows when it has begun.
-        read_before = {name for name, cursor in self._cursors.items() if cursor.offset}
-        if self._source is None or self._source.path.name not in read_before:
-            self._source = pick_source(self._dir, self.jobstate_log, read_before)
-        source = self._source
+        source = self._pick()
         before = self._cursors.get(source.path.name, Cursor())
         reading = read_new_lines(source.path, before, TURN_BYTES)
         memo, events = source.events("" if reading.replaced else before.memo, reading.lines)
         turn = Turn(self._loaded())
-        nodes_log = self._dir.nodes_log
-        ahead = _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
+        ahead = self._ahead(turn)
         offsets = _offsets(reading.lines, reading.cursor.offset)
         for number, event in events:
-            heard = event if self.watch is None else self.watch.hear(event)
-            self._apply(turn, heard, offsets[number], ahead)
+            self._apply(turn, event, offsets[number], ahead)
         more = reading.at_end and ahead.advance()
-        cursors = {nodes_log.name: ahead.cursor, source.path.name: replace(reading.cursor, memo=memo)}
-        changed = {name: cursor for name, cursor in cursors.items() if self._cursors.get(name) != cursor}
+        changed = self._changed(ahead, replace(reading.cursor, memo=memo))
         if reading.replaced:
             turn.rows.append(self._replaced())
         self._commit(turn, changed)
@@ -126,8 +121,14 @@ class Ingest:
     def end_run(self, time: int, code: int) -> None:
         """Store that the run has ended, for a DAGMan that left no last line of its own."""
         turn = Turn(self._loaded())
+        ahead = self._ahead(turn)
+        source = self._pick()
+        before = self._cursors.get(source.path.name, Cursor())
+        memo, waiting = source.rest(before.memo)
+        for event in waiting:
+            self._apply(turn, event, before.offset, ahead)
         apply_dagman(turn, DagmanEvent(time, DagmanState.FINISHED, str(code)))
-        self._commit(turn, {})
+        self._commit(turn, self._changed(ahead, replace(before, memo=memo)))
 
     @property
     def metrics_due(self) -> bool:
@@ -155,13 +156,32 @@ class Ingest:
         assert self._state is not None, "open() comes first"
         return self._state
 
+    def _pick(self) -> Source:
+        # Until something was read: which log DAGMan writes shows when it has begun.
+        read_before = {name for name, cursor in self._cursors.items() if cursor.offset}
+        if self._source is None or self._source.path.name not in read_before:
+            self._source = pick_source(self._dir, self.jobstate_log, read_before)
+        return self._source
+
+    def _ahead(self, turn: Turn) -> _NodeLogReader:
+        nodes_log = self._dir.nodes_log
+        return _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
+
     def _picked(self) -> Source:
         assert self._source is not None, "step() comes first"
         return self._source
 
+    def _changed(self, ahead: _NodeLogReader, cursor: Cursor) -> dict[str, Cursor]:
+        """How far the two logs were read now, where that is not how far they were read before."""
+        cursors = {self._dir.nodes_log.name: ahead.cursor, self._picked().path.name: cursor}
+        return {name: new for name, new in cursors.items() if self._cursors.get(name) != new}
+
     def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: _NodeLogReader) -> None:
+        event = event if self.watch is None else self.watch.hear(event)
         if isinstance(event, Malformed):
-            turn.rows.append(QuarantineRow(self._picked().path.name, offset, event.reason, event.text[:200]))
+            turn.rows.append(
+                QuarantineRow(self._picked().path.name, offset, event.reason, excerpt(event.text))
+            )
         elif isinstance(event, DagmanEvent):
             apply_dagman(turn, event)
         else:

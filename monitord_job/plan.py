@@ -7,6 +7,7 @@ from datetime import datetime
 from posixpath import normpath
 
 from monitord_job.events import Malformed
+from monitord_job.hidden import excerpt, text_of
 from monitord_job.job import JobPlan
 from monitord_job.rows import (
     FileMetaRow,
@@ -75,7 +76,7 @@ def static_rows(lines: Iterable[bytes], file: str, plans: Mapping[str, JobPlan])
     for line in lines:
         event = parse(line)
         if isinstance(event, Malformed):
-            yield QuarantineRow(file, offset, event.reason, event.text[:200])
+            yield QuarantineRow(file, offset, event.reason, excerpt(event.text))
         elif event is not None:
             if event.name == "job.info":
                 known.add(event.fields.get("job.id", ""))
@@ -84,7 +85,7 @@ def static_rows(lines: Iterable[bytes], file: str, plans: Mapping[str, JobPlan])
                 yield row
             elif event.name not in _WITHOUT_ROW:
                 yield QuarantineRow(
-                    file, offset, f"event {event.name} is unknown or lacks a field", repr(line[:200])
+                    file, offset, f"event {event.name} is unknown or lacks a field", excerpt(text_of(line))
                 )
         offset += len(line) + 1
     yield from unplanned_rows(plans, known)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone, tzinfo
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import dagman_out, jobstate_log
 from monitord_job.dagman_out_state import dump, load
 from monitord_job.events import JobstateLine
+from monitord_job.follow import CHUNK, Cursor, read_new_lines
 
 Numbered = list[tuple[int, JobstateLine]]
 """Events, each with the number of the line that it was read from, counted from 0."""
@@ -28,11 +29,23 @@ class Source:
     """A file and how it is read: `events(memo, lines)` gives the next memo, and the events in the lines.
 
     The memo is what the reader has to remember between two lines; it is stored with the file's cursor, and empty at
-    the beginning of the file.
+    the beginning of the file. `rest(memo)` are the events that wait for a line after them, when there will be none.
     """
 
     path: Path
     events: Callable[[str, list[bytes]], tuple[str, Numbered]]
+    rest: Callable[[str], tuple[str, list[JobstateLine]]] = lambda memo: (memo, [])
+
+    def events_before(self, end: int) -> Iterator[JobstateLine]:
+        """The events in the lines before the byte `end`, read again."""
+        cursor = Cursor()
+        while cursor.offset < end:
+            reading = read_new_lines(self.path, cursor, min(CHUNK, end - cursor.offset))
+            if reading.replaced or not reading.lines:
+                return
+            memo, events = self.events(cursor.memo, reading.lines)
+            cursor = replace(reading.cursor, memo=memo)
+            yield from (event for _, event in events)
 
 
 def pick_source(submit_dir: SubmitDir, log: Path, read_before: Collection[str]) -> Source:
@@ -44,7 +57,7 @@ def pick_source(submit_dir: SubmitDir, log: Path, read_before: Collection[str]) 
     debug_log = submit_dir.dagman_out
     if log.name not in read_before and (debug_log.name in read_before or _only_source(debug_log, log)):
         zone = zone_of(submit_dir.braindump.get("timestamp"))
-        return Source(debug_log, partial(_from_dagman_out, zone=zone))
+        return Source(debug_log, partial(_from_dagman_out, zone=zone), _held_back)
     return Source(log, _from_jobstate_log)
 
 
@@ -81,4 +94,9 @@ def _from_jobstate_log(memo: str, lines: list[bytes]) -> tuple[str, Numbered]:
 
 def _from_dagman_out(memo: str, lines: list[bytes], zone: tzinfo | None) -> tuple[str, Numbered]:
     state, events = dagman_out.parse_lines(load(memo), lines, zone)
+    return dump(state), events
+
+
+def _held_back(memo: str) -> tuple[str, list[JobstateLine]]:
+    state, events = dagman_out.finish(load(memo))
     return dump(state), events
