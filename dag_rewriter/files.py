@@ -102,11 +102,11 @@ def _read_at(directory: Path, name: str, directory_fd: int) -> bytes | None:
     return data
 
 
-def replace(path: Path, data: bytes) -> bool:
+def replace(path: Path, data: bytes, new_mode: int | None = None) -> bool:
     """Makes `data` the content of a file, all at once and lasting; False when it already was (nothing is
     touched).
 
-    The mode of an existing file is kept. A crash leaves the old or the new content, and perhaps a `.tmp`
+    The mode of an existing file is kept, a new one gets `new_mode` or what the umask leaves. A crash leaves the old or the new content, and perhaps a `.tmp`
     file.
     """
     try:
@@ -114,7 +114,7 @@ def replace(path: Path, data: bytes) -> bool:
         if _holds(path, data):
             return False
     except FileNotFoundError:
-        mode = None
+        mode = new_mode
     except OSError as error:
         raise file_error(path, "read it", error) from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -47,6 +47,11 @@ class SubmitDir:
         return self.path / f"{self.base}.bridle.braindump.yml"
 
     @property
+    def own_properties(self) -> Path:
+        """Which database `bridle run --url` was told of; it goes before the planner's properties."""
+        return self.path / f"{self.base}.bridle.properties"
+
+    @property
     def wf_uuid(self) -> str | None:
         return self.braindump.get("wf_uuid")
 

@@ -129,14 +129,15 @@ Exit codes:
 )
 @click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(submit_dir: Path, as_json: bool) -> None:
+@click.option("--url", help="The database, if the monitor was told of it by its own --url.")
+def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
     """Say how far the run in SUBMIT_DIR has come and what failed, from its database.
 
     If no monitor is alive, what the logs hold beyond the database is stored first.
     """
     from monitord_job.status import as_mapping, read_status, show
 
-    found = read_status(identified(open_target(submit_dir)))
+    found = read_status(identified(open_target(submit_dir)), url)
     if as_json:
         click.echo(json.dumps(as_mapping(found), indent=2))
     else:

@@ -1,7 +1,8 @@
 """Which database a submit directory's monitor writes to, and how patient it is with it.
 
-The word comes from the command line, else from the properties that the planner left beside the DAG
-(pegasus.catalog.workflow.url, pegasus.catalog.workflow.timeout), else it is an SQLite file beside the DAG.
+The word comes from the command line, else from what `bridle run --url` has noted beside the DAG, else from the
+properties that the planner left there (pegasus.catalog.workflow.url, pegasus.catalog.workflow.timeout), else it is an
+SQLite file beside the DAG.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ WAIT_PROPERTIES = (
     "pegasus.catalog.*.db.timeout",
 )
 
+_NOTED = (
+    "# Written by bridle run --url: before the planner's properties. Remove it to let those count again.\n"
+)
 _FORMS = "write sqlite:////absolute/path, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
@@ -61,11 +65,21 @@ def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
     wait = _wait(str(path), properties)
     if url:
         return Database(parse_url("--url", url, submit_dir.path), wait)
-    for name in URL_PROPERTIES:
-        value = (properties.get(name) or "").strip()
-        if value:
-            return Database(parse_url(f"{path}: {name}", value, submit_dir.path), wait)
+    noted = submit_dir.own_properties
+    for source, found in ((noted, read_properties(noted)), (path, properties)):
+        for name in URL_PROPERTIES:
+            value = (found.get(name) or "").strip()
+            if value:
+                return Database(parse_url(f"{source}: {name}", value, submit_dir.path), wait)
     return Database(sqlite_url(submit_dir.database), wait)
+
+
+def note_url(submit_dir: SubmitDir, url: str) -> None:
+    """Let everybody who asks for the directory's database find this one. DatabaseUrlError if it can be none."""
+    parse_url("--url", url, submit_dir.path)
+    text = _NOTED + javaproperties.dumps({URL_PROPERTIES[0]: url}, timestamp=False)
+    # There may be a password in it.
+    files.replace(submit_dir.own_properties, text.encode(), new_mode=0o600)
 
 
 def parse_url(source: str, text: str, directory: Path) -> URL:

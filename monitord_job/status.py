@@ -44,10 +44,11 @@ def state_of(found: WorkflowSummary | WorkflowProgress) -> RunState:
     return RunState.FAILED if failed else RunState.SUCCEEDED
 
 
-def read_status(submit_dir: SubmitDir) -> WorkflowSummary:
-    """The run as its database has it, after catching up if no monitor is alive to do that."""
+def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummary:
+    """The run as its database (or the one at `url`) has it, after catching up if no monitor is alive to do that."""
+    database = database_of(submit_dir, url)
     try:
-        catch_up(submit_dir, Limits(database=5.0))
+        catch_up(submit_dir, Limits(database=5.0), url=url)
     except StoppedError as error:
         LOG.warning("showing the database as it stands: %s", error)
     except LockedError:
@@ -56,10 +57,11 @@ def read_status(submit_dir: SubmitDir) -> WorkflowSummary:
         LOG.warning("showing the database as it stands: %s", error)
     except OSError as error:
         # Somebody else's run: what is stored may be read all the same.
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not submit_dir.database.exists():
+        there = database.file is None or database.file.exists()
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not there:
             raise
         LOG.info("showing the database as it stands: %s", error)
-    engine = open_database(database_of(submit_dir))
+    engine = open_database(database)
     try:
         return summary(engine, submit_dir.wf_uuid or "")
     finally:

@@ -16,7 +16,7 @@ from dag_rewriter.rewrite import Options, is_rewritten, rewrite
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
 from monitord_job.daemon import Limits
-from monitord_job.database_url import database_of
+from monitord_job.database_url import database_of, note_url
 from monitord_job.errors import LockedError, MonitorError
 from monitord_job.queries import (
     WorkflowProgress,
@@ -57,13 +57,15 @@ class Submitted:
     rewritten: bool
 
 
-def start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
+def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | WorkflowSummary:
     """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
-    a rescue DAG was made since (`bridle rescue`): its summary comes back. Raises AlreadyRunningError beside a live
+    a rescue DAG was made since (`bridle rescue`): its summary comes back. `url` names the database. Raises AlreadyRunningError beside a live
     DAGMan."""
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     _refuse_if_live(submit_dir)
+    if url is not None:
+        note_url(submit_dir, url)
     if is_stored(database_of(submit_dir), submit_dir.wf_uuid or ""):
         # DAGMan empties its nodes.log at its start: what is not stored before is lost.
         found = read_status(submit_dir)

@@ -23,7 +23,11 @@ EXIT_FAILED = 1
     "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs: one object at the end.")
-def run(submit_dir: Path, wait: bool, as_json: bool) -> int:
+@click.option(
+    "--url",
+    help="The database to write to. It is noted beside the DAG: all commands use it from then on.",
+)
+def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     """Submit a planned workflow, with its monitor as one of its jobs.
 
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
@@ -42,7 +46,7 @@ def run(submit_dir: Path, wait: bool, as_json: bool) -> int:
     on).
     """
     opened = identified(open_target(submit_dir))
-    begun = start(opened)
+    begun = start(opened, url)
     if isinstance(begun, WorkflowSummary):
         return _report(begun, as_json, "this workflow has succeeded already, nothing was submitted")
     if not as_json:

@@ -61,6 +61,14 @@ def test_the_property_names_the_database_for_all_commands(fresh_corpus, postgres
     engine.dispose()
 
 
+def test_a_status_can_be_told_where_the_monitor_was_told_to_write(fresh_corpus, postgresql, capsys):
+    submit_dir, _ = prepare(fresh_corpus("recorded/fan100-missinginput"))
+    caught_up(submit_dir, postgresql)
+    assert run_command(["status", "--url", postgresql, str(submit_dir.path)]) == 0
+    assert "failed" in capsys.readouterr().out
+    assert not submit_dir.database.exists()
+
+
 def _catch_up_when_told(path: Path, url: str, start: Barrier) -> None:
     start.wait(60)
     session.catch_up(open_submit_dir(path), Limits(database=60.0), url=url)

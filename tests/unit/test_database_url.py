@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.database_url import DatabaseUrlError, database_of, parse_url
+from monitord_job.database_url import DatabaseUrlError, database_of, note_url, parse_url
 
 HERE = Path("/run")
 
@@ -76,6 +76,20 @@ def test_the_command_line_before_the_properties(tmp_path: Path) -> None:
     submit_dir = planned(tmp_path, "pegasus.catalog.workflow.url = sqlite:////a.db\n")
     assert database_of(submit_dir).file == Path("/a.db")
     assert database_of(submit_dir, "sqlite:////b.db").file == Path("/b.db")
+
+
+def test_what_bridle_run_was_told_counts_from_then_on_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    submit_dir = planned(
+        tmp_path, "pegasus.catalog.workflow.url = sqlite:////a.db\npegasus.catalog.*.timeout = 90\n"
+    )
+    note_url(submit_dir, "postgresql://me:p%40w@host/runs")
+    found = database_of(submit_dir)
+    assert (found.url.host, found.url.password, found.wait) == ("host", "p@w", 90.0)
+    assert submit_dir.own_properties.stat().st_mode & 0o077 == 0
+    assert database_of(submit_dir, "sqlite:////b.db").file == Path("/b.db")
+    with pytest.raises(DatabaseUrlError):
+        note_url(submit_dir, "mysql://host/runs")
+    assert database_of(submit_dir).url.host == "host"
 
 
 def test_a_file_beside_the_dag_where_nobody_says_anything(tmp_path: Path) -> None:
