@@ -106,8 +106,8 @@ def replace(path: Path, data: bytes, new_mode: int | None = None) -> bool:
     """Makes `data` the content of a file, all at once and lasting; False when it already was (nothing is
     touched).
 
-    The mode of an existing file is kept, a new one gets `new_mode` or what the umask leaves. A crash leaves the old or the new content, and perhaps a `.tmp`
-    file.
+    The mode of an existing file is kept, a new one gets `new_mode` or what the umask leaves. A crash leaves the old
+    or the new content, and perhaps a `.tmp` file.
     """
     try:
         mode: int | None = stat.S_IMODE(path.stat().st_mode)

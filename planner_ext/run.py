@@ -59,8 +59,8 @@ class Submitted:
 
 def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | WorkflowSummary:
     """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
-    a rescue DAG was made since (`bridle rescue`): its summary comes back. `url` names the database. Raises AlreadyRunningError beside a live
-    DAGMan."""
+    a rescue DAG was made since (`bridle rescue`): its summary comes back. `url` names the database. Raises
+    AlreadyRunningError beside a live DAGMan."""
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     _refuse_if_live(submit_dir)

@@ -1,4 +1,4 @@
-"""What is still to be told when DAGMan is gone or the monitor is started again, in runs that only dagman.out tells of."""
+"""What is still to be told when DAGMan is gone or the monitor starts again, in runs that only dagman.out tells of."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_somebody_else_s_run_is_shown_as_it_is_stored(fresh_corpus, monkeypatch,
     submit_dir, _ = prepare(fresh_corpus("recorded/lclust"))
     before = read_status(submit_dir)
 
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise OSError(number, "no", str(submit_dir.lock))
 
     monkeypatch.setattr(status, "catch_up", refused)
