@@ -251,7 +251,7 @@ _SIMPLE: dict[type[Any], Callable[[Any], tuple[str, _Fields]]] = {
 
 # Text.
 
-_PLAIN = re.compile(r'[^\s"=\\]+', re.ASCII)
+_PLAIN = re.compile(r'[^\s"=\\]+')
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
