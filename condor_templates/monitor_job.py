@@ -38,7 +38,7 @@ _SUBMIT = """\
 universe                = {universe}
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
-arguments               = "monitord --follow {target}"
+arguments               = "monitord --follow --notify {target}"
 transfer_executable     = false
 getenv                  = {getenv}
 

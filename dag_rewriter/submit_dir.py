@@ -141,6 +141,11 @@ class SubmitDir:
         """Notification rules that only bridle understands."""
         return self.path / f"{self.base}.bridle-notify"
 
+    @property
+    def resend(self) -> Path:
+        """Keys of notifications that somebody wants to be delivered again; the monitor takes it."""
+        return self.path / f"{self.base}.bridle-resend"
+
     def _named(self, key: str, default: str) -> Path:
         """A file that braindump names, in this directory, wherever that was when it was planned."""
         return self.path / Path(self.braindump.get(key) or default).name

@@ -77,6 +77,12 @@ Exit codes:
     show_default=True,
     help="NetLogger lines as in a static.bp, or one JSON object a line.",
 )
+@click.option(
+    "--notify/--no-notify",
+    default=None,
+    help="Make notifications due and deliver them. [default: --follow does, but not for a run that was over before; "
+    "--catch-up and --rebuild do not, and take nothing away from a monitor that does]",
+)
 def monitord(
     submit_dir: Path,
     mode: str,
@@ -87,6 +93,7 @@ def monitord(
     database_wait: float | None,
     events: str | None,
     events_format: str,
+    notify: bool | None,
 ) -> int:
     """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
 
@@ -102,11 +109,13 @@ def monitord(
         found = identified(open_target(submit_dir))
         outlet = None if events is None else EventFile(events, BpFormat(events_format))
         if mode == Mode.FOLLOW.value:
-            return 0 if session.follow_run(found, limits, lock_wait, url, outlet) else EXIT_NODES_FAILED
+            return (
+                0 if session.follow_run(found, limits, lock_wait, url, outlet, notify) else EXIT_NODES_FAILED
+            )
         if mode == Mode.CATCH_UP.value:
-            session.catch_up(found, limits, lock_wait, url, outlet)
+            session.catch_up(found, limits, lock_wait, url, outlet, notify)
         else:
-            session.rebuild(found, limits, lock_wait, url, outlet)
+            session.rebuild(found, limits, lock_wait, url, outlet, notify)
     except BridleError as error:
         # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
         if error.exit_code == BridleError.exit_code:

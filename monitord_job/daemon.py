@@ -15,6 +15,7 @@ from monitord_job import dagman_log
 from monitord_job.dagman_log import DagmanJob
 from monitord_job.errors import LockedError, TryAgainError
 from monitord_job.hierarchy import Hierarchy
+from monitord_job.outbox_desk import Desk
 from monitord_job.outlook import Rest
 from monitord_job.run import UNKNOWN_FAILURE
 
@@ -37,6 +38,8 @@ class Limits:
     """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
     metrics: float = 2.0
     """after DAGMan's last line, for its metrics, which it writes next"""
+    notifications: float = 60.0
+    """at the end, for what is in the outbox; the next monitor delivers the rest"""
     database: float | None = None
     """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
 
@@ -53,11 +56,13 @@ class Monitor:
         ingest: Hierarchy,
         limits: Limits | None = None,
         stop: threading.Event | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._dir = submit_dir
         self._ingest = ingest
         self._limits = limits or Limits()
         self._stop = stop or threading.Event()
+        self._desk = desk
         self._drain_until: float | None = None
         self._failed_since: float | None = None
 
@@ -67,6 +72,8 @@ class Monitor:
         self._patiently(self._ingest.open)
         if self._ingest.watch is not None:
             self._ingest.watch.refuse_to_be_the_only_one()
+        if self._desk is not None and self._ingest.workflow.running:
+            self._tell_of_a_restart(self._desk)
         # First to the end: in a rescue run, what is stored says that the run (before) has ended.
         self._to_the_end_of_the_logs()
         while not self._ingest.ended and not self._came_to_rest():
@@ -75,6 +82,7 @@ class Monitor:
             self._to_the_end_of_the_logs()
         self._await_metrics()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
+        self._empty_the_outbox()
 
     def _came_to_rest(self) -> bool:
         """Whether DAGMan waits for nothing but us; then the run is stored as ended, for it ends when we leave."""
@@ -105,10 +113,28 @@ class Monitor:
         self._patiently(self._ingest.open)
         self._to_the_end_of_the_logs()
         self._settle_what_dagman_left()
+        self._empty_the_outbox()
+
+    def _tell_of_a_restart(self, desk: Desk) -> None:
+        token = str(time.time_ns())
+        self._patiently(lambda: desk.restarted(token))
+
+    def _deliver(self) -> None:
+        if self._desk is not None:
+            self._patiently(self._desk.step)
+
+    def _empty_the_outbox(self) -> None:
+        deadline = time.monotonic() + self._limits.notifications
+        while self._desk is not None and time.monotonic() < deadline:
+            self._deliver()
+            if self._desk.is_empty:
+                return
+            self._desk.wait(0.2)
 
     def _to_the_end_of_the_logs(self) -> None:
         while True:
             progress = self._patiently(self._ingest.step)
+            self._deliver()
             if not progress.lines and progress.at_end:
                 return
 
@@ -132,7 +158,7 @@ class Monitor:
             return None
 
     def _wait(self) -> None:
-        if self._drain_until is None and not self._stop.wait(self._limits.poll):
+        if self._drain_until is None and not self._pause():
             return
         now = time.monotonic()
         self._drain_until = self._drain_until or now + self._limits.drain
@@ -144,6 +170,19 @@ class Monitor:
                 where, "told to stop while DAGMan goes on", "HTCondor starts the monitor again"
             )
         time.sleep(min(self._limits.poll, 0.1))
+
+    def _pause(self) -> bool:
+        """Let the time between two looks go by, in which scripts may end; True if told to stop."""
+        desk = self._desk
+        if desk is None:
+            return self._stop.wait(self._limits.poll)
+        if self._ingest.workflow.running:
+            self._patiently(desk.silent)
+        deadline = time.monotonic() + self._limits.poll
+        while desk.at_work and not self._stop.is_set() and time.monotonic() < deadline:
+            desk.wait(max(0.0, deadline - time.monotonic()))
+            self._deliver()
+        return self._stop.wait(max(0.0, deadline - time.monotonic()))
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
         # Whether a commit that failed took place after all, and which database this now is, stands there.

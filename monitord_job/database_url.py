@@ -60,9 +60,8 @@ class Database:
 
 def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
     """The database of a submit directory. Raises DatabaseUrlError if it is none that we write to."""
-    path = _properties_file(submit_dir)
-    properties = {} if path is None else read_properties(path)
-    wait = _wait(str(path), properties)
+    path, properties = properties_of(submit_dir)
+    wait = _wait(path, properties)
     if url:
         return Database(parse_url("--url", url, submit_dir.path), wait)
     noted = submit_dir.own_properties
@@ -132,6 +131,12 @@ def _postgresql(source: str, url: URL, _directory: Path) -> URL:
 
 
 _KINDS = {SQLITE: _sqlite, POSTGRESQL: _postgresql}
+
+
+def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
+    """The file's name for messages, and the properties that the planner left beside the DAG."""
+    path = _properties_file(submit_dir)
+    return str(path), {} if path is None else read_properties(path)
 
 
 def read_properties(path: Path) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from monitord_job.at_rest import RestWatch
 from monitord_job.errors import CannotWorkError
 from monitord_job.ingest import Ingest, Progress
 from monitord_job.job import WorkflowState
+from monitord_job.outbox_rules import Rules, rule_files, told_of
 from monitord_job.rows import QuarantineRow, SubWorkflowLink, SubWorkflowRow
 from monitord_job.run import UNKNOWN_FAILURE
 from monitord_job.store import Store
@@ -98,6 +99,10 @@ class Hierarchy:
             yield from self._members(child)
 
     def _open(self, member: _Member) -> None:
+        if self._store.notifications is not None:
+            told = told_of(member.directory, member.ingest.plans, member.ingest.describe)
+            rules = Rules(rule_files(member.directory, self._root.directory))
+            self._store.notifications.follow(told, rules)
         member.ingest.open()
         for found in self._store.load_sub_workflows(member.ingest.wf_uuid):
             self._begin(member, found)

@@ -20,7 +20,7 @@ from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.hidden import excerpt
-from monitord_job.job import JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
+from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
@@ -59,7 +59,7 @@ class Ingest:
         self._whole = whole = read_whole(submit_dir)
         dag = whole.dag
         monitor = monitor_of(submit_dir)
-        self._plans = plans_of(whole, None if monitor is None else monitor.name)
+        self.plans = plans_of(whole, None if monitor is None else monitor.name)
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
         self.watch = RestWatch(submit_dir, monitor.name) if monitor is not None and is_job else None
         """only where DAGMan waits for the monitor"""
@@ -69,6 +69,10 @@ class Ingest:
         self._state: RunState | None = None
         self._metrics_of: str | None = None
         self._cursors: dict[str, Cursor] = {}
+
+    def describe(self, plan: JobPlan) -> JobDescription:
+        """What the submit file of one of the jobs says."""
+        return self._files.describe(plan)
 
     @property
     def workflow(self) -> WorkflowState:
@@ -87,11 +91,11 @@ class Ingest:
         if self._dir.static_bp.name not in self._cursors:
             self._load_plan()
         else:
-            added = list(unplanned_rows(self._plans, self._store.load_jobs(self.wf_uuid)))
+            added = list(unplanned_rows(self.plans, self._store.load_jobs(self.wf_uuid)))
             if added:
                 self.store_rows([*added])
         row = workflow_row(self._dir.braindump, self._dir.dag)
-        fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self._plans)
+        fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self.plans)
         self._state = self._store.load_state(fresh)
         self._metrics_of = self._store.load_dagman_of_metrics(self.wf_uuid)
         if self.watch is not None:
@@ -192,7 +196,7 @@ class Ingest:
             self._note_sub_workflow(turn, event, files)
 
     def _note_sub_workflow(self, turn: Turn, event: NodeEvent, files: JobFiles) -> None:
-        plan = self._plans.get(event.node)
+        plan = self.plans.get(event.node)
         if event.state != "SUBMIT" or plan is None:
             return
         if plan.is_subdag or files.description.job_class == SUB_DAX:
@@ -224,10 +228,10 @@ class Ingest:
         # Filled while the rows are written: the plan of a large workflow is never in memory as a whole.
         cursors = {static.name: Cursor()}
         if static.exists():
-            rows = static_rows(_all_lines(static, cursors), static.name, self._plans)
+            rows = static_rows(_all_lines(static, cursors), static.name, self.plans)
         else:
             edges = ((_text(parent), _text(child)) for parent, child in self._whole.edges())
-            rows = dag_rows(self._plans, edges, self._files.describe)
+            rows = dag_rows(self.plans, edges, self._files.describe)
         self._store.commit(
             self.wf_uuid, Changes(chain([self._workflow_row()], rows, planned_metrics(self._dir)), cursors)
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Text
 
 from monitord_job.schema import COUNT, NAME, needed, ref, table
 
-BRIDLE_VERSION = 4
+BRIDLE_VERSION = 5
 """Raised whenever a table here changes; a database of another version is refused, not guessed at."""
 
 BRIDLE_SCHEMA = table("bridle_schema", needed("version", Integer, key=True))
@@ -95,4 +95,34 @@ BRIDLE_EVENT = table(
     needed("wf_uuid", NAME, key=True),
     needed("number", COUNT, key=True),
     needed("text", Text),
+)
+BRIDLE_NOTIFYING = table(
+    "bridle_notifying", needed("wf_uuid", NAME, key=True), needed("since", BigInteger)
+)
+BRIDLE_NOTIFICATION = table(
+    "bridle_notification",
+    needed("key", String(32), key=True),
+    needed("root_wf_uuid", NAME),
+    needed("number", BigInteger),
+    needed("state", String(9)),
+    needed("wf_uuid", NAME),
+    needed("entity", Text),
+    needed("occasion", Text),
+    needed("rule", Text),
+    needed("time", BigInteger),
+    needed("argv", Text),
+    needed("directory", Text),
+    needed("environment", Text),
+    needed("tries", Integer),
+    needed("not_before", Float(53)),
+    Column("started", Float(53)),
+    Column("ended", Float(53)),
+    Column("code", Integer),
+    Column("seconds", Float(53)),
+    Column("cause", Text),
+    Column("stdout", Text),
+    Column("stderr", Text),
+)
+Index(
+    "bridle_notification_work", *(BRIDLE_NOTIFICATION.c[name] for name in ("root_wf_uuid", "state", "number"))
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 from enum import Enum
+from fnmatch import fnmatchcase
 
 
 class Entity(Enum):
@@ -37,7 +38,7 @@ class On(Enum):
     FAILED_PERMANENTLY = "failed_permanently"
     """failed, and no retry is left"""
     RESCUE = "rescue"
-    """a rescue DAG was written, or a run goes on from one"""
+    """a run goes on from a rescue DAG"""
     PROGRESS = "progress"
     """that many percent of the nodes are done"""
     STALLED = "stalled"
@@ -117,14 +118,15 @@ class Source:
 NOWHERE = Source("", 0)
 
 ALL_NAMES = "*"
+_WILDCARDS = frozenset("*?")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Rules are equal when they say the same, wherever they stand.
 
-    `name` is the workflow's uuid, or the node; `*` is all. `number` is the task of a clustered job, from 1; None is all
-    (for INVOCATION) or none.
+    `name` is the workflow's uuid, or the node; with a `*` or `?` in it, a pattern as of a shell. `number` is the
+    task of a clustered job, from 1; None is all (for INVOCATION) or none.
     """
 
     entity: Entity
@@ -136,4 +138,11 @@ class Rule:
 
     def is_about(self, name: str, number: int | None = None) -> bool:
         """Whether the rule is meant for this workflow, node or invocation (the entity is not looked at)."""
-        return self.name in (ALL_NAMES, name) and self.number in (None, number)
+        if self.number not in (None, number):
+            return False
+        return self.name == name or (self.is_pattern and fnmatchcase(name, self.name))
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may be about several."""
+        return not _WILDCARDS.isdisjoint(self.name)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dag_rewriter.errors import FileError
 from dag_rewriter.submit_dir import SubmitDir
+from monitord_job import outbox
 from monitord_job.daemon import LOG, Limits, Monitor, patiently
 from monitord_job.database_url import Database, database_of
 from monitord_job.engine import sqlite_url
@@ -23,6 +24,8 @@ from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_feed import EventFeed, Outlet
 from monitord_job.hierarchy import Hierarchy
 from monitord_job.lock import Holder, alone
+from monitord_job.outbox_desk import Desk, run_began, settings_of
+from monitord_job.outbox_feed import Notify, OutboxFeed
 from monitord_job.outlook import Rest
 from monitord_job.peer_marks import mark_done, mark_started
 from monitord_job.store import Claim, Store, replace_database
@@ -39,6 +42,7 @@ class Opening:
     database: Database
     holder: Holder
     events: Outlet | None = None
+    notifications: OutboxFeed | None = None
 
 
 def follow_run(
@@ -47,10 +51,12 @@ def follow_run(
     lock_wait: float,
     url: str | None = None,
     events: Outlet | None = None,
+    notify: bool | None = None,
 ) -> bool:
     """Keep the database until the run has ended. SIGTERM: store the rest, then return.
 
-    `url` names another database than the properties do; `events` is where to write events to.
+    `url` names another database than the properties do; `events` is where to write events to. `notify` says whether
+    notifications are due and delivered; None: they are, but of a run that is over and that no monitor has served.
     False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
@@ -60,12 +66,16 @@ def follow_run(
         _rarely_collecting(),
         _log_file(submit_dir.monitor_log),
         alone(submit_dir.lock, lock_wait) as holder,
-        _store(Opening(submit_dir, database_of(submit_dir, url), holder, events), limits) as (store, limits),
+        _store(
+            Opening(submit_dir, database_of(submit_dir, url), holder, events, _feed_of(submit_dir, notify)),
+            limits,
+        ) as (store, limits),
+        _desk(submit_dir, store) as desk,
     ):
         LOG.info("the database is %s", store.name)
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
-            Monitor(submit_dir, ingest, limits, stop).follow()
+            Monitor(submit_dir, ingest, limits, stop, desk).follow()
         _settle_events(store)
         return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
 
@@ -76,17 +86,26 @@ def catch_up(
     lock_wait: float = 0.0,
     url: str | None = None,
     events: Outlet | None = None,
+    notify: bool | None = None,
+    *,
+    deliver: bool = False,
 ) -> None:
-    """Store what the logs hold now. Raises LockedError if a live monitor does that already."""
+    """Store what the logs hold now. Raises LockedError if a live monitor does that already.
+
+    What follows from it for the notifications of a monitor that began to notify waits in the outbox, unless `deliver`.
+    With `notify`, that is also so where none has.
+    """
     database = database_of(submit_dir, url)
+    notifications = OutboxFeed(submit_dir.wf_uuid or "", _ASKED[notify])
     with (
         _rarely_collecting(),
         alone(submit_dir.lock, lock_wait) as holder,
-        _store(Opening(submit_dir, database, holder, events), limits) as (store, limits),
+        _store(Opening(submit_dir, database, holder, events, notifications), limits) as (store, limits),
+        _desk(submit_dir, store if deliver or notify else None) as desk,
     ):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
-            Monitor(submit_dir, ingest, limits).catch_up()
+            Monitor(submit_dir, ingest, limits, desk=desk).catch_up()
         _settle_events(store)
 
 
@@ -96,11 +115,18 @@ def rebuild(
     lock_wait: float = 0.0,
     url: str | None = None,
     events: Outlet | None = None,
+    notify: bool | None = None,
 ) -> None:
-    """Make the database anew from the logs; the old one stands until the new one is whole. All events come again."""
+    """Make the database anew from the logs; the old one stands until the new one is whole. All events come again.
+
+    The outbox of notifications is kept. With `notify`, all that ever happened is due that was not before.
+    """
     database = database_of(submit_dir, url)
     with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:
-        opening = Opening(submit_dir, database, holder, events)
+        notifications = OutboxFeed(submit_dir.wf_uuid or "", Notify.BEGIN if notify else Notify.NO)
+        opening = Opening(submit_dir, database, holder, events, notifications)
+        if database.file is None or database.file.exists():
+            _fill_outbox(opening, limits)
         if database.file is None or database.file != submit_dir.database:
             _rebuild_rows(opening, limits)
         else:
@@ -123,16 +149,67 @@ def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
         left.unlink(missing_ok=True)
     # A name of its own: two that rebuild where locks do not reach must not write into one file.
     fresh = file.with_name(f"{file.name}.rebuild-{opening.holder.host}-{opening.holder.pid}")
-    with _store(replace(opening, events=None), limits) as (old, patience):
+    with _store(replace(opening, events=None, notifications=None), limits) as (old, patience):
         is_ours = file.exists() and patiently(lambda: _took_over(old), patience, lambda: None)
         database = Database(sqlite_url(fresh), opening.database.wait)
         with _store(replace(opening, database=database), limits) as (store, limits):
+            store.create()
+            if is_ours:
+                patiently(lambda: _keep_outbox(old, store), patience, lambda: None)
             Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
             _settle_events(store)
         if is_ours:
             patiently(lambda: old.give_way_to(fresh), patience, lambda: None)
         else:
             replace_database(fresh, file)
+
+
+def _fill_outbox(opening: Opening, limits: Limits) -> None:
+    """What the logs hold beyond the database is due as it would have been without a rebuild."""
+    feed = OutboxFeed(opening.submit_dir.wf_uuid or "")
+    with _store(replace(opening, events=None, notifications=feed), limits) as (store, limits):
+        if patiently(lambda: _is_notifying(store), limits, lambda: None):
+            Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
+
+
+def _is_notifying(store: Store) -> bool:
+    if not _took_over(store):
+        return False
+    with store.writing() as bulk:
+        return store.notifications is not None and not store.notifications.is_new(bulk)
+
+
+def _keep_outbox(old: Store, fresh: Store) -> None:
+    with old.writing() as source, fresh.writing() as target:
+        outbox.copy(source, target)
+
+
+def _feed_of(submit_dir: SubmitDir, notify: bool | None) -> OutboxFeed:
+    """Notifications as a monitor that follows makes them due: of the run that is at work, or of what comes next."""
+    off = notify is False or settings_of(submit_dir) is None
+
+    def since() -> int:
+        began, is_over = run_began(submit_dir.jobstate_log, submit_dir.dagman_out)
+        return -1 if is_over and not notify else began
+
+    return OutboxFeed(submit_dir.wf_uuid or "", Notify.NO if off else Notify.BEGIN, since)
+
+
+_ASKED = {None: Notify.GO_ON, True: Notify.BEGIN, False: Notify.NO}
+
+
+@contextmanager
+def _desk(submit_dir: SubmitDir, store: Store | None) -> Iterator[Desk | None]:
+    """Who delivers what is in the outbox; nobody, if the properties say so or there is no store."""
+    settings = settings_of(submit_dir)
+    if store is None or settings is None or store.notifications is None:
+        yield None
+        return
+    desk = Desk(submit_dir, store, settings)
+    try:
+        yield desk
+    finally:
+        desk.close()
 
 
 def _took_over(old: Store) -> bool:
@@ -182,7 +259,8 @@ def _store(opening: Opening, limits: Limits) -> Iterator[tuple[Store, Limits]]:
     """The database, and the limits with the patience that it is to be shown."""
     wf_uuid = opening.submit_dir.wf_uuid or ""
     claim = Claim(opening.submit_dir.root_wf_uuid or wf_uuid, str(opening.holder))
-    store = Store(opening.database.url, EventFeed(wf_uuid, opening.events), claim)
+    feed = EventFeed(wf_uuid, opening.events)
+    store = Store(opening.database.url, feed, claim, opening.notifications)
     wait = opening.database.wait
     try:
         yield store, limits if limits.database is not None else replace(limits, database=wait)

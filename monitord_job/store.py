@@ -21,6 +21,7 @@ from monitord_job.fence import Fence, take
 from monitord_job.follow import Cursor
 from monitord_job.job import RunState
 from monitord_job.metrics_rows import MetricSource
+from monitord_job.outbox_feed import OutboxFeed
 from monitord_job.row_writer import RowWriter
 from monitord_job.rows import Row
 from monitord_job.run import Turn
@@ -53,8 +54,15 @@ class Store:
     else has since. It raises FencedError then.
     """
 
-    def __init__(self, url: URL | str, feed: EventFeed | None = None, claim: Claim | None = None) -> None:
+    def __init__(
+        self,
+        url: URL | str,
+        feed: EventFeed | None = None,
+        claim: Claim | None = None,
+        notifications: OutboxFeed | None = None,
+    ) -> None:
         self._feed = feed
+        self.notifications = notifications
         self._claim = claim
         self._fence: Fence | None = None
         self._url = make_url(url)
@@ -130,11 +138,15 @@ class Store:
         except BaseException:
             # What the writer learned of ids in this transaction is gone with it.
             self._writers.pop(wf_uuid, None)
+            if self.notifications is not None:
+                self.notifications.forget()
             raise
         self.send_events()
 
     def _tapped(self, bulk: Bulk, wf_uuid: str, rows: Iterable[Row]) -> Iterable[Row]:
-        return rows if self._feed is None else self._feed.tapped(bulk, wf_uuid, rows, int(time.time()))
+        if self._feed is not None:
+            rows = self._feed.tapped(bulk, wf_uuid, rows, int(time.time()))
+        return rows if self.notifications is None else self.notifications.tapped(bulk, wf_uuid, rows)
 
     def send_events(self) -> None:
         """Write out the events that are committed. Raises TryAgainError if they cannot be written now."""
@@ -231,6 +243,12 @@ class Store:
             self._file_id = None
 
     @contextmanager
+    def writing(self) -> Iterator[Bulk]:
+        """A transaction of its own, for what is no row of a workflow. Raises TryAgainError as `commit` does."""
+        with self._writing() as connection:
+            yield Bulk(connection)
+
+    @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._transaction() as connection:
             if self._fence is not None:
@@ -287,6 +305,8 @@ class Store:
         self._writers.clear()
         if self._feed is not None:
             self._feed.forget()
+        if self.notifications is not None:
+            self.notifications.forget()
 
     def _make_tables(self, connection: Connection) -> None:
         schema.METADATA.create_all(connection)

@@ -122,7 +122,7 @@ def test_plain_condor_submit_dag_starts_the_monitor(pool: Pool, planned: SubmitD
     assert sum(state[2] == "JOB_SUCCESS" for state in states) == len(NAMES)
     assert most_at_once(planned) == 4, "CATEGORY and MAXJOBS hold, also at the end of the file"
     told = (planned.path / "x-0.bridle.out").read_text().splitlines()
-    assert told == ["monitord --follow .", "dun bay", str(planned.path)]
+    assert told == ["monitord --follow --notify .", "dun bay", str(planned.path)]
     out = planned.dagman_out.read_text()
     assert "DAGMAN_USE_STRICT setting: 0" in out
     assert "DAGMAN_USER_LOG_SCAN_INTERVAL setting: 1" in out, "the user's configuration is included"

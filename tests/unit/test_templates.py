@@ -16,7 +16,7 @@ def test_the_monitor_is_a_local_job_that_comes_back() -> None:
     assert (found.universe, found.executable, found.arguments) == (
         "local",
         "/opt/my bin/bridle",
-        "monitord --follow .",
+        "monitord --follow --notify .",
     )
     assert found.priority == 1000001
     assert found["on_exit_remove"].endswith("|| NumJobStarts > 20 + (time() - QDate) / 3600")

@@ -1,0 +1,256 @@
+"""Scripts that hang, flood, fork, fail or are not there; and SIGKILL of who runs them. Real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from monitord_job import deliver_courier
+from monitord_job.deliver import Delivery, DeliverySettings
+from monitord_job.outbox import Ended, Task
+from tests.runs import until
+
+LIMIT = 60
+
+
+class Tray:
+    """An outbox in memory: gives out what it has, keeps what ended."""
+
+    def __init__(self) -> None:
+        self.due: list[Task] = []
+        self.ended: dict[str, Ended] = {}
+
+    @property
+    def may_be_due(self) -> bool:
+        return bool(self.due)
+
+    def exchange(self, ended: list[Ended], in_flight: frozenset[str], room: int) -> list[Task]:
+        self.ended.update({done.key: done for done in ended})
+        assert not in_flight & {task.key for task in self.due}
+        given, self.due = self.due[:room], self.due[room:]
+        return given
+
+
+class Runner:
+    """Runs commands as notifications; `done` is how each ended."""
+
+    def __init__(self, folder: Path, settings: DeliverySettings) -> None:
+        self.tray = Tray()
+        self.delivery = Delivery(self.tray, settings, folder)
+        self._folder = folder
+
+    def add(self, key: str, *argv: str) -> None:
+        self.tray.due.append(
+            Task(key, argv, str(self._folder), {"PEGASUS_EVENT": "end", "PEGASUS_JOBID": key}, 1)
+        )
+
+    def done(self, *keys: str) -> list[Ended]:
+        def all_ended() -> bool:
+            self.delivery.step()
+            self.delivery.wait(0.05)
+            return all(key in self.tray.ended for key in keys)
+
+        until(all_ended, f"{keys} have ended", LIMIT)
+        return [self.tray.ended[key] for key in keys]
+
+
+Make = Callable[..., Runner]
+
+
+@pytest.fixture
+def runner(tmp_path) -> Iterator[Make]:
+    made = []
+
+    def make(**settings) -> Runner:
+        made.append(Runner(tmp_path, DeliverySettings(**settings)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.delivery.close()
+
+
+def script(folder: Path, text: str, mode: int = 0o755) -> str:
+    path = folder / "script.sh"
+    path.write_text(text)
+    path.chmod(mode)
+    return str(path)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_script_has_its_own_place_and_variables(runner, tmp_path):
+    run = runner()
+    run.add(
+        "k",
+        "/bin/sh",
+        "-c",
+        "pwd; readlink /proc/self/fd/0; echo $BRIDLE_NOTIFICATION_KEY $PEGASUS_JOBID $BRIDLE_TRY",
+    )
+    (done,) = run.done("k")
+    assert done.stdout.splitlines() == [str(tmp_path), "/dev/null", "k k 1"]
+    assert (done.code, done.stderr, done.cause) == (0, "", "")
+    log = (tmp_path / "monitord-notifications.log").read_text()
+    assert "Notification event : k - end\n" in log
+    assert "Notification status: 0\n" in log
+    assert f"stdout:\n{done.stdout}" in log
+
+
+def test_what_cannot_be_run_is_said_and_harms_no_other(runner, tmp_path):
+    run = runner()
+    run.add("absent", "/no/such/script")
+    run.add("refused", script(tmp_path, "#!/bin/sh\n", 0o644))
+    run.add("nul", "/bin/echo", "a\0b")
+    run.add("good", "/bin/echo", "here")
+    absent, refused, nul, good = run.done("absent", "refused", "nul", "good")
+    assert (absent.code, refused.code, nul.code) == (127, 126, 126)
+    assert absent.cause == "'/no/such/script' could not be run: No such file or directory"
+    assert "Permission denied" in refused.cause
+    assert good.stdout == "here\n"
+
+
+def test_a_text_without_an_interpreter_is_not_executable(runner, tmp_path):
+    run = runner()
+    run.add("k", script(tmp_path, "echo no shebang\n"))
+    (done,) = run.done("k")
+    assert done.code == 126
+    assert "Exec format error" in done.cause
+
+
+def test_a_script_killed_by_a_signal_has_its_number(runner):
+    run = runner()
+    run.add("k", "/bin/sh", "-c", "kill -SEGV $$")
+    assert run.done("k")[0].code == -signal.SIGSEGV
+
+
+def test_one_that_hangs_is_ended_at_its_limit_with_all_its_children(runner, tmp_path):
+    """`set -m` gives the children process groups of their own; one of them does not hear SIGTERM."""
+    run = runner(limit=0.5)
+    text = "set -m; sleep 600 & echo $!; (trap '' TERM; while :; do sleep 600; done) & echo $!; echo $$; wait; wait"
+    run.add("hangs", "/bin/bash", "-c", text)
+    run.add("good", "/bin/true")
+    hangs, good = run.done("hangs", "good")
+    assert good.code == 0
+    assert hangs.code in (-signal.SIGTERM, -signal.SIGKILL)
+    assert hangs.cause == "ended at its time limit of 0.5 s"
+    pids = [int(pid) for pid in hangs.stdout.split()]
+    assert len(pids) == 3
+    until(lambda: not any(map(alive, pids)), "all its processes have gone", LIMIT)
+
+
+def test_one_that_does_not_hear_sigterm_gets_sigkill(runner, monkeypatch):
+    run = runner(limit=0.3)
+    run.add("deaf", "/bin/sh", "-c", "trap '' TERM; while :; do sleep 600; done")
+    (done,) = run.done("deaf")
+    assert done.code == -signal.SIGKILL
+    assert done.seconds >= deliver_courier.GRACE
+
+
+def test_a_hanging_one_holds_nobody_back(runner):
+    run = runner(most=2)
+    run.add("hangs", "/bin/sleep", "600")
+    for number in range(30):
+        run.add(str(number), "/bin/true")
+    assert all(done.code == 0 for done in run.done(*map(str, range(30))))
+    assert "hangs" not in run.tray.ended
+
+
+def test_a_flood_is_cut_and_costs_neither_time_nor_memory(runner):
+    run = runner(limit=3.0)
+    run.add("flood", "/usr/bin/yes", "flood")
+    run.add("good", "/bin/echo", "here")
+    (good,) = run.done("good")
+    courier = run.delivery._courier._process.pid
+    (flood,) = run.done("flood")
+    assert good.stdout == "here\n"
+    assert flood.cause.startswith("ended at its time limit")
+    assert "bytes left out]" in flood.stdout
+    assert len(flood.stdout) < 3 * 4096
+    usage = Path(f"/proc/{courier}/status").read_text()
+    peak = int(usage.split("VmHWM:")[1].split()[0])
+    assert peak < 40_000, "kB"
+
+
+def test_a_large_output_that_ends_is_read_to_its_end(runner):
+    run = runner()
+    run.add("k", "/bin/sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x; echo end")
+    (done,) = run.done("k")
+    assert done.code == 0
+    assert done.stdout.endswith("xend\n")
+    assert "[19991812 bytes left out]" in done.stdout
+
+
+def test_a_daemon_that_it_leaves_behind_does_not_hold_it(runner):
+    run = runner()
+    run.add("k", "/bin/sh", "-c", "setsid sleep 600 & echo $!")
+    (done,) = run.done("k")
+    daemon = int(done.stdout)
+    try:
+        assert done.code == 0
+        assert alive(daemon)
+    finally:
+        os.kill(daemon, signal.SIGKILL)
+
+
+def test_odd_bytes_come_through(runner):
+    run = runner()
+    run.add("k", "/bin/sh", "-c", r"printf '\377\000\n'")
+    assert run.done("k")[0].stdout == "\\xff\\x00\n"
+
+
+def test_when_the_courier_dies_what_it_had_is_handed_over_again(runner, tmp_path):
+    run = runner()
+    flag = tmp_path / "flag"
+    run.add("k", "/bin/sh", "-c", f"test -e {flag} || {{ touch {flag}; exec sleep 600; }}")
+    run.delivery.step()
+    task = run.delivery._in_flight["k"]
+    until(flag.exists, "it runs", LIMIT)
+    os.kill(run.delivery._courier._process.pid, signal.SIGKILL)
+    until(lambda: (run.delivery.step(), not run.delivery._in_flight)[1], "it is noticed", LIMIT)
+    run.tray.due.append(task)  # as the outbox does with what runs nowhere
+    assert run.done("k")[0].code == 0
+
+
+def test_when_the_monitor_leaves_what_runs_is_ended(runner, tmp_path):
+    run = runner()
+    mark = tmp_path / "pid"
+    run.add("k", "/bin/sh", "-c", f"echo $$ >{mark}.new; mv {mark}.new {mark}; exec sleep 600")
+    run.delivery.step()
+    until(mark.exists, "it runs", LIMIT)
+    assert run.delivery.close() == ["k"]
+    assert not alive(int(mark.read_text()))
+
+
+def test_no_more_than_the_most_run_at_once(runner, tmp_path):
+    run = runner(most=3)
+    here = tmp_path / "here"
+    here.mkdir()
+    text = f"touch {here}/$BRIDLE_NOTIFICATION_KEY; ls {here} | wc -l; sleep 0.05; rm {here}/$BRIDLE_NOTIFICATION_KEY"
+    for number in range(20):
+        run.add(str(number), "/bin/sh", "-c", text)
+    seen = Counter(int(done.stdout) for done in run.done(*map(str, range(20))))
+    assert max(seen) <= 3
+    assert seen[3]
+
+
+def test_while_nobody_listens_scripts_go_on_and_their_limits_hold(runner, tmp_path):
+    """A monitor in a long turn."""
+    run = runner(limit=1.0)
+    for number in range(40):
+        run.add(str(number), "/bin/sh", "-c", "head -c 9000 /dev/urandom")
+    mark = tmp_path / "pid"
+    run.add("hangs", "/bin/sh", "-c", f"echo $$ >{mark}.new; mv {mark}.new {mark}; exec sleep 600")
+    run.delivery.step()
+    until(mark.exists, "the last one runs", LIMIT)
+    until(lambda: not alive(int(mark.read_text())), "it has ended without us", LIMIT)
+    assert run.done("hangs")[0].cause
