@@ -22,9 +22,9 @@ from monitord_job.notifications import (
     stalled,
 )
 from monitord_job.outbox_rules import Rules
+from monitord_job.own_tables import BRIDLE_NOTIFYING
 from monitord_job.rows import Row
 from monitord_job.rule import On
-from monitord_job.own_tables import BRIDLE_NOTIFYING
 
 
 class Notify(Enum):

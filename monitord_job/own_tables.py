@@ -96,9 +96,7 @@ BRIDLE_EVENT = table(
     needed("number", COUNT, key=True),
     needed("text", Text),
 )
-BRIDLE_NOTIFYING = table(
-    "bridle_notifying", needed("wf_uuid", NAME, key=True), needed("since", BigInteger)
-)
+BRIDLE_NOTIFYING = table("bridle_notifying", needed("wf_uuid", NAME, key=True), needed("since", BigInteger))
 BRIDLE_NOTIFICATION = table(
     "bridle_notification",
     needed("key", String(32), key=True),
