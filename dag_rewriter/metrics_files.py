@@ -41,11 +41,6 @@ class Metrics:
         return {**self.planner, "bridle": self.dag.as_json()}
 
 
-def bridle_metrics_file(submit_dir: SubmitDir) -> Path:
-    """Where our own section is."""
-    return submit_dir.path / f"{submit_dir.base}.bridle.metrics"
-
-
 def read_facts(submit_dir: SubmitDir, paths: Iterable[str]) -> dict[str, JobFacts]:
     """What submit files say, by path; without the names of nodes, which may share one. Missing ones are left out."""
     same: dict[JobFacts, JobFacts] = {}
@@ -77,7 +72,7 @@ def measure(submit_dir: SubmitDir, whole: WholeDag | None = None) -> Metrics:
 
 def files_of(submit_dir: SubmitDir, metrics: Metrics) -> tuple[tuple[Path, bytes], ...]:
     """(path, content) of what a rewrite writes: our section, and X.metrics if the planner wrote none."""
-    ours = (bridle_metrics_file(submit_dir), render_metrics(metrics.dag))
+    ours = (submit_dir.bridle_metrics, render_metrics(metrics.dag))
     return (
         (ours,)
         if metrics.by_planner
@@ -95,7 +90,7 @@ def write_metrics(submit_dir: SubmitDir) -> Metrics:
 
 def read_metrics(submit_dir: SubmitDir) -> DagMetrics | None:
     """What bridle counted when it rewrote the DAG, for the monitor; None if it did not. Raises MetricsError."""
-    data = files.read_if_there(bridle_metrics_file(submit_dir))
+    data = files.read_if_there(submit_dir.bridle_metrics)
     return None if data is None else parse_metrics(data)
 
 

@@ -34,7 +34,7 @@ from dag_rewriter.dag import Dag
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.metrics import UNASSIGNED, DagMetrics, render_metrics
 from dag_rewriter.rescue_safety import RescueFile
-from dag_rewriter.syntax import parse_command, render_command
+from dag_rewriter.syntax import render_command
 from dag_rewriter.text import text_of
 
 MONITOR = "bridle_monitor"
@@ -242,12 +242,3 @@ def choice_in(our_block: bytes | None) -> Choice:
     skipped = {name for option, name in given if option == "--skip"}
     universe = next((Universe(name) for option, name in given if option == "--universe"), None)
     return Choice(kind, ALL - skipped, universe)
-
-
-def monitor_in(our_block: bytes | None) -> NodeCommand | None:
-    """The monitor's node in our block, if there is one."""
-    for line in (our_block or b"").split(b"\n"):
-        command = parse_command(text_of(line)) if line[:1].isalpha() else None
-        if isinstance(command, NodeCommand):
-            return command
-    return None

@@ -19,12 +19,12 @@ from condor_templates.text import OURS
 from dag_rewriter import block, files, launcher, live, originals
 from dag_rewriter.categories import settings_in
 from dag_rewriter.category_facts import category_request
-from dag_rewriter.commands import NodeCommand
 from dag_rewriter.dag import Dag, parse_dag
 from dag_rewriter.dagman_options import base_priority, throttles
 from dag_rewriter.errors import RewriterError, RunningError
 from dag_rewriter.expand import Part, WholeDag
-from dag_rewriter.metrics_files import bridle_metrics_file, files_of, made_by_bridle, measure
+from dag_rewriter.metrics_files import files_of, made_by_bridle, measure
+from dag_rewriter.monitor_node import monitor_in
 from dag_rewriter.passes import (
     Change,
     Choice,
@@ -33,7 +33,6 @@ from dag_rewriter.passes import (
     apply,
     changes_of,
     choice_in,
-    monitor_in,
 )
 from dag_rewriter.policy_layers import read_monitor_policy, read_policy
 from dag_rewriter.report import Report, describe
@@ -104,11 +103,6 @@ def is_rewritten(submit_dir: SubmitDir) -> bool:
         return False
     named = (p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in found)
     return all(p.exists() for p in named)
-
-
-def monitor_of(submit_dir: SubmitDir) -> NodeCommand | None:
-    """The monitor's node in the DAG, a SERVICE or a JOB; None in a DAG that has none of ours."""
-    return monitor_in(originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block)
 
 
 def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
@@ -192,7 +186,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
     removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
-    removes += [path for path in (bridle_metrics_file(submit_dir),) if path.exists()]
+    removes += [path for path in (submit_dir.bridle_metrics,) if path.exists()]
     if made_by_bridle(files.read_if_there(submit_dir.metrics)):
         removes.append(submit_dir.metrics)
     notes: tuple[str, ...] = ()

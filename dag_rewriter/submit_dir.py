@@ -154,6 +154,11 @@ class SubmitDir:
     def metrics(self) -> Path:
         return self.path / f"{self.base}.metrics"
 
+    @property
+    def bridle_metrics(self) -> Path:
+        """What bridle counts itself."""
+        return self.path / f"{self.base}.bridle.metrics"
+
 
 def open_submit_dir(path: Path) -> SubmitDir:
     """Finds out what a directory holds; SubmitDirError or FileError when it is no planned workflow."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.at_rest import RestWatch
 from monitord_job.errors import CannotWorkError
 from monitord_job.ingest import Ingest, Progress
 from monitord_job.job import WorkflowState
@@ -17,6 +17,9 @@ from monitord_job.rows import QuarantineRow, SubWorkflowLink, SubWorkflowRow
 from monitord_job.run import UNKNOWN_FAILURE
 from monitord_job.store import Store
 from monitord_job.subworkflows import SubWorkflow, open_sub_directory
+
+if TYPE_CHECKING:
+    from monitord_job.at_rest import RestWatch
 
 LOG = logging.getLogger("bridle.monitor")
 

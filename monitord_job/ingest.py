@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter.dag import Node, NodeKind, Script
 from dag_rewriter.expand import Part, WholeDag
-from dag_rewriter.rewrite import monitor_of
+from dag_rewriter.monitor_node import monitor_of
 from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.target import read_whole
 from monitord_job import node_log
-from monitord_job.at_rest import RestWatch
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
@@ -29,6 +29,9 @@ from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_
 from monitord_job.source import Source, pick_source
 from monitord_job.store import Changes, Store
 from monitord_job.subworkflows import SUB_DAX, SubWorkflow, find
+
+if TYPE_CHECKING:
+    from monitord_job.at_rest import RestWatch
 
 TURN_BYTES = 1 << 17
 """Bytes of the JOBSTATE_LOG in one transaction: about 2,000 events."""
@@ -61,7 +64,7 @@ class Ingest:
         monitor = monitor_of(submit_dir)
         self.plans = plans_of(whole, None if monitor is None else monitor.name)
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
-        self.watch = RestWatch(submit_dir, monitor.name) if monitor is not None and is_job else None
+        self.watch = _watch(submit_dir, monitor.name) if monitor is not None and is_job else None
         """only where DAGMan waits for the monitor"""
         self.jobstate_log = jobstate_log_of(submit_dir, dag)
         self._source: Source | None = None
@@ -264,6 +267,12 @@ class _NodeLogReader:
             add_detail(self._turn, event)
         self.cursor = reading.cursor
         return bool(reading.lines)
+
+
+def _watch(submit_dir: SubmitDir, monitor: str) -> RestWatch:
+    from monitord_job.at_rest import RestWatch  # with all that reads rescue DAGs
+
+    return RestWatch(submit_dir, monitor)
 
 
 def plans_of(whole: WholeDag, monitor: str | None) -> dict[str, JobPlan]:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from monitord_job import kickstart_yaml
 from monitord_job.hidden import excerpt, text_of
 from monitord_job.kickstart_records import ClusterLine, Damage, Record
 from monitord_job.kickstart_scan import scan
@@ -149,10 +148,18 @@ def _yaml(offset: int, record: bytes) -> Iterator[Record]:
         yield Damage(offset, "the record is cut off", _excerpt(record, 0, len(record)))
         return
     text = text_of(record)
-    yield scan(offset, text) or kickstart_yaml.read_record(offset, text)
+    yield scan(offset, text) or _slowly(offset, text)
+
+
+def _slowly(offset: int, text: str) -> Record:
+    from monitord_job import kickstart_yaml  # seldom needed, and a YAML library takes long to load
+
+    return kickstart_yaml.read_record(offset, text)
 
 
 def _multipart(offset: int, record: bytes) -> Iterator[Record]:
+    from monitord_job import kickstart_yaml
+
     head, _, parts = record.partition(b"\n")
     return kickstart_yaml.read_multipart(offset + len(head) + 1, text_of(parts))
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.metrics_files import bridle_metrics_file
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.metrics_rows import MetricSource, metric_rows, unreadable
 from monitord_job.rows import MetricRow, Row
@@ -17,7 +16,7 @@ def planned_metrics(submit_dir: SubmitDir) -> list[Row]:
     found: list[Row] = []
     for source, path in (
         (MetricSource.PLANNER, submit_dir.metrics),
-        (MetricSource.BRIDLE, bridle_metrics_file(submit_dir)),
+        (MetricSource.BRIDLE, submit_dir.bridle_metrics),
     ):
         data = _read(path)
         if data is not None:

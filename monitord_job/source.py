@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dag_rewriter.submit_dir import SubmitDir
-from monitord_job import dagman_out, jobstate_log
-from monitord_job.dagman_out_state import dump, load
+from monitord_job import jobstate_log
 from monitord_job.events import JobstateLine
 from monitord_job.follow import CHUNK, Cursor, read_new_lines
 
@@ -93,10 +92,16 @@ def _from_jobstate_log(memo: str, lines: list[bytes]) -> tuple[str, Numbered]:
 
 
 def _from_dagman_out(memo: str, lines: list[bytes], zone: tzinfo | None) -> tuple[str, Numbered]:
+    from monitord_job import dagman_out  # only runs that were never rewritten need it
+    from monitord_job.dagman_out_state import dump, load
+
     state, events = dagman_out.parse_lines(load(memo), lines, zone)
     return dump(state), events
 
 
 def _held_back(memo: str) -> tuple[str, list[JobstateLine]]:
+    from monitord_job import dagman_out
+    from monitord_job.dagman_out_state import dump, load
+
     state, events = dagman_out.finish(load(memo))
     return dump(state), events

@@ -21,10 +21,11 @@ from dag_rewriter.commands import NodeKind
 from dag_rewriter.dag import parse_dag
 from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
 from dag_rewriter.limits import with_limits, write_limits
+from dag_rewriter.monitor_node import monitor_of
 from dag_rewriter.originals import newest_rescue
 from dag_rewriter.passes import ALL
 from dag_rewriter.rescue_safety import done_in
-from dag_rewriter.rewrite import Options, is_rewritten, monitor_of, rewrite, undo
+from dag_rewriter.rewrite import Options, is_rewritten, rewrite, undo
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from tests.conftest import Corpus
 

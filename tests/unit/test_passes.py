@@ -32,6 +32,7 @@ from dag_rewriter.commands import (
 )
 from dag_rewriter.dag import parse_dag
 from dag_rewriter.errors import RewriterError
+from dag_rewriter.monitor_node import monitor_in
 from dag_rewriter.passes import (
     ALL,
     PASSES,
@@ -41,7 +42,6 @@ from dag_rewriter.passes import (
     apply,
     changes_of,
     choice_in,
-    monitor_in,
 )
 from dag_rewriter.rescue_safety import RescueFile
 
