@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
 
+from monitord_job.notifications import isodate
 from monitord_job.outbox import Ended, Task
 
 _ENTRY = """\
@@ -43,8 +43,3 @@ def log_entry(task: Task, done: Ended, now: float) -> str:
 
 def _lines(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
-
-
-def isodate(seconds: float) -> str:
-    """Local time as pegasus-monitord writes it: 2026-11-23T05:27:22+0000."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")

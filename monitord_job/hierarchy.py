@@ -34,6 +34,12 @@ class _Member:
     parent: _Member | None = None
     below: list[_Member] = field(default_factory=list)
 
+    def above(self) -> Iterator[SubmitDir]:
+        """The directories of the workflows that it is a part of, the nearest first."""
+        if self.parent is not None:
+            yield self.parent.directory
+            yield from self.parent.above()
+
     @property
     def is_over(self) -> bool:
         """Whether the node that runs it has left, or the whole workflow above: nothing is written any more."""
@@ -104,7 +110,7 @@ class Hierarchy:
     def _open(self, member: _Member) -> None:
         if self._store.notifications is not None:
             told = told_of(member.directory, member.ingest.plans, member.ingest.describe)
-            rules = Rules(rule_files(member.directory, self._root.directory))
+            rules = Rules(rule_files(member.directory, member.above()))
             self._store.notifications.follow(told, rules)
         member.ingest.open()
         for found in self._store.load_sub_workflows(member.ingest.wf_uuid):

@@ -291,7 +291,9 @@ def _plan(node: Node, part: Part) -> JobPlan:
     submit_file = None if is_subdag or node.inline is not None else file
     dag_file = file if is_subdag else None
     scripts = _script(node.pre), _script(node.post)
-    return JobPlan(_text(node.name), submit_file, *scripts, is_subdag, dag_file, node.retries)
+    abort = node.abort_dag_on[0] if node.abort_dag_on else None
+    last_codes = tuple(code for code in (node.unless_exit, abort) if code is not None)
+    return JobPlan(_text(node.name), submit_file, *scripts, is_subdag, dag_file, node.retries, last_codes)
 
 
 def _script(script: Script | None) -> ScriptPlan | None:

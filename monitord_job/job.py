@@ -32,6 +32,8 @@ class JobPlan:
     is_subdag: bool = False
     dag_file: str | None = None
     retries: int = 0
+    last_codes: tuple[int, ...] = ()
+    """exit codes after which no retry follows (UNLESS-EXIT, ABORT-DAG-ON)"""
 
 
 @dataclass(frozen=True, slots=True)

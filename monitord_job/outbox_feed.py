@@ -12,15 +12,8 @@ from enum import Enum
 
 from monitord_job import outbox
 from monitord_job.bulk import Bulk, Clash
-from monitord_job.notifications import (
-    Listener,
-    Memory,
-    Notification,
-    Occasion,
-    Told,
-    monitor_restarted,
-    stalled,
-)
+from monitord_job.notifications import Notification
+from monitord_job.occasions import Listener, Memory, Occasion, Told, monitor_restarted, stalled
 from monitord_job.outbox_rules import Rules
 from monitord_job.own_tables import BRIDLE_NOTIFYING
 from monitord_job.rows import Row
@@ -123,7 +116,9 @@ class OutboxFeed:
             self.may_be_due = True
 
     def restarted(self, bulk: Bulk, token: str, now: int) -> None:
-        """Another monitor is at work in the middle of the run."""
+        """Another monitor is at work in the middle of a run that an earlier one notified of."""
+        if self.is_new(bulk):
+            return
         followed = self._at_work(bulk, self.wf_uuid)
         if followed is not None:
             self._put(bulk, list(self._due(followed, monitor_restarted(followed.told, token, now))))
@@ -139,6 +134,7 @@ class OutboxFeed:
         """Time goes by while nothing happens."""
         followed = self._at_work(bulk, self.wf_uuid)
         if followed is not None and followed.memory is not None:
+            followed.memory.latest = max(followed.memory.latest, _latest_below(bulk, self.wf_uuid))
             due = self._of_silence(followed, followed.memory, now)
             self._put(bulk, due)
             self._silences = self._silences | {item.key for item in due}
@@ -170,24 +166,40 @@ _FAILURES = (
     "GROUP BY j.exec_job_id"
 )
 _STARTS = (
-    "SELECT s.restart_count, s.timestamp FROM workflowstate s JOIN workflow w ON w.wf_id = s.wf_id "
+    "SELECT s.timestamp FROM workflowstate s JOIN workflow w ON w.wf_id = s.wf_id "
     "WHERE w.wf_uuid = ? AND s.state = 'WORKFLOW_STARTED' ORDER BY s.restart_count DESC LIMIT 1"
+)
+_UNSUBMITTED = (
+    "SELECT n.name, n.seq FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
+    "JOIN bridle_run r ON r.wf_id = n.wf_id WHERE w.wf_uuid = ? AND r.running AND n.state = 'SUBMIT_FAILED'"
 )
 _LATEST = (
     "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id WHERE w.wf_uuid = ?"
 )
 
+_LATEST_BELOW = (
+    "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
+    "JOIN workflow r ON r.wf_id = w.root_wf_id WHERE r.wf_uuid = ?"
+)
+
+
+def _latest_below(bulk: Bulk, wf_uuid: str) -> int:
+    """When anything happened last in a workflow or below it, in seconds since the epoch; 0: nothing did."""
+    ((latest,),) = bulk.select(_LATEST_BELOW, wf_uuid)
+    return latest or 0
+
 
 def _load(bulk: Bulk, wf_uuid: str) -> Memory:
     """What has happened before the rows at hand, from the database."""
     attempts = bulk.select(_ATTEMPTS, wf_uuid)
-    restarts, started = next(((int(a), int(b)) for a, b in bulk.select(_STARTS, wf_uuid)), (0, 0))
+    started = next((int(time) for (time,) in bulk.select(_STARTS, wf_uuid)), 0)
     failures = bulk.select(_FAILURES, wf_uuid, started)
     ((latest,),) = bulk.select(_LATEST, wf_uuid)
+    unsubmitted = bulk.select(_UNSUBMITTED, wf_uuid)
     return Memory(
         attempts={job: number for job, number, _ in attempts},
         failures=dict(failures),
         done={job for job, _, is_done in attempts if is_done},
-        restarts=restarts,
+        unsubmitted=dict(unsubmitted),
         latest=max(latest or 0, started),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from dag_rewriter.errors import FileError
 from dag_rewriter.policy_layers import policy_files
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.job import JobDescription, JobPlan
-from monitord_job.notifications import RuleBook, Told
+from monitord_job.notifications import RuleBook
+from monitord_job.occasions import Told
 from monitord_job.rule import Entity, Rule
 from monitord_job.rules import Dialect, Line, parse
 
@@ -32,15 +33,14 @@ class RuleFile:
     patterns_only: bool = False
 
 
-def rule_files(submit_dir: SubmitDir, root: SubmitDir) -> list[RuleFile]:
-    """The files that have a say in a workflow below `root`; none of them need be there."""
+def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RuleFile]:
+    """The files that have a say in a workflow; `above` are those that it is a part of. None of them need be there."""
     found = [
         RuleFile(submit_dir.notify, Dialect.PEGASUS),
         RuleFile(submit_dir.bridle_notify, Dialect.BRIDLE),
     ]
-    if root.path != submit_dir.path:
-        found.append(RuleFile(root.bridle_notify, Dialect.BRIDLE, patterns_only=True))
-    site, user, _ = policy_files(root)
+    found += (RuleFile(parent.bridle_notify, Dialect.BRIDLE, patterns_only=True) for parent in above)
+    site, user, _ = policy_files(submit_dir)
     return [*found, *(RuleFile(path.with_name(FILE_NAME), Dialect.BRIDLE) for path in (site, user))]
 
 
