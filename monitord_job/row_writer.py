@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 from sqlalchemy import Table
@@ -16,7 +16,7 @@ from monitord_job import schema as s
 from monitord_job.bulk import Bulk, Clash
 from monitord_job.engine import POSTGRESQL
 from monitord_job.errors import SchemaError
-from monitord_job.fitting import fitted
+from monitord_job.fitting import fitted, with_short_names
 
 _AT_ONCE = 20_000
 _MOST_INSTANCES = 20_000
@@ -53,11 +53,14 @@ class RowWriter:
     def write(self, bulk: Bulk, rows: Iterable[r.Row]) -> None:
         """Write all the rows; within a kind they keep their order."""
         self._bulk = bulk
-        remaining = fitted(rows, cut_names=bulk.connection.dialect.name == POSTGRESQL)
+        has_short_keys = bulk.connection.dialect.name == POSTGRESQL
+        remaining = iter(rows)
         while batch := list(islice(remaining, _AT_ONCE)):
-            kinds: defaultdict[type[r.Row], list[Any]] = defaultdict(list)
-            for row in batch:
-                kinds[row.__class__].append(row)
+            kinds = _by_kind(batch)
+            for kind, found in kinds.items():
+                kinds[kind] = fitted(found)
+            if has_short_keys:
+                kinds = _by_kind(with_short_names(chain.from_iterable(kinds.values())))
             _fold_updates(kinds)
             for kind, write in self._writers.items():
                 if kind in kinds:
@@ -297,6 +300,13 @@ class RowWriter:
 
 def _unique(values: Iterable[str]) -> list[str]:
     return sorted(set(values))
+
+
+def _by_kind(rows: Iterable[r.Row]) -> defaultdict[type[r.Row], list[Any]]:
+    kinds: defaultdict[type[r.Row], list[Any]] = defaultdict(list)
+    for row in rows:
+        kinds[row.__class__].append(row)
+    return kinds
 
 
 def _fold_updates(kinds: defaultdict[type[Any], list[Any]]) -> None:
