@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
+from dag_rewriter.text import text_of as file_text
 from monitord_job.cluster import parse_list
 from monitord_job.hidden import text_of
 from monitord_job.job import JobDescription, JobFiles, JobPlan
@@ -28,10 +29,11 @@ MAX_DAMAGES = 100
 """Damaged records of one output after which the rest of it is left alone."""
 
 _ASKED_FOR = re.compile(
-    rb"\n[ \t]*(?:executable|arguments|input|output|error"
-    rb"|(?:\+|my\.)pegasus_(?:site|job_class|wf_xformation|wf_dax_job_id|cores))[ \t]*=[^\n]*",
-    re.IGNORECASE,
+    r"\n[ \t\r\v\f]*(executable|arguments|input|output|error"
+    r"|(?:\+|my\.)pegasus_(?:site|job_class|wf_xformation|wf_dax_job_id|cores))[ \t\r\v\f]*=([^\n]*)",
+    re.IGNORECASE | re.ASCII,
 )
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _REGISTRATION = 4
 _PLACE = re.compile(
     r"^(?P<lfn>.+?) (?P<pfn>[A-Za-z][\w+.-]*://.*?|/.*?)(?P<attributes>(?: [\w.]+=\"[^\"]*\")*)\s*$"
@@ -94,20 +96,18 @@ class JobFileReader:
 
     def _read_description(self, submit_file: str) -> JobDescription:
         """Raises OSError."""
-        data = b"\n" + _whole_file(self._place(submit_file))
-        # A third of the lines is all that is asked for, unless some of them go on.
-        found = parse_submit_file(data if b"\\" in data else b"".join(_ASKED_FOR.findall(data)))
+        found = _assigned(_whole_file(self._place(submit_file))).get
         return JobDescription(
-            site=_shown(found.site),
-            job_class=found.job_class,
-            transformation=_shown(found.transformation),
-            task=_shown(found.text("+pegasus_wf_dax_job_id")),
-            cores=found.number("+pegasus_cores") or 1,
-            executable=_shown(found.executable) or "",
-            arguments=_shown(found.arguments),
-            stdin=_shown(self._relative(found.input)),
-            stdout=self._relative(found.output),
-            stderr=self._relative(found.error),
+            site=_shown(found("+pegasus_site")),
+            job_class=_number(found("+pegasus_job_class")),
+            transformation=_shown(found("+pegasus_wf_xformation")),
+            task=_shown(found("+pegasus_wf_dax_job_id")),
+            cores=_number(found("+pegasus_cores")) or 1,
+            executable=_shown(found("executable")) or "",
+            arguments=_shown(found("arguments")),
+            stdin=_shown(self._relative(found("input"))),
+            stdout=self._relative(found("output")),
+            stderr=self._relative(found("error")),
         )
 
     def _relative(self, name: str | None) -> str | None:
@@ -157,6 +157,29 @@ class JobFileReader:
             return ()
         found = (_PLACE.match(line) for line in text_of(self._input_of(due.plan.submit_file)).splitlines())
         return tuple((place["lfn"], place["pfn"], _site(place["attributes"])) for place in found if place)
+
+
+def _assigned(data: bytes) -> dict[str, str]:
+    """What a submit file assigns, without quotes, by name in lower case; of the lines that do, those asked for.
+
+    >>> _assigned(b'Output = "a b"\\nMY.Pegasus_Site = x\\nqueue\\n')
+    {'output': 'a b', '+pegasus_site': 'x'}
+    """
+    found: dict[str, str] = {}
+    if b"\\" in data:  # lines that go on, or quotes within quotes
+        description = parse_submit_file(data)
+        for name in description.assigned:
+            found[name.replace("my.", "+", 1)] = description.text(name) or ""
+        return found
+    for name, assigned in _ASKED_FOR.findall("\n" + file_text(data)):
+        value = assigned.strip()
+        is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+        found[name.lower().replace("my.", "+")] = value[1:-1] if is_quoted else value
+    return found
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def _site(attributes: str) -> str | None:

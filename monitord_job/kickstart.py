@@ -56,7 +56,9 @@ def parse_output(data: bytes) -> tuple[Record, ...]:
     >>> parse_output(b'[cluster-task id=1, start="x", status=0]')[0].fields["status"]
     '0'
     """
-    return tuple(record for piece in _pieces(data, 0) for record in piece.records)
+    # Nearly always there is nothing but one record: then its end need not be looked for before it is read.
+    only = scan(0, text_of(data)) if data.startswith(_YAML) else None
+    return (only,) if only else tuple(record for piece in _pieces(data, 0) for record in piece.records)
 
 
 def parse_windows(windows: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
