@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-
-from platformdirs import user_config_path
 
 from condor_templates.monitor_policy import MonitorPolicy, monitor_policy, parse_monitor_policy
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, Limit, layered
 from condor_templates.policy_file import PolicyError, parse_policy, parse_properties
 from dag_rewriter import files
 from dag_rewriter.categories import SET_BY_COMMAND
+from dag_rewriter.policy_places import policy_files
 from dag_rewriter.submit_dir import SubmitDir
-
-SITE_POLICY = "/etc/bridle/policy.toml"
-SITE_VARIABLE = "BRIDLE_SITE_POLICY"
-"""Names another file instead."""
-FOLDER_POLICY = "bridle-policy.toml"
-
-
-def policy_files(submit_dir: SubmitDir) -> tuple[Path, ...]:
-    """The files that are asked, the later one's word counts more; none of them need be there."""
-    site = Path(os.environ.get(SITE_VARIABLE) or SITE_POLICY)
-    return site, user_config_path("bridle") / "policy.toml", submit_dir.path / FOLDER_POLICY
 
 
 def read_policy(submit_dir: SubmitDir) -> CategoryPolicy:

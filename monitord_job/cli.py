@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from dag_rewriter.target import open_target
 from monitord_job.daemon import Limits
 from monitord_job.errors import CannotWorkError
 from monitord_job.identity import identified
+
+if TYPE_CHECKING:
+    from monitord_job.event_file import EventFile
 
 EXIT_NODES_FAILED = 3
 
@@ -101,13 +105,11 @@ def monitord(
     up where an earlier one stopped, after any kind of death. SIGTERM makes it store the rest and leave.
     """
     from monitord_job import session
-    from monitord_job.bp_events import BpFormat
-    from monitord_job.event_file import EventFile
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
     try:
         found = identified(open_target(submit_dir))
-        outlet = None if events is None else EventFile(events, BpFormat(events_format))
+        outlet = None if events is None else _event_file(events, events_format)
         if mode == Mode.FOLLOW.value:
             return (
                 0 if session.follow_run(found, limits, lock_wait, url, outlet, notify) else EXIT_NODES_FAILED
@@ -122,6 +124,13 @@ def monitord(
             raise CannotWorkError(error.where, error.what, error.now) from error
         raise
     return 0
+
+
+def _event_file(name: str, kind: str) -> EventFile:
+    from monitord_job.bp_events import BpFormat
+    from monitord_job.event_file import EventFile
+
+    return EventFile(name, BpFormat(kind))
 
 
 @click.command(

@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import dagman_log
 from monitord_job.dagman_log import DagmanJob
 from monitord_job.errors import LockedError, TryAgainError
 from monitord_job.hierarchy import Hierarchy
-from monitord_job.outbox_desk import Desk
 from monitord_job.outlook import Rest
 from monitord_job.run import UNKNOWN_FAILURE
+
+if TYPE_CHECKING:
+    from monitord_job.outbox_desk import Desk
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")

@@ -86,7 +86,7 @@ def _are_plain(values: tuple[Any, ...]) -> bool:
         return "\0" not in text and (text.isascii() or not _has_half(text))
     if kinds <= _NUMBERS:
         numbers = [0, *filter(None, values)]
-        return -_LARGEST <= min(numbers) and max(numbers) < _LARGEST
+        return not (min(numbers) < -_LARGEST or max(numbers) >= _LARGEST)
     return not any(map(_is_odd, values))
 
 

@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter import files
 from dag_rewriter.errors import FileError
-from dag_rewriter.policy_layers import policy_files
+from dag_rewriter.policy_places import policy_files
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.job import JobDescription, JobPlan
 from monitord_job.notifications import RuleBook
 from monitord_job.occasions import Told
-from monitord_job.rule import Entity, Rule
-from monitord_job.rules import Dialect, Line, parse
+from monitord_job.rule import Dialect, Entity, Rule
+
+if TYPE_CHECKING:
+    from monitord_job.rules import Line
 
 LOG = logging.getLogger("bridle.monitor")
 FILE_NAME = "bridle-notify"
@@ -91,7 +94,11 @@ def _read(file: RuleFile) -> Iterator[tuple[Rule, str]]:
     except FileError as error:
         LOG.warning("no rules are taken from it: %s", error)
         return
-    read = parse(data or b"", str(file.path), file.dialect)
+    if not data:
+        return
+    from monitord_job.rules import parse
+
+    read = parse(data, str(file.path), file.dialect)
     for damaged in read.damaged:
         LOG.warning("%s", damaged)
     for line in read.lines:

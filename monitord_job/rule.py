@@ -21,6 +21,15 @@ class Entity(Enum):
     """a task of a clustered job"""
 
 
+class Dialect(Enum):
+    """Whose file a rule stands in."""
+
+    PEGASUS = "notify"
+    """NAME.notify: nothing but what pegasus-monitord reads"""
+    BRIDLE = "bridle-notify"
+    """NAME.bridle-notify: the same, and more"""
+
+
 class On(Enum):
     """When a rule is due; `.value` as Pegasus 5 and bridle write it."""
 

@@ -37,6 +37,7 @@ from monitord_job.rule import (
     PEGASUS_CONDITIONS,
     Action,
     Condition,
+    Dialect,
     Entity,
     How,
     On,
@@ -44,15 +45,6 @@ from monitord_job.rule import (
     Scope,
     Source,
 )
-
-
-class Dialect(Enum):
-    """Whose file it is."""
-
-    PEGASUS = "notify"
-    """NAME.notify: nothing but what pegasus-monitord reads"""
-    BRIDLE = "bridle-notify"
-    """NAME.bridle-notify: the same, and more"""
 
 
 class Words(Enum):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter.errors import FileError
 from dag_rewriter.submit_dir import SubmitDir
@@ -24,11 +25,13 @@ from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_feed import EventFeed, Outlet
 from monitord_job.hierarchy import Hierarchy
 from monitord_job.lock import Holder, alone
-from monitord_job.outbox_desk import Desk, run_began, settings_of
 from monitord_job.outbox_feed import Notify, OutboxFeed
 from monitord_job.outlook import Rest
 from monitord_job.peer_marks import mark_done, mark_started
 from monitord_job.store import Claim, Store, replace_database
+
+if TYPE_CHECKING:
+    from monitord_job.outbox_desk import Desk
 
 _LOG_BYTES = 5 << 20
 _MANY_OBJECTS = 100_000
@@ -186,6 +189,8 @@ def _keep_outbox(old: Store, fresh: Store) -> None:
 
 def _feed_of(submit_dir: SubmitDir, notify: bool | None) -> OutboxFeed:
     """Notifications as a monitor that follows makes them due: of the run that is at work, or of what comes next."""
+    from monitord_job.outbox_desk import run_began, settings_of
+
     off = notify is False or settings_of(submit_dir) is None
 
     def since() -> int:
@@ -201,8 +206,13 @@ _ASKED = {None: Notify.GO_ON, True: Notify.BEGIN, False: Notify.NO}
 @contextmanager
 def _desk(submit_dir: SubmitDir, store: Store | None) -> Iterator[Desk | None]:
     """Who delivers what is in the outbox; nobody, if the properties say so or there is no store."""
+    if store is None or store.notifications is None:
+        yield None
+        return
+    from monitord_job.outbox_desk import Desk, settings_of
+
     settings = settings_of(submit_dir)
-    if store is None or settings is None or store.notifications is None:
+    if settings is None:
         yield None
         return
     desk = Desk(submit_dir, store, settings)

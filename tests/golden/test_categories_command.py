@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from condor_templates.errors import BridleError
-from dag_rewriter.policy_layers import SITE_VARIABLE, read_policy
+from dag_rewriter.policy_layers import read_policy
+from dag_rewriter.policy_places import SITE_VARIABLE
 from dag_rewriter.submit_dir import open_submit_dir
 from monitord_job import schedd
 from monitord_job.errors import ScheddError

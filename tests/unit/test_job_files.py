@@ -99,9 +99,32 @@ def test_a_submit_file_that_comes_later_is_read_then(folder):
     assert reader.read(due).description.stdout == "job.out"
 
 
-_NAMES = ["executable", "OUTPUT", "error", "input", "+pegasus_site", "MY.Pegasus_cores", "my.pegasus_job_class"]
+_NAMES = [
+    "executable",
+    "OUTPUT",
+    "error",
+    "input",
+    "+pegasus_site",
+    "MY.Pegasus_cores",
+    "my.pegasus_job_class",
+]
 _OTHERS = ["executables", "+executable", "pegasus_site", "my.my.pegasus_site", "# output", "queue", ""]
-_VALUES = ["", "x", '"', '""', '"a b"', "'c'", "-7", "+1", "1_0", '"3"', "a = b", "\u0663", "\u00a0caf\u00e9", "a\rb"]
+_VALUES = [
+    "",
+    "x",
+    '"',
+    '""',
+    '"a b"',
+    "'c'",
+    "-7",
+    "+1",
+    "1_0",
+    '"3"',
+    "a = b",
+    "\u0663",
+    "\u00a0caf\u00e9",
+    "a\rb",
+]
 _LINES = st.builds(
     "{}{}{}={}{}".format,
     st.sampled_from(["", " ", "\t", "\v"]),
@@ -119,7 +142,9 @@ def test_a_submit_file_says_the_same_whichever_way_it_is_read(tmp_path_factory, 
     folder = tmp_path_factory.mktemp("run")
     text = "\n".join(lines)
     (folder / "usual.sub").write_bytes(text.encode())
-    (folder / "odd.sub").write_bytes(text.encode() + b"\n# a backslash: the whole of the rules of HTCondor \\\n")
+    (folder / "odd.sub").write_bytes(
+        text.encode() + b"\n# a backslash: the whole of the rules of HTCondor \\\n"
+    )
     reader = JobFileReader(SubmitDir(folder, {}, "w.dag"))
     usual, odd = (reader.describe(JobPlan("job", name)) for name in ("usual.sub", "odd.sub"))
     assert usual == odd

@@ -14,6 +14,7 @@ from monitord_job.rule import (
     PEGASUS_CONDITIONS,
     Action,
     Condition,
+    Dialect,
     Entity,
     How,
     On,
@@ -21,7 +22,7 @@ from monitord_job.rule import (
     Scope,
     Source,
 )
-from monitord_job.rules import Dialect, RuleFile, Words, parse, render, render_rule, with_rules
+from monitord_job.rules import RuleFile, Words, parse, render, render_rule, with_rules
 
 PIECES = st.sampled_from(
     [
