@@ -11,7 +11,8 @@ from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, Script
 from monitord_job.jobstate_log import parse as parse_line
 from monitord_job.notifications import Notification, RuleBook
 from monitord_job.occasions import Listener, Memory, Told, monitor_restarted, stalled
-from monitord_job.rules import Dialect, parse
+from monitord_job.rule import Dialect
+from monitord_job.rules import parse
 from monitord_job.run import Turn, add_detail, apply_dagman, apply_node
 
 POST = ScriptPlan("pegasus-exitcode", "")
