@@ -14,7 +14,7 @@ A file has up to four parts, each of which may be missing:
     node = "train_*"
     job_class = ["compute", 9]
 
-and [monitor], which condor_templates.monitor_policy reads.
+and [monitor] and [notifications], which condor_templates.monitor_policy and .notification_policy read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ _CLASSES = {kind.name.lower().replace("_", "-"): kind.value for kind in JobClass
 _OLD_NAMES = {"stage-in": "stagein", "stage-out": "stageout", "stage-inter": "stageinter"}
 """What categories were called in properties of older planners; the planner still maps them."""
 _NUMBER = 'write a whole number from 1, or "unlimited", e.g. cleanup = 10'
-_TABLES = "a policy has [limits], [planner_limits], [[rule]] (docs/categories.md) and [monitor] (docs/reliability.md)"
+_TABLES = (
+    "a policy has [limits], [planner_limits], [[rule]] (docs/categories.md), [monitor] (docs/reliability.md) and "
+    "[notifications] (docs/notifications.md)"
+)
 
 
 class PolicyError(BridleError):
@@ -51,7 +54,7 @@ def parse_policy(text: str, source: str) -> CategoryPolicy:
     Limit(number=10, source='policy.toml')
     """
     found = parse_toml(text, source)
-    unknown = sorted(found.keys() - {"limits", "planner_limits", "rule", "monitor"})
+    unknown = sorted(found.keys() - {"limits", "planner_limits", "rule", "monitor", "notifications"})
     if unknown:
         raise PolicyError(_at(source, unknown[0]), "there is no such key", _TABLES)
     return CategoryPolicy(

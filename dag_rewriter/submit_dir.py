@@ -143,7 +143,7 @@ class SubmitDir:
 
     @property
     def resend(self) -> Path:
-        """Keys of notifications that somebody wants to be delivered again; the monitor takes it."""
+        """A folder of wishes: which notifications are to be delivered again; the monitor takes them."""
         return self.path / f"{self.base}.bridle-resend"
 
     def _named(self, key: str, default: str) -> Path:

@@ -203,12 +203,10 @@ def release(bulk: Bulk, keys: Iterable[str]) -> None:
 
 
 def make_due_again(bulk: Bulk, root: str, keys: list[str]) -> None:
-    """Deliver again what was delivered or failed: those with these keys, or all that failed for the word `failed`."""
+    """Deliver again those of them that were delivered or failed."""
     again = (
-        "UPDATE bridle_notification SET state = ?, tries = 0, not_before = 0 WHERE root_wf_uuid = ? AND state"
+        "UPDATE bridle_notification SET state = ?, tries = 0, not_before = 0 "
+        "WHERE root_wf_uuid = ? AND key = ? AND state IN (?, ?)"
     )
-    due, failed, delivered = State.DUE.value, State.FAILED.value, State.DELIVERED.value
-    named = [key for key in keys if key != failed]
-    bulk.run(f"{again} IN (?, ?) AND key = ?", [(due, root, failed, delivered, key) for key in named])
-    if failed in keys:
-        bulk.run(f"{again} = ?", [(due, root, failed)])
+    over = State.FAILED.value, State.DELIVERED.value
+    bulk.run(again, [(State.DUE.value, root, key, *over) for key in keys])

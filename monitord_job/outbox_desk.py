@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from dag_rewriter import files
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import outbox
 from monitord_job.database_url import properties_of
@@ -15,6 +14,7 @@ from monitord_job.deliver import Delivery, DeliverySettings
 from monitord_job.errors import CannotWorkError, TryAgainError
 from monitord_job.events import DAGMAN_RESTARTS
 from monitord_job.outbox_feed import OutboxFeed
+from monitord_job.resend import drop_wishes, wishes_in
 from monitord_job.store import Store
 
 LOG = logging.getLogger("bridle.monitor")
@@ -119,16 +119,11 @@ class Desk:
                 LOG.warning("%s", error)
 
     def _take_wishes(self) -> None:
-        """Keys, or `failed`, one a line. Renamed first: who wishes more meanwhile writes a new file."""
-        taken = self._resend.with_name(self._resend.name + ".taken")
-        # A monitor that died with it in hand left it: it is taken once more.
-        if not taken.exists():
-            self._resend.rename(taken)
-        keys = (files.read_if_there(taken) or b"").decode("utf-8", "replace").split()
+        wishes = wishes_in(self._resend)
         with self._store.writing() as bulk:
-            outbox.make_due_again(bulk, self._feed.wf_uuid, keys)
+            outbox.make_due_again(bulk, self._feed.wf_uuid, [key for keys in wishes.values() for key in keys])
         self._feed.may_be_due = True
-        taken.unlink()
+        drop_wishes(self._resend, wishes)
 
 
 def run_began(log: Path, dagman_out: Path) -> tuple[int, bool]:

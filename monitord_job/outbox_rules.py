@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condor_templates.errors import BridleError
 from dag_rewriter import files
-from dag_rewriter.errors import FileError
 from dag_rewriter.policy_places import policy_files
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.job import JobDescription, JobPlan
@@ -20,31 +20,50 @@ from monitord_job.occasions import Told
 from monitord_job.rule import Dialect, Entity, Rule
 
 if TYPE_CHECKING:
-    from monitord_job.rules import Line
+    from monitord_job.rules import Line, RuleFile
 
 LOG = logging.getLogger("bridle.monitor")
-FILE_NAME = "bridle-notify"
-"""Rules for all workflows of a site or a user, beside their policy.toml."""
 
 
 @dataclass(frozen=True, slots=True)
-class RuleFile:
-    """A file that may hold rules. `patterns_only`: of another workflow, whose nodes' names mean nothing here."""
+class RulePlace:
+    """A file that may hold rules; `dialect` None: a policy that does.
+
+    `patterns_only`: it is not this workflow's own, names of nodes mean nothing in it.
+    """
 
     path: Path
-    dialect: Dialect
+    dialect: Dialect | None
     patterns_only: bool = False
 
 
-def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RuleFile]:
+def read_rules(place: RulePlace) -> RuleFile:
+    """What stands there, rules and lines that are none; nothing if there is no file.
+
+    Raises FileError, or PolicyError for a policy that cannot be read.
+    """
+    data = files.read_if_there(place.path)
+    from monitord_job.rules import parse  # most workflows have no rules
+
+    if place.dialect is not None:
+        return parse(data or b"", str(place.path), place.dialect)
+    from dag_rewriter.policy_layers import read_notification_rules
+
+    rules = read_notification_rules(place.path) if data else ()
+    text = "".join(f"{rule}\n" for rule in rules).encode()
+    return parse(text, f"{place.path}: notifications.rules", Dialect.BRIDLE)
+
+
+def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RulePlace]:
     """The files that have a say in a workflow; `above` are those that it is a part of. None of them need be there."""
     found = [
-        RuleFile(submit_dir.notify, Dialect.PEGASUS),
-        RuleFile(submit_dir.bridle_notify, Dialect.BRIDLE),
+        RulePlace(submit_dir.notify, Dialect.PEGASUS),
+        RulePlace(submit_dir.bridle_notify, Dialect.BRIDLE),
     ]
-    found += (RuleFile(parent.bridle_notify, Dialect.BRIDLE, patterns_only=True) for parent in above)
-    site, user, _ = policy_files(submit_dir)
-    return [*found, *(RuleFile(path.with_name(FILE_NAME), Dialect.BRIDLE) for path in (site, user))]
+    for parent in above:
+        found.append(RulePlace(parent.bridle_notify, Dialect.BRIDLE, patterns_only=True))
+        found.append(RulePlace(policy_files(parent)[-1], None, patterns_only=True))
+    return [*found, *(RulePlace(path, None, patterns_only=True) for path in policy_files(submit_dir))]
 
 
 def told_of(
@@ -66,7 +85,7 @@ def told_of(
 class Rules:
     """The rules of one workflow."""
 
-    def __init__(self, found: list[RuleFile]) -> None:
+    def __init__(self, found: list[RulePlace]) -> None:
         self._files = found
         self._stamps: list[tuple[int, int, int] | None] | None = None
         self.book = RuleBook()
@@ -76,37 +95,36 @@ class Rules:
         stamps = [_stamp(file.path) for file in self._files]
         if stamps != self._stamps:
             self._stamps = stamps
-            self.book = RuleBook(pair for file in self._files for pair in _read(file))
+            there = [file for file, stamp in zip(self._files, stamps, strict=True) if stamp and stamp[1]]
+            self.book = RuleBook(pair for file in there for pair in _read(file))
         return self.book
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Time, size and number; None if there is no such file. One that cannot be looked at has a stamp as well."""
     try:
         found = os.stat(path)  # noqa: PTH116 - at each turn
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        return 0, -1, error.errno or 0
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(file: RuleFile) -> Iterator[tuple[Rule, str]]:
+def _read(file: RulePlace) -> Iterator[tuple[Rule, str]]:
     try:
-        data = files.read_if_there(file.path)
-    except FileError as error:
+        read = read_rules(file)
+    except BridleError as error:
         LOG.warning("no rules are taken from it: %s", error)
         return
-    if not data:
-        return
-    from monitord_job.rules import parse
-
-    read = parse(data, str(file.path), file.dialect)
     for damaged in read.damaged:
         LOG.warning("%s", damaged)
     for line in read.lines:
         if isinstance(line.content, Rule) and (line.content.is_pattern or not file.patterns_only):
-            yield line.content, _word(line, line.content)
+            yield line.content, condition_word(line, line.content)
 
 
-def _word(line: Line, rule: Rule) -> str:
+def condition_word(line: Line, rule: Rule) -> str:
     """The condition as it stands there: at_end of Pegasus 4, end of Pegasus 5."""
     place = 3 if rule.entity is Entity.INVOCATION else 2
     return line.raw.split(None, place + 1)[place].decode("utf-8", "backslashreplace")

@@ -135,7 +135,7 @@ def is_stored(database: Database, wf_uuid: str) -> bool:
         return False
     engine = open_database(database)
     try:
-        with _reading(engine) as connection:
+        with reading(engine) as connection:
             if not inspect(connection).has_table(s.WORKFLOW.name):
                 return False
             found = connection.scalar(select(s.WORKFLOW.c.wf_id).where(s.WORKFLOW.c.wf_uuid == wf_uuid))
@@ -146,7 +146,7 @@ def is_stored(database: Database, wf_uuid: str) -> bool:
 
 def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
     """How far one workflow is. Counts in the database; reads no rows of jobs."""
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         workflow = _workflow(connection, wf_uuid)
         first, last = _first_and_last_state(connection, workflow.wf_id)
         ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
@@ -182,7 +182,8 @@ _ENDED = {"JOB_SUCCESS": JobStatus.SUCCEEDED, "JOB_FAILURE": JobStatus.FAILED}
 
 
 @contextmanager
-def _reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection to ask. Raises MonitorError if the database cannot be read."""
     try:
         with engine.connect() as connection:
             yield connection
@@ -196,7 +197,7 @@ def _reading(engine: Engine) -> Iterator[Connection]:
 
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
     """Everything `bridle status` shows of one workflow."""
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return _summary(connection, wf_uuid)
 
 

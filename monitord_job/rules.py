@@ -56,6 +56,8 @@ class Words(Enum):
     """success, error, end: what the planner of Pegasus 5 writes"""
 
 
+WORDS = {Dialect.PEGASUS: Words.PEGASUS_4, Dialect.BRIDLE: Words.PEGASUS_5}
+"""What we write into which file: in our own, what people say."""
 OLD_WORDS = {"on_success": On.SUCCESS, "on_error": On.ERROR, "at_end": On.END}
 _CONDITIONS = {condition.value: condition for condition in On} | OLD_WORDS
 _SAID = {
@@ -287,7 +289,9 @@ def with_rules(file: RuleFile, rules: Iterable[Rule], dialect: Dialect = Dialect
     data = render(file)
     path = next(_sources(file), "")
     gap = b"" if not data or data[-1:] in b"\r\n" else b"\n"
-    return parse(data + gap + b"".join(render_rule(rule, dialect) for rule in rules), path, dialect)
+    return parse(
+        data + gap + b"".join(render_rule(rule, dialect, WORDS[dialect]) for rule in rules), path, dialect
+    )
 
 
 def _sources(file: RuleFile) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import Limits
-from monitord_job.database_url import database_of
+from monitord_job.database_url import Database, database_of
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.queries import Job, JobStatus, WorkflowProgress, WorkflowSummary, open_database, summary
 from monitord_job.session import catch_up
@@ -46,6 +46,15 @@ def state_of(found: WorkflowSummary | WorkflowProgress) -> RunState:
 
 def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummary:
     """The run as its database (or the one at `url`) has it, after catching up if no monitor is alive to do that."""
+    engine = open_database(brought_up(submit_dir, url))
+    try:
+        return summary(engine, submit_dir.wf_uuid or "")
+    finally:
+        engine.dispose()
+
+
+def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
+    """The database of the run, caught up with its logs if that can be done now: what any reader begins with."""
     database = database_of(submit_dir, url)
     try:
         catch_up(submit_dir, Limits(database=5.0), url=url)
@@ -61,11 +70,7 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not there:
             raise
         LOG.info("showing the database as it stands: %s", error)
-    engine = open_database(database)
-    try:
-        return summary(engine, submit_dir.wf_uuid or "")
-    finally:
-        engine.dispose()
+    return database
 
 
 def as_mapping(found: WorkflowSummary) -> dict[str, Any]:

@@ -56,6 +56,10 @@ COMMANDS = {
         "planner_ext.categories_cli:throttle",
         "Show or change the throttles of a running DAGMan, for all its nodes together.",
     ),
+    "notifications": Subcommand(
+        "monitord_job.notifications_cli:notifications",
+        "List the notifications of a run: due, running, delivered, failed; or deliver some again.",
+    ),
     "notify": Subcommand(
         "planner_ext.notify_cli:notify",
         "Say who is told of what: the rules in a workflow's .notify files.",

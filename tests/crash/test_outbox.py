@@ -16,6 +16,7 @@ import pytest
 
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import daemon, deliver, ingest, outbox, outbox_desk, session, store
+from monitord_job.resend import wish
 from tests.crash.test_kill_many import unsynchronized
 from tests.database import check_sound
 from tests.notified import Hook, kept
@@ -313,7 +314,7 @@ def test_somebody_may_ask_for_it_again(run):
     run.fresh()
     follow(run)
     key, *_ = run.hook.runs()[0]
-    run.submit_dir.resend.write_text(f"{key}\nnonsense\n")
+    wish(run.submit_dir.resend, [key, "nonsense"])
     session.catch_up(run.submit_dir, daemon.Limits(), deliver=True)
     assert Counter(found for found, *_ in run.hook.runs())[key] == 2
     assert not run.submit_dir.resend.exists()

@@ -265,9 +265,9 @@ def test_what_a_line_cannot_say_is_refused(rule: Rule, what: str) -> None:
 def test_rules_are_added_after_what_is_there() -> None:
     file = parse(b"# mine\nJOB a held x", "n", Dialect.BRIDLE)
     more = with_rules(file, [rule_with("to do"), rule_with("log", How.SHELL)])
-    assert render(more) == b"# mine\nJOB a held x\nJOB j at_end to do\nJOB j at_end shell: log\n"
+    assert render(more) == b"# mine\nJOB a held x\nJOB j end to do\nJOB j end shell: log\n"
     assert [rule.source.line for rule in more.rules] == [2, 3, 4]
-    assert render(with_rules(RuleFile(()), [rule_with("x")])) == b"JOB j at_end x\n"
+    assert render(with_rules(RuleFile(()), [rule_with("x")])) == b"JOB j end x\n"
 
 
 @pytest.mark.parametrize(

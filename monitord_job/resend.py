@@ -1,0 +1,49 @@
+"""What people ask of a monitor at work: to deliver notifications again. One file for each wish, in a folder of theirs.
+
+Only the monitor writes the database; whoever wishes something leaves a file, whole and under a name of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.errors import FileError
+
+
+def wish(folder: Path, keys: Iterable[str]) -> None:
+    """Ask for these keys. Raises FileError if the submit directory cannot be written to."""
+    name = f"{time.time_ns()}-{os.getpid()}"
+    text = "".join(f"{key}\n" for key in keys).encode()
+    try:
+        _put(folder, name, text)
+    except FileError:
+        _put(folder, name, text)  # the monitor, which had done all others, had just removed the folder
+
+
+def _put(folder: Path, name: str, text: bytes) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise files.file_error(folder, "make it", error) from error
+    files.replace(folder / name, text)
+
+
+def wishes_in(folder: Path) -> dict[str, list[str]]:
+    """The keys by the name of the file that asks for them."""
+    names = [name for name in files.names_in(folder) if not name.startswith(".")]
+    return {
+        name: (files.read_if_there(folder / name) or b"").decode("ascii", "replace").split() for name in names
+    }
+
+
+def drop_wishes(folder: Path, names: Iterable[str]) -> None:
+    """They are fulfilled, or will be: the database knows."""
+    for name in names:
+        files.remove(folder / name)
+    with suppress(OSError):  # somebody wishes more
+        folder.rmdir()
