@@ -117,6 +117,7 @@ def test_json_says_where_each_rule_comes_from(corpus, capfdbinary) -> None:
         "name": "merge_grp1",
         "invocation": 1,
         "on": "end",
+        "how": "command",
         "command": "/home/scientist/bin/hook.sh clustered w00006",
         "source": f"{run}/workflow.yml:{line_before(run / 'workflow.yml', 'hook.sh clustered w00006')}",
     }
