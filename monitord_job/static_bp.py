@@ -42,21 +42,27 @@ def parse(line: bytes) -> StaticEvent | Malformed | None:
 
 
 def _plainly(text: str) -> dict[str, str] | None:
-    """The fields of a line as the planner writes nearly all, `k=v ... k="v" k="v" `, three times as fast as exactly."""
+    """The fields of a line as the planner writes nearly all, `ts=t k=v ... k="v" k="v" `, much faster than exactly."""
     head, *rest = text.split('"')
-    if "\\" in text or len(rest) % 2 or not rest or rest[-1] not in ("", " "):
+    ts, _, begin = head.partition(" ")
+    shape = _shape(begin, *rest[1::2])
+    if shape is None or len(rest) % 2 or "\\" in text or not (ts.startswith("ts=") and _is_plain(ts)):
         return None
-    words = [word.partition("=") for word in head.split(" ")]
-    keys = [word[0] for word in words]
-    keys += [_key(part) for part in rest[1:-1:2]]
-    if words[-1][2] or not all(keys) or not all(word[1] for word in words) or not _is_plain(head):
-        return None
-    values = [word[2] for word in words[:-1]]
-    values += rest[::2]
-    return dict(zip(keys, values, strict=True))
+    fields, keys = shape
+    return {"ts": ts[3:], **fields, **dict(zip(keys, rest[::2], strict=True))}
 
 
 @lru_cache(maxsize=256)
+def _shape(begin: str, *between: str) -> tuple[dict[str, str], list[str]] | None:
+    """What all lines of a kind have in common: their first fields, and the keys of those in quotes."""
+    words = [word.partition("=") for word in begin.split(" ")]
+    keys = [words[-1][0], *map(_key, between[:-1])]
+    is_whole = all(keys) and all(key and equals for key, equals, _ in words)
+    if not is_whole or words[-1][2] or not between or between[-1] not in ("", " ") or not _is_plain(begin):
+        return None
+    return {key: value for key, _, value in words[:-1]}, keys
+
+
 def _key(part: str) -> str:
     """The key in ` key=`; empty if it is not that."""
     found = _KEY.fullmatch(part)
