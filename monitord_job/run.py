@@ -47,6 +47,11 @@ _DETAIL_OF = {
 
 _RECOVERY = (DagmanState.RECOVERY_STARTED, DagmanState.RECOVERY_FINISHED, DagmanState.RECOVERY_FAILURE)
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
+_PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
+_JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
+_POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
+_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS
+"""States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _OPENED_BY_PRE = frozenset({"PRE_SCRIPT_STARTED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED"})
 
 
@@ -103,14 +108,13 @@ class Due(NamedTuple):
 
 def files_due(turn: Turn, event: NodeEvent) -> Due | None:
     """The files that `apply` wants to see with this event, or None."""
+    if event.state not in _BOUNDS:
+        return None
     plan = turn.before.plans.get(event.node)
-    if plan is None or event.state in _IGNORED:
+    ends = plan is not None and _ends_attempt(plan, event.state)
+    if plan is None or not (ends or event.state in _OPENS):
         return None
-    node = turn.node(event.node)
-    ends = _ends_attempt(plan, event.state)
-    if not ends and event.state not in _OPENS:
-        return None
-    return Due(plan, ends, max(node.submits - 1, 0) if plan.post else None)
+    return Due(plan, ends, max(turn.node(event.node).submits - 1, 0) if plan.post else None)
 
 
 def detail_wanted(turn: Turn, event: NodeEvent) -> bool:
@@ -134,17 +138,17 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
     if event.state is DagmanState.STARTED:
         _start_workflow(turn, event)
     elif event.state in _RECOVERY:
-        turn.workflow = replace(turn.workflow, recovering=event.state is DagmanState.RECOVERY_STARTED)
+        turn.workflow = turn.workflow._replace(recovering=event.state is DagmanState.RECOVERY_STARTED)
     elif event.state is DagmanState.FINISHED and turn.workflow.running:
         code = int(event.info) if event.info.lstrip("-").isdecimal() else UNKNOWN_FAILURE
         if code == DAGMAN_RESTARTS:
-            turn.workflow = replace(turn.workflow, restarting=True)
+            turn.workflow = turn.workflow._replace(restarting=True)
         else:
             _end_workflow(turn, event.time, code, event.reason)
 
 
 def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
-    workflow = replace(turn.workflow, restarting=False, recovering=False)
+    workflow = turn.workflow._replace(restarting=False, recovering=False)
     turn.workflow = workflow
     if workflow.running and workflow.dagman_id == event.info:
         return  # killed or stopped, and run again by the schedd: one and the same run
@@ -153,19 +157,21 @@ def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
         _end_workflow(turn, event.time - 1, UNKNOWN_FAILURE, reason)
     count = workflow.restart_count + 1
     turn.rows.append(WorkflowStateRow("WORKFLOW_STARTED", event.time, count, None, None))
-    turn.workflow = replace(workflow, dagman_id=event.info, running=True, restart_count=count, status=None)
+    turn.workflow = workflow._replace(dagman_id=event.info, running=True, restart_count=count, status=None)
 
 
 def _end_workflow(turn: Turn, time: int, status: int, reason: str | None) -> None:
     count = turn.workflow.restart_count
     turn.rows.append(WorkflowStateRow("WORKFLOW_TERMINATED", time, count, status, reason))
-    turn.workflow = replace(turn.workflow, running=False, status=status)
+    turn.workflow = turn.workflow._replace(running=False, status=status)
 
 
 def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
     """A node changed its state; `files` are those that `files_due` named."""
     plan = turn.before.plans.get(event.node)
-    if plan is None or event.state in _IGNORED or _is_repeated(turn, event):
+    if plan is None or event.state in _IGNORED:
+        return
+    if turn.workflow.recovering and _is_repeated(turn, event):
         return
     node = _attempt_of(turn, event, files)
     detail, reason = _take_detail(turn, event), event.reason
@@ -177,7 +183,8 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
     progress = _PROGRESS.get(event.state)
     if progress is not None:
         progress(node, event)
-    turn.rows.extend(_rows_of(turn, plan, node, event, files))
+    if event.state in _BOUNDS:
+        turn.rows.extend(_rows_of(turn, plan, node, event, files))
     _note_words(node, event)
 
 
@@ -185,7 +192,7 @@ def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files
     """What the state adds beyond its own row."""
     if event.state == "SUBMIT":
         yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
-    if event.state in ("PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"):
+    if event.state in _PRE_ENDS:
         yield pre_script_row(
             plan, node, event.time, _code_in(event, int(event.state == "PRE_SCRIPT_FAILURE"))
         )
@@ -200,7 +207,7 @@ def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
     if node.seq and not _opens_attempt(node, event):
         return node
     seq = turn.workflow.last_seq + 1
-    turn.workflow = replace(turn.workflow, last_seq=seq)
+    turn.workflow = turn.workflow._replace(last_seq=seq)
     values: dict[str, Value] = {
         "site": files.description.site,
         "multiplier_factor": files.description.cores,
@@ -223,9 +230,7 @@ def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
     look different to it (seen, 25.14.1; jobstate_log.cpp).
     """
     node = turn.node(event.node)
-    return (
-        turn.workflow.recovering and event.time == node.last_time and _word(event) in node.last_words.split()
-    )
+    return event.time == node.last_time and _word(event) in node.last_words.split()
 
 
 def _note_words(node: NodeState, event: NodeEvent) -> None:
@@ -248,10 +253,9 @@ def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
 def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
     word = _WORDS.get(event.state, event.state)
-    words = ["PRE_SCRIPT_TERMINATED", word] if word in ("PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED") else [word]
-    for number, state in enumerate(words, node.order + 1):
-        turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, number, reason))
-    node.order += len(words)
+    for state in ("PRE_SCRIPT_TERMINATED", word) if event.state in _PRE_ENDS else (word,):
+        node.order += 1
+        turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, node.order, reason))
     node.state = word
 
 
@@ -282,9 +286,9 @@ def _note_detail(node: NodeState, detail: NodeLogEvent) -> None:
 
 
 def _ends_attempt(plan: JobPlan, state: str) -> bool:
-    if state in ("POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"):
+    if state in _POST_ENDS:
         return True
-    return plan.post is None and state in ("JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILURE")
+    return plan.post is None and (state in _JOB_ENDS or state == "PRE_SCRIPT_FAILURE")
 
 
 def _submitted(node: NodeState, event: NodeEvent) -> None:

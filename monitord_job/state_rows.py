@@ -15,7 +15,7 @@ from monitord_job.job import NodeState, RunState, WorkflowState
 from monitord_job.run import Turn
 
 _NODE = [item.name for item in fields(NodeState)]
-_RUN = [item.name for item in fields(WorkflowState)]
+_RUN = WorkflowState._fields
 _node_values = attrgetter(*_NODE)
 _run_values = attrgetter(*_RUN)
 _NODE_COLUMNS = " ".join(("wf_id", "name", *_NODE))
