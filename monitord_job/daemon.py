@@ -26,6 +26,8 @@ _T = TypeVar("_T")
 DATABASE_WAIT = 600.0
 """Seconds, where neither the command line nor a property says how long to wait for the database."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
+_IDLE, _LONGEST_PAUSE = 100, 5.0
+"""A look at quiet logs takes one part in so many of the time: with thousands of sub-workflows it is no short one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Monitor:
         self._desk = desk
         self._drain_until: float | None = None
         self._failed_since: float | None = None
+        self._look = 0.0
 
     def follow(self) -> None:
         """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now."""
@@ -135,7 +138,9 @@ class Monitor:
 
     def _to_the_end_of_the_logs(self) -> None:
         while True:
+            began = time.thread_time()
             progress = self._patiently(self._ingest.step)
+            self._look = time.thread_time() - began
             self._deliver()
             if not progress.lines and progress.at_end:
                 return
@@ -176,11 +181,12 @@ class Monitor:
     def _pause(self) -> bool:
         """Let the time between two looks go by, in which scripts may end; True if told to stop."""
         desk = self._desk
+        pause = max(self._limits.poll, min(_IDLE * self._look, _LONGEST_PAUSE))
         if desk is None:
-            return self._stop.wait(self._limits.poll)
+            return self._stop.wait(pause)
         if self._ingest.workflow.running:
             self._patiently(desk.silent)
-        deadline = time.monotonic() + self._limits.poll
+        deadline = time.monotonic() + pause
         while desk.at_work and not self._stop.is_set() and time.monotonic() < deadline:
             desk.wait(max(0.0, deadline - time.monotonic()))
             self._deliver()

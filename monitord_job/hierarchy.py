@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.errors import CannotWorkError
-from monitord_job.ingest import Ingest, Progress
+from monitord_job.ingest import NOTHING_NEW, Ingest, Looks, Progress
 from monitord_job.job import WorkflowState
 from monitord_job.outbox_rules import Rules, rule_files, told_of
 from monitord_job.rows import QuarantineRow, SubWorkflowLink, SubWorkflowRow
@@ -32,7 +32,10 @@ class _Member:
     ingest: Ingest
     origin: SubWorkflow | None = None
     parent: _Member | None = None
-    below: list[_Member] = field(default_factory=list)
+    below: dict[str, _Member] = field(default_factory=dict)
+    """by wf_uuid: a workflow may have thousands of siblings"""
+    read_as: Looks | None = None
+    """how its logs looked when they were read to their end"""
 
     def above(self) -> Iterator[SubmitDir]:
         """The directories of the workflows that it is a part of, the nearest first."""
@@ -83,13 +86,14 @@ class Hierarchy:
     def open(self) -> None:
         """Take up where the database stands, also in sub-workflows that were at work then."""
         self._root.below.clear()
+        self._root.read_as = None
         self._open(self._root)
 
     def step(self) -> Progress:
         """One step of every workflow at work."""
         lines, at_end = 0, True
         for member in list(self._members(self._root)):
-            progress = member.ingest.step()
+            progress = self._step(member)
             for found in progress.begun:
                 self._begin(member, found)
             lines += progress.lines
@@ -98,13 +102,22 @@ class Hierarchy:
                 self._settle(member)
         return Progress(lines, at_end)
 
+    def _step(self, member: _Member) -> Progress:
+        """One step, unless the logs look as they did when they were read to their end: nothing is opened then."""
+        looks = member.ingest.looks()
+        if looks == member.read_as and not member.ingest.metrics_due:
+            return NOTHING_NEW
+        progress = member.ingest.step()
+        member.read_as = looks if progress.at_end else None
+        return progress
+
     def end_run(self, time: int, code: int) -> None:
         """Store that the root has ended, for a DAGMan that left no last line of its own."""
         self._root.ingest.end_run(time, code)
 
     def _members(self, member: _Member) -> Iterator[_Member]:
         yield member
-        for child in member.below:
+        for child in member.below.values():
             yield from self._members(child)
 
     def _open(self, member: _Member) -> None:
@@ -118,8 +131,6 @@ class Hierarchy:
 
     def _begin(self, parent: _Member, found: SubWorkflow) -> None:
         """Follow a sub-workflow too; one that cannot be read is named and costs the others nothing."""
-        if any(child.origin == found for child in parent.below):
-            return
         try:
             directory = open_sub_directory(parent.directory, found)
             if self._goes_on(parent, found, directory):
@@ -132,19 +143,20 @@ class Hierarchy:
             return
         self._open(child)
         parent.ingest.store_rows([SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)])
-        parent.below.append(child)
+        parent.below[child.ingest.wf_uuid] = child
         LOG.info("following sub-workflow %s of node %s", directory.path, found.job)
 
     def _goes_on(self, parent: _Member, found: SubWorkflow, directory: SubmitDir) -> bool:
         """Whether a new attempt goes on with a sub-workflow that is followed already (its rescue run)."""
-        for child in parent.below:
-            if child.ingest.wf_uuid == directory.wf_uuid and child.origin is not None:
-                earlier = SubWorkflowRow(*child.origin, settled=True)
-                link = SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)
-                parent.ingest.store_rows([earlier, link])
-                child.origin = found
-                return True
-        return False
+        child = parent.below.get(directory.wf_uuid or "")
+        if child is None or child.origin is None:
+            return False
+        if child.origin != found:
+            earlier = SubWorkflowRow(*child.origin, settled=True)
+            link = SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)
+            parent.ingest.store_rows([earlier, link])
+            child.origin = found
+        return True
 
     def _settle(self, member: _Member) -> None:
         """Leave a sub-workflow whose node has left and whose logs are read to their end."""
@@ -154,4 +166,4 @@ class Hierarchy:
             ended = member.parent.ingest.ended_at(member.origin)
             member.ingest.end_run(ended, UNKNOWN_FAILURE)
         member.parent.ingest.store_rows([SubWorkflowRow(*member.origin, settled=True)])
-        member.parent.below.remove(member)
+        del member.parent.below[member.ingest.wf_uuid]
