@@ -147,9 +147,9 @@ class Monitor:
 
     def _settle_what_dagman_left(self) -> bool:
         """End a run whose DAGMan left the queue without a last line of its own; False if there is no such thing."""
-        job = self._dagman_job()
         workflow = self._ingest.workflow
-        if job is None or not job.ended or not workflow.running or job.job != workflow.dagman_id:
+        job = self._dagman_job(workflow.dagman_id) if workflow.running else None
+        if job is None or not job.ended:
             return False
         # The last line, if DAGMan wrote one, stood in its log before the schedd wrote this event.
         self._to_the_end_of_the_logs()
@@ -158,9 +158,9 @@ class Monitor:
             self._patiently(lambda: self._ingest.end_run(_local_time(job.when), code))
         return True
 
-    def _dagman_job(self) -> DagmanJob | None:
+    def _dagman_job(self, job: str | None) -> DagmanJob | None:
         try:
-            return dagman_log.parse(self._dir.dagman_log.read_bytes())
+            return dagman_log.job_in(self._dir.dagman_log.read_bytes(), job or "")
         except OSError:
             return None
 

@@ -72,3 +72,21 @@ class NodeLogEvent(NamedTuple):
     kind: NodeLogKind
     job: str
     value: str
+
+
+_REFUSED = "1"
+_REFUSED_WITHIN = 2
+
+
+def was_refused(event: DagmanEvent, started: int) -> bool:
+    """Whether a DAGMan that `started` beside a live one has left because of its lock: at once, and with 1.
+
+    Without the lock it would not have ended a node by then. Seen with HTCondor 25.14; 23 has no such lock.
+    """
+    finished = event.state is DagmanState.FINISHED and event.info == _REFUSED
+    return finished and event.time - started <= _REFUSED_WITHIN
+
+
+def is_past_refusal(time: int, started: int) -> bool:
+    """Whether something at `time` is too late for that."""
+    return time - started > _REFUSED_WITHIN

@@ -18,7 +18,7 @@ from dag_rewriter.target import read_whole
 from monitord_job import node_log
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
-from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
+from monitord_job.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
@@ -26,7 +26,16 @@ from monitord_job.job_files import JobFileReader
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
 from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
-from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
+from monitord_job.run import (
+    Turn,
+    add_detail,
+    apply_dagman,
+    apply_node,
+    dagman_left,
+    detail_wanted,
+    files_due,
+    pass_on,
+)
 from monitord_job.source import Source, pick_source
 from monitord_job.store import Changes, Store
 from monitord_job.subworkflows import SUB_DAX, SubWorkflow, find
@@ -147,7 +156,7 @@ class Ingest:
         memo, waiting = source.rest(before.memo)
         for event in waiting:
             self._apply(turn, event, before.offset, ahead)
-        apply_dagman(turn, DagmanEvent(time, DagmanState.FINISHED, str(code)))
+        dagman_left(turn, time, code)
         self._commit(turn, self._changed(ahead, replace(before, memo=memo)))
 
     @property
@@ -205,6 +214,8 @@ class Ingest:
         elif isinstance(event, DagmanEvent):
             apply_dagman(turn, event)
         else:
+            if turn.workflow.rival is not None:
+                pass_on(turn, event.time)
             while detail_wanted(turn, event) and ahead.advance():
                 pass
             files = self._files_for(turn, event)

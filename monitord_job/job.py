@@ -104,7 +104,8 @@ class WorkflowState(NamedTuple):
     """The run as a whole. `last_seq` is the last job_submit_seq given; `dagman_id` is DAGMan's job id.
 
     `restarting` means that DAGMan left in order to be run again (held, or its host went down), `recovering` that
-    it reads its logs anew after that.
+    it reads its logs anew after that. `rival` is a second DAGMan that has started beside it at `rival_since`: refused
+    by the lock as a rule, and gone at once; or the one that runs the DAG now.
     """
 
     dagman_id: str | None = None
@@ -114,6 +115,8 @@ class WorkflowState(NamedTuple):
     restart_count: int = -1
     last_seq: int = 0
     status: int | None = None
+    rival: str | None = None
+    rival_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

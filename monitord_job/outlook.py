@@ -10,7 +10,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed
+from monitord_job.events import (
+    DAGMAN_RESTARTS,
+    DagmanEvent,
+    DagmanState,
+    JobstateLine,
+    Malformed,
+    was_refused,
+)
 
 
 class Rest(Enum):
@@ -60,6 +67,9 @@ class Outlook:
         self._dagman: str | None = None
         self.latest = 0
         """seconds since the epoch of the last thing that happened, DAGMan's start at least; 0 before that"""
+        self._started = 0
+        self._ended = False
+        self._before: tuple[str | None, dict[str, set[int]], dict[str, _Fate], int] | None = None
         self._begin(())
 
     def _begin(self, done: Collection[str]) -> None:
@@ -84,9 +94,7 @@ class Outlook:
             return
         if isinstance(event, DagmanEvent):
             # The same DAGMan again recovers: what it did counts.
-            if event.state is DagmanState.STARTED and event.info != self._dagman:
-                self._dagman, self.latest = event.info, event.time
-                self._begin(done)
+            self._hear_of_dagman(event, done)
             return
         terms = self._terms.get(event.node)
         if terms is None:
@@ -103,6 +111,18 @@ class Outlook:
                 self._decide(event.node, _Fate.DONE)
             else:
                 self._failed(event.node, terms, event.attempt, code)
+
+    def _hear_of_dagman(self, event: DagmanEvent, done: Sequence[str]) -> None:
+        if event.state is DagmanState.STARTED and event.info != self._dagman:
+            self._before = None if self._ended else (self._dagman, self._failures, self._fate, self._open)
+            self._dagman, self._started, self._ended = event.info, event.time, False
+            self.latest = event.time
+            self._begin(done)
+        elif event.state is DagmanState.FINISHED and self._before and was_refused(event, self._started):
+            self._dagman, self._failures, self._fate, self._open = self._before
+            self._before = None
+        elif event.state is DagmanState.FINISHED:
+            self._ended = event.info != str(DAGMAN_RESTARTS)
 
     def _failed(self, node: str, terms: NodeTerms, attempt: int, code: int | None) -> None:
         attempts = self._failures.setdefault(node, set())

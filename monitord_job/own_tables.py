@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Strin
 
 from monitord_job.schema import COUNT, NAME, needed, ref, table
 
-BRIDLE_VERSION = 5
+BRIDLE_VERSION = 6
 """Raised whenever a table here changes; a database of another version is refused, not guessed at."""
 
 BRIDLE_SCHEMA = table("bridle_schema", needed("version", Integer, key=True))
@@ -28,6 +28,8 @@ BRIDLE_RUN = table(
     needed("restart_count", Integer),
     needed("last_seq", Integer),
     Column("status", COUNT),
+    Column("rival", NAME),
+    needed("rival_since", Integer),
 )
 BRIDLE_NODE = table(
     "bridle_node",

@@ -17,6 +17,8 @@ from monitord_job.events import (
     NodeEvent,
     NodeLogEvent,
     NodeLogKind,
+    is_past_refusal,
+    was_refused,
 )
 from monitord_job.job import JobFiles, JobPlan, NodeState, RunState, WorkflowState
 from monitord_job.outcome import Attempt, finished_rows, pre_script_row
@@ -135,6 +137,8 @@ def add_detail(turn: Turn, detail: NodeLogEvent) -> None:
 
 def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
     """DAGMan started or finished."""
+    if turn.workflow.rival is not None and not _settled_rival(turn, event):
+        return
     if event.state is DagmanState.STARTED:
         _start_workflow(turn, event)
     elif event.state in _RECOVERY:
@@ -148,22 +152,58 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
 
 
 def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
-    workflow = turn.workflow._replace(restarting=False, recovering=False)
-    turn.workflow = workflow
+    workflow = turn.workflow
     if workflow.running and workflow.dagman_id == event.info:
-        return  # killed or stopped, and run again by the schedd: one and the same run
-    if workflow.running:
-        reason = f"DAGMan {workflow.dagman_id} ended without a word"
-        _end_workflow(turn, event.time - 1, UNKNOWN_FAILURE, reason)
-    count = workflow.restart_count + 1
-    turn.rows.append(WorkflowStateRow("WORKFLOW_STARTED", event.time, count, None, None))
-    turn.workflow = workflow._replace(dagman_id=event.info, running=True, restart_count=count, status=None)
+        # Killed or stopped, and run again by the schedd: one and the same run.
+        turn.workflow = workflow._replace(restarting=False, recovering=False)
+    elif workflow.running and not workflow.restarting:
+        turn.workflow = workflow._replace(rival=event.info, rival_since=event.time)
+    else:
+        _begin_run(turn, event.info, event.time)
+
+
+def _begin_run(turn: Turn, dagman_id: str, time: int) -> None:
+    if turn.workflow.running:
+        reason = f"DAGMan {turn.workflow.dagman_id} ended without a word"
+        _end_workflow(turn, time - 1, UNKNOWN_FAILURE, reason)
+    count = turn.workflow.restart_count + 1
+    turn.rows.append(WorkflowStateRow("WORKFLOW_STARTED", time, count, None, None))
+    last_seq = turn.workflow.last_seq
+    turn.workflow = WorkflowState(dagman_id, running=True, restart_count=count, last_seq=last_seq)
+
+
+def _settled_rival(turn: Turn, event: DagmanEvent) -> bool:
+    """Whether an event still has a meaning when it is clear which of two DAGMans it is from."""
+    workflow = turn.workflow
+    if was_refused(event, workflow.rival_since):
+        turn.workflow = workflow._replace(rival=None)
+        return False
+    if event.state is DagmanState.STARTED and event.info == workflow.dagman_id:
+        turn.workflow = workflow._replace(rival=None)
+    else:
+        _begin_run(turn, workflow.rival or "", workflow.rival_since)
+    return True
+
+
+def pass_on(turn: Turn, time: int) -> None:
+    """Seconds after a second DAGMan started, something happens and it was not refused: the run is its own now."""
+    workflow = turn.workflow
+    if workflow.rival is not None and is_past_refusal(time, workflow.rival_since):
+        _begin_run(turn, workflow.rival, workflow.rival_since)
+
+
+def dagman_left(turn: Turn, time: int, code: int) -> None:
+    """The schedd says that the run's DAGMan is gone, which left no last line of its own."""
+    rival, since = turn.workflow.rival, turn.workflow.rival_since
+    _end_workflow(turn, time, code, None)
+    if rival is not None:
+        _begin_run(turn, rival, since)
 
 
 def _end_workflow(turn: Turn, time: int, status: int, reason: str | None) -> None:
     count = turn.workflow.restart_count
     turn.rows.append(WorkflowStateRow("WORKFLOW_TERMINATED", time, count, status, reason))
-    turn.workflow = turn.workflow._replace(running=False, status=status)
+    turn.workflow = turn.workflow._replace(running=False, status=status, rival=None)
 
 
 def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:

@@ -120,3 +120,25 @@ def test_htcondor_23_counts_in_seven_columns() -> None:
     text = "".join(lines).replace("        0\n", "\n")
     text = text.format("4       0        1       0       0          0        0")
     assert rest_by_dagman(text.encode()) is Rest.SUCCEEDED
+
+
+def test_a_second_dagman_that_is_refused_changes_nothing() -> None:
+    seen = outlook()
+    tell(seen, START, good("a"), good("x"))
+    second = [
+        f"{seen.latest + 1} INTERNAL *** {words} ***" for words in ("DAGMAN_STARTED 9.0", "DAGMAN_FINISHED 1")
+    ]
+    for line in second:
+        seen.apply(parse(line.encode()))
+    assert tell(seen, good("b"), good("c")) is Rest.SUCCEEDED
+
+
+def test_a_rescue_run_that_fails_at_once_is_not_taken_for_one_that_was_refused() -> None:
+    seen = outlook()
+    tell(seen, START, good("a"), bad("x"), good("b"), "INTERNAL *** DAGMAN_FINISHED 1 ***")
+    again = [
+        f"{seen.latest + 1} INTERNAL *** {words} ***" for words in ("DAGMAN_STARTED 9.0", "DAGMAN_FINISHED 1")
+    ]
+    for line in again:
+        seen.apply(parse(line.encode()), ("a", "b"))
+    assert seen.rest is Rest.GOES_ON, "nodes were never reached"

@@ -1,5 +1,7 @@
 """The Stampede rules, event by event."""
 
+import pytest
+
 from monitord_job.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
 from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
 from monitord_job.rows import (
@@ -11,7 +13,16 @@ from monitord_job.rows import (
     Row,
     WorkflowStateRow,
 )
-from monitord_job.run import Turn, add_detail, apply_dagman, apply_node, detail_wanted, files_due
+from monitord_job.run import (
+    Turn,
+    add_detail,
+    apply_dagman,
+    apply_node,
+    dagman_left,
+    detail_wanted,
+    files_due,
+    pass_on,
+)
 
 POST = ScriptPlan("pegasus-exitcode", "-r $RETURN")
 PLANS = {
@@ -218,12 +229,43 @@ def test_a_rescue_run_counts_as_a_restart():
 
 def test_a_dagman_that_vanished_is_ended_by_the_next_one():
     turn = Turn(RunState("uuid", None, None, PLANS))
-    found = dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0"))
-    assert found == [
-        ("WORKFLOW_STARTED", 1, 0, None),
-        ("WORKFLOW_TERMINATED", 7, 0, 2),
-        ("WORKFLOW_STARTED", 8, 1, None),
-    ]
+    vanished = ("WORKFLOW_STARTED", 1, 0, None)
+    next_one = [("WORKFLOW_TERMINATED", 7, 0, 2), ("WORKFLOW_STARTED", 8, 1, None)]
+    assert dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0")) == [vanished]
+    pass_on(turn, 10)
+    assert dagman(turn) == [vanished], "it may still be refused"
+    pass_on(turn, 11)
+    assert dagman(turn) == [vanished, *next_one]
+    assert dagman(turn, (12, DagmanState.FINISHED, "1"))[3:] == [("WORKFLOW_TERMINATED", 12, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("state", "info"),
+    [(DagmanState.RECOVERY_STARTED, ""), (DagmanState.FINISHED, "0"), (DagmanState.STARTED, "11.0")],
+)
+def test_a_second_dagman_that_goes_on_has_the_run(state, info):
+    turn = Turn(RunState("uuid", None, None, PLANS))
+    found = dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0"), (8, state, info))
+    assert found[1:3] == [("WORKFLOW_TERMINATED", 7, 0, 2), ("WORKFLOW_STARTED", 8, 1, None)]
+    assert turn.workflow.dagman_id == "9.0"
+
+
+def test_a_second_dagman_that_is_refused_by_the_lock_changes_nothing():
+    turn = Turn(RunState("uuid", None, None, PLANS))
+    dagman(turn, (1, DagmanState.STARTED, "5.0"))
+    before = turn.workflow
+    dagman(turn, (8, DagmanState.STARTED, "9.0"))
+    turn = turn_of("8 plain SUBMIT 7.0", turn=turn)
+    found = dagman(turn, (9, DagmanState.FINISHED, "1"), (20, DagmanState.FINISHED, "0"))
+    assert before.running
+    assert found == [("WORKFLOW_STARTED", 1, 0, None), ("WORKFLOW_TERMINATED", 20, 0, 0)]
+
+
+def test_a_dagman_that_the_schedd_took_away_beside_a_second_one():
+    turn = Turn(RunState("uuid", None, None, PLANS))
+    dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0"))
+    dagman_left(turn, 9, 137)
+    assert dagman(turn)[1:] == [("WORKFLOW_TERMINATED", 9, 0, 137), ("WORKFLOW_STARTED", 8, 1, None)]
 
 
 def test_a_turn_leaves_the_state_before_it_alone_until_it_is_committed():

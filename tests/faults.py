@@ -1,0 +1,249 @@
+"""Runs that are disturbed on purpose: jobs that record what they do, and what is to be true after."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.pool import Pool
+from tests.database import check_sound, dump, query
+from tests.runs import bridle, ended, monitor_pid, queue, submitted, until
+from tests.workflows import plan
+
+BUILD = Path(__file__).resolve().parents[1] / "build"
+FIGURES = BUILD / "recovered.jsonl"
+"""Seconds until recovered, a line for each fault: where docs/reliability.md has its figures from."""
+
+_TRACED = """\
+#!/bin/sh
+echo "{name} start $CONDOR_JOBID" >> {trace}
+{wait}
+{executable} "$@"
+code=$?
+echo "{name} end $CONDOR_JOBID $code" >> {trace}
+exit $code
+"""
+_WAIT = "while test ! -e {gate}; do sleep 0.1; done"
+
+
+def traced(path: Path, *, waiting: str = "work_") -> SubmitDir:
+    """Let every job of a planned directory record its start and end; those named so wait for `open_gate` in between."""
+    submit_dir = open_submit_dir(path)
+    for file in path.glob("00/00/*.sub"):
+        text = file.read_text()
+        found = re.search(r"^executable = (\S+)$", text, re.MULTILINE)
+        assert found is not None, file
+        script = file.with_suffix(".traced")
+        wait = _WAIT.format(gate=path / "gate") if file.name.startswith(waiting) else ""
+        script.write_text(
+            _TRACED.format(name=file.stem, trace=path / "trace", wait=wait, executable=found[1])
+        )
+        script.chmod(0o755)
+        file.write_text(text.replace(found[0], f"executable = {script}"))
+    return submit_dir
+
+
+def planned_run(work: Path, *words: str) -> SubmitDir:
+    """A planned workflow of local jobs, some of which wait for `open_gate`."""
+    return traced(plan(work, "--fan", "4", "--no-cleanup", "--universe", "local", "--seconds", "0", *words))
+
+
+def side_by_side(pool: Pool, runs: Mapping[str, SubmitDir]) -> Mapping[str, SubmitDir]:
+    """Submit them all; each has then come as far as the jobs that wait."""
+    for submit_dir in runs.values():
+        submitted(pool, submit_dir.path)
+    until(lambda: all(waiting(submit_dir) for submit_dir in runs.values()), "their jobs wait")
+    return runs
+
+
+@contextmanager
+def module_folder(pool: Pool, name: str) -> Iterator[Path]:
+    """Where a module's runs live: below build/, because DAGMan refuses to work below /tmp."""
+    path = BUILD / "tests" / f"{name}-{os.getpid()}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    yield path
+    for dag in path.rglob("*.dag"):
+        (dag.parent / "gate").touch()  # of a test that failed before it did
+    until(lambda: not queue(pool), "all jobs have left the queue")
+    shutil.rmtree(path)
+
+
+def open_gate(submit_dir: SubmitDir) -> None:
+    """The waiting jobs go on."""
+    (submit_dir.path / "gate").touch()
+
+
+def lines_of_trace(submit_dir: SubmitDir) -> list[list[str]]:
+    trace = submit_dir.path / "trace"
+    return [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
+
+
+def waiting(submit_dir: SubmitDir) -> bool:
+    """Whether the workflow has come as far as the jobs that wait, and a monitor is at work."""
+    begun = {words[0] for words in lines_of_trace(submit_dir) if words[1] == "start"}
+    return sum(name.startswith("work_") for name in begun) == 4 and monitor_pid(submit_dir) is not None
+
+
+def stored(submit_dir: SubmitDir, state: str, count: int) -> bool:
+    """Whether as many jobs are stored to have come to a state."""
+    if not submit_dir.database.exists():
+        return False
+    found = query(submit_dir.database, f"SELECT count(*) FROM jobstate WHERE state = '{state}'")
+    return int(str(found[0][0])) >= count
+
+
+def new_monitor(submit_dir: SubmitDir, before: int | None, limit: float = 120) -> int:
+    """Wait for a monitor with another process id; that."""
+
+    def other() -> int | None:
+        now = monitor_pid(submit_dir)
+        return now if now != before else None
+
+    found = until(other, "there is a new monitor", limit)
+    assert isinstance(found, int)
+    return found
+
+
+@contextmanager
+def recovery(fault: str, release: str) -> Iterator[None]:
+    """Note how long it takes until what is waited for in the block is true again."""
+    began = time.monotonic()
+    yield
+    seconds = round(time.monotonic() - began, 1)
+    with FIGURES.open("a") as figures:
+        figures.write(json.dumps({"fault": fault, "htcondor": release, "seconds": seconds}) + "\n")
+
+
+def run_states(submit_dir: SubmitDir) -> list[tuple[object, ...]]:
+    """The root's starts and ends in the order of the database: (state, restart_count, status)."""
+    rows = query(
+        submit_dir.database,
+        "SELECT state, restart_count, status FROM workflowstate ORDER BY timestamp, restart_count, state",
+    )
+    return [tuple(row) for row in rows]
+
+
+def dagman_lines(submit_dir: SubmitDir) -> list[str]:
+    """What DAGMan wrote of itself to the JOBSTATE_LOG, without times and ids."""
+    lines = map(str.split, submit_dir.jobstate_log.read_text().splitlines())
+    return [" ".join(words[3:-1]).partition(" ")[0] for words in lines if words[1] == "INTERNAL"]
+
+
+def wait_for_end(pool: Pool, submit_dir: SubmitDir) -> None:
+    """The monitor has stored everything and left, and no job of the run is in the queue."""
+    until(lambda: ended(submit_dir), "the run has ended")
+    until(lambda: not jobs_of(pool, submit_dir), "all of its jobs have left the queue")
+    until(lambda: monitor_pid(submit_dir) is None, "its monitor has left")
+
+
+def jobs_of(pool: Pool, submit_dir: SubmitDir) -> list[int]:
+    """DAGMan jobs of the run and the jobs that these have submitted, as far as they are in the queue."""
+    text = submit_dir.dagman_log.read_bytes() if submit_dir.dagman_log.exists() else b""
+    dagmans = {int(number) for number in re.findall(rb"^\d{3} \((\d+)\.", text, re.MULTILINE)}
+    return [
+        job["ClusterId"]
+        for job in queue(pool)
+        if job["ClusterId"] in dagmans or job.get("DAGManJobId") in dagmans
+    ]
+
+
+def check_truth(submit_dir: SubmitDir, *, aborted: bool = False) -> None:
+    """The database is sound, and has each job that ran, once and as it ended.
+
+    `aborted`: DAGMan left while jobs ran, and never heard how some of them ended; none is better than it was.
+    """
+    check_sound(submit_dir.database)
+    ends = {(words[0], words[2]): int(words[3]) for words in lines_of_trace(submit_dir) if words[1] == "end"}
+    starts = {(words[0], words[2]) for words in lines_of_trace(submit_dir) if words[1] == "start"}
+    rows = query(
+        submit_dir.database,
+        "SELECT exec_job_id, sched_id, exitcode FROM job_instance JOIN job USING (job_id)",
+    )
+    instances = {(str(name), str(sched_id)): exitcode for name, sched_id, exitcode in rows}
+    assert [key for key, count in Counter(row[:2] for row in rows).items() if count > 1] == [], "stored twice"
+    assert starts <= set(instances), "every job that ran is stored"
+    for key, exitcode in instances.items():
+        if ends.get(key) != 0:
+            assert exitcode != 0, f"{key} did not end well"
+        elif not aborted:
+            assert exitcode == 0, f"{key} ended well"
+
+
+def check_rebuilt(pool: Pool, submit_dir: SubmitDir) -> None:
+    """What was stored through all faults is what the logs give in one piece."""
+    live = dump(submit_dir.database)
+    done = bridle(pool, "monitord", "--rebuild", str(submit_dir.path))
+    assert done.returncode == 0, done.stderr
+    anew = dump(submit_dir.database)
+    for table in live:
+        assert anew[table] == live[table], table
+
+
+def succeeded_once(pool: Pool, submit_dir: SubmitDir) -> None:
+    """The run has ended well, each node ran once, and the database says so."""
+    wait_for_end(pool, submit_dir)
+    check_truth(submit_dir)
+    names = [words[0] for words in lines_of_trace(submit_dir) if words[1] == "end"]
+    assert len(names) == len(set(names)) == len(query(submit_dir.database, "SELECT 1 FROM job"))
+    assert run_states(submit_dir)[-1][::2] == ("WORKFLOW_TERMINATED", 0)
+    assert not list(submit_dir.path.glob("*.rescue*"))
+    check_rebuilt(pool, submit_dir)
+
+
+def dagman_pid(submit_dir: SubmitDir) -> int | None:
+    """The process of the DAGMan that runs the directory."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                here = (folder / "cwd").readlink()
+            except OSError:
+                continue
+            if b"condor_dagman" in words[0] and here == submit_dir.path:
+                return int(folder.name)
+    return None
+
+
+def dagman_job(submit_dir: SubmitDir) -> str:
+    """The id of the newest DAGMan job, `cluster.0`."""
+    found = re.findall(rb"^000 \((\d+)\.", submit_dir.dagman_log.read_bytes(), re.MULTILINE)
+    return f"{int(found[-1])}.0"
+
+
+def daemon_pid(pool: Pool, name: str) -> int:
+    """The process of one of the pool's daemons."""
+    for pid in pool.processes.all():
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if words[0].endswith(name.encode()):
+            return pid
+    raise AssertionError(f"no {name}")
+
+
+def kill(pid: int | None, signum: signal.Signals = signal.SIGKILL) -> None:
+    assert pid is not None
+    os.kill(pid, signum)
+
+
+def tool(pool: Pool, *words: str, cwd: Path | None = None) -> str:
+    """What one of HTCondor's tools prints."""
+    done = subprocess.run(
+        words, env=pool.environment(), cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def end_cool_down(pool: Pool, submit_dir: SubmitDir) -> None:
+    """HTCondor 25 lets a DAGMan that left with another code than 0 wait for five minutes."""
+    tool(pool, "condor_qedit", dagman_job(submit_dir), "JobCoolDownExpiration", "0")

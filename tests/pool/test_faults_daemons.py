@@ -1,0 +1,148 @@
+"""What happens to HTCondor's daemons: the monitor comes up as they do, and one of it is at work."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dag_rewriter.submit_dir import SubmitDir
+from planner_ext.pool import Pool, PoolState
+from planner_ext.pool_environment import as_pool_user
+from planner_ext.pool_release import Release
+from tests.database import check_sound, query
+from tests.faults import (
+    check_rebuilt,
+    check_truth,
+    daemon_pid,
+    dagman_lines,
+    dagman_pid,
+    end_cool_down,
+    jobs_of,
+    kill,
+    lines_of_trace,
+    new_monitor,
+    open_gate,
+    planned_run,
+    recovery,
+    run_states,
+    side_by_side,
+    succeeded_once,
+)
+from tests.runs import ended, monitor_pid, until
+
+START, END = "WORKFLOW_STARTED", "WORKFLOW_TERMINATED"
+
+
+@pytest.fixture
+def run(own_pool: Pool, release: Release, work_dir: Path) -> SubmitDir:
+    """A run whose jobs wait, on a pool of its own."""
+    own_pool.start(release, slots=4)
+    submit_dir = planned_run(work_dir / "run")
+    side_by_side(own_pool, {"run": submit_dir})
+    return submit_dir
+
+
+def comes_back(pool: Pool, submit_dir: SubmitDir, monitor: int | None) -> None:
+    """A new monitor, and a DAGMan that has recovered."""
+    new_monitor(submit_dir, monitor)
+    end_cool_down(pool, submit_dir)
+    until(lambda: "RECOVERY_FINISHED" in dagman_lines(submit_dir), "DAGMan has recovered")
+
+
+def ended_well(pool: Pool, submit_dir: SubmitDir) -> None:
+    open_gate(submit_dir)
+    # Jobs in the local universe die with their schedd and start again under the same id: their ends count.
+    succeeded_once(pool, submit_dir)
+    assert run_states(submit_dir) == [(START, 0, None), (END, 0, 0)]
+
+
+def test_the_schedd_is_killed(own_pool, run):
+    monitor, version = monitor_pid(run), str(own_pool.status().version)
+    kill(daemon_pid(own_pool, "condor_schedd"))
+    with recovery("kill -9 of condor_schedd", version):
+        comes_back(own_pool, run, monitor)
+    ended_well(own_pool, run)
+
+
+def test_everything_is_killed_and_started_again(own_pool, release, run):
+    monitor, version = monitor_pid(run), str(own_pool.status().version)
+    own_pool.crash()
+    until(lambda: monitor_pid(run) is None, "the monitor is dead")
+    with recovery("crash of the access point, from the start of HTCondor", version):
+        own_pool.start(release)
+        comes_back(own_pool, run, monitor)
+    ended_well(own_pool, run)
+
+
+def test_a_graceful_stop_and_start(own_pool, release, run):
+    monitor, version = monitor_pid(run), str(own_pool.status().version)
+    own_pool.stop()
+    until(lambda: monitor_pid(run) is None, "the monitor is dead")
+    with recovery("graceful stop, from the start of HTCondor", version):
+        own_pool.start(release)
+        comes_back(own_pool, run, monitor)
+    ended_well(own_pool, run)
+
+
+def test_only_the_master_is_killed(own_pool, release, run):
+    """DAGMan and the monitor live on as orphans that nobody ever signals; then a new schedd starts both once more."""
+    monitor, orphan = monitor_pid(run), dagman_pid(run)
+    version = str(own_pool.status().version)
+    kill(own_pool.processes.master())
+    until(lambda: not any(map(alive, daemons(own_pool))), "the daemons have left")
+    assert (monitor_pid(run), dagman_pid(run)) == (monitor, orphan)
+    # Not Pool.start(), which ends orphans first.
+    command = [*as_pool_user(os.geteuid()), str(release.sbin / "condor_master")]
+    environment = {name: value for name, value in own_pool.environment().items() if name != "CONDOR_IDS"}
+    own_pool.processes.spawn_master(command, environment)
+    until(lambda: own_pool.status().state is PoolState.RUNNING, "the pool is up")
+    until(lambda: run.dagman_out.read_text().count(" STARTING UP") >= 2, "a second DAGMan was started")
+    assert monitor_pid(run) == monitor, "the monitor is the one that has the lock"
+    open_gate(run)
+    until(lambda: "DAGMAN_FINISHED" in dagman_lines(run)[-1], "the DAG has ended")
+    if version.startswith("23"):
+        # Two DAGMans drove one DAG; whatever came of it is stored.
+        until(lambda: not jobs_of(own_pool, run), "all jobs have left")
+        until(lambda: ended(run), "it is stored")
+        check_sound(run.database)
+    else:
+        until(lambda: ended(run), "the first run is stored")
+        end_cool_down(own_pool, run)
+        new_monitor(run, monitor)
+        until(lambda: not jobs_of(own_pool, run), "the second run has ended")
+        until(lambda: monitor_pid(run) is None, "its monitor has left")
+        check_truth(run)
+        assert [state[::2] for state in run_states(run)] == [(START, None), (END, 0), (START, None), (END, 0)]
+        attempts = query(
+            run.database,
+            "SELECT count(*) FROM job_instance JOIN job USING (job_id) WHERE exec_job_id LIKE 'work_%' "
+            "GROUP BY exec_job_id",
+        )
+        assert attempts == [(2,)] * 4, "DAGMan has run it twice, and so it is stored"
+    assert {words[0] for words in lines_of_trace(run) if words[1] == "end"}
+    check_rebuilt(own_pool, run)
+
+
+def daemons(pool: Pool) -> list[int]:
+    """HTCondor's daemons of the pool; DAGMan is one of its jobs."""
+    return [
+        pid for pid in pool.processes.all() if b"condor_" in (name := program(pid)) and b"dagman" not in name
+    ]
+
+
+def program(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    except OSError:
+        return b""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIG_DFL)
+    except ProcessLookupError:
+        return False
+    return True
