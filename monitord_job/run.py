@@ -54,6 +54,9 @@ _JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
 _BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
+_VERDICTS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED"})
+_OWN_VERDICTS = _VERDICTS | {"JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILED"}
+"""Stampede's words for an attempt's end: with a POST script, and without one."""
 _OPENED_BY_PRE = frozenset({"PRE_SCRIPT_STARTED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED"})
 
 
@@ -219,20 +222,26 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
         _note_detail(node, detail)
         if reason is None and detail.kind is NodeLogKind.JOB_HELD:
             reason = detail.value
+    before = node.state
     _record(turn, event, node, reason)
-    progress = _PROGRESS.get(event.state)
-    if progress is not None:
-        progress(node, event)
-    if event.state in _BOUNDS:
-        turn.rows.extend(_rows_of(turn, plan, node, event, files))
+    if _is_verdict(plan, before):
+        node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
+    else:
+        progress = _PROGRESS.get(event.state)
+        if progress is not None:
+            progress(node, event)
+        if event.state in _BOUNDS:
+            turn.rows.extend(_rows_of(turn, plan, node, event, files, before))
     _note_words(node, event)
 
 
-def _rows_of(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles) -> Iterator[Row]:
-    """What the state adds beyond its own row."""
+def _rows_of(
+    turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles, before: str
+) -> Iterator[Row]:
+    """What the state adds beyond its own row; `before` is the one before it."""
     if event.state == "SUBMIT":
         yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
-    if event.state in _PRE_ENDS:
+    if event.state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
         yield pre_script_row(
             plan, node, event.time, _code_in(event, int(event.state == "PRE_SCRIPT_FAILURE"))
         )
@@ -329,6 +338,11 @@ def _ends_attempt(plan: JobPlan, state: str) -> bool:
     if state in _POST_ENDS:
         return True
     return plan.post is None and (state in _JOB_ENDS or state == "PRE_SCRIPT_FAILURE")
+
+
+def _is_verdict(plan: JobPlan, word: str) -> bool:
+    """Whether this state, in Stampede's word, was the end of the attempt."""
+    return word in (_VERDICTS if plan.post else _OWN_VERDICTS)
 
 
 def _submitted(node: NodeState, event: NodeEvent) -> None:

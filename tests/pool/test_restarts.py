@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dag_rewriter.submit_dir import SubmitDir
 from tests.database import check_sound, query
+from tests.faults import dagman_pid
 from tests.runs import ended, monitor_pid, submitted, succeeded, until
 from tests.workflows import plan
 
@@ -23,18 +24,6 @@ def planned(work_dir: Path, config: str) -> Path:
     with (path / "fan-0.dag").open("a") as dag:
         dag.write("CONFIG user.config\n")
     return path
-
-
-def dagman_pid(submit_dir: SubmitDir) -> int | None:
-    """The process id of the DAGMan that runs it; None while there is none."""
-    for entry in Path("/proc").iterdir():
-        try:
-            program = (entry / "exe").readlink().name if entry.name.isdecimal() else ""
-            if program == "condor_dagman" and (entry / "cwd").readlink() == submit_dir.path:
-                return int(entry.name)
-        except OSError:
-            continue  # it has just left, or is somebody else's
-    return None
 
 
 def events(submit_dir: SubmitDir) -> list[list[str]]:

@@ -301,3 +301,31 @@ def test_outside_recovery_the_same_word_twice_in_a_second_is_two_events():
         "1 plain SUBMIT 7.0", "2 plain JOB_HELD 7.0", "2 plain JOB_RELEASED 7.0", "2 plain JOB_HELD 7.0"
     )
     assert [state for _, _, state in states(turn)] == ["SUBMIT", "JOB_HELD", "JOB_RELEASED", "JOB_HELD"]
+
+
+def test_two_dagmans_at_once_end_an_attempt_once():
+    """HTCondor 23 runs a second one beside the orphan of a dead master (seen): both write the same words."""
+    turn = turn_of(
+        "1 prepared PRE_SCRIPT_STARTED -",
+        "2 prepared PRE_SCRIPT_SUCCESS -",
+        "2 prepared PRE_SCRIPT_SUCCESS -",
+    )
+    turn = turn_of("3 prepared SUBMIT 7.0", "4 prepared JOB_SUCCESS 0", "4 prepared JOB_SUCCESS 0", turn=turn)
+    both = (
+        "5 prepared POST_SCRIPT_SUCCESS 7.0",
+        "5 prepared JOB_TERMINATED 7.0",
+        "6 prepared POST_SCRIPT_FAILURE 7.0",
+    )
+    turn = turn_of(*both, turn=turn)
+    assert [row.task_submit_seq for row in rows(turn, InvocationRow)] == [-1, 1, -2]
+    assert [row.values.get("exitcode") for row in rows(turn, InstanceUpdate)] == [None, 0], (
+        "the first word counts"
+    )
+    assert states(turn)[-1] == ("prepared", 1, "POST_SCRIPT_FAILED"), "what was said is kept all the same"
+    turn = turn_of("7 prepared SUBMIT 8.0", "8 prepared JOB_SUCCESS 0", turn=turn)
+    assert states(turn)[-1] == ("prepared", 2, "JOB_SUCCESS"), "the next attempt is another"
+
+
+def test_a_job_s_end_that_is_told_twice_is_stored_once():
+    turn = turn_of("1 plain SUBMIT 7.0", "2 plain JOB_SUCCESS 0", "3 plain JOB_SUCCESS 0")
+    assert len(rows(turn, InvocationRow)) == 1
