@@ -72,6 +72,14 @@ class WholeDag:
             yield from part.dag.edges if not before else ((before + a, before + b) for a, b in part.dag.edges)
         yield from self.links
 
+    def descriptions(self) -> dict[str, tuple[str, str]]:
+        """The file and the text of each SUBMIT-DESCRIPTION: for DAGMan they hold in all parts, wherever they stand."""
+        return {
+            name: (part.dag.source, text)
+            for part in self.parts
+            for name, text in part.dag.descriptions.items()
+        }
+
     @property
     def dag(self) -> Dag:
         """The DAG itself."""

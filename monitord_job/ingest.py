@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.hidden import excerpt
-from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan, WorkflowState
+from monitord_job.job import JobDescription, JobFiles, JobPlan, OwnPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
@@ -77,7 +77,8 @@ class Ingest:
         self._whole = whole = read_whole(submit_dir)
         dag = whole.dag
         monitor = monitor_of(submit_dir)
-        self.plans = plans_of(whole, None if monitor is None else monitor.name)
+        is_ours = not submit_dir.static_bp.exists()
+        self.plans = plans_of(whole, None if monitor is None else monitor.name, is_ours=is_ours)
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
         self.watch = _watch(submit_dir, monitor.name) if monitor is not None and is_job else None
         """only where DAGMan waits for the monitor"""
@@ -299,25 +300,32 @@ def _watch(submit_dir: SubmitDir, monitor: str) -> RestWatch:
     return RestWatch(submit_dir, monitor)
 
 
-def plans_of(whole: WholeDag, monitor: str | None) -> dict[str, JobPlan]:
-    """The nodes whose jobs are recorded: all but the monitor itself."""
+def plans_of(whole: WholeDag, monitor: str | None, *, is_ours: bool = False) -> dict[str, JobPlan]:
+    """The nodes whose jobs are recorded: all but the monitor itself. `is_ours`: Pegasus planned none of them."""
+    named = whole.descriptions()
     return {
-        _text(node.name): _plan(node, part)
+        _text(node.name): _plan(node, part, named, is_ours)
         for part in whole.parts
         for node in part.nodes()
         if node.name != monitor
     }
 
 
-def _plan(node: Node, part: Part) -> JobPlan:
+def _plan(node: Node, part: Part, named: Mapping[str, tuple[str, str]], is_ours: bool) -> JobPlan:
     is_subdag = node.kind is NodeKind.SUBDAG
-    file = part.path(posixpath.join(node.directory or "", node.submit_file))
-    submit_file = None if is_subdag or node.inline is not None else file
-    dag_file = file if is_subdag else None
+    file, text = part.path(posixpath.join(node.directory or "", node.submit_file)), node.inline
+    if text is not None:
+        file = part.dag.source
+    elif not is_subdag and node.submit_file in named:
+        file, text = named[node.submit_file]
+    own = OwnPlan(part.path(node.directory or ""), text, node.vars) if is_ours or text is not None else None
+    submit_file, dag_file = (None, file) if is_subdag else (file, None)
     scripts = _script(node.pre), _script(node.post)
     abort = node.abort_dag_on[0] if node.abort_dag_on else None
     last_codes = tuple(code for code in (node.unless_exit, abort) if code is not None)
-    return JobPlan(_text(node.name), submit_file, *scripts, is_subdag, dag_file, node.retries, last_codes)
+    return JobPlan(
+        _text(node.name), submit_file, *scripts, is_subdag, dag_file, node.retries, last_codes, own
+    )
 
 
 def _script(script: Script | None) -> ScriptPlan | None:

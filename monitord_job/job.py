@@ -21,10 +21,23 @@ class ScriptPlan(NamedTuple):
     arguments: str
 
 
+class OwnPlan(NamedTuple):
+    """What the DAG says of a job that Pegasus did not plan.
+
+    `directory` is where DAGMan submits it from, from where DAGMan runs; `text` the submit description that stands in
+    the DAG, None if it is in a file; `macros` what its VARS lines set.
+    """
+
+    directory: str = ""
+    text: str | None = None
+    macros: tuple[tuple[str, str], ...] = ()
+
+
 class JobPlan(NamedTuple):
     """A node of the DAG; `dag_file` is that of a SUBDAG EXTERNAL node, as the DAG has it.
 
-    `submit_file` is relative to the submit directory; a SUBDAG EXTERNAL node has none.
+    `submit_file` is relative to the submit directory, and the DAG's own file where the description stands in that; a
+    SUBDAG EXTERNAL node has none.
     """
 
     name: str
@@ -36,6 +49,8 @@ class JobPlan(NamedTuple):
     retries: int = 0
     last_codes: tuple[int, ...] = ()
     """exit codes after which no retry follows (UNLESS-EXIT, ABORT-DAG-ON)"""
+    own: OwnPlan | None = None
+    """None for what Pegasus planned: its submit files say everything"""
 
 
 class JobDescription(NamedTuple):

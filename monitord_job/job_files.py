@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
+from dag_rewriter.text import bytes_of
 from dag_rewriter.text import text_of as file_text
 from monitord_job.cluster import parse_list
 from monitord_job.hidden import text_of
-from monitord_job.job import JobDescription, JobFiles, JobPlan
+from monitord_job.job import JobDescription, JobFiles, JobPlan, OwnPlan
 from monitord_job.kickstart import parse_output, parse_windows
 from monitord_job.kickstart_records import ClusterLine, Damage, Invocation, ListedTask, Record
 from monitord_job.run import Due
@@ -65,9 +66,11 @@ class JobFileReader:
 
     def read(self, due: Due) -> JobFiles:
         """What an event asks for. Files that are missing are left out; one that cannot be read is a Damage."""
-        description = self._described(due.plan.submit_file)
+        description = self.describe(due.plan)
         if not due.attempt_ended:
             return JobFiles(description)
+        if due.plan.own is not None:
+            description = self._of_attempt(description, due)
         out = self._output(description.stdout, due.output, _with_records)
         err = self._output(description.stderr, due.output, _with_tail)
         records = out.records + err.records
@@ -83,16 +86,38 @@ class JobFileReader:
 
     def describe(self, plan: JobPlan) -> JobDescription:
         """What the submit file of a job says; nothing if there is none that can be read."""
-        return self._described(plan.submit_file)
+        try:
+            if plan.own is not None:
+                return self._own(plan, plan.own)
+            return self._description(plan.submit_file) if plan.submit_file else _NO_DESCRIPTION
+        except OSError:
+            return _NO_DESCRIPTION
+
+    def _own(self, plan: JobPlan, own: OwnPlan) -> JobDescription:
+        """Raises OSError."""
+        from monitord_job import own_description  # a run that Pegasus planned needs none of it
+
+        if own.text is not None:
+            return own_description.describe(plan, own, bytes_of(own.text))
+        if plan.submit_file is None:
+            return _NO_DESCRIPTION
+        return own_description.describe(plan, own, _whole_file(self._place(plan.submit_file)))
+
+    def _of_attempt(self, description: JobDescription, due: Due) -> JobDescription:
+        """With the attempt's own paths. $(RETRY) begins anew in a rescue run: it is the last one that left a file."""
+        from monitord_job.own_description import of_attempt
+
+        def path(name: str | None) -> str | None:
+            if name is None or "$(" not in name:
+                return name
+            names = [of_attempt(name, due.sched_id, retry) for retry in range(due.retry, -1, -1)]
+            there = (name for name in names if os.path.exists(self._place(name)))  # noqa: PTH110 - as _place
+            return next(there, names[0])
+
+        return description._replace(stdout=path(description.stdout), stderr=path(description.stderr))
 
     def _place(self, name: str) -> str:
         return os.path.join(self._path, name)  # noqa: PTH118 - thrice for each job, and a Path costs more
-
-    def _described(self, submit_file: str | None) -> JobDescription:
-        try:
-            return self._description(submit_file) if submit_file else _NO_DESCRIPTION
-        except OSError:
-            return _NO_DESCRIPTION
 
     def _read_description(self, submit_file: str) -> JobDescription:
         """Raises OSError."""

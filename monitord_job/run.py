@@ -109,6 +109,8 @@ class Due(NamedTuple):
     plan: JobPlan
     attempt_ended: bool
     output: int | None
+    sched_id: str | None = None
+    retry: int = 0
 
 
 def files_due(turn: Turn, event: NodeEvent) -> Due | None:
@@ -119,7 +121,9 @@ def files_due(turn: Turn, event: NodeEvent) -> Due | None:
     ends = plan is not None and _ends_attempt(plan, event.state)
     if plan is None or not (ends or event.state in _OPENS):
         return None
-    return Due(plan, ends, max(turn.node(event.node).submits - 1, 0) if plan.post else None)
+    node = turn.node(event.node)
+    retry = max(node.submits - 1, 0)
+    return Due(plan, ends, retry if plan.post else None, node.sched_id, retry)
 
 
 def detail_wanted(turn: Turn, event: NodeEvent) -> bool:

@@ -15,35 +15,54 @@ from dag_rewriter.target import open_target
 from tests.database import check_sound, dump, query
 from tests.runs import bridle, until
 
-DAG = """\
+# HTCondor 23 loses the quotes around arguments, and knows a named description only in the file that names it.
+DESCRIPTION = """{
+  universe = local
+  executable = /bin/sh
+  arguments = {folder}/say.sh $(JOB) has $(word)
+  output = $(JOB).$(Cluster).$(Process).out
+  error = $(JOB).$(RETRY).err
+}
+"""
+DAG = f"""\
 JOB first ok.sub
 RETRY flaky 2
 JOB flaky flaky.sub
 SCRIPT POST flaky /bin/sh post.sh $RETURN
 SPLICE inner inner.dag
 SUBDAG EXTERNAL below below.dag
+SUBMIT-DESCRIPTION named {DESCRIPTION}JOB away named DIR away
+VARS away word="VARS"
+JOB inline {{
+  universe = local
+  executable = /bin/echo
+  arguments = "inline $(JOB)"
+  output = $(JOB).out
+}}
 JOB last last.sub
-PARENT first CHILD flaky inner below
-PARENT flaky inner below CHILD last
+PARENT first CHILD flaky inner below inline away
+PARENT flaky inner below inline away CHILD last
 """
 FILES = {
     "x.dag": DAG,
-    "inner.dag": "JOB a ok.sub\nJOB b ok.sub\nPARENT a CHILD b\n",
+    "inner.dag": f"JOB a ok.sub\nJOB b {DESCRIPTION}PARENT a CHILD b\n",
     "below.dag": "JOB c ok.sub\nJOB d ok.sub\nPARENT c CHILD d\n",
     "ok.sub": "universe = local\nexecutable = /bin/sleep\narguments = 1\nqueue\n",
     # Fails once: the second attempt finds what the first one left.
     "flaky.sub": "universe = local\nexecutable = /bin/sh\narguments = flaky.sh\nqueue\n",
     "flaky.sh": "test -e seen || { touch seen; exit 7; }",
+    "say.sh": "echo $*; echo oops >&2\n",
     "post.sh": "exit $1\n",
     "last.sub": "universe = local\nexecutable = /bin/sh\narguments = \"-c 'test ! -e broken'\"\nqueue\n",
 }
-JOBS = {"first", "flaky", "inner+a", "inner+b", "below", "last"}
+JOBS = {"first", "flaky", "inner+a", "inner+b", "below", "inline", "away", "last"}
 
 
 @pytest.fixture
 def target(work_dir: Path) -> Path:
     for name, text in FILES.items():
-        (work_dir / name).write_text(text)
+        (work_dir / name).write_text(text.replace("{folder}", str(work_dir)))
+    (work_dir / "away").mkdir()
     return work_dir / "x.dag"
 
 
@@ -87,6 +106,7 @@ def test_it_runs_is_recorded_and_goes_on_from_its_rescue_dag(pool, target):
         submit_dir.database, "SELECT max_retries, executable FROM job WHERE exec_job_id = 'flaky'"
     )
     assert (retries, executable) == (2, "/bin/sh")
+    check_descriptions_in_the_dag(submit_dir)
     below = query(submit_dir.database, "SELECT dag_file_name, parent_wf_id FROM workflow ORDER BY wf_id")
     assert below == [("x.dag", None), ("below.dag", 1)]
 
@@ -96,6 +116,30 @@ def test_it_runs_is_recorded_and_goes_on_from_its_rescue_dag(pool, target):
     assert ("last", 1, 0) in attempts(submit_dir)
     status = json.loads(bridle(pool, "status", "--json", str(target)).stdout)
     assert status["state"] == "succeeded"
+
+
+def check_descriptions_in_the_dag(submit_dir: SubmitDir) -> None:
+    """Jobs, words and outputs of nodes whose submit description stands in the DAG, one in a directory of its own."""
+    rows = query(
+        submit_dir.database,
+        "SELECT exec_job_id, submit_file, executable, argv, sched_id, stdout_file, stdout_text, stderr_file, "
+        "stderr_text FROM job_instance JOIN job USING (job_id) WHERE exec_job_id IN ('inline', 'away', 'inner+b')",
+    )
+    found = {str(row[0]): row[1:] for row in rows}
+    assert found["inline"][:3] == ("x.dag", "/bin/echo", "inline inline")
+    assert found["inline"][4:] == ("inline.out", "#@ 1 stdout%0Ainline inline%0A", None, None)
+    for name, dag, folder, said in [
+        ("away", "x.dag", "away/", "away has VARS"),
+        ("inner+b", "inner.dag", "", "inner+b has"),
+    ]:
+        sched_id = found[name][3]
+        assert found[name][:2] == (dag, "/bin/sh")
+        assert found[name][4:] == (
+            f"{folder}{name}.{sched_id}.out",
+            f"#@ 1 stdout%0A{said}%0A",
+            f"{folder}{name}.0.err",
+            "oops%0A",
+        )
 
 
 def test_a_run_that_was_never_rewritten_is_read_from_dagman_s_own_log(pool, condor, target):
