@@ -29,7 +29,7 @@ help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests, those on a pool with two HTCondors (ARGS='-k pool' passes options to pytest)"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
-	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000')"
+	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
@@ -51,6 +51,7 @@ test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)
 bench: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
 	@$(VENV)/bin/python benchmarks/bench_monitor.py $(MONITOR_ARGS)
+	@$(VENV)/bin/python benchmarks/bench_notifications.py
 
 check: lint format-check types imports
 

@@ -47,6 +47,7 @@ class RuleBook:
                 self._patterns.append((rule, word))
             else:
                 self._named.setdefault(rule.name, []).append((rule, word))
+        self._any_job = any(rule.entity is not Entity.WORKFLOW for rule, _ in self._patterns)
 
     def __bool__(self) -> bool:
         return bool(self._named or self._patterns)
@@ -55,6 +56,10 @@ class RuleBook:
         """Whether any rule has the condition."""
         every = [self._patterns, *self._named.values()]
         return any(rule.condition.on is on for rules in every for rule, _ in rules)
+
+    def asks_about(self, job: str) -> bool:
+        """Whether any rule may be about this job or its tasks."""
+        return self._any_job or job in self._named
 
     def due(self, told: Told, occasion: Occasion) -> Iterator[Notification]:
         """What the occasion makes due."""

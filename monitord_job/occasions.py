@@ -6,8 +6,9 @@ The same rows give the same occasions, whoever reads them and however often.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from monitord_job.job import JobDescription, JobPlan
 from monitord_job.rows import (
@@ -106,25 +107,39 @@ class _Outcome:
 class Listener:
     """Hears the rows of one workflow in their order, and says what they tell of. Changes `memory`."""
 
-    def __init__(self, told: Told, memory: Memory) -> None:
+    def __init__(self, told: Told, memory: Memory, asked: Callable[[str], bool]) -> None:
+        """`asked` says whether any rule may be about a job: of the others, nothing is said."""
         self._told = told
         self._memory = memory
+        self._asked = asked
         self._open: dict[tuple[str, int], _Attempt] = {}
+        self.ears: dict[type, Callable[[Any], Iterable[Occasion]]] = {
+            JobStateRow: self._state,
+            InvocationRow: self._task,
+            InstanceUpdate: self._ended,
+            InstanceRow: self._began,
+            WorkflowStateRow: self._workflow,
+        }
 
-    def hear(self, row: Row) -> Iterator[Occasion]:
+    def hear(self, row: Row) -> Iterable[Occasion]:
         """What a row tells of."""
-        if isinstance(row, JobStateRow):
-            yield from self._state(row)
-        elif isinstance(row, InvocationRow):
-            if row.task_submit_seq > 0:
-                self._open.setdefault((row.job, row.seq), _Attempt()).tasks.append(row)
-        elif isinstance(row, InstanceUpdate):
-            if "exitcode" in row.values:
-                yield from self._ended(row)
-        elif isinstance(row, InstanceRow):
-            self._memory.attempts[row.job] = self._memory.attempts.get(row.job, 0) + 1
-        elif isinstance(row, WorkflowStateRow):
-            yield from self._workflow(row)
+        ear = self.ears.get(type(row))
+        return ear(row) if ear else ()
+
+    def _task(self, row: InvocationRow) -> Iterable[Occasion]:
+        if row.task_submit_seq > 0:
+            self._attempt(row.job, row.seq).tasks.append(row)
+        return ()
+
+    def _began(self, row: InstanceRow) -> Iterable[Occasion]:
+        self._memory.attempts[row.job] = self._memory.attempts.get(row.job, 0) + 1
+        return ()
+
+    def _attempt(self, job: str, seq: int) -> _Attempt:
+        found = self._open.get((job, seq))
+        if found is None:
+            found = self._open[job, seq] = _Attempt()
+        return found
 
     def _workflow(self, row: WorkflowStateRow) -> Iterator[Occasion]:
         self._memory.latest = max(self._memory.latest, row.timestamp)
@@ -154,29 +169,33 @@ class Listener:
             yield from self._outcome(_Outcome(job, seq, 1, time, gives_up=True))
         self._memory.unsubmitted.clear()
 
-    def _state(self, row: JobStateRow) -> Iterator[Occasion]:
-        self._memory.latest = max(self._memory.latest, row.timestamp)
-        self._open.setdefault((row.job, row.seq), _Attempt()).time = row.timestamp
-        if row.state == _SUBMIT_FAILED:
-            self._memory.unsubmitted[row.job] = row.seq
-        else:
-            self._memory.unsubmitted.pop(row.job, None)
-        on = _OF_STATE.get(row.state)
-        if row.state == "EXECUTE":
-            yield self._of_job(row.job, row.seq, "start", _START, row.timestamp)
-        elif on is not None:
-            moment = f"{row.jobstate_submit_seq} {on.value}"
-            yield self._of_job(row.job, row.seq, moment, frozenset({on}), row.timestamp, reason=row.reason)
-        elif row.state == _PRE_FAILED and self._plan(row.job).post is not None:
+    def _state(self, row: JobStateRow) -> Iterable[Occasion]:
+        job, seq, state, time, number, reason = row
+        memory = self._memory
+        memory.latest = max(memory.latest, time)
+        self._attempt(job, seq).time = time
+        if state == _SUBMIT_FAILED:
+            memory.unsubmitted[job] = seq
+        elif memory.unsubmitted:
+            memory.unsubmitted.pop(job, None)
+        if state == "EXECUTE":
+            return (self._of_job(job, seq, "start", _START, time),) if self._asked(job) else ()
+        on = _OF_STATE.get(state)
+        if on is not None:
+            return (self._of_job(job, seq, f"{number} {on.value}", frozenset({on}), time, reason=reason),)
+        if state == _PRE_FAILED and self._plan(job).post is not None:
             # DAGMan does not run the POST script then, unless it is told to (DAGMAN_ALWAYS_RUN_POST).
-            yield from self._outcome(_Outcome(row.job, row.seq, 1, row.timestamp))
+            return self._outcome(_Outcome(job, seq, 1, time))
+        return ()
 
     def _plan(self, job: str) -> JobPlan:
         return self._told.plans.get(job) or JobPlan(job)
 
     def _ended(self, row: InstanceUpdate) -> Iterator[Occasion]:
+        if "exitcode" not in row.values:
+            return
         attempt = self._open.pop((row.job, row.seq), _Attempt())
-        outputs = self._outputs(row.values)
+        outputs = self._outputs(row.values) if self._asked(row.job) else {}
         codes = {task.task_submit_seq: exit_code(task.exitcode) for task in attempt.tasks}
         for number, code in codes.items():
             # As pegasus-monitord has it: a task is known when its record is, so its start and end are one occasion.
@@ -201,8 +220,9 @@ class Listener:
             memory.failures[job] = failures + 1
             final = found.gives_up or failures + 1 > self._plan(job).retries
             on = _ERROR | {On.FAILED_PERMANENTLY if final else On.RETRY}
-        more = {"status": found.code, "final": final, **found.outputs}
-        yield self._of_job(job, found.seq, "end", on, found.time, **more)
+        if self._asked(job):
+            more = {"status": found.code, "final": final, **found.outputs}
+            yield self._of_job(job, found.seq, "end", on, found.time, **more)
         if not found.code and job not in memory.done:
             yield from self._progress(job, found.time)
 

@@ -46,7 +46,7 @@ class Heard:
         self.memory = Memory()
         self.turn = Turn(RunState("uuid-1", "me", "/run", PLANS))
         self._rules = rules
-        self._listener = Listener(TOLD, self.memory)
+        self._listener = Listener(TOLD, self.memory, rules.asks_about)
         self._time = 1000
 
     def tell(self, *lines: str) -> list[Notification]:

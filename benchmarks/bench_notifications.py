@@ -1,0 +1,177 @@
+"""How fast notifications are delivered, and what that costs the reading of the logs meanwhile.
+
+Makes two submit directories below build/bench that have run (recorded_run.py). 1,000 rules name 1,000 of their jobs;
+each script is a process of its own (/bin/sh, which writes its key into a file), and is counted only if it ran once.
+
+- How fast: of 1,000 jobs, nearly all are due before the first script has ended. From the first one's start to the last
+  one's end, as the outbox has it.
+- What it costs: of 10,000 jobs, each tenth has a rule, so that scripts run all the time in which the logs are read. A
+  monitor stores all of it, several times, by turns without the rules and with them, each time from nothing; the least
+  of each kind is compared. Until the last line of the logs is stored: the processor seconds of the monitor's own
+  process, with its part in the delivery (not the courier's, not the scripts'), and the wall seconds, in which courier
+  and scripts compete for the cores. Wall seconds say little while other work does, too.
+
+    make bench                                              # a minute
+    build/venv/bin/python benchmarks/bench_notifications.py --rounds 9
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from recorded_run import recorded_run
+
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT / "build" / "bench"
+HOOKS = 1000
+LEAST_RATE, MOST_SLOWED = 100, 1.10
+_HOOK = """\
+#!/bin/sh
+echo "$BRIDLE_NOTIFICATION_KEY" >>'{log}'
+"""
+
+
+class Stored(NamedTuple):
+    """A monitor's seconds until the logs were stored."""
+
+    cpu: float
+    wall: float
+
+
+class Bench(NamedTuple):
+    """A run, and the script that its rules name."""
+
+    submit_dir: SubmitDir
+    hook: Path
+    log: Path
+
+    def forget(self) -> None:
+        """Take away what a monitor has stored, and the rules."""
+        for path in self.submit_dir.path.glob(f"{self.submit_dir.database.name}*"):
+            path.unlink()
+        for path in (self.submit_dir.bridle_notify, self.log):
+            path.unlink(missing_ok=True)
+
+
+def made(jobs: int) -> Bench:
+    """A run of about so many jobs that is over."""
+    folder = BENCH / f"notifications-{jobs}"
+    shutil.rmtree(folder, ignore_errors=True)
+    submit_dir = open_submit_dir(recorded_run(folder, jobs))
+    bench = Bench(submit_dir, folder / "hook.sh", folder / "hook.log")
+    bench.hook.write_text(_HOOK.format(log=bench.log))
+    bench.hook.chmod(0o755)
+    return bench
+
+
+def rules(bench: Bench) -> str:
+    """A rule for the final outcome of 1,000 jobs, evenly over the run."""
+    lines = bench.submit_dir.dag_file.read_text().splitlines()
+    workers = [line.split()[1] for line in lines if line.startswith("JOB work_")]
+    chosen = workers[:: len(workers) // HOOKS][:HOOKS]
+    return "".join(f"JOB {name} end/final {bench.hook}\n" for name in chosen)
+
+
+def watched(bench: Bench, rules: str) -> tuple[Stored, int]:
+    """A monitor of its own, from nothing to the end; how many scripts had ended when the logs were stored."""
+    bench.forget()
+    bench.submit_dir.bridle_notify.write_text(rules)
+    command = [sys.executable, __file__, "--watched", str(bench.submit_dir.path), str(bench.log)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    cpu, wall, meanwhile = json.loads(done.stdout)
+    return Stored(cpu, wall), meanwhile
+
+
+def watch(path: Path, log: Path) -> None:
+    """Be that monitor; print the seconds and the number."""
+    from monitord_job import session
+    from monitord_job.daemon import Limits, Monitor
+
+    began = time.perf_counter()
+    deliver_the_rest = Monitor._empty_the_outbox  # noqa: SLF001 - the moment between the logs and the rest
+
+    def stored(self: Monitor) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        ended = log.read_bytes().count(b"\n") if log.exists() else 0
+        print(json.dumps([usage.ru_utime + usage.ru_stime, time.perf_counter() - began, ended]), flush=True)
+        deliver_the_rest(self)
+
+    Monitor._empty_the_outbox = stored  # type: ignore[method-assign] # noqa: SLF001
+    session.catch_up(open_submit_dir(path), Limits(), notify=True)
+
+
+def rate(bench: Bench) -> float:
+    """Scripts a second, from the first one's start to the last one's end. Stops if not each ran once."""
+    with closing(sqlite3.connect(bench.submit_dir.database)) as database:
+        ((count, seconds),) = database.execute(
+            "SELECT count(*), max(ended) - min(started) FROM bridle_notification WHERE state = 'delivered'"
+        )
+    keys = bench.log.read_text().split()
+    if not count == len(keys) == len(set(keys)) == HOOKS:
+        sys.exit(f"{count} are delivered and {len(keys)} scripts ran, not {HOOKS}")
+    return float(count / seconds)
+
+
+def verdict(name: str, value: str, target: str, met: bool) -> None:
+    print(f"| {name} | {value} | {target} | {'yes' if met else 'NO'} |")
+
+
+def how_fast(rounds: int) -> None:
+    bench = made(HOOKS)
+    rates = []
+    for _ in range(rounds):
+        watched(bench, rules(bench))
+        rates.append(rate(bench))
+    best = max(rates)
+    verdict(
+        f"{HOOKS:,} scripts that are due at once", f"{best:.0f}/s", f">= {LEAST_RATE}/s", best >= LEAST_RATE
+    )
+
+
+def what_it_costs(jobs: int, rounds: int) -> None:
+    bench = made(jobs)
+    without, beside = [], []
+    for _ in range(rounds):
+        without.append(watched(bench, "")[0])
+        seconds, meanwhile = watched(bench, rules(bench))
+        beside.append(seconds)
+        rate(bench)
+    for what in Stored._fields:
+        alone, loaded = (min(getattr(one, what) for one in kind) for kind in (without, beside))
+        ratio = loaded / alone
+        name = f"{what} s to store {jobs:,} jobs: with {meanwhile} scripts meanwhile / without"
+        value, target = f"{loaded:.2f} / {alone:.2f} = {ratio:.2f}x", f"<= {MOST_SLOWED:.2f}x"
+        verdict(name, value, target, ratio <= MOST_SLOWED)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=10 * HOOKS, help=f"at least {HOOKS}")
+    parser.add_argument("--rounds", type=int, default=3, help="of each kind")
+    parser.add_argument("--watched", type=Path, nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.watched:
+        watch(*options.watched)
+        return
+    BENCH.mkdir(parents=True, exist_ok=True)
+    print("\n| notifications | measured | target | met |\n|---|---|---|---|")
+    how_fast(options.rounds)
+    what_it_costs(max(options.jobs, HOOKS), options.rounds)
+    for folder in BENCH.glob("notifications-*"):
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
