@@ -43,9 +43,9 @@ from monitord_job.subworkflows import SUB_DAX, SubWorkflow, find
 if TYPE_CHECKING:
     from monitord_job.at_rest import RestWatch
 
-TURN_BYTES = 1 << 17
-"""Bytes of the JOBSTATE_LOG in one transaction: about 2,000 events."""
-_NODE_LOG_BYTES = 1 << 17
+TURN_BYTES = 1 << 18
+"""Bytes of the JOBSTATE_LOG in one transaction: about 4,000 events."""
+_NODE_LOG_BYTES = 1 << 18
 _NO_FILES = JobFiles()
 
 
