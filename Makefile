@@ -7,6 +7,7 @@ STAMPS := $(BUILD)/stamps
 WORKERS ?= $(shell expr 2 '*' $$(nproc))
 ARGS ?=
 MONITOR_ARGS ?=
+SOAK_ARGS ?=
 
 # Daemons are in sbin, which an ordinary user's PATH may lack.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -23,11 +24,13 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench check lint format-check types imports setup lock clean
+.PHONY: help demo test soak bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests, those on a pool with two HTCondors (ARGS='-k pool' passes options to pytest)"
+	@echo "make soak    set up, 200 random faults over a running hierarchy of 600 nodes: a quarter of an hour or more"
+	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --nodes 600 --json build/soak.json')"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications"
 	@echo "make check   ruff, mypy --strict, import-linter"
@@ -47,6 +50,9 @@ test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)
 	@$(PYTEST) $(ARGS)
 	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR=$(BUILD)/htcondor-23 \
 		$(PYTEST) -m "not htcondor_25" $(PYTEST_OPTIONS) $(POOL_TESTS) || [ $$? -eq 5 ])
+
+soak: $(STAMPS)/bridle $(HTCONDOR)
+	@$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
 
 bench: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)

@@ -142,7 +142,14 @@ def add_configuration(dag: Dag, context: Context) -> Change:
     if context.monitor is None:
         return Change()
     # condor_submit_dag gives DAGMan a list of variables and no others, and DAGMan's jobs get what it has.
-    return Change((Config(context.config), Other("ENV GET BRIDLE_*")), dag.config_lines)
+    environment = (Other("ENV GET BRIDLE_*"), Other(_RUN_AGAIN))
+    return Change((Config(context.config), *environment), dag.config_lines)
+
+
+# HTCondor's 114, and 4: a job that had ended when its schedd died, which did not know that yet, is run again. Without
+# it the DAGMan that recovers aborts the DAG (seen, 23.9.6 and 25.14.1). In the environment, which the DAGMans of
+# sub-workflows get, too.
+_RUN_AGAIN = "ENV SET _CONDOR_DAGMAN_ALLOW_EVENTS=118"
 
 
 def add_categories(dag: Dag, context: Context) -> Change:

@@ -1,0 +1,39 @@
+"""Jobs that ended when the access point crashed, before the schedd knew: it runs them again, and DAGMan bears that."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.faults import (
+    check_rebuilt,
+    check_truth,
+    daemon_pid,
+    kill,
+    lines_of_trace,
+    open_gate,
+    planned_run,
+    run_states,
+    side_by_side,
+    wait_for_end,
+)
+from tests.runs import until
+
+
+def test_the_workflow_goes_on(own_pool, release, work_dir):
+    own_pool.start(release, slots=4)
+    run = planned_run(work_dir / "run")
+    side_by_side(own_pool, {"run": run})
+    kill(daemon_pid(own_pool, "condor_schedd"), signal.SIGSTOP)
+    open_gate(run)
+    # By the job's starter: those of create_dir and split, and of the four that waited.
+    until(lambda: run.nodes_log.read_bytes().count(b"\n005 (") == 6, "that they ended is written down")
+    own_pool.crash()
+    own_pool.start(release)
+    wait_for_end(own_pool, run)
+
+    ends = [words[0] for words in lines_of_trace(run) if words[1] == "end"]
+    assert [ends.count(f"work_w0000{number}") for number in range(4)] == [2] * 4, "they ran again"
+    assert "BAD EVENT" in run.dagman_out.read_text(), "which DAGMan noticed"
+    assert run_states(run) == [("WORKFLOW_STARTED", 0, None), ("WORKFLOW_TERMINATED", 0, 0)]
+    check_truth(run)
+    check_rebuilt(own_pool, run)
