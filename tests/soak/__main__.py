@@ -1,0 +1,203 @@
+"""`make soak`: 200 random faults over a running hierarchy, and what they cost. See docs/reliability.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+from planner_ext.pool import Pool
+from planner_ext.pool_release import find_release
+from tests.faults import BUILD, jobs_of, tool
+from tests.runs import bridle, ended, monitor_pid, until
+from tests.soak.hierarchy import LEAST, Hierarchy, make_hierarchy
+from tests.soak.recovery import Watch
+from tests.soak.strikes import KINDS, Scene, Strike, strikes
+from tests.soak.truth import Verdict, check
+
+END_LIMIT = 1800.0
+"""Seconds that the rest of the workflow may take when the faults are over."""
+_KEPT_BACK = 0.05
+"""Part of the workers that waits for the last fault."""
+EXAMPLE = """\
+example:
+  make soak SOAK_ARGS="--seed 7 --faults 200 --nodes 600 --json build/soak.json"
+
+exit codes: 0 all is as it should be, 1 it is not (the directory stays, for you to look at), 2 wrong usage
+"""
+
+
+@dataclass
+class Record:
+    """What the faults did: kind -> seconds until all was at work again; in haste, until after the next one."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    missed: int = 0
+    kills: int = 0
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make soak",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seed", type=int, default=7, help="the same gives the same faults (default 7)")
+    parser.add_argument("--faults", type=int, default=200, help="how many (default 200)")
+    parser.add_argument("--nodes", type=int, default=600, help="of the whole hierarchy, about (default 600)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--release", type=Path, help="another HTCondor than that in PATH or below build/")
+    parser.add_argument("--plan", action="store_true", help="only list the faults")
+    given = parser.parse_args()
+    if given.nodes < LEAST or given.faults < 1:
+        parser.error(f"at least {LEAST} nodes and 1 fault")
+    return given
+
+
+def start(scene: Scene) -> None:
+    """Submit it with a monitor that may start as often as it must, and after 2 s at most."""
+    root = scene.root
+    (root.path / "bridle-policy.toml").write_text("[monitor]\nmax_starts = 100000\n")
+    done = bridle(scene.pool, "rewrite", str(root.path))
+    assert done.returncode == 0, done.stderr
+    text, changed = re.subn(
+        r", 60\}\), 0\)$", ", 2}), 0)", root.monitor_submit.read_text(), flags=re.MULTILINE
+    )
+    assert changed == 1, "its waiting time is where it was"
+    root.monitor_submit.write_text(text)
+    tool(scene.pool, "condor_submit_dag", root.dag, cwd=root.path)
+
+
+def disturb(scene: Scene, planned: list[Strike]) -> Record:
+    """One fault after the other; between them, some workers are let go."""
+    record, watch, pending = Record(), Watch(scene), []
+    watch.wait()
+    gone: set[tuple[str, str]] = set()
+    for number, strike in enumerate(planned, 1):
+        _let_go(scene.hierarchy, gone, number / len(planned))
+        time.sleep(strike.delay)
+        struck = KINDS[strike.kind].do(scene, strike)
+        pending.append((strike, time.monotonic(), struck))
+        record.missed += not struck
+        record.kills += KINDS[strike.kind].kills and struck
+        if not strike.in_haste or number == len(planned):
+            watch.wait()
+            for each, since, hit in pending:
+                if hit:
+                    record.seconds[each.kind].append(round(time.monotonic() - since, 2))
+            pending.clear()
+        print(
+            f"{number:4} {time.strftime('%H:%M:%S')} {strike.kind}" + ("" if struck else " (nobody there)"),
+            flush=True,
+        )
+    return record
+
+
+def _let_go(hierarchy: Hierarchy, gone: set[tuple[str, str]], part: float) -> None:
+    workers = sum(len(member.workers) for member in hierarchy.members)
+    aim = int(workers * part * (1 - _KEPT_BACK))
+    for label, name in hierarchy.started():
+        if len(gone) >= aim:
+            return
+        if (label, name) not in gone:
+            gone.add((label, name))
+            hierarchy.let_go(label, name)
+
+
+def finish(scene: Scene) -> None:
+    """Let it end, and see that nobody is left."""
+    scene.hierarchy.let_all_go()
+    until(lambda: ended(scene.root), "the monitor has stored the end", END_LIMIT)
+    until(lambda: not jobs_of(scene.pool, scene.root), "all jobs have left the queue", 120)
+    until(lambda: monitor_pid(scene.root) is None, "the monitor has left", 60)
+    until(lambda: not _left_over(scene), f"nobody is left: {_left_over(scene)}", 60)
+
+
+def _left_over(scene: Scene) -> list[str]:
+    """Processes of the pool that are none of HTCondor's daemons."""
+    found = []
+    for pid in scene.pool.processes.all():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        name = Path(words[0].decode("utf-8", "replace")).name
+        if words[0] and (not name.startswith("condor_") or name in ("condor_dagman", "condor_starter")):
+            found.append(b" ".join(words).decode("utf-8", "replace")[:200])
+    return found
+
+
+def report(given: argparse.Namespace, scene: Scene, record: Record, verdict: Verdict, took: float) -> dict:
+    """The figures, printed and as values."""
+    every = sorted(second for seconds in record.seconds.values() for second in seconds)
+    starts = scene.root.jobstate_log.read_text().count(" bridle_monitor EXECUTE ")
+    faults = {
+        kind: {"number": len(seconds), "median": round(median(seconds), 2), "worst": max(seconds)}
+        for kind, seconds in sorted(record.seconds.items(), key=lambda item: -len(item[1]))
+    }
+    figures = {
+        "seed": given.seed,
+        "htcondor": str(scene.pool.status().version),
+        "nodes": scene.hierarchy.all_nodes,
+        "workflows": len(scene.hierarchy.members),
+        "seconds": round(took),
+        "faults": faults,
+        "faults_that_met_nobody": record.missed,
+        "seconds_until_recovered": {"median": round(median(every), 2), "worst": every[-1]},
+        "kills_of_the_monitor": record.kills,
+        "starts_of_the_monitor": starts,
+        **asdict(verdict),
+    }
+    print(f"\n{'fault':48} number  median s  worst s")
+    for kind, found in faults.items():
+        print(f"{kind:48} {found['number']:6} {found['median']:9.1f} {found['worst']:8.1f}")
+    for name, value in figures.items():
+        if name != "faults":
+            print(f"{name.replace('_', ' ')}: {value}")
+    return figures
+
+
+def main() -> int:
+    given = options()
+    planned = strikes(given.seed, given.faults)
+    if given.plan:
+        for strike in planned:
+            print(strike)
+        return 0
+    fallback = Path(os.environ.get("BRIDLE_HTCONDOR", BUILD / "htcondor"))
+    release = find_release(given.release, os.environ.get("PATH", os.defpath), fallback)
+    work = BUILD / "soak" / f"{given.seed}-{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    began = time.monotonic()
+    hierarchy = make_hierarchy(work, given.seed, given.nodes)
+    scene = Scene(Pool(work / "pool"), release, hierarchy)
+    try:
+        scene.pool.start(release, slots=4)
+        start(scene)
+        record = disturb(scene, planned)
+        finish(scene)
+        verdict = check(scene.pool, hierarchy)
+        assert verdict.doubles < record.kills, f"{verdict.doubles} delivered twice, {record.kills} kills"
+        figures = report(given, scene, record, verdict, time.monotonic() - began)
+    except AssertionError as error:
+        print(f"soak: {work}: {error}; run again with --seed {given.seed}, or look there", file=sys.stderr)
+        return 1
+    finally:
+        scene.pool.crash()
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n")
+    shutil.rmtree(work)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
