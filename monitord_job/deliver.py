@@ -9,8 +9,9 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +35,8 @@ class DeliverySettings:
     limit: float = 300.0
     """seconds that one may take"""
     retries: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """of all scripts, beside the monitor's own"""
 
 
 class Outgoing(Protocol):
@@ -110,7 +113,7 @@ class Delivery:
 
     def _hand_over(self, tasks: list[Task]) -> None:
         if self._courier is None:
-            self._courier = _Courier(self._settings.most)
+            self._courier = _Courier(self._settings)
         self._in_flight.update({task.key: task for task in tasks})
         self._courier.send(tasks, self._settings.limit)
 
@@ -126,10 +129,14 @@ class Delivery:
 class _Courier:
     """The process that runs the scripts."""
 
-    def __init__(self, most: int) -> None:
-        command = [sys.executable, "-I", "-S", os.fspath(deliver_courier.__file__), str(most)]
+    def __init__(self, settings: DeliverySettings) -> None:
+        command = [sys.executable, "-I", "-S", os.fspath(deliver_courier.__file__), str(settings.most)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **settings.environment},
+            start_new_session=True,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

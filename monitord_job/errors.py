@@ -45,3 +45,13 @@ class ScheddError(MonitorError):
 
 class RuleError(MonitorError):
     """A notification rule that cannot be kept in its file."""
+
+
+class NotifyError(MonitorError):
+    """A message that cannot be sent as it was asked for: a wrong target, a file that others can read."""
+
+
+class UndeliveredError(MonitorError):
+    """A message that was refused, for good."""
+
+    exit_code: ClassVar[int] = 1

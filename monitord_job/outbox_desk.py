@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import outbox
-from monitord_job.database_url import properties_of
+from monitord_job.database_url import database_of, properties_of
 from monitord_job.deliver import Delivery, DeliverySettings
 from monitord_job.errors import CannotWorkError, TryAgainError
 from monitord_job.events import DAGMAN_RESTARTS
@@ -18,6 +19,10 @@ from monitord_job.resend import drop_wishes, wishes_in
 from monitord_job.store import Store
 
 LOG = logging.getLogger("bridle.monitor")
+RUN_VARIABLE = "BRIDLE_RUN"
+"""The run as commands take it (a submit directory or a DAG), also for what is below it."""
+URL_VARIABLE = "BRIDLE_DATABASE_URL"
+"""Its database, if somebody said with --url which that is."""
 _PREFIX = "pegasus.monitord.notifications"
 _FALSE = frozenset({"false", "no", "off", "0"})
 _FOR_EVER = 10 * 365 * 86400.0
@@ -38,7 +43,15 @@ def settings_of(submit_dir: SubmitDir) -> DeliverySettings | None:
         # As for pegasus-monitord: 0 is no limit. But that has to be said.
         limit=default.limit if limit is None else float(limit) or _FOR_EVER,
         retries=_number(where, properties, "retries"),
+        environment={RUN_VARIABLE: str(submit_dir.path if submit_dir.is_planned else submit_dir.dag_file)},
     )
+
+
+def _other_database(submit_dir: SubmitDir, store: Store) -> dict[str, str]:
+    """For bridle-notify, if the database is not the one that the directory names. A password is nobody's business."""
+    if store.name == str(database_of(submit_dir)) or "***" in store.name:
+        return {}
+    return {URL_VARIABLE: store.name}
 
 
 def _number(where: str, properties: Mapping[str, str], name: str) -> int | None:
@@ -60,6 +73,9 @@ class Desk:
         self._feed: OutboxFeed = store.notifications
         self._resend = submit_dir.resend
         self._settings = settings
+        settings = replace(
+            settings, environment={**settings.environment, **_other_database(submit_dir, store)}
+        )
         self._delivery = Delivery(self, settings, submit_dir.path)
 
     @property

@@ -172,10 +172,14 @@ def _counts(connection: Connection, wf_id: int) -> Counter[JobStatus]:
     statement = select(node.state, func.count()).where(node.wf_id == wf_id).group_by(node.state)
     found: Counter[JobStatus] = Counter()
     for state, number in connection.execute(statement).all():
-        # A job without a POST script ends in these; with one, that starts within the same second.
-        status = _ENDED.get(state) or _OF_STATE.get(state or None, JobStatus.RUNNING)
-        found[status] += number
+        found[node_status(state)] += number
     return found
+
+
+def node_status(state: str) -> JobStatus:
+    """Where a node stands whose newest state this is; empty: it never began."""
+    # A job without a POST script ends in these; with one, that starts within the same second.
+    return _ENDED.get(state) or _OF_STATE.get(state or None, JobStatus.RUNNING)
 
 
 _ENDED = {"JOB_SUCCESS": JobStatus.SUCCEEDED, "JOB_FAILURE": JobStatus.FAILED}

@@ -97,6 +97,8 @@ _ADVICE = {
 class Verbosity:
     """How often -v was given: 1 shows progress, 2 also details and the traceback of an error."""
 
+    name: str = "bridle"
+    """of the command"""
     level: int = 0
 
 
@@ -150,11 +152,11 @@ def cli(verbosity: Verbosity, verbose: int) -> None:
     )
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Run `bridle` with these arguments and return its exit code; errors are told on stderr in one line."""
-    verbosity = Verbosity()
+def run_command(arguments: Sequence[str], command: click.Command = cli, name: str = "bridle") -> int:
+    """Run a command with these arguments and return its exit code; errors are told on stderr in one line."""
+    verbosity = Verbosity(name)
     try:
-        result = cli.main(list(arguments), prog_name="bridle", standalone_mode=False, obj=verbosity)
+        result = command.main(list(arguments), prog_name=name, standalone_mode=False, obj=verbosity)
         sys.stdout.flush()
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
@@ -170,11 +172,12 @@ def run_command(arguments: Sequence[str]) -> int:
     except BridleError as error:
         return _tell(verbosity, str(error), error.exit_code)
     except OSError as error:
-        advice, code = _ADVICE.get(error.errno or 0, ("run again with `bridle -vv` to see where", EXIT_IO))
+        see = f"run again with `{name} -vv` to see where"
+        advice, code = _ADVICE.get(error.errno or 0, (see, EXIT_IO))
         where = error.filename if error.filename is not None else "input/output"
         return _tell(verbosity, f"{os.fsdecode(where)}: {error.strerror or error}; {advice}", code)
     except Exception as error:  # noqa: BLE001 - the outermost line
-        what = f"internal error: {type(error).__name__}: {error}; run again with `bridle -vv` and report it"
+        what = f"internal error: {type(error).__name__}: {error}; run again with `{name} -vv` and report it"
         return _tell(verbosity, what, EXIT_INTERNAL)
     return result if isinstance(result, int) else 0
 
@@ -183,7 +186,7 @@ def _tell(verbosity: Verbosity, what: str, code: int) -> int:
     if verbosity.level >= 2:
         traceback.print_exc()
     # A file name may hold bytes that are no text.
-    click.echo(f"bridle: {what}".encode(errors="backslashreplace").decode(), err=True)
+    click.echo(f"{verbosity.name}: {what}".encode(errors="backslashreplace").decode(), err=True)
     return code
 
 
@@ -192,3 +195,10 @@ def main() -> None:
     # Hardly anything of ours is a cycle: looking for some at every 700th object took a twentieth of a monitor's time.
     gc.set_threshold(20_000, 50, 100)
     sys.exit(run_command(sys.argv[1:]))
+
+
+def notify_main() -> None:
+    """The console script `bridle-notify`."""
+    from monitord_job.notify_cli import notify
+
+    sys.exit(run_command(sys.argv[1:], notify, "bridle-notify"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from monitord_job.notify_cli import notify
 from planner_ext.cli import COMMANDS, Verbosity, cli, run_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -26,13 +27,15 @@ def commands(parent: click.Context) -> Iterator[tuple[str, click.Context]]:
             yield from commands(click.Context(command, info_name=name, parent=parent))
 
 
-ALL = dict(commands(cli.make_context("bridle", ["pool"], obj=Verbosity())))
+ALL = dict(commands(cli.make_context("bridle", ["pool"], obj=Verbosity()))) | dict(
+    commands(click.Context(notify, info_name="bridle-notify"))
+)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_help_has_an_example_and_the_exit_codes(name: str) -> None:
     text = ALL[name].command.get_help(ALL[name])
-    assert re.search(r"^  Examples?:\n +.*\bbridle ", text, re.MULTILINE), text
+    assert re.search(r"^  Examples?:\n +.*\bbridle[ -]", text, re.MULTILINE), text
     assert re.search(r"^  Exit codes:", text, re.MULTILINE), text
 
 

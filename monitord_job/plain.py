@@ -1,0 +1,38 @@
+"""Text of jobs and logs, fit to be shown in a message: nothing in it moves a cursor, hides or begins anything."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+"""Colours, cursor movements, window titles."""
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories of what is not seen, or turns what follows around."""
+
+
+def one_line(text: str, most: int = 2000) -> str:
+    r"""The text on one line: no control characters, no bytes that are no text, at most so many characters.
+
+    >>> one_line("a\r\nBcc: x\x1b[31m\u202eb", 9)
+    'a  Bcc: …'
+    >>> one_line("abcdef", 4)
+    'abc…'
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = _TERMINAL.sub("", text)
+        text = "".join(" " if one.isspace() else one for one in text)
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        text = "".join(one for one in text if unicodedata.category(one) not in _HIDDEN)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def last_lines(text: str, most: int, width: int = 300) -> tuple[str, ...]:
+    r"""The last lines that say something; one that only repeats the line before does not.
+
+    >>> last_lines("a\n\n b\x00\n \n", 2)
+    ('a', ' b')
+    """
+    found = (one_line(line.rstrip().expandtabs(4), width) for line in text.splitlines())
+    said = [line for line in found if line.strip()]
+    return tuple(line for line, before in zip(said, ["", *said], strict=False) if line != before)[-most:]

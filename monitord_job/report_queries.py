@@ -1,0 +1,233 @@
+"""Reads what a message tells of a run from its database: counts and bounded pages, also of runs with 100,000 jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, select
+
+from monitord_job import own_tables
+from monitord_job import schema as s
+from monitord_job.happening import Happening
+from monitord_job.plain import one_line
+from monitord_job.queries import JobStatus, WorkflowProgress, node_status, progress, reading
+from monitord_job.report import Failure, Grouping, Groups, JobFacts, Run, last_words
+from monitord_job.status import state_of
+from monitord_job.status_codes import exit_code
+
+_TAIL = 3000
+"""Characters of each text that are looked at."""
+_PAGE, MOST_LOOKED_AT = 500, 5000
+_STATES = {
+    JobStatus.FAILED: (
+        "POST_SCRIPT_FAILED",
+        "JOB_FAILURE",
+        "JOB_ABORTED",
+        "PRE_SCRIPT_FAILED",
+        "SUBMIT_FAILED",
+    ),
+    JobStatus.HELD: ("JOB_HELD",),
+}
+_CAUSES = {
+    "JOB_ABORTED": "removed",
+    "PRE_SCRIPT_FAILED": "its PRE script failed",
+    "SUBMIT_FAILED": "HTCondor did not take it",
+}
+
+
+def read_run(engine: Engine, wf_uuid: str) -> Run:
+    """How far a workflow is and what failed in it. Raises MonitorError."""
+    found = progress(engine, wf_uuid)
+    with reading(engine) as connection:
+        workflow = connection.execute(
+            select(s.WORKFLOW.c.wf_id, s.WORKFLOW.c.submit_hostname).where(s.WORKFLOW.c.wf_uuid == wf_uuid)
+        ).one()
+        types = _types(connection, workflow.wf_id)
+        failed, held = (_groups(connection, workflow.wf_id, status) for status in _STATES)
+    return _run(found, one_line(workflow.submit_hostname or ""), types, failed, held)
+
+
+def _run(
+    found: WorkflowProgress,
+    host: str,
+    types: Mapping[str, Mapping[str, int]],
+    failed: Groups,
+    held: Groups,
+) -> Run:
+    return Run(
+        label=one_line(found.label or ""),
+        state=state_of(found).value,
+        host=host,
+        started=found.started,
+        ended=found.ended,
+        restarts=found.restarts,
+        done=found.count()[JobStatus.SUCCEEDED],
+        total=found.total,
+        types=types,
+        failed=failed,
+        held=held,
+    )
+
+
+def _types(connection: Connection, wf_id: int) -> dict[str, dict[str, int]]:
+    job, node = s.JOB.c, own_tables.BRIDLE_NODE.c
+    statement = (
+        select(job.type_desc, node.state, func.count())
+        .select_from(s.JOB)
+        .outerjoin(own_tables.BRIDLE_NODE, and_(node.wf_id == job.wf_id, node.name == job.exec_job_id))
+        .where(job.wf_id == wf_id)
+        .group_by(job.type_desc, node.state)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for kind, state, count in connection.execute(statement).all():
+        status = JobStatus.UNREADY if state is None else node_status(state)
+        counts = found.setdefault(kind, {})
+        counts[status.value] = counts.get(status.value, 0) + count
+    return {kind: found[kind] for kind in sorted(found)}
+
+
+def _groups(connection: Connection, wf_id: int, status: JobStatus) -> Groups:
+    node = own_tables.BRIDLE_NODE.c
+    meant = (node.wf_id == wf_id) & node.state.in_(_STATES[status])
+    count = connection.scalar(select(func.count()).select_from(own_tables.BRIDLE_NODE).where(meant)) or 0
+    grouping = Grouping()
+    if count:
+        for failure in _failures(connection, meant):
+            grouping.add(failure)
+    return grouping.largest(count)
+
+
+def _failures(connection: Connection, meant: ColumnElement[bool]) -> Iterator[Failure]:
+    node = own_tables.BRIDLE_NODE.c
+    statement = _attempts(meant).limit(_PAGE)
+    last, read = "", 0
+    # In pages: as long as a question is open, SQLite lets nobody commit.
+    while page := connection.execute(statement.where(node.name > last)).all():
+        for row in page:
+            yield _failure(row)
+        last, read = page[-1].name, read + len(page)
+        if read >= MOST_LOOKED_AT:
+            break
+
+
+def _attempts(meant: ColumnElement[bool]) -> Any:
+    job, instance, node = s.JOB.c, s.JOB_INSTANCE.c, own_tables.BRIDLE_NODE.c
+    task, state = s.INVOCATION.c, s.JOBSTATE.c
+    failing = (
+        select(task.task_submit_seq, task.exitcode)
+        .where(task.job_instance_id == instance.job_instance_id, task.exitcode != 0, task.task_submit_seq > 0)
+        .order_by(task.task_submit_seq)
+        .limit(1)
+    )
+    reason = (
+        select(state.reason)
+        .where(state.job_instance_id == instance.job_instance_id)
+        .order_by(state.jobstate_submit_seq.desc())
+        .limit(1)
+    )
+    of_job = and_(job.wf_id == node.wf_id, job.exec_job_id == node.name)
+    newest = and_(instance.job_id == job.job_id, instance.job_submit_seq == node.seq)
+    return (
+        select(
+            node.name,
+            node.state,
+            job.type_desc,
+            instance.exitcode,
+            instance.stdout_file,
+            _tail(instance.stdout_text).label("stdout_text"),
+            _tail(instance.stderr_text).label("stderr_text"),
+            failing.with_only_columns(task.task_submit_seq)
+            .correlate(s.JOB_INSTANCE)
+            .scalar_subquery()
+            .label("task"),
+            failing.with_only_columns(task.exitcode)
+            .correlate(s.JOB_INSTANCE)
+            .scalar_subquery()
+            .label("task_code"),
+            reason.correlate(s.JOB_INSTANCE).scalar_subquery().label("reason"),
+        )
+        .select_from(own_tables.BRIDLE_NODE)
+        .join(s.JOB, of_job)
+        .outerjoin(s.JOB_INSTANCE, newest)
+        .where(meant)
+        .order_by(node.name)
+    )
+
+
+def _tail(column: Column[Any]) -> ColumnElement[str]:
+    """The end of a text. Not substr with a negative number, which PostgreSQL understands otherwise than SQLite."""
+    start = func.length(column) - _TAIL + 1
+    return case((start > 1, func.substr(column, start)), else_=column)
+
+
+def _failure(row: Any) -> Failure:
+    return Failure(
+        job=one_line(row.name, 200),
+        type=row.type_desc,
+        code=_code(row),
+        reason=one_line(row.reason or _CAUSES.get(row.state, ""), 300),
+        lines=last_words(row.task, row.stdout_text or "", row.stderr_text or ""),
+        file=one_line(row.stdout_file or "", 300),
+    )
+
+
+def _code(row: Any) -> int | None:
+    """The task's own code says more than that of the POST script."""
+    raw = row.task_code or row.exitcode
+    return None if raw is None else exit_code(raw)
+
+
+def read_job(engine: Engine, about: Happening) -> JobFacts | None:
+    """The attempt that a message is about, None if the database does not have it. Raises MonitorError."""
+    job, instance, task = s.JOB.c, s.JOB_INSTANCE.c, s.INVOCATION.c
+    statement = (
+        select(
+            job.type_desc,
+            instance.job_instance_id,
+            instance.site,
+            instance.local_duration,
+            _tail(instance.stdout_text).label("stdout_text"),
+            _tail(instance.stderr_text).label("stderr_text"),
+            select(s.HOST.c.hostname)
+            .where(s.HOST.c.host_id == instance.host_id)
+            .correlate(s.JOB_INSTANCE)
+            .scalar_subquery()
+            .label("host"),
+        )
+        .select_from(s.JOB)
+        .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == job.wf_id)
+        .join(s.JOB_INSTANCE, instance.job_id == job.job_id)
+        .where(s.WORKFLOW.c.wf_uuid == about.wf_uuid, job.exec_job_id == about.job)
+        .order_by(instance.job_submit_seq)
+        .offset(max((about.attempt or 1) - 1, 0))
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        row = connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        tasks = connection.execute(
+            select(task.task_submit_seq, task.transformation, task.exitcode, task.remote_duration)
+            .where(task.job_instance_id == row.job_instance_id, task.task_submit_seq > 0)
+            .order_by(task.task_submit_seq)
+            .limit(1000)
+        ).all()
+    return _job_facts(row, tasks, about)
+
+
+def _job_facts(row: Any, tasks: Any, about: Happening) -> JobFacts:
+    meant = [one for one in tasks if about.task in (None, one.task_submit_seq)]
+    failed = next((one for one in meant if one.exitcode), None)
+    shown = failed or (meant[0] if meant else None)
+    seconds = row.local_duration if about.task is None else shown and shown.remote_duration
+    return JobFacts(
+        type=row.type_desc,
+        transformation=one_line(shown.transformation, 200) if shown else "",
+        site=one_line(row.site or "", 100),
+        host=one_line(row.host or "", 200),
+        seconds=None if seconds is None else float(seconds),
+        lines=last_words(failed and failed.task_submit_seq, row.stdout_text or "", row.stderr_text or "")
+        if about.failed
+        else (),
+    )

@@ -1,0 +1,33 @@
+"""Reads the report of a run for a message. What cannot be read is said in it: the message is sent all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from condor_templates.errors import BridleError
+from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.target import open_target
+from monitord_job.database_url import database_of
+from monitord_job.happening import Happening
+from monitord_job.plain import one_line
+from monitord_job.report import Report
+
+
+def read_report(about: Happening, run: Path, now: int, url: str | None = None) -> Report:
+    """What the database of a run says of an event. Only reads; a monitor may be at work."""
+    try:
+        return _read(about, open_target(run), now, url)
+    except BridleError as error:
+        return Report(about, now, trouble=one_line(str(error), 500))
+
+
+def _read(about: Happening, submit_dir: SubmitDir, now: int, url: str | None) -> Report:
+    from monitord_job.queries import open_database
+    from monitord_job.report_queries import read_job, read_run
+
+    engine = open_database(database_of(submit_dir, url))
+    try:
+        run = read_run(engine, about.wf_uuid or submit_dir.wf_uuid or "")
+        return Report(about, now, run, read_job(engine, about) if about.job else None)
+    finally:
+        engine.dispose()

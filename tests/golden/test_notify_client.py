@@ -1,0 +1,313 @@
+"""`bridle-notify` as a program, with servers that receive what it sends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from monitord_job.notify_cli import notify
+from planner_ext.cli import run_command
+from tests.conftest import Corpus
+from tests.mailbox import (
+    Mailbox,
+    Webhook,
+    environment,
+    http_server,
+    parts_of,
+    sendmail_program,
+    sent_by,
+    smtp_server,
+)
+from tests.recorded import prepare
+
+CLIENT = Path(sys.executable).with_name("bridle-notify")
+BRIDLE = [sys.executable, "-m", "planner_ext"]
+# apprise imports a module that Python 3.13 no longer has, and makes up for it.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+SECRET = "s3cr3tt0ken"
+
+
+@pytest.fixture(scope="module")
+def failed_run(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with 97 failed jobs, and its database."""
+    folder = tmp_path_factory.mktemp("failed")
+    shutil.copytree(corpus("recorded/fan100-missinginput"), folder, dirs_exist_ok=True, symlinks=True)
+    path = prepare(folder).submit_dir.path
+    subprocess.run([*BRIDLE, "monitord", "--catch-up", path], check=True)
+    return path
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with smtp_server() as box:
+        yield box
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with http_server() as hook:
+        yield hook
+
+
+class Client:
+    """Runs `bridle-notify` with a home of its own: in this process, or as a program."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home = home
+        self.variables: dict[str, str] = {}
+        self._monkeypatch = monkeypatch
+
+    def config(self, text: str, mode: int = 0o600) -> None:
+        path = self.home / "config" / "bridle" / "notify.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def _environment(self) -> dict[str, str]:
+        own = environment(
+            HOME=str(self.home),
+            XDG_CONFIG_HOME=str(self.home / "config"),
+            BRIDLE_SITE_POLICY=str(self.home / "site" / "policy.toml"),
+        )
+        return own | self.variables
+
+    def __call__(self, *arguments: str | Path) -> Done:
+        self._monkeypatch.chdir(self.home)
+        for name in os.environ:
+            self._monkeypatch.delenv(name)
+        for name, value in self._environment().items():
+            self._monkeypatch.setenv(name, value)
+        out, err = StringIO(), StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run_command([str(one) for one in arguments], notify, "bridle-notify")
+        return Done(code, out.getvalue(), err.getvalue())
+
+    def program(self, *arguments: str | Path) -> Done:
+        done = subprocess.run(
+            [CLIENT, *arguments],
+            env=self._environment(),
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+class Done(NamedTuple):
+    """How it ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    return Client(tmp_path, monkeypatch)
+
+
+def an_error(path: Path, job: str = "work_w00080") -> dict[str, str]:
+    """What a monitor tells a script of a job that failed."""
+    return {
+        "PEGASUS_EVENT": "error",
+        "PEGASUS_EVENT_TIMESTAMP_ISO": "2026-11-23T05:26:00+0000",
+        "PEGASUS_JOBID": job,
+        "PEGASUS_WFID": "fan100-0",
+        "PEGASUS_SUBMIT_DIR": str(path),
+        "PEGASUS_STATUS": "2",
+        "BRIDLE_WORKFLOW": "0f9b1129-8e29-4df2-838b-032554acae9e",
+        "BRIDLE_ATTEMPT": "2",
+        "BRIDLE_NOTIFICATION_KEY": "0123456789abcdef0123456789abcdef",
+    }
+
+
+def test_mail_by_smtp_has_text_and_html(client: Client, mailbox: Mailbox, failed_run: Path) -> None:
+    client.config(f'[mail]\nvia = "mailto://127.0.0.1:{mailbox.port}"\nfrom = "bridle@example.org"')
+    client.variables = an_error(failed_run)
+    done = client.program("--to", "me@example.org", "-v")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent to me@example.org\n", "")
+    [mail], [envelope] = mailbox.mails, mailbox.envelopes
+    assert mail.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert mail["Subject"] == "fan100: work_w00080 failed (exit code 2, attempt 2), 5% done"
+    assert (mail["From"], mail["To"]) == ("bridle@example.org", "me@example.org")
+    assert envelope.rcpt_tos == ["me@example.org"]
+    assert mail["Message-ID"] == "<0123456789abcdef0123456789abcdef@bridle>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    parts = parts_of(mail)
+    for said in ("97 of 130", 'open "part.00080"', "bridle run", "7 of 130 jobs"):
+        assert (said in parts["text/plain"]) == (said != "97 of 130"), said
+    assert "open &#34;part.00080&#34;" in parts["text/html"]
+    assert "97 compute jobs" in parts["text/html"]
+    assert "src=" not in parts["text/html"]
+    assert "url(" not in parts["text/html"]
+
+
+def test_webhook_gets_json_with_fields(client: Client, webhook: Webhook, failed_run: Path) -> None:
+    client.config(f'[targets]\nops = "json://127.0.0.1:{webhook.port}/{SECRET}"')
+    client.variables = an_error(failed_run)
+    done = client("--to", "ops")
+    assert (done.returncode, done.stderr) == (0, "")
+    [(path, body)] = webhook.posts
+    assert path == f"/{SECRET}"
+    assert body["title"] == "fan100: work_w00080 failed (exit code 2, attempt 2), 5% done"
+    assert 'open "part.00080": 2: No such file or directory' in body["message"]
+    assert body["type"] == "failure"
+    wanted = {
+        "event": "error",
+        "job": "work_w00080",
+        "status": "2",
+        "attempt": "2",
+        "failed": "97",
+        "total": "130",
+    }
+    assert wanted.items() <= body.items()
+
+
+def test_sendmail_program_gets_the_same(client: Client, tmp_path: Path, failed_run: Path) -> None:
+    sendmail_program(tmp_path / "bin")
+    client.variables = {**an_error(failed_run), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    assert client("--to", "me@example.org", "--to", "sendmail:root").returncode == 0
+    first, second = sent_by(tmp_path / "bin")
+    assert first["To"] == "me@example.org"
+    assert second["To"] == "root"
+    assert first["From"] is None  # the program's own
+    assert (tmp_path / "bin" / "arguments").read_text().split() == [
+        *("-i", "--", "me@example.org"),
+        *("-i", "--", "root"),
+    ]
+    assert "97 compute jobs" in parts_of(first)["text/plain"]
+
+
+def test_log_is_appended_to(client: Client, tmp_path: Path, failed_run: Path) -> None:
+    client.variables = an_error(failed_run)
+    for _ in range(2):
+        assert client("--to", "log:told.log").returncode == 0
+    text = (tmp_path / "told.log").read_text()
+    assert text.count("=== 2026-11-23T05:26:00+0000 fan100: work_w00080 failed") == 2
+
+
+def test_target_from_the_environment(client: Client, webhook: Webhook) -> None:
+    client.variables = {"HOOK": f"json://127.0.0.1:{webhook.port}/"}
+    assert client("--to", "env:HOOK", "--test").returncode == 0
+    assert "this is where notifications arrive" in webhook.posts[0][1]["title"]
+    missing = client("--to", "env:OTHER", "--test")
+    assert missing.returncode == 2
+    assert "the environment variable OTHER is not set" in missing.stderr
+
+
+def test_what_is_refused_for_now_is_75_and_for_good_1(client: Client, mailbox: Mailbox) -> None:
+    client.config(f'[mail]\nvia = "mailto://127.0.0.1:{mailbox.port}"')
+    mailbox.answers = ["451 come back later", "550 nobody of that name"]
+    later, never, at_last = (client("--to", "me@example.org", "--test") for _ in range(3))
+    assert (later.returncode, never.returncode, at_last.returncode) == (75, 1, 0)
+    assert "451 come back later" in later.stderr
+    assert "550 nobody of that name" in never.stderr
+    assert len(mailbox.mails) == 1
+
+
+def test_nobody_there_is_75(client: Client, tmp_path: Path) -> None:
+    """Ports where nobody listens any more."""
+    with smtp_server() as gone:
+        port = gone.port
+    client.config(
+        f'[mail]\nvia = "mailto://127.0.0.1:{port}"\n[targets]\nops = "json://127.0.0.1:{port}/{SECRET}"'
+    )
+    for target in ("me@example.org", "ops"):
+        done = client("--to", target, "--test")
+        assert done.returncode == 75, done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert SECRET not in done.stderr
+    sendmail_program(tmp_path / "bin", "echo no queue >&2; exit 75")
+    client.variables = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    done = client("--to", "sendmail:me@example.org", "--test")
+    assert (done.returncode, "exits with 75: no queue" in done.stderr) == (75, True)
+
+
+def test_one_that_fails_keeps_no_other_from_its_message(client: Client, webhook: Webhook) -> None:
+    webhook.answers = [500, 200]
+    base = f"json://127.0.0.1:{webhook.port}"
+    client.config(f'[targets]\nall = ["{base}/a{SECRET}", "{base}/b{SECRET}"]')
+    done = client("--to", "all", "--test")
+    assert done.returncode == 75
+    assert [path for path, _ in webhook.posts] == [f"/a{SECRET}", f"/b{SECRET}"]
+    assert SECRET not in done.stdout + done.stderr
+    assert "error=500" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"slack://{SECRET}",
+        f"nosuchservice://{SECRET}",
+        f"mailto://user:{SECRET}@",
+        f"json://user:{SECRET}@host:notaport/",
+    ],
+)
+def test_no_secret_in_an_error(client: Client, address: str) -> None:
+    client.config(f'[targets]\nops = "{address}"')
+    done = client("--to", "ops", "--test", "-vv")
+    assert done.returncode == 2, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    assert SECRET not in client("--to", "ops", "--test", "--dry-run").stdout
+
+
+@pytest.mark.parametrize(("mode", "word"), [(0o644, "read"), (0o620, "write"), (0o640, "read")])
+def test_a_file_that_others_can_read_is_refused(client: Client, mode: int, word: str) -> None:
+    client.config('[targets]\nops = "json://127.0.0.1/"', mode)
+    done = client("--to", "ops", "--test")
+    assert done.returncode == 2
+    assert f"others can {word} it" in done.stderr
+    assert "chmod 600" in done.stderr
+
+
+def test_a_server_that_says_nothing_is_75_in_time(client: Client) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client.config(f'[mail]\nvia = "mailto://127.0.0.1:{silent.getsockname()[1]}"')
+        done = client.program("--to", "me@example.org", "--test", "--timeout", "2")
+    assert done.returncode == 75
+    assert "it is tried again" in done.stderr
+
+
+def test_a_database_that_is_gone_is_told_in_the_message(client: Client, tmp_path: Path) -> None:
+    client.variables = an_error(tmp_path)
+    assert client("--to", f"log:{tmp_path}/told.log").returncode == 0
+    text = (tmp_path / "told.log").read_text()
+    assert "work_w00080 failed (exit code 2, attempt 2)" in text
+    assert "No more is known: " in text
+
+
+def test_dry_run_shows_and_sends_nothing(client: Client, webhook: Webhook, failed_run: Path) -> None:
+    client.variables = {"HOOK": f"json://127.0.0.1:{webhook.port}/{SECRET}"}
+    done = client("--to", "env:HOOK", "--run", failed_run, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("To: env:HOOK\nSubject: fan100: workflow: failed")
+    assert not webhook.posts
+    html = client("--run", failed_run, "--dry-run", "--html").stdout
+    assert html.startswith("<!DOCTYPE html>")
+
+
+def test_usage(client: Client) -> None:
+    wrong = [
+        "--test",
+        "--to me@example.org",
+        "--to no@such@address --test",
+        "--to ops --test",
+        "--to log: --test",
+    ]
+    for arguments in ("", *wrong):
+        done = client(*arguments.split())
+        assert done.returncode == 2, arguments
+        assert done.stderr

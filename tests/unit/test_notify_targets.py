@@ -1,0 +1,143 @@
+"""What stands behind `to:`, and the file of secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from condor_templates.errors import BridleError
+from condor_templates.policy_file import PolicyError
+from monitord_job.errors import NotifyError
+from monitord_job.notify_services import masked, relay_of, service_of
+from monitord_job.notify_targets import NotifyConfig, Target, Way, check_private, parse_config, targets_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+CONFIG = NotifyConfig(
+    {"ops": ("slack://a/b/s3cret", "me@example.org"), "all": ("ops", "env:HOOK"), "loop": ("loop",)}
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "way", "address", "name"),
+    [
+        ("me@example.org", Way.MAIL, "me@example.org", "me@example.org"),
+        ("mailto:me@example.org", Way.MAIL, "me@example.org", "me@example.org"),
+        ("mailto://me@example.org", Way.MAIL, "me@example.org", "me@example.org"),
+        ("mailto://me:pw@example.org", Way.SERVICE, "mailto://me:pw@example.org", "mailto://..."),
+        ("mailto://host:25?to=a@b.org", Way.SERVICE, "mailto://host:25?to=a@b.org", "mailto://..."),
+        ("sendmail:root", Way.SENDMAIL, "root", "sendmail:root"),
+        ("log:/a/b c", Way.LOG, "/a/b c", "log:/a/b c"),
+        ("log:///a", Way.LOG, "/a", "log:/a"),
+        ("SLACK://a/b/c", Way.SERVICE, "SLACK://a/b/c", "slack://..."),
+    ],
+)
+def test_a_word_is_a_target(word: str, way: Way, address: str, name: str) -> None:
+    assert targets_of((word,), NotifyConfig(), {}) == [Target(way, address, name)]
+
+
+def test_names_and_variables_stand_for_targets_each_once() -> None:
+    found = targets_of(("all", "ops", "me@example.org"), CONFIG, {"HOOK": "json://host/s3cret"})
+    assert [(target.name, target.address) for target in found] == [
+        ("ops", "slack://a/b/s3cret"),
+        ("me@example.org", "me@example.org"),
+        ("all", "json://host/s3cret"),
+    ]
+    assert "s3cret" not in repr(found)
+    assert "s3cret" not in repr(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("unknown", "no target is called unknown (known: all, loop, ops)"),
+        ("loop", "target loop names itself"),
+        ("env:SELF", "env:SELF names itself"),
+        ("env:NONE", "the environment variable NONE is not set or empty"),
+        ("two words", "it is neither an address nor a URL"),
+        ("a@b@s3cret", "it is neither an address nor a URL"),
+        ("sendmail:-t", "sendmail: needs one address"),
+        ("sendmail:a@b.org,c@d.org", "sendmail: needs one address"),
+        ("log:", "log: needs a file"),
+    ],
+)
+def test_what_is_no_target(word: str, what: str) -> None:
+    with pytest.raises(NotifyError) as caught:
+        targets_of((word,), CONFIG, {"SELF": "env:SELF"})
+    assert what in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("[target]", "key target: there is no such key"),
+        ("[mail]\nhost = 's3cret'", "key mail.host: there is no such key"),
+        ("mail = 's3cret'", "key mail: it is no table"),
+        ("targets = ['s3cret']", "key targets: it is no table"),
+        ("[targets]\nops = 7", "key targets.ops: it is no address"),
+        ("[targets]\nops = []", "key targets.ops: it is no address"),
+        ("[targets]\n'a b' = 's3cret'", "key targets.a b: it is no name"),
+        ("[mail]\nvia = ['s3cret']", "key mail.via: it is no text"),
+        ("[targets]\nops = s3cret://", "it is no TOML"),
+    ],
+)
+def test_what_is_no_config(text: str, what: str) -> None:
+    with pytest.raises(BridleError) as caught:
+        parse_config(text, "notify.toml")
+    assert isinstance(caught.value, NotifyError | PolicyError)
+    assert what in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "secrets", "allowed"),
+    [
+        (0o600, 1000, True, True),
+        (0o644, 1000, True, False),
+        (0o644, 1000, False, True),
+        (0o660, 1000, False, False),
+        (0o640, 1000, True, False),
+        (0o640, 0, True, True),
+        (0o644, 0, True, False),
+        (0o600, 1001, True, False),
+    ],
+)
+def test_who_may_read_a_file_with_secrets(mode: int, owner: int, *, secrets: bool, allowed: bool) -> None:
+    try:
+        check_private(mode, owner, 1000, "notify.toml", secrets=secrets)
+    except NotifyError:
+        assert not allowed
+    else:
+        assert allowed
+
+
+def test_masked() -> None:
+    said = "HTTPSConnectionPool(host='hooks.example.org'): /services/T0001/s3cret%21 u:p4ss"
+    shown = masked(said, "slack://u:p4ss@hooks.example.org/T0001/s3cret%21?key=value")
+    assert shown == "HTTPSConnectionPool(host='***'): /services/***/*** u:***"
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port", "security", "sender", "to"),
+    [
+        ("mailto://relay.example.org:2525", "relay.example.org", 2525, "insecure", "", ()),
+        ("mailto://relay?to=a@b.org&from=c@d.org", "relay", 25, "insecure", "c@d.org", ("a@b.org",)),
+        ("mailtos://u:pw@example.org", "example.org", 587, "starttls", "u@example.org", ("u@example.org",)),
+        (
+            "mailtos://me:pw@gmail.com?to=a@b.org",
+            "smtp.gmail.com",
+            587,
+            "starttls",
+            "me@gmail.com",
+            ("a@b.org",),
+        ),
+    ],
+)
+def test_mail_servers_of_apprise(
+    address: str, host: str, port: int, security: str, sender: str, to: tuple[str, ...]
+) -> None:
+    found = relay_of(service_of(Target(Way.SERVICE, address, "mailto://...")))
+    assert found is not None
+    relay, headers = found
+    assert (relay.host, relay.port, relay.security.value) == (host, port, security)
+    assert (headers.sender, headers.to) == (sender, to)
+    assert "pw" not in repr(relay)

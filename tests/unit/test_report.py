@@ -1,0 +1,268 @@
+"""What a message says: values in, subject, text and HTML out. Values are data of jobs, and may be anything."""
+
+from __future__ import annotations
+
+import html.parser
+from dataclasses import replace
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitord_job.happening import Happening, happening_of
+from monitord_job.notify_mail import Headers, compose
+from monitord_job.plain import last_lines, one_line
+from monitord_job.quote import quote
+from monitord_job.report import (
+    MOST_GROUPS,
+    MOST_NAMES,
+    Failure,
+    Grouping,
+    JobFacts,
+    Report,
+    Run,
+    advice,
+    last_words,
+)
+from monitord_job.report_view import fields, kind, message
+
+UUID = "0f9b1129-8e29-4df2-838b-032554acae9e"
+EVIL = "<script>alert(1)</script>\r\nBcc: victim@example.org\x1b[31m\x00\u202e\udcff&\"'{{ 7*7 }}"
+
+
+class Elements(html.parser.HTMLParser):
+    """The elements and the text of a document."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(document)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def a_run(failures: int = 0, held: int = 0) -> Run:
+    grouping, waiting = Grouping(), Grouping()
+    for number in range(failures):
+        grouping.add(
+            Failure(f"w_{number}", "compute", 1, lines=(f"w_{number}: no part.{number:05}",), file="o")
+        )
+    for number in range(held):
+        waiting.add(Failure(f"h_{number}", "stage-in-tx", None, f"Transfer of /in/{number} failed"))
+    return Run(
+        label="mosaic",
+        state="failed",
+        host="ap.example.org",
+        started=1000,
+        ended=4690,
+        done=10,
+        total=10 + failures + held,
+        types={
+            "compute": {"succeeded": 10, "failed": failures, "post": 1, "running": 2},
+            "stage-in-tx": {"held": held},
+        },
+        failed=grouping.largest(failures),
+        held=waiting.largest(held),
+    )
+
+
+ABOUT = Happening(
+    "at_end", wf_uuid=UUID, workflow="mosaic-0", directory="/runs/a b", run="/runs/a b", status=1
+)
+
+
+def test_a_workflow_that_failed() -> None:
+    sent = message(Report(ABOUT, 5000, a_run(97, 2)))
+    assert sent.subject == "mosaic: workflow failed (97 of 109 jobs failed), 9% done"
+    assert "9% done (10 of 109 jobs), 97 failed, 2 held; failed, 1 h 1 min in all" in sent.text
+    assert (
+        "* 97 compute jobs: exit code 1\n  | w_0: no part.00000\n  w_0, w_1, w_2, w_3, w_4 and 92 more"
+        in sent.text
+    )
+    assert "* 2 stage-in-tx jobs: Transfer of /in/0 failed\n  h_0, h_1\n" in sent.text
+    assert "compute             10      97              3    110" in sent.text.replace("  held", "")
+    assert "bridle rescue show '/runs/a b'" in sent.text
+    assert "condor_q -hold" in sent.text
+    assert "ap.example.org:/runs/a b" in sent.text
+    shown = Elements(sent.html)
+    assert shown.tags.isdisjoint({"script", "img", "link", "style", "iframe"})
+    assert shown.attributes.isdisjoint({"src", "href", "background"})
+    for said in (
+        "97 compute jobs",
+        "w_0: no part.00000",
+        "and 92 more",
+        "Transfer of /in/0 failed",
+        "9% done",
+    ):
+        assert said in shown.text
+
+
+def test_a_job_that_failed() -> None:
+    about = replace(
+        ABOUT, event="error", job="project_ID07", status=-9, attempt=2, stdout="/runs/a b/p.out.001"
+    )
+    job = JobFacts("compute", "ns::project", "condorpool", "node7", 75.0, ("Killed",))
+    sent = message(Report(about, 5000, a_run(1), job))
+    assert sent.subject == "mosaic: project_ID07 failed (signal 9, attempt 2), 90% done"
+    for said in (
+        "by signal 9, attempt 2",
+        "compute, ns::project",
+        "condorpool, node7",
+        "1 min 15 s",
+        "  | Killed",
+    ):
+        assert said in sent.text
+    assert kind(Report(about, 0)) == "failure"
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "subject", "tone"),
+    [
+        ("start", None, "mosaic-0: workflow started", "info"),
+        ("at_end", 0, "mosaic-0: workflow succeeded", "success"),
+        ("progress=50%", None, "mosaic-0: workflow is 50% done", "info"),
+        ("stalled=30m", None, "mosaic-0: workflow has been silent for 30m", "warning"),
+        ("monitor_restarted", None, "mosaic-0: workflow has a new monitor, the one before had died", "info"),
+        ("rescue", None, "mosaic-0: workflow goes on from a rescue DAG", "info"),
+        ("on_error/final", 3, "mosaic-0: workflow failed", "failure"),
+        ("", None, "mosaic-0: workflow: report", "info"),
+        ("a word of <tomorrow>", None, "mosaic-0: workflow a word of <tomorrow>", "info"),
+    ],
+)
+def test_what_happened_in_words(event: str, status: int | None, subject: str, tone: str) -> None:
+    environment = {
+        "PEGASUS_EVENT": event,
+        "PEGASUS_JOBID": UUID,
+        "BRIDLE_WORKFLOW": UUID,
+        "PEGASUS_WFID": "mosaic-0",
+    }
+    if status is not None:
+        environment["PEGASUS_STATUS"] = str(status)
+    report = Report(happening_of(environment), 0)
+    assert (report.subject, kind(report)) == (subject, tone)
+    assert message(report).subject == subject
+
+
+def test_nothing_of_a_job_gets_out_of_its_place() -> None:
+    """Markup, templates, header lines, colours, NULs, bytes that are no text: shown as text, or not at all."""
+    environment = {
+        "PEGASUS_EVENT": "held",
+        "PEGASUS_JOBID": EVIL,
+        "BRIDLE_REASON": EVIL,
+        "PEGASUS_WFID": EVIL,
+        "PEGASUS_SUBMIT_DIR": EVIL,
+        "PEGASUS_STDERR": EVIL,
+        "BRIDLE_NOTIFICATION_KEY": EVIL,
+        "BRIDLE_WORKFLOW": EVIL + "x",
+    }
+    grouping = Grouping()
+    stderr = quote(EVIL.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    grouping.add(Failure(one_line(EVIL), "compute", 1, one_line(EVIL), last_words(None, "", stderr)))
+    run = replace(a_run(), label=one_line(EVIL), failed=grouping.largest(1))
+    sent = message(
+        Report(happening_of(environment), 0, run, JobFacts("compute", lines=last_words(1, "", stderr)))
+    )
+    mail = compose(sent, Headers("a@example.org", ("b@example.org",)), happening_of(environment), 0.0)
+    assert mail["Bcc"] is None
+    assert len(mail["Subject"].splitlines()) == 1
+    assert Elements(sent.html).tags.isdisjoint({"script"})
+    assert "<script>" not in sent.html
+    for text in (sent.subject, sent.text, sent.html):
+        assert not set(text) & {"\x1b", "\x00", "\r", "\u202e", "\udcff"}
+        assert "{{ 7*7 }}" in text
+        assert "49" not in Elements(text).text.replace("\\udcff", "")
+    assert "<script>alert(1)</script>" in Elements(sent.html).text
+
+
+@given(st.text(st.characters(codec=None), max_size=60))
+def test_any_text_makes_one_line_that_can_be_a_header(text: str) -> None:
+    line = one_line(text)
+    assert len(line.splitlines()) <= 1
+    EmailMessage()["Subject"] = line
+    line.encode()
+
+
+@pytest.mark.parametrize("failures", [1, 500])
+def test_the_size_does_not_depend_on_that_of_the_run(failures: int) -> None:
+    grouping = Grouping()
+    for number in range(failures):
+        letters = "".join(chr(97 + int(digit)) for digit in str(number))
+        grouping.add(
+            Failure("n" * 200 + letters, "compute", 1, "r" * 300, (letters + "x" * 290,) * 4, "f" * 300)
+        )
+    found = grouping.largest(100_000)
+    assert len(found.groups) == min(failures, MOST_GROUPS)
+    assert all(len(group.names) <= MOST_NAMES for group in found.groups)
+    assert found.others == 100_000 - len(found.groups)
+    sent = message(Report(ABOUT, 0, replace(a_run(), failed=found)))
+    assert len(sent.text) < 40_000
+    assert len(sent.html) < 60_000, "Gmail cuts off what is beyond 102 kB"
+
+
+def test_failures_are_equal_but_for_names_and_numbers() -> None:
+    grouping = Grouping()
+    for number in range(3):
+        grouping.add(
+            Failure(f"a_{number}", "compute", 1, lines=(f"0x{number}f: a_{number} lost {number}.5 s",))
+        )
+    grouping.add(Failure("a_9", "compute", 2, lines=("0x1f: a_9 lost 1.5 s",)))
+    grouping.add(Failure("a_8", "compute", 1, lines=("something else",)))
+    assert [group.count for group in grouping.largest(5).groups] == [3, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("task", "stdout", "stderr", "lines"),
+    [
+        (1, "#@ 1 stdout\nout\n#@ 1 stderr\n err\n", "lite", ("err",)),
+        (1, "#@ 1 stdout\nout\n", "lite", ("out",)),
+        (2, "#@ 1 stderr\n one\n#@ 2 stderr\n two\n#@ 3 stderr\n three\n", "", ("two",)),
+        (None, "#@ 1 stderr\n one\n#@ 2 stderr\n two\n", "", ("two",)),
+        (7, "cut off\n#@ 3 stderr\n three\n", "", ("three",)),
+        (None, "", "#### heading ####\na\na\nb\n\n", ("a", "b")),
+        (None, "plain\n", "", ("plain",)),
+        (None, "", "", ()),
+    ],
+)
+def test_the_last_words_are_those_of_what_failed(
+    task: int | None, stdout: str, stderr: str, lines: tuple[str, ...]
+) -> None:
+    assert last_words(task, quote(stdout), quote(stderr)) == lines
+
+
+def test_long_lines_and_many_are_cut() -> None:
+    lines = last_lines("\n".join(f"{number} {'x' * 1000}" for number in range(100)), 4, 50)
+    assert [line[:3] for line in lines] == ["96 ", "97 ", "98 ", "99 "]
+    assert all(len(line) == 50 for line in lines)
+
+
+def test_fields_for_programs() -> None:
+    about = replace(ABOUT, event="error", job="a", attempt=2, key="k")
+    found = fields(Report(about, 0, a_run(3)))
+    assert found == {
+        "event": "error",
+        "workflow": UUID,
+        "label": "mosaic",
+        "job": "a",
+        "attempt": "2",
+        "status": "1",
+        "submit_dir": "/runs/a b",
+        "key": "k",
+        "state": "failed",
+        "done": "10",
+        "total": "13",
+        "failed": "3",
+        "held": "0",
+    }
+
+
+def test_advice_of_a_run_that_goes_well_is_to_look() -> None:
+    run = replace(a_run(), state="running")
+    assert [one.command for one in advice(Report(ABOUT, 0, run))] == ["bridle status '/runs/a b'"]
