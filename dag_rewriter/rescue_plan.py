@@ -101,6 +101,29 @@ def plan_redo(workflow: Workflow, nodes: Iterable[str], descendants: bool, choic
     return RescuePlan(tuple(steps), _others(workflow, done), tuple(notes))
 
 
+def plan_resume(workflow: Workflow, choice: Choice) -> RescuePlan:
+    """The next run goes on where the last one is, though its DAGMan died, or was removed while it was held.
+
+    What that left of a lock is set aside, also below: a DAGMan that finds one recovers, waits for jobs that are gone
+    with it, and takes those that were removed for failed. Where no rescue DAG says what is done, one is made from the
+    log. Raises RescueError.
+    """
+    standing = workflow.standing
+    done = set(standing.of(NodeState.DONE))
+    steps: list[Step] = []
+    for name, child in workflow.children.items():
+        if name not in done:
+            steps += plan_resume(child, choice).steps
+    if not workflow.has_lock:
+        return RescuePlan(tuple(steps), _others(workflow, done))
+    if standing.rescue is not None:
+        steps.append(_lock_aside(workflow, set(workflow.set_aside)))
+    else:
+        kept = tuple(name for name in node_names(workflow.whole) if name in done)
+        steps += _new(workflow, RescueDag(kept, origin="resume where the log ends"), choice)
+    return RescuePlan(tuple(steps), _others(workflow, done), tuple(limit_notes(workflow, choice)))
+
+
 def limit_notes(workflow: Workflow, choice: Choice | None = None) -> Iterator[str]:
     """A word before DAGMan's limit on rescue DAGs bites, for this workflow and those below it."""
     for each in workflow.in_all():
@@ -165,13 +188,17 @@ def _new(workflow: Workflow, rescue: RescueDag, choice: Choice) -> Iterator[Step
         raise RescueError(
             str(workflow.submit_dir.dag_file), what, "add --renumber: it sets them aside as *.old"
         )
-    lock = workflow.submit_dir.dagman_lock
     if workflow.has_lock:  # of a DAGMan that died: the next one would recover from its log instead
-        yield SetAside(lock, lock.with_name(_free(f"{lock.name}.old", taken)))
+        yield _lock_aside(workflow, taken)
     retries = _retries(workflow, set(rescue.done)) if choice.keep_retries else {}
     total = sum(1 for _ in workflow.whole.nodes())
     made = replace(rescue, created=choice.now, total=total, retries=retries)
     yield Write(path / rescue_name(dag, number), render_rescue(made, dag))
+
+
+def _lock_aside(workflow: Workflow, taken: set[str]) -> Step:
+    lock = workflow.submit_dir.dagman_lock
+    return SetAside(lock, lock.with_name(_free(f"{lock.name}.old", taken)))
 
 
 def _free(name: str, taken: set[str]) -> str:

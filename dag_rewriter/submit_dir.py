@@ -111,6 +111,11 @@ class SubmitDir:
         return self.path / f"{self.dag}.lock"
 
     @property
+    def halt_file(self) -> Path:
+        """While it is there, DAGMan submits nothing."""
+        return self.path / f"{self.dag}.halt"
+
+    @property
     def database(self) -> Path:
         return self.path / f"{self.base}.stampede.db"
 

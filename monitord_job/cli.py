@@ -153,10 +153,12 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
 
     If no monitor is alive, what the logs hold beyond the database is stored first.
     """
-    from monitord_job.status import as_mapping, read_status, show
+    from monitord_job.status import as_mapping, diagnosis_of, read_status, show
 
-    found = read_status(identified(open_target(submit_dir)), url)
+    opened = identified(open_target(submit_dir))
+    found = read_status(opened, url)
+    diagnosis = diagnosis_of(opened, url)
     if as_json:
-        click.echo(json.dumps(as_mapping(found), indent=2))
+        click.echo(json.dumps(as_mapping(found, diagnosis), indent=2))
     else:
-        show(found)
+        show(found, diagnosis=diagnosis)

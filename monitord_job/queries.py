@@ -87,6 +87,8 @@ class WorkflowSummary:
     quarantined: int
     metrics: Mapping[str, Mapping[str, str | float | bool | None]] = field(default_factory=dict)
     """by who counted (planner, bridle, dagman): what it counts, and how much"""
+    begun: int | None = None
+    """when the last run of it began; `started` is when the first one did"""
 
     @property
     def total(self) -> int:
@@ -142,6 +144,18 @@ def is_stored(database: Database, wf_uuid: str) -> bool:
         return found is not None
     finally:
         engine.dispose()
+
+
+def offsets(engine: Engine, wf_uuid: str) -> dict[str, int]:
+    """How many bytes of each log of a workflow are stored, by the file's name."""
+    cursor = own_tables.BRIDLE_CURSOR.c
+    statement = (
+        select(cursor.file, cursor.offset)
+        .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == cursor.wf_id)
+        .where(s.WORKFLOW.c.wf_uuid == wf_uuid)
+    )
+    with reading(engine) as connection:
+        return {str(name): int(offset) for name, offset in connection.execute(statement)}
 
 
 def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
@@ -230,6 +244,7 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
         jobs=tuple(_jobs(connection, workflow.wf_id)),
         quarantined=connection.scalar(counted) or 0,
         metrics=_metrics(connection, workflow.wf_id),
+        begun=_last_start(connection, workflow.wf_id),
     )
 
 
@@ -248,6 +263,13 @@ def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]
     order = (table.c.timestamp, table.c.restart_count, table.c.state)
     states = connection.execute(select(table).where(table.c.wf_id == wf_id).order_by(*order)).all()
     return (states[0], states[-1]) if states else (None, None)
+
+
+def _last_start(connection: Connection, wf_id: int) -> int | None:
+    table = s.WORKFLOWSTATE.c
+    wanted = select(func.max(table.timestamp)).where(table.wf_id == wf_id, table.state == "WORKFLOW_STARTED")
+    found = connection.scalar(wanted)
+    return None if found is None else int(found)
 
 
 def _jobs(connection: Connection, wf_id: int) -> list[Job]:

@@ -1,10 +1,10 @@
-"""The only door to HTCondor's schedd: submit a DAG, ask for its job, hold and release it, throttle its DAGMan."""
+"""The only door to HTCondor's schedd: submit a DAG, ask for its jobs, hold, release, remove and throttle them."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -45,53 +45,156 @@ class QueuedJob:
     command: str = ""
     cool_down_until: int = 0
     """seconds since the epoch; before that the schedd does not start the job again (25.10 and newer)"""
+    started: int = 0
+    """when it was started last, in seconds since the epoch"""
+    dag_file: Path | None = None
+    """of a DAGMan: the DAG that it runs"""
+    parent: int = 0
+    """the cluster of the DAGMan that submitted it; 0: none did"""
+    is_monitor: bool = False
+    node: str = ""
+    """of a DAGMan's job: which node of the DAG it is"""
+
+    @property
+    def is_dagman(self) -> bool:
+        return self.dag_file is not None
 
 
-def submit_dag(dag_file: Path, attributes: Mapping[str, str]) -> str:
+def submit_dag(dag_file: Path, attributes: Mapping[str, str], *, recover: bool = False) -> str:
     """Submit a DAG as condor_submit_dag does, from its directory; the id of the DAGMan job, `cluster.0`.
 
-    `attributes` are ClassAd expressions for the DAGMan job. Raises ScheddError.
+    `attributes` are ClassAd expressions for the DAGMan job. With `recover`, DAGMan first learns from the log of its
+    nodes what has run, and adopts what runs; its job is on hold until it is released. Raises ScheddError.
     """
     with _directory(dag_file.parent), _asking(str(dag_file), "the DAG was not submitted"):
         # update_submit: a file of an earlier submission is no error, its -MaxJobs and the like are kept.
-        description = htcondor2.Submit.from_dag(dag_file.name, {"UpdateSubmit": True})
+        description = htcondor2.Submit.from_dag(dag_file.name, {"UpdateSubmit": True, "DoRecovery": recover})
         for name, value in attributes.items():
             description[f"MY.{name}"] = value
+        if recover:
+            description["hold"] = "true"
         return f"{htcondor2.Schedd().submit(description).cluster()}.0"
 
 
 def dagman_jobs(dagman_log: Path) -> list[QueuedJob]:
     """The DAGMan jobs in the queue whose event log this is. Raises ScheddError."""
-    with _asking(str(dagman_log), "the queue cannot be asked"):
-        log = classad2.quote(str(dagman_log))
-        ads = htcondor2.Schedd().query(
-            constraint=f"JobUniverse == 7 && UserLog == {log}",
-            projection=["ClusterId", "ProcId", "JobStatus", "HoldReason", "Cmd", "JobCoolDownExpiration"],
-        )
-        return [
-            QueuedJob(
-                f"{ad['ClusterId']}.{ad['ProcId']}",
-                int(ad["JobStatus"]),
-                ad.get("HoldReason"),
-                str(ad.get("Cmd", "")),
-                int(ad.get("JobCoolDownExpiration", 0)),
-            )
-            for ad in ads
-        ]
+    return _query(str(dagman_log), f"JobUniverse == 7 && {_is_one_of('UserLog', _spellings(dagman_log))}")
+
+
+def node_jobs(nodes_log: Path) -> list[QueuedJob]:
+    """The jobs in the queue that a DAGMan with this log of its nodes has submitted. Raises ScheddError."""
+    return _query(str(nodes_log), _is_one_of("DAGManNodesLog", _spellings(nodes_log)))
+
+
+def jobs_below(dagmans: Iterable[str]) -> list[QueuedJob]:
+    """All jobs in the queue below these DAGMan jobs, sub-workflows' DAGMans and their jobs too. Raises ScheddError."""
+    found: dict[str, QueuedJob] = {}
+    clusters = [job.partition(".")[0] for job in dagmans]
+    while clusters:
+        below = _query("the queue", f"member(DAGManJobId, {{{', '.join(clusters)}}})")
+        new = {job.job: job for job in below if job.job not in found}
+        found.update(new)
+        clusters = [job.job.partition(".")[0] for job in new.values() if job.is_dagman]
+    return list(found.values())
+
+
+_WANTED = [
+    *(
+        "ClusterId",
+        "ProcId",
+        "JobStatus",
+        "HoldReason",
+        "Cmd",
+        "JobCoolDownExpiration",
+        "JobCurrentStartDate",
+    ),
+    *("Args", "Arguments", "Iwd", "DAGManJobId", "BridleMonitor", "DAGNodeName"),
+]
+
+
+def _query(where: str, constraint: str) -> list[QueuedJob]:
+    with _asking(where, "the queue cannot be asked"):
+        ads = htcondor2.Schedd().query(constraint=constraint, projection=_WANTED)
+        return [_queued_job(ad) for ad in ads]
+
+
+def _queued_job(ad: Mapping[str, Any]) -> QueuedJob:
+    return QueuedJob(
+        f"{ad['ClusterId']}.{ad['ProcId']}",
+        int(ad["JobStatus"]),
+        ad.get("HoldReason"),
+        str(ad.get("Cmd", "")),
+        int(ad.get("JobCoolDownExpiration", 0)),
+        int(ad.get("JobCurrentStartDate", 0)),
+        _dag_file(ad),
+        int(ad.get("DAGManJobId", 0)),
+        bool(ad.get("BridleMonitor", False)),
+        str(ad.get("DAGNodeName", "")),
+    )
+
+
+def _dag_file(ad: Mapping[str, Any]) -> Path | None:
+    """The DAG of a DAGMan job; None of any other."""
+    named = _DAG.search(str(ad.get("Arguments", ad.get("Args", ""))))
+    if named is None or "dagman" not in str(ad.get("Cmd", "")):
+        return None
+    return Path(str(ad.get("Iwd", "")), named[1].strip("\"'"))
+
+
+_DAG = re.compile(r"(?:^|[\s\"])-dag\s+(\S+)", re.IGNORECASE)
+
+
+def _spellings(path: Path) -> list[str]:
+    """How HTCondor may have written it down: as it is named, as the kernel knows it; DAGMan puts a dot before."""
+    names = dict.fromkeys((path, path.parent.resolve() / path.name))
+    return [form for name in names for form in (str(name), f"{name.parent}/./{name.name}")]
+
+
+def _is_one_of(attribute: str, values: Iterable[str]) -> str:
+    return "(" + " || ".join(f"{attribute} == {classad2.quote(value)}" for value in values) + ")"
 
 
 def hold_job(job: str, reason: str) -> None:
     """Put a job on hold. Raises ScheddError."""
-    with _asking(f"job {job}", "it was not held"):
-        done = htcondor2.Schedd().act(htcondor2.JobAction.Hold, [job], reason=reason)
-        _expect_success(job, "it was not held", done)
+    _act(htcondor2.JobAction.Hold, job, "it was not held", reason)
 
 
-def release_job(job: str) -> None:
+def release_job(job: str, reason: str = "bridle has changed its DAG") -> None:
     """Take a job off hold. Raises ScheddError."""
-    with _asking(f"job {job}", "it was not released"):
-        done = htcondor2.Schedd().act(htcondor2.JobAction.Release, [job], reason="bridle has changed its DAG")
-        _expect_success(job, "it was not released", done)
+    _act(htcondor2.JobAction.Release, job, "it was not released", reason)
+
+
+def _act(action: htcondor2.JobAction, job: str, what: str, reason: str) -> None:
+    with _asking(f"job {job}", what):
+        # A pair: the bindings (25.14.1) lose a reason that is a mere string.
+        done = htcondor2.Schedd().act(action, [job], reason=(reason, 0))
+        _expect_success(job, what, done)
+
+
+def remove_jobs(jobs: Iterable[str], reason: str) -> None:
+    """Remove jobs from the queue; those that have left it are left alone. Raises ScheddError."""
+    wanted = list(jobs)
+    if wanted:
+        with _asking(f"job {wanted[0]}", "it was not removed"):
+            htcondor2.Schedd().act(htcondor2.JobAction.Remove, wanted, reason=(reason, 0))
+
+
+def hand_over(jobs: Iterable[str], dagman: str) -> None:
+    """Make jobs those of another DAGMan, which asks the queue for its own when it recovers. Raises ScheddError."""
+    wanted = list(jobs)
+    if wanted:
+        with _asking(f"job {wanted[0]}", f"it could not be handed over to DAGMan job {dagman}"):
+            htcondor2.Schedd().edit(wanted, "DAGManJobId", dagman.partition(".")[0])
+
+
+def resume_dagman(job: str) -> bool:
+    """Tell a running DAGMan that it is halted no more; False if it cannot be told (older than 25.10, or gone).
+
+    25.14 stays halted when its halt file is taken away, until it is told; 23 looks for the file (both seen).
+    """
+    with _asking(f"job {job}", "DAGMan was not reached"):
+        done, _ = htcondor2.DAGMan(int(job.partition(".")[0])).resume()
+        return bool(done)
 
 
 def end_cool_down(job: str) -> None:

@@ -6,6 +6,7 @@ import errno
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -16,7 +17,9 @@ from rich.text import Text
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.daemon import Limits
 from monitord_job.database_url import Database, database_of
+from monitord_job.diagnosis import OVER, Condition, Diagnosis, Ending, diagnose, ending_of
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
+from monitord_job.facts import gather
 from monitord_job.queries import Job, JobStatus, WorkflowProgress, WorkflowSummary, open_database, summary
 from monitord_job.session import catch_up
 from monitord_job.status_codes import exit_code
@@ -35,11 +38,16 @@ class RunState(Enum):
 
 
 def state_of(found: WorkflowSummary | WorkflowProgress) -> RunState:
-    """DAGMan's exit code decides, and a node that failed: a FINAL node can make a failed DAG exit with 0."""
+    """DAGMan's exit code decides, and a node that failed: a FINAL node can make a failed DAG exit with 0.
+
+    Whatever did not run to its end has failed; `ending` says which way.
+    """
     if found.started is None:
         return RunState.NOT_STARTED
     if found.ended is None:
         return RunState.RUNNING
+    if isinstance(found, WorkflowSummary):
+        return RunState.SUCCEEDED if ending(found) is Ending.SUCCEEDED else RunState.FAILED
     failed = found.status != 0 or found.count()[JobStatus.FAILED]
     return RunState.FAILED if failed else RunState.SUCCEEDED
 
@@ -73,13 +81,54 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
     return database
 
 
-def as_mapping(found: WorkflowSummary) -> dict[str, Any]:
+def ending(found: WorkflowSummary) -> Ending | None:
+    """How the run ended, with the word of DAGMan's metrics if they are of this run; None if it has not."""
+    if found.ended is None:
+        return None
+    dagman = found.metrics.get("dagman", {})
+    ours = _number(dagman.get("end_time")) >= (found.begun or 0)  # else those of a run before it
+    status = int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
+    return ending_of(found.status or 0, found.count()[JobStatus.FAILED], status)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+EXIT_CODES = {
+    Ending.SUCCEEDED: 0,
+    Ending.FAILED: 1,
+    Ending.REMOVED: 4,
+    Ending.ABORTED: 5,
+    Ending.HALTED: 6,
+}
+"""What `bridle run --wait` exits with (docs/exit-codes.md)."""
+
+
+def diagnosis_of(submit_dir: SubmitDir, url: str | None = None) -> Diagnosis:
+    """What state the run is in, as HTCondor and the files have it."""
+    return diagnose(gather(submit_dir, url))
+
+
+def tell_diagnosis(found: Diagnosis, say: Callable[[str], object]) -> None:
+    """In lines for people: the condition, and what is wrong beside it."""
+    advice = f"; {found.advice}" if found.advice else ""
+    say(f"{found.condition.value}: {found.what}{advice}")
+    for each in found.findings:
+        say(f"{each.trouble.value}: {each.what}")
+
+
+def as_mapping(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """For --json; times are seconds since the epoch."""
     counts = found.count()
+    ended = ending(found)
     return {
         "wf_uuid": found.wf_uuid,
         "label": found.label,
         "state": state_of(found).value,
+        "ending": None if ended is None else ended.value,
+        "exit_code": None if ended is None else EXIT_CODES[ended],
+        "diagnosis": None if diagnosis is None else diagnosis.as_json(),
         "status": found.status,
         "started": found.started,
         "ended": found.ended,
@@ -104,20 +153,32 @@ def _failure(job: Job) -> dict[str, Any]:
     }
 
 
-def show(found: WorkflowSummary, console: Console | None = None) -> None:
+def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
     """Print it for people; plain text where the output is no terminal."""
     console = console or Console(highlight=False)
     state = state_of(found)
     counts, total = found.count(), len(found.jobs)
     done = counts[JobStatus.SUCCEEDED]
     console.print(Text(f"{found.label or 'workflow'}  {found.wf_uuid}"))
-    console.print(Text(f"{state.value}{_times(found)}", style=_STYLE[state]))
+    console.print(Text(f"{_word(found)}{_times(found)}", style=_STYLE[state]))
+    if diagnosis is not None and _worth_telling(diagnosis):
+        tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
     console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
     console.print(_table(found))
     _show_jobs(console, "held", [job for job in found.jobs if job.status is JobStatus.HELD])
     _show_jobs(console, "failed", [job for job in found.jobs if job.status is JobStatus.FAILED])
     if found.quarantined:
         console.print(f"{found.quarantined} pieces of input could not be read: see table bridle_quarantine")
+
+
+def _word(found: WorkflowSummary) -> str:
+    ended = ending(found)
+    return state_of(found).value if ended is None else ended.value
+
+
+def _worth_telling(diagnosis: Diagnosis) -> bool:
+    plain = (Condition.RUNNING, Condition.WAITING, Condition.NEVER_SUBMITTED, *OVER)
+    return bool(diagnosis.findings) or diagnosis.condition not in plain
 
 
 _STYLE = {

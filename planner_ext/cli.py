@@ -45,6 +45,29 @@ COMMANDS = {
         "monitord_job.cli:status",
         "Say how far the run in SUBMIT_DIR has come and what failed, from its database.",
     ),
+    "recover": Subcommand(
+        "planner_ext.recover_cli:recover",
+        "Say what state a run is in, and with --fix, put it in order.",
+    ),
+    "hold": Subcommand(
+        "planner_ext.control_cli:hold", "Put all DAGMans of a run on hold; the jobs that run go on."
+    ),
+    "release": Subcommand(
+        "planner_ext.control_cli:release",
+        "Take all DAGMans of a run off hold, and let them start at once.",
+    ),
+    "halt": Subcommand(
+        "planner_ext.control_cli:halt",
+        "Let a run submit nothing more, sub-workflows included; the jobs that run go on.",
+    ),
+    "resume": Subcommand(
+        "planner_ext.control_cli:resume",
+        "Let a halted run go on: the halt files of all its DAGMans are taken away.",
+    ),
+    "remove": Subcommand(
+        "planner_ext.control_cli:remove",
+        "Remove a run from the queue, sub-workflows and all, and store how its jobs ended.",
+    ),
     "monitord": Subcommand(
         "monitord_job.cli:monitord",
         "Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.",

@@ -16,8 +16,11 @@ from dag_rewriter.rewrite import Options, is_rewritten, rewrite
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
 from monitord_job.daemon import Limits
+from monitord_job.dagman_process import dagman_processes
 from monitord_job.database_url import database_of, note_url
+from monitord_job.diagnosis import Condition, Diagnosis, diagnose
 from monitord_job.errors import LockedError, MonitorError
+from monitord_job.facts import gather
 from monitord_job.queries import (
     WorkflowProgress,
     WorkflowSummary,
@@ -26,12 +29,16 @@ from monitord_job.queries import (
     progress,
     summary,
 )
-from monitord_job.schedd import dagman_jobs, submit_dag
+from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from monitord_job.session import catch_up
 from monitord_job.status import RunState, read_status, state_of
+from planner_ext.control import resume_run
+from planner_ext.resume import prepare, put_in_order, wait_for
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0
+_LEAVE_LIMIT = 30.0
+"""Seconds for jobs of a DAGMan that was removed to leave."""
 _HELD = 5
 
 
@@ -46,21 +53,26 @@ class AlreadyRunningError(RunError):
 class LostError(RunError):
     """The DAGMan job is gone or stands still, and the run has not ended."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A DAGMan job that was just submitted; `rewritten` tells whether the DAG had to be rewritten for it."""
+    """A DAGMan job of the run; `rewritten` tells whether the DAG had to be rewritten for it, `how` it began."""
 
     job: str
     rewritten: bool
+    how: str = "submitted"
 
 
 def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | WorkflowSummary:
     """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
-    a rescue DAG was made since (`bridle rescue`): its summary comes back. `url` names the database. Raises
-    AlreadyRunningError beside a live DAGMan."""
+    a rescue DAG was made since (`bridle rescue`): its summary comes back. A halted one goes on, one that the queue has
+    lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan."""
+    found = diagnose(gather(submit_dir, url))
+    if found.condition is Condition.HALTED:
+        resume_run(submit_dir)
+        return Submitted(found.job or "", rewritten=False, how="resumed")
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     _refuse_if_live(submit_dir)
@@ -68,10 +80,32 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
         note_url(submit_dir, url)
     if is_stored(database_of(submit_dir), submit_dir.wf_uuid or ""):
         # DAGMan empties its nodes.log at its start: what is not stored before is lost.
-        found = read_status(submit_dir)
-        if state_of(found) is RunState.SUCCEEDED and not wants_to_run(submit_dir, found.ended or 0):
-            return found
-    return Submitted(submit_dag(submit_dir.dag_file, _attributes(submit_dir)), rewritten)
+        stored = read_status(submit_dir)
+        if state_of(stored) is RunState.SUCCEEDED and not wants_to_run(submit_dir, stored.ended or 0):
+            return stored
+    recover = _take_up(submit_dir, found)
+    job = submit_dag(submit_dir.dag_file, _attributes(submit_dir), recover=recover)
+    if recover:
+        hand_over((each.job for each in node_jobs(submit_dir.nodes_log)), job)
+        release_job(job, "it has its jobs now")
+    return Submitted(job, rewritten, "submitted again" if found.condition is Condition.LOST else "submitted")
+
+
+def _take_up(submit_dir: SubmitDir, found: Diagnosis) -> bool:
+    """Put in order what a DAGMan left that is no more; whether the next one is to recover, and adopt its jobs."""
+    if found.condition is Condition.LOST:
+        return prepare(submit_dir)
+    if not wait_for(lambda: not _jobs_left(submit_dir), _LEAVE_LIMIT):
+        what = f"jobs of the run before are in the queue: {', '.join(_jobs_left(submit_dir)[:5])}"
+        raise AlreadyRunningError(str(submit_dir.path), what, "wait until they have left, or `bridle remove`")
+    if found.condition is not Condition.NEVER_SUBMITTED:
+        put_in_order(submit_dir)
+        resume_run(submit_dir)
+    return False
+
+
+def _jobs_left(submit_dir: SubmitDir) -> list[str]:
+    return [job.job for job in node_jobs(submit_dir.nodes_log) if not job.is_monitor]
 
 
 def _refuse_if_live(submit_dir: SubmitDir) -> None:
@@ -80,12 +114,12 @@ def _refuse_if_live(submit_dir: SubmitDir) -> None:
         held = f", held: {queued[0].hold_reason}" if queued[0].status == _HELD else ""
         what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
         raise AlreadyRunningError(
-            str(submit_dir.path), what, "see `bridle status`, or remove it with condor_rm"
+            str(submit_dir.path), what, "see `bridle status`, or remove it with `bridle remove`"
         )
-    if dagman_lives(submit_dir):
+    if dagman_lives(submit_dir) or dagman_processes(submit_dir):
         what = "a DAGMan that is in no queue of this schedd runs this workflow"
         raise AlreadyRunningError(
-            str(submit_dir.path), what, f"see {submit_dir.dagman_lock.name} for its process"
+            str(submit_dir.path), what, f"see `bridle recover`, and {submit_dir.dagman_lock.name}"
         )
 
 
@@ -108,7 +142,7 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
         yield found
         if queued and queued[0].status == _HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
-            raise LostError(str(submit_dir.path), what, f"mend that, then condor_release {job}")
+            raise LostError(str(submit_dir.path), what, f"mend that, then `bridle release {submit_dir.path}`")
         if not queued:
             if found is None or state_of(found) in (RunState.NOT_STARTED, RunState.RUNNING):
                 what = f"DAGMan job {job} has left the queue, but the run has not ended"

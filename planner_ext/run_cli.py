@@ -11,10 +11,10 @@ from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.target import open_target
 from monitord_job.identity import identified
 from monitord_job.queries import WorkflowProgress, WorkflowSummary
-from monitord_job.status import RunState, as_mapping, show, state_of
-from planner_ext.run import Submitted, start, watch
+from monitord_job.status import EXIT_CODES, as_mapping, ending, show
+from planner_ext.run import LostError, Submitted, start, watch
 
-EXIT_FAILED = 1
+EXIT_LOST = LostError.exit_code
 
 
 @click.command()
@@ -31,8 +31,9 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     """Submit a planned workflow, with its monitor as one of its jobs.
 
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
-    yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG; one that has
-    succeeded is left alone, unless `bridle rescue` was told what shall run again.
+    yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG, a halted one
+    goes on, one that the queue has lost is taken up; one that has succeeded is left alone, unless `bridle rescue` was
+    told what shall run again, and a live one is refused.
 
     \b
     Example:
@@ -41,16 +42,16 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
       bridle run diamond.dag
 
     \b
-    Exit codes: 0 submitted, or with --wait: the workflow succeeded; 1 with --wait: it failed, or its DAGMan is
-    held or was lost; 2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes
-    on).
+    Exit codes: 0 submitted, or with --wait: the workflow succeeded; with --wait also 1 it failed, 4 it was removed,
+    5 ABORT-DAG-ON ended it, 6 it has not ended and does not go on by itself (held, halted, lost from the queue);
+    2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
     """
     opened = identified(open_target(submit_dir))
     begun = start(opened, url)
     if isinstance(begun, WorkflowSummary):
         return _report(begun, as_json, "this workflow has succeeded already, nothing was submitted")
     if not as_json:
-        click.echo(f"submitted as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
+        click.echo(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
     if wait:
         return _report(_wait(opened, begun, quiet=as_json), as_json, "")
     if as_json:
@@ -67,7 +68,8 @@ def _report(found: WorkflowSummary, as_json: bool, note: str) -> int:
         if note:
             click.echo(note)
         show(found)
-    return 0 if state_of(found) is RunState.SUCCEEDED else EXIT_FAILED
+    ended = ending(found)
+    return EXIT_LOST if ended is None else EXIT_CODES[ended]
 
 
 def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:
