@@ -149,13 +149,11 @@ def test_lost_with_its_jobs_still_there_adopts_them(pool, runs, folder):
 def test_a_monitor_that_is_held_and_a_database_that_is_behind(pool, runs):
     submit_dir = runs["monitor"]
     before = monitor_pid(submit_dir)
-    tool(pool, "condor_hold", "-constraint", mine(submit_dir))
-    until(lambda: monitor_pid(submit_dir) is None, "the monitor is gone")
+    hold_monitor(pool, submit_dir)
     assert troubles(pool, submit_dir) == ["monitor held"]
     fixed(pool, submit_dir)
     new_monitor(submit_dir, before)
-    tool(pool, "condor_hold", "-constraint", mine(submit_dir))
-    until(lambda: monitor_pid(submit_dir) is None, "the monitor is gone again")
+    hold_monitor(pool, submit_dir)
     open_gate(submit_dir)
     until(lambda: dagman_pid(submit_dir) is None, "the DAG has ended")
     until(lambda: not jobs_of(pool, submit_dir), "all jobs have left")
@@ -168,9 +166,12 @@ def test_a_monitor_that_is_held_and_a_database_that_is_behind(pool, runs):
     succeeded_once(pool, submit_dir)
 
 
-def mine(submit_dir: SubmitDir) -> str:
-    """The monitor's job of a run."""
-    return f"BridleMonitor && DAGManJobId == {int(float(dagman_job(submit_dir)))}"
+def hold_monitor(pool: Pool, submit_dir: SubmitDir) -> None:
+    """And not wait until it has drained."""
+    mine = f"BridleMonitor && DAGManJobId == {int(float(dagman_job(submit_dir)))}"
+    tool(pool, "condor_hold", "-constraint", mine)
+    kill(monitor_pid(submit_dir))
+    until(lambda: monitor_pid(submit_dir) is None, "the monitor is gone")
 
 
 def test_removed_while_held_leaves_a_stale_lock_and_what_is_done_stays_done(pool, runs):

@@ -55,6 +55,7 @@ def test_names_come_from_braindump_and_paths_from_where_the_directory_is(tmp_pat
         "m-0.dag.dagman.log": found.dagman_log,
         "m-0.dag.dagman.out": found.dagman_out,
         "m-0.dag.lock": found.dagman_lock,
+        "m-0.dag.halt": found.halt_file,
         "m-0.dag.condor.sub": found.condor_sub,
         "m-0.dag.condor.sub.planned": found.planned_condor_sub,
         "m-0.stampede.db": found.database,
