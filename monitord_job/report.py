@@ -238,7 +238,7 @@ def advice(report: Report) -> tuple[Advice, ...]:
     if not report.about.run:
         return ()
     where, run = shlex.quote(report.about.run), report.run
-    found = [Advice("See how far it is, and what failed", f"bridle status {where}")]
+    found = [Advice("See how it stands now", f"bridle status {where}")]
     if run and run.held.count:
         found.append(Advice("See which jobs are held, and why", "condor_q -hold -nobatch"))
         found.append(Advice("When the cause is gone, let one go on", "condor_release JOB_ID"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
+from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.notify_cli import notify
 from planner_ext.cli import run_command
 from tests.conftest import Corpus
@@ -28,6 +30,7 @@ from tests.mailbox import (
     sent_by,
     smtp_server,
 )
+from tests.notified import kept
 from tests.recorded import prepare
 
 CLIENT = Path(sys.executable).with_name("bridle-notify")
@@ -93,8 +96,14 @@ class Client:
         return Done(code, out.getvalue(), err.getvalue())
 
     def program(self, *arguments: str | Path) -> Done:
+        return self._run(CLIENT, *arguments)
+
+    def bridle(self, *arguments: str | Path) -> Done:
+        return self._run(*BRIDLE, *arguments)
+
+    def _run(self, *command: str | Path) -> Done:
         done = subprocess.run(
-            [CLIENT, *arguments],
+            command,
             env=self._environment(),
             cwd=self.home,
             capture_output=True,
@@ -311,3 +320,47 @@ def test_usage(client: Client) -> None:
         done = client(*arguments.split())
         assert done.returncode == 2, arguments
         assert done.stderr
+
+
+@pytest.fixture
+def rerun(fresh_corpus: Corpus) -> SubmitDir:
+    """A run that failed, and its rescue run, which succeeded; no database yet."""
+    found = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
+    found.notify.write_text("")
+    return found
+
+
+def test_a_monitor_delivers_to_targets(
+    client: Client, rerun: SubmitDir, mailbox: Mailbox, webhook: Webhook
+) -> None:
+    """From the rule to the mailbox: the first mail is refused for now, and comes with the next try."""
+    client.config(
+        f'[targets]\nops = "json://127.0.0.1:{webhook.port}/{SECRET}"\n'
+        f'[mail]\nvia = "mailto://127.0.0.1:{mailbox.port}"\n'
+    )
+    rerun.bridle_notify.write_text("WORKFLOW * end to: me@example.org\nJOB * error to: ops\n")
+    mailbox.answers = ["451 come back later"]
+    done = client.bridle("monitord", "--catch-up", "--notify", rerun.path)
+    assert done.returncode == 0, done.stderr
+    found = kept(rerun.database)
+    assert [(row["state"], row["tries"]) for row in found if row["entity"].startswith("WORKFLOW")] == [
+        ("delivered", 2),
+        ("delivered", 1),
+    ]
+    assert [mail["Subject"].partition(",")[0] for mail in mailbox.mails] == [
+        "failingio: workflow failed",
+        "failingio: workflow succeeded",
+    ]
+    assert [mail["Message-ID"].strip("<>").partition("@")[0] for mail in mailbox.mails] == [
+        row["key"] for row in found if row["entity"].startswith("WORKFLOW")
+    ]
+    assert {mail["References"] for mail in mailbox.mails} == {f"<{rerun.wf_uuid}@bridle>"}
+    bodies = [body for _, body in webhook.posts]
+    assert [(body["job"], body["attempt"], body["status"]) for body in bodies] == [
+        ("flag_needflag", "1", "7"),
+        ("flag_needflag", "2", "7"),
+    ]
+    assert all("no /home/scientist/failing-condorio/FLAG" in body["message"] for body in bodies)
+    assert [body["key"] for body in bodies] == [row["key"] for row in found if "flag" in row["entity"]]
+    assert SECRET not in json.dumps(found)
+    assert SECRET not in (rerun.path / "monitord-notifications.log").read_text()
