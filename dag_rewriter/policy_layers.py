@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from condor_templates.monitor_policy import MonitorPolicy, monitor_policy, parse_monitor_policy
-from condor_templates.notification_policy import parse_notification_rules
+from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, Limit, layered
 from condor_templates.policy_file import PolicyError, parse_policy, parse_properties
 from dag_rewriter import files
@@ -29,6 +29,11 @@ def read_monitor_policy(submit_dir: SubmitDir) -> MonitorPolicy:
 def read_notification_rules(path: Path) -> tuple[str, ...]:
     """The notification rules in one policy file, as text. Raises PolicyError, or FileError."""
     return parse_notification_rules(_text(path) or "", str(path))
+
+
+def read_pegasus_email(path: Path) -> bool | None:
+    """Whether one policy file wants bridle-notify for Pegasus's e-mail script. Raises PolicyError, or FileError."""
+    return parse_pegasus_email(_text(path) or "", str(path))
 
 
 def _layers(submit_dir: SubmitDir) -> Iterator[CategoryPolicy]:

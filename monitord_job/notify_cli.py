@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -60,6 +61,8 @@ Exit codes:
     type=click.Path(path_type=Path, readable=False),
     help="Instead of ~/.config/bridle/notify.toml.",
 )
+@click.option("--from", "sender", metavar="ADDRESS", help="Who mails are from; else what notify.toml says.")
+@click.option("--brief", is_flag=True, help="Only what happened, without the report of the run.")
 @click.option(
     "--timeout",
     default=120.0,
@@ -78,8 +81,10 @@ def notify(
     run: Path | None,
     url: str | None,
     config: Path | None,
+    sender: str | None,
     timeout: float,
     *,
+    brief: bool,
     test: bool,
     dry_run: bool,
     html: bool,
@@ -95,9 +100,9 @@ def notify(
         verbosity.level = verbose  # type: ignore[attr-defined]
     with _limit(timeout):
         about = _about(os.environ, run, test=test)
-        found = _config(config)
+        found = _config(config, sender)
         targets = _targets(words, found, needed=not dry_run)
-        letter = _letter(_report(about, run, url, test=test))
+        letter = _letter(_report(about, run, url, known=not (test or brief)))
         if dry_run:
             _show(letter, targets, html=html)
             return 0
@@ -135,10 +140,11 @@ def _about(environment: Mapping[str, str], run: Path | None, *, test: bool) -> H
     return about
 
 
-def _config(named: Path | None) -> NotifyConfig:
+def _config(named: Path | None, sender: str | None) -> NotifyConfig:
     from monitord_job.notify_files import read_config
 
-    return read_config(named)
+    found = read_config(named)
+    return replace(found, sender=sender) if sender else found
 
 
 def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> list[Target]:
@@ -153,12 +159,12 @@ def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> l
     return found
 
 
-def _report(about: Happening, run: Path | None, url: str | None, *, test: bool) -> Report:
+def _report(about: Happening, run: Path | None, url: str | None, *, known: bool) -> Report:
     from monitord_job.report import Report
     from monitord_job.report_read import read_report
 
     now = int(time.time())
-    if test:
+    if not known:
         return Report(about, now)
     if run is not None:
         from dag_rewriter.target import open_target

@@ -131,6 +131,25 @@ def _target(word: str, within: tuple[str, ...]) -> Target:
     return Target(Way.SERVICE, word, f"{scheme}://...")
 
 
+_OPEN = frozenset({"mailto", "mailtos", "json", "jsons", "xml", "xmls", "form", "forms"})
+"""Schemes of apprise's that need no secret; of all others the address itself is one, or has a token in it."""
+_SECRET = re.compile(
+    r"://[^\s/?#]*:[^\s/?#]*@|[?&](?:pass|password|pwd|token|key|secret|auth)=", re.IGNORECASE
+)
+
+
+def may_hold_a_secret(word: str) -> bool:
+    """Whether a target should stand in notify.toml and nowhere else.
+
+    >>> [may_hold_a_secret(word) for word in ("ops", "me@example.org", "json://host/x", "slack://a/b/c", "json://u:p@h")]
+    [False, False, False, True, True]
+    """
+    found = _SCHEME.match(word)
+    if found is None or found[1].lower() in ("env", Way.SENDMAIL.value, Way.LOG.value):
+        return False
+    return found[1].lower() not in _OPEN or _SECRET.search(word) is not None
+
+
 def _where(within: tuple[str, ...]) -> str:
     """Names only: what they stand for may be a secret."""
     return " -> ".join(("--to", *within))

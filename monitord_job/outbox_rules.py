@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.job import JobDescription, JobPlan
 from monitord_job.notifications import RuleBook
 from monitord_job.occasions import Told
-from monitord_job.rule import Dialect, Entity, Rule
+from monitord_job.rule import Action, Dialect, Entity, How, Rule
 
 if TYPE_CHECKING:
     from monitord_job.rules import Line, RuleFile
@@ -60,10 +63,11 @@ def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RulePl
         RulePlace(submit_dir.notify, Dialect.PEGASUS),
         RulePlace(submit_dir.bridle_notify, Dialect.BRIDLE),
     ]
-    for parent in above:
-        found.append(RulePlace(parent.bridle_notify, Dialect.BRIDLE, patterns_only=True))
-        found.append(RulePlace(policy_files(parent)[-1], None, patterns_only=True))
-    return [*found, *(RulePlace(path, None, patterns_only=True) for path in policy_files(submit_dir))]
+    parents = list(above)
+    found += [RulePlace(parent.bridle_notify, Dialect.BRIDLE, patterns_only=True) for parent in parents]
+    *common, own = policy_files(submit_dir)
+    folders = [policy_files(parent)[-1] for parent in reversed(parents)]
+    return [*found, *(RulePlace(path, None, patterns_only=True) for path in (*common, *folders, own))]
 
 
 def told_of(
@@ -78,8 +82,13 @@ def told_of(
         dagman_out=str(submit_dir.dagman_out),
         plans=plans,
         describe=describe,
-        client=(str(Path(sys.executable).with_name("bridle-notify")),),
+        client=(client(),),
     )
+
+
+def client() -> str:
+    """The program that sends messages: the one beside this very interpreter."""
+    return str(Path(sys.executable).with_name("bridle-notify"))
 
 
 class Rules:
@@ -96,8 +105,36 @@ class Rules:
         if stamps != self._stamps:
             self._stamps = stamps
             there = [file for file, stamp in zip(self._files, stamps, strict=True) if stamp and stamp[1]]
-            self.book = RuleBook(pair for file in there for pair in _read(file))
+            found = [pair for file in there for pair in _read(file)]
+            if found and stands_in_for_pegasus(there):
+                found = [(ours(rule), word) for rule, word in found]
+            self.book = RuleBook(found)
         return self.book
+
+
+def stands_in_for_pegasus(places: Iterable[RulePlace]) -> bool:
+    """Whether bridle-notify is to be run for Pegasus's e-mail script: what the last policy says that says anything."""
+    from dag_rewriter.policy_layers import read_pegasus_email
+
+    wanted = False
+    for place in places:
+        if place.dialect is None:
+            with suppress(BridleError):  # told where its rules are read
+                said = read_pegasus_email(place.path)
+                wanted = wanted if said is None else said
+    return wanted
+
+
+def ours(rule: Rule) -> Rule:
+    """The same with our client instead of Pegasus's script, if that is what it runs."""
+    from monitord_job.pegasus_scripts import our_arguments
+
+    if rule.action.how is not How.COMMAND:
+        return rule
+    arguments = our_arguments(rule.action.argv, getuser())
+    if arguments is None:
+        return rule
+    return replace(rule, action=Action(How.COMMAND, shlex.join((client(), *arguments))))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

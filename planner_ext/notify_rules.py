@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,12 +12,12 @@ from pathlib import Path
 from condor_templates.errors import BridleError
 from dag_rewriter import files
 from dag_rewriter.submit_dir import SubmitDir
+from monitord_job.notify_files import read_config
+from monitord_job.notify_targets import may_hold_a_secret, targets_of
 from monitord_job.outbox_rules import RulePlace, condition_word, read_rules, rule_files
 from monitord_job.rule import ALL_NAMES, OF_WORKFLOWS, Action, Dialect, Entity, How, Rule
 from monitord_job.rules import WORDS, parse, render, render_rule, with_rules
 from planner_ext.errors import NotifyFileError
-
-_PASSWORD = re.compile(r"://[^\s/?#]*:[^\s/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Acti
     Raises RuleError or NotifyFileError, and writes nothing then.
     """
     for action in actions:
-        _refuse_password(action)
+        _refuse_secret(action)
     path = submit_dir.bridle_notify
     there = parse(files.read_if_there(path) or b"", str(path), Dialect.BRIDLE)
     wanted = [
@@ -101,18 +102,17 @@ def _texts(rules: Iterable[Rule]) -> tuple[str, ...]:
     )
 
 
-def _refuse_password(action: Action) -> None:
-    if action.how is How.URL and _PASSWORD.search(action.text):
-        what = (
-            "the address has a password in it, and everybody who may read the submit directory could read it"
-        )
-        raise NotifyFileError(
-            "--to", what, "put it into a file for bridle-notify --config, see docs/notifications.md"
-        )
+def _refuse_secret(action: Action) -> None:
+    if action.how is How.URL and may_hold_a_secret(action.text):
+        what = "the address may have a secret in it, and who may read the submit directory could read it"
+        now = 'name it below [targets] in ~/.config/bridle/notify.toml, e.g. ops = "...", and say --to ops'
+        raise NotifyFileError("--to", what, now)
 
 
 def _notes(submit_dir: SubmitDir, actions: Iterable[Action]) -> Iterator[str]:
     for action in actions:
+        if action.how is How.URL:
+            yield from _unknown_target(action.text)
         if action.how is not How.COMMAND:
             continue
         program = action.argv[0]
@@ -120,6 +120,13 @@ def _notes(submit_dir: SubmitDir, actions: Iterable[Action]) -> Iterator[str]:
         place = submit_dir.path / program if "/" in program else program
         if shutil.which(place) is None:
             yield f"{program} cannot be run from here now; it must be there, and executable, where the monitor runs"
+
+
+def _unknown_target(word: str) -> Iterator[str]:
+    try:
+        targets_of((word,), read_config(), os.environ)
+    except BridleError as error:
+        yield f"{error.where}: {error.what}; it must be known where the monitor runs (notify.toml)"
 
 
 def list_rules(submit_dir: SubmitDir) -> list[Listed]:

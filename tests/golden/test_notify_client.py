@@ -364,3 +364,27 @@ def test_a_monitor_delivers_to_targets(
     assert [body["key"] for body in bodies] == [row["key"] for row in found if "flag" in row["entity"]]
     assert SECRET not in json.dumps(found)
     assert SECRET not in (rerun.path / "monitord-notifications.log").read_text()
+
+
+@pytest.mark.parametrize(("word", "mails"), [("bridle", 2), ("pegasus", 0)])
+def test_pegasus_script_gives_way_if_a_policy_says_so(
+    client: Client, rerun: SubmitDir, mailbox: Mailbox, word: str, mails: int
+) -> None:
+    """The planner's own file, the site's word, the user's last: nothing of the workflow is changed."""
+    client.config(f'[mail]\nvia = "mailto://127.0.0.1:{mailbox.port}"\n')
+    site = client.home / "site" / "policy.toml"
+    site.parent.mkdir()
+    site.write_text('[notifications]\npegasus_email = "bridle"\n')
+    (client.home / "config" / "bridle" / "policy.toml").write_text(
+        f'[notifications]\npegasus_email = "{word}"\n'
+    )
+    rule = (
+        f"WORKFLOW {rerun.wf_uuid} at_end /opt/pegasus/share/pegasus/notification/email -t me@example.org\n"
+    )
+    rerun.notify.write_text(rule)
+    assert client.bridle("monitord", "--catch-up", "--notify", rerun.path).returncode == 0
+    assert [mail["To"] for mail in mailbox.mails] == ["me@example.org"] * mails
+    assert rerun.notify.read_text() == rule
+    ran = "bridle-notify" if mails else "/opt/pegasus/share/pegasus/notification/email"
+    assert all(row["argv"][0].endswith(ran) for row in kept(rerun.database))
+    assert len(kept(rerun.database)) == 2

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from condor_templates.errors import BridleError
+from condor_templates.notification_policy import parse_pegasus_email
 from condor_templates.policy_file import PolicyError
 from monitord_job.errors import NotifyError
 from monitord_job.notify_services import masked, relay_of, service_of
 from monitord_job.notify_targets import NotifyConfig, Target, Way, check_private, parse_config, targets_of
+from monitord_job.pegasus_scripts import our_arguments
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 CONFIG = NotifyConfig(
@@ -141,3 +143,36 @@ def test_mail_servers_of_apprise(
     assert (relay.host, relay.port, relay.security.value) == (host, port, security)
     assert (headers.sender, headers.to) == (sender, to)
     assert "pw" not in repr(relay)
+
+
+EMAIL = "/opt/pegasus/share/pegasus/notification/email"
+
+
+@pytest.mark.parametrize(
+    ("argv", "ours"),
+    [
+        ([EMAIL, "-t", "me@example.org"], ["--to", "mailto:me@example.org"]),
+        (["/pegasus/libexec/notification/email", "-tme@example.org"], ["--to", "mailto:me@example.org"]),
+        (["notification/email", "--to=a@b.org,c@d.org", "-t", "root"],
+         ["--to", "mailto:a@b.org", "--to", "mailto:c@d.org", "--to", "sendmail:root"]),
+        ([EMAIL], ["--to", "sendmail:scientist"]),
+        ([EMAIL, "-t", "a@b.org", "-f", "c@d.org", "-r", "pegasus-analyzer"],
+         ["--to", "mailto:a@b.org", "--from", "c@d.org"]),
+        ([EMAIL, "-t", "a@b.org", "--report", "None"], ["--to", "mailto:a@b.org", "--brief"]),
+        ([EMAIL, "-t", "a@b.org", "--cc", "c@d.org"], None),
+        ([EMAIL, "-t"], None),
+        ([EMAIL, "more"], None),
+        (["/opt/pegasus/share/pegasus/notification/jabber", "-i", "me@example.org", "-p", "x"], None),
+        (["/home/me/mynotification/email", "-t", "a@b.org"], None),
+        ([], None),
+    ],
+)  # fmt: skip
+def test_lines_for_the_script_of_pegasus(argv: list[str], ours: list[str] | None) -> None:
+    found = our_arguments(argv, "scientist")
+    assert (found and list(found)) == ours
+
+
+@pytest.mark.parametrize("text", ['pegasus_email = "yes"', "pegasus_email = true", "pegasus_mail = 1"])
+def test_a_policy_that_says_neither(text: str) -> None:
+    with pytest.raises(PolicyError):
+        parse_pegasus_email(f"[notifications]\n{text}", "policy.toml")
