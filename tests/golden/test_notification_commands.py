@@ -80,6 +80,15 @@ def test_about_the_workflow_some_jobs_and_tasks(run, bridle):
     ]
 
 
+def test_a_target_that_is_not_known_here_is_noted(run, bridle):
+    code, _, err = bridle("notify", "add", "--on", "error", "--to", "ops", "--to", "me@x.org")
+    assert code == 0
+    assert err == (
+        "bridle: --to: no target is called ops (known: none); it must be known where the monitor runs (notify.toml)\n"
+    )
+    assert "JOB * error to: ops" in run.bridle_notify.read_text().splitlines()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -95,15 +104,6 @@ def test_about_the_workflow_some_jobs_and_tasks(run, bridle):
         ),
     ],
 )
-def test_a_target_that_is_not_known_here_is_noted(run, bridle):
-    code, _, err = bridle("notify", "add", "--on", "error", "--to", "ops", "--to", "me@x.org")
-    assert code == 0
-    assert err == (
-        "bridle: --to: no target is called ops (known: none); it must be known where the monitor runs (notify.toml)\n"
-    )
-    assert "JOB * error to: ops" in run.bridle_notify.read_text().splitlines()
-
-
 def test_what_is_no_rule_is_refused_and_nothing_is_written(run, bridle, words, said):
     code, _, err = bridle("notify", "add", *words)
     assert code == 2
