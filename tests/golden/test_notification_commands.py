@@ -96,7 +96,8 @@ def test_a_target_that_is_not_known_here_is_noted(run, bridle):
         (("--on", "error", "--on", "stalled", "--cmd", "x"), "stalled needs a time"),
         (("--job", "a b", "--on", "error", "--cmd", "x"), "no condition"),
         (("--on", "error", "--cmd", "x 'y"), "the command cannot be split"),
-        (("--on", "error", "--to", "mailto://me:secret@x.org"), "the address has a password in it"),
+        (("--on", "error", "--to", "mailto://me:secret@x.org"), "the address may have a secret in it"),
+        (("--on", "error", "--to", "slack://tokena/tokenb/tokenc"), "the address may have a secret in it"),
         (("--on", "error"), "say what is to be done, with --cmd, --shell or --to"),
         (
             ("--job", "a", "--on", "progress=5%", "--cmd", "x"),
