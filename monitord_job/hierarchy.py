@@ -13,7 +13,7 @@ from monitord_job.errors import CannotWorkError
 from monitord_job.ingest import NOTHING_NEW, Ingest, Looks, Progress
 from monitord_job.job import WorkflowState
 from monitord_job.outbox_rules import Rules, rule_files, told_of
-from monitord_job.rows import QuarantineRow, SubWorkflowLink, SubWorkflowRow
+from monitord_job.rows import QuarantineRow, Row, SubWorkflowLink, SubWorkflowRow
 from monitord_job.run import UNKNOWN_FAILURE
 from monitord_job.store import Store
 from monitord_job.subworkflows import SubWorkflow, open_sub_directory
@@ -165,5 +165,12 @@ class Hierarchy:
         if member.ingest.workflow.running:
             ended = member.parent.ingest.ended_at(member.origin)
             member.ingest.end_run(ended, UNKNOWN_FAILURE)
-        member.parent.ingest.store_rows([SubWorkflowRow(*member.origin, settled=True)])
+        rows: list[Row] = [SubWorkflowRow(*member.origin, settled=True)]
+        if member.ingest.workflow.restart_count < 0:
+            file = f"{member.origin.directory}/{member.origin.dag}.dagman.out"
+            lost = (
+                "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
+            )
+            rows.append(QuarantineRow(file, 0, lost, ""))
+        member.parent.ingest.store_rows(rows)
         del member.parent.below[member.ingest.wf_uuid]

@@ -324,7 +324,15 @@ def _plan(node: Node, part: Part, named: Mapping[str, tuple[str, str]], is_ours:
     abort = node.abort_dag_on[0] if node.abort_dag_on else None
     last_codes = tuple(code for code in (node.unless_exit, abort) if code is not None)
     return JobPlan(
-        _text(node.name), submit_file, *scripts, is_subdag, dag_file, node.retries, last_codes, own
+        _text(node.name),
+        submit_file,
+        *scripts,
+        is_subdag,
+        dag_file,
+        retries=node.retries,
+        last_codes=last_codes,
+        pre_skip=node.pre_skip,
+        own=own,
     )
 
 

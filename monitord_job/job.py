@@ -49,6 +49,8 @@ class JobPlan(NamedTuple):
     retries: int = 0
     last_codes: tuple[int, ...] = ()
     """exit codes after which no retry follows (UNLESS-EXIT, ABORT-DAG-ON)"""
+    pre_skip: int | None = None
+    """the exit code of a PRE script with which the node is done"""
     own: OwnPlan | None = None
     """None for what Pegasus planned: its submit files say everything"""
 
@@ -87,7 +89,8 @@ class NodeState:
     Not frozen: a turn changes its own copy. A new value for each change, some twenty for a job, took a seventh of all.
 
     `seq` is the attempt's job_submit_seq (0: none yet), `order` the jobstate_submit_seq last used, `submits`
-    counts the attempts that were submitted in all runs (outputs are rotated to NAME.NNN by that count).
+    counts the attempts that were submitted in all runs (outputs are rotated to NAME.NNN by that count), and of a node
+    without a POST script, whose outputs nobody rotates, those that ended with their PRE script.
     `last_words` are the events of the node's last second, of whichever attempt: DAGMan may repeat these.
     """
 

@@ -39,6 +39,7 @@ _REGISTRATION = 4
 _PLACE = re.compile(
     r"^(?P<lfn>.+?) (?P<pfn>[A-Za-z][\w+.-]*://.*?|/.*?)(?P<attributes>(?: [\w.]+=\"[^\"]*\")*)\s*$"
 )
+_PLANNER_LOG = re.compile(r"(?:^|\s)-Dpegasus\.log\.\*=(\S+)")
 _SITE = re.compile(r' (?:site|pool)="([^"]*)"')
 _NO_DESCRIPTION = JobDescription()
 
@@ -69,6 +70,8 @@ class JobFileReader:
         description = self.describe(due.plan)
         if not due.attempt_ended:
             return JobFiles(description)
+        if due.planner_log:
+            return self._of_planner(due, description)
         if due.plan.own is not None:
             description = self._of_attempt(description, due)
         out = self._output(description.stdout, due.output, _with_records)
@@ -84,14 +87,36 @@ class JobFileReader:
             registrations=self._registrations(due, description),
         )
 
+    def _of_planner(self, due: Due, description: JobDescription) -> JobFiles:
+        """What the planner said, if it was the PRE script; of other scripts nobody keeps anything."""
+        log = _PLANNER_LOG.search(due.plan.pre.arguments) if due.plan.pre else None
+        name = f"{self._relative(log[1])}.{due.retry:03d}" if log else description.stdout
+        out = self._output(name, None, _with_records) if log else _Output(_shown(name))
+        return JobFiles(
+            description, stdout_file=out.file, stdout_text=out.text, stderr_file=_shown(description.stderr)
+        )
+
     def describe(self, plan: JobPlan) -> JobDescription:
         """What the submit file of a job says; nothing if there is none that can be read."""
         try:
+            if plan.is_subdag:
+                return self._of_subdag(plan)
             if plan.own is not None:
                 return self._own(plan, plan.own)
             return self._description(plan.submit_file) if plan.submit_file else _NO_DESCRIPTION
         except OSError:
             return _NO_DESCRIPTION
+
+    def _of_subdag(self, plan: JobPlan) -> JobDescription:
+        """A SUBDAG EXTERNAL node runs the submit file that condor_submit_dag makes beside the DAG."""
+        dag = self._relative(plan.dag_file) or ""
+        if dag.startswith("/") and self._planned != "/":
+            dag = os.path.relpath(dag, self._planned)
+        try:
+            found = self._description(f"{dag}.condor.sub")
+        except OSError:
+            found = _NO_DESCRIPTION
+        return JobDescription(site="local", executable=found.executable)
 
     def _own(self, plan: JobPlan, own: OwnPlan) -> JobDescription:
         """Raises OSError."""

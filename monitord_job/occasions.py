@@ -79,7 +79,7 @@ class Memory:
     failures: dict[str, int] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     unsubmitted: dict[str, int] = field(default_factory=dict)
-    """attempts that HTCondor did not take so far"""
+    """attempts that HTCondor did not take so far, or whose PRE script may have failed"""
     latest: int = 0
     """when anything happened last, in seconds since the epoch"""
 
@@ -164,7 +164,10 @@ class Listener:
         )
 
     def _never_submitted(self, time: int) -> Iterator[Occasion]:
-        """DAGMan gives up after some SUBMIT_FAILUREs and does not say after which: at the end it is known."""
+        """DAGMan gives up after some SUBMIT_FAILUREs and does not say after which: at the end it is known.
+
+        As whether a PRE script of a node with PRE_SKIP has failed, or said that the node is done.
+        """
         for job, seq in self._memory.unsubmitted.items():
             yield from self._outcome(_Outcome(job, seq, 1, time, gives_up=True))
         self._memory.unsubmitted.clear()
@@ -174,7 +177,7 @@ class Listener:
         memory = self._memory
         memory.latest = max(memory.latest, time)
         self._attempt(job, seq).time = time
-        if state == _SUBMIT_FAILED:
+        if state == _SUBMIT_FAILED or (state == _PRE_FAILED and self._plan(job).pre_skip is not None):
             memory.unsubmitted[job] = seq
         elif memory.unsubmitted:
             memory.unsubmitted.pop(job, None)
@@ -183,9 +186,6 @@ class Listener:
         on = _OF_STATE.get(state)
         if on is not None:
             return (self._of_job(job, seq, f"{number} {on.value}", frozenset({on}), time, reason=reason),)
-        if state == _PRE_FAILED and self._plan(job).post is not None:
-            # DAGMan does not run the POST script then, unless it is told to (DAGMAN_ALWAYS_RUN_POST).
-            return self._outcome(_Outcome(job, seq, 1, time))
         return ()
 
     def _plan(self, job: str) -> JobPlan:

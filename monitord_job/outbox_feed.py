@@ -173,7 +173,8 @@ _STARTS = (
 )
 _UNSUBMITTED = (
     "SELECT n.name, n.seq FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
-    "JOIN bridle_run r ON r.wf_id = n.wf_id WHERE w.wf_uuid = ? AND r.running AND n.state = 'SUBMIT_FAILED'"
+    "JOIN bridle_run r ON r.wf_id = n.wf_id WHERE w.wf_uuid = ? AND r.running "
+    "AND n.state IN ('SUBMIT_FAILED', 'PRE_SCRIPT_FAILED')"
 )
 _LATEST = (
     "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id WHERE w.wf_uuid = ?"

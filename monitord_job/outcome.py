@@ -66,18 +66,23 @@ def finished_rows(attempt: Attempt, files: JobFiles) -> Iterator[Row]:
     """All rows that the end of an attempt adds."""
     plan, node = attempt.plan, attempt.node
     invocations = [record for record in files.records if isinstance(record, Invocation)]
-    if node.submits or node.exitcode is not None:
+    if _had_job(node):
         yield from _invocation_rows(attempt, files)
     yield from _file_rows(invocations)
     yield from _integrity_rows(attempt, files, invocations)
     if _succeeded(node):
         yield from (FilePlaceRow(*registration) for registration in files.registrations)
-    if plan.post is not None:
-        post_exit = node.post_exit or 0
+    if plan.post is not None and node.post_exit is not None:
         ended = attempt.time if node.post_ended is None else node.post_ended
-        yield _script_row(plan, node, POST_SCRIPT_TASK, node.post_started, ended, post_exit)
+        yield _script_row(plan, node, POST_SCRIPT_TASK, node.post_started, ended, node.post_exit)
     yield from _quarantine_rows(attempt, files, bool(invocations))
     yield _instance_update(attempt, files, invocations)
+
+
+def _had_job(node: NodeState) -> bool:
+    """Whether the attempt came to a job: not one that ended with its PRE script, or that HTCondor never took."""
+    judged = node.ended is not None and node.exitcode is not None
+    return node.sched_id is not None or node.executed is not None or judged
 
 
 def _quarantine_rows(attempt: Attempt, files: JobFiles, has_record: bool) -> Iterator[QuarantineRow]:

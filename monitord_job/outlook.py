@@ -105,6 +105,9 @@ class Outlook:
         elif event.state == "PRE_SCRIPT_FAILURE":
             # A POST script may run all the same (DAGMAN_ALWAYS_RUN_POST); it begins the attempt's end anew.
             self._failed(event.node, terms, event.attempt, None)
+        elif event.state == "PRESKIP":
+            self._reopen(event.node)  # its PRE script has failed before, in the log's words
+            self._decide(event.node, _Fate.DONE)
         elif event.state in _VERDICTS and (not terms.has_post or event.state.startswith("POST")):
             code = int(event.info) if event.info.lstrip("-").isdecimal() else None
             if _VERDICTS[event.state]:

@@ -41,6 +41,7 @@ _OF_STATE = {
     "PRE_SCRIPT_TERMINATED": JobStatus.PRE,
     "PRE_SCRIPT_SUCCESS": JobStatus.PRE,
     "PRE_SCRIPT_FAILED": JobStatus.FAILED,
+    "PRESKIP": JobStatus.SUCCEEDED,
     "SUBMIT": JobStatus.QUEUED,
     "SUBMIT_FAILED": JobStatus.FAILED,
     "JOB_RELEASED": JobStatus.QUEUED,

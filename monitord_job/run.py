@@ -52,7 +52,9 @@ _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
 _JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
-_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS
+_SKIPPED = "PRESKIP"
+"""The PRE script said that the node is done (PRE_SKIP); its exit code is the one that PRE_SCRIPT_FAILURE told of."""
+_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {_SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _VERDICTS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED"})
 _OWN_VERDICTS = _VERDICTS | {"JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILED"}
@@ -104,13 +106,17 @@ class Turn:
 
 
 class Due(NamedTuple):
-    """Which files of a job an event asks for: `output` is the number of the rotated output, None if not rotated."""
+    """Which files of a job an event asks for: `output` is the number of the rotated output, None if not rotated.
+
+    `retry` counts the attempts before this one. `planner_log`: it ended in its PRE script, which plans a sub-workflow.
+    """
 
     plan: JobPlan
     attempt_ended: bool
     output: int | None
     sched_id: str | None = None
     retry: int = 0
+    planner_log: bool = False
 
 
 def files_due(turn: Turn, event: NodeEvent) -> Due | None:
@@ -118,10 +124,12 @@ def files_due(turn: Turn, event: NodeEvent) -> Due | None:
     if event.state not in _BOUNDS:
         return None
     plan = turn.before.plans.get(event.node)
-    ends = plan is not None and _ends_attempt(plan, event.state)
+    ends = plan is not None and _ends_attempt(plan, event)
     if plan is None or not (ends or event.state in _OPENS):
         return None
     node = turn.node(event.node)
+    if event.state == "PRE_SCRIPT_FAILURE":
+        return Due(plan, ends, None, None, node.submits, planner_log=True)
     retry = max(node.submits - 1, 0)
     return Due(plan, ends, retry if plan.post else None, node.sched_id, retry)
 
@@ -228,7 +236,7 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
             reason = detail.value
     before = node.state
     _record(turn, event, node, reason)
-    if _is_verdict(plan, before):
+    if _is_verdict(plan, before) and event.state != _SKIPPED:
         node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
     else:
         progress = _PROGRESS.get(event.state)
@@ -243,13 +251,17 @@ def _rows_of(
     turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles, before: str
 ) -> Iterator[Row]:
     """What the state adds beyond its own row; `before` is the one before it."""
-    if event.state == "SUBMIT":
+    if event.state == "SUBMIT" and node.sched_id == event.info:
         yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
     if event.state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
         yield pre_script_row(
             plan, node, event.time, _code_in(event, int(event.state == "PRE_SCRIPT_FAILURE"))
         )
-    if _ends_attempt(plan, event.state):
+    if _ends_attempt(plan, event):
+        if event.state == "PRE_SCRIPT_FAILURE":
+            # As pegasus-monitord has it, whose readers look for a job's end.
+            yield JobStateRow(event.node, node.seq, "JOB_FAILURE", event.time, node.order, None)
+            node.submits += plan.post is None
         attempt = Attempt(plan, node, event.time, turn.before.user, turn.before.submit_dir)
         yield from finished_rows(attempt, files)
 
@@ -298,9 +310,17 @@ def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
         return False
     if event.state == "PRE_SCRIPT_STARTED":
         return True
-    if node.state in _OPENED_BY_PRE:
+    if node.state in _OPENED_BY_PRE or _is_of_the_same_cluster(node, event):
         return False
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
+
+
+def _is_of_the_same_cluster(node: NodeState, event: NodeEvent) -> bool:
+    """Whether a job is one more of those that the attempt submitted at once (`queue 3`). NOOP nodes are cluster 0."""
+    if event.state != "SUBMIT" or node.sched_id is None:
+        return False
+    cluster = event.info.partition(".")[0]
+    return cluster != "0" and cluster == node.sched_id.partition(".")[0] and node.sched_id != event.info
 
 
 def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
@@ -338,10 +358,13 @@ def _note_detail(node: NodeState, detail: NodeLogEvent) -> None:
         node.post_exit = int(detail.value)
 
 
-def _ends_attempt(plan: JobPlan, state: str) -> bool:
-    if state in _POST_ENDS:
+def _ends_attempt(plan: JobPlan, event: NodeEvent) -> bool:
+    if event.state in _POST_ENDS or event.state == _SKIPPED:
         return True
-    return plan.post is None and (state in _JOB_ENDS or state == "PRE_SCRIPT_FAILURE")
+    if event.state == "PRE_SCRIPT_FAILURE":
+        # A POST script may run all the same (DAGMAN_ALWAYS_RUN_POST); then that ends it once more.
+        return plan.pre_skip is None or _code_in(event, plan.pre_skip) != plan.pre_skip
+    return plan.post is None and event.state in _JOB_ENDS
 
 
 def _is_verdict(plan: JobPlan, word: str) -> bool:
@@ -350,8 +373,9 @@ def _is_verdict(plan: JobPlan, word: str) -> bool:
 
 
 def _submitted(node: NodeState, event: NodeEvent) -> None:
-    node.sched_id = event.info
-    node.submits += 1
+    if not _is_of_the_same_cluster(node, event):
+        node.sched_id = event.info
+        node.submits += 1
 
 
 def _executing(node: NodeState, event: NodeEvent) -> None:
@@ -381,6 +405,10 @@ def _pre_failed(node: NodeState, event: NodeEvent) -> None:
     node.exitcode = raw_status(_code_in(event, 1))
 
 
+def _skipped(node: NodeState, _event: NodeEvent) -> None:
+    node.exitcode = 0
+
+
 def _post_started(node: NodeState, event: NodeEvent) -> None:
     node.post_started = event.time
     node.ended = node.ended or event.time
@@ -407,6 +435,7 @@ _PROGRESS: dict[str, Callable[[NodeState, NodeEvent], None]] = {
     "JOB_FAILURE": _job_judged,
     "PRE_SCRIPT_STARTED": _pre_started,
     "PRE_SCRIPT_FAILURE": _pre_failed,
+    _SKIPPED: _skipped,
     "POST_SCRIPT_STARTED": _post_started,
     "POST_SCRIPT_TERMINATED": _post_ended,
     "POST_SCRIPT_SUCCESS": _post_judged,

@@ -82,9 +82,12 @@ def open_sub_directory(parent: SubmitDir, found: SubWorkflow) -> SubmitDir:
     root = parent.root_wf_uuid or ""
     name = f"{parent.wf_uuid}/{found.directory}/{found.dag}"
     wf_uuid = str(uuid5(UUID(root), name)) if root else name
-    braindump = {**_inherited(parent), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": found.dag}
+    braindump = {**_inherited(parent, found), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": found.dag}
     return SubmitDir(path, braindump, found.dag)
 
 
-def _inherited(parent: SubmitDir) -> dict[str, str | None]:
-    return {key: parent.braindump.get(key) for key in ("user", "submit_hostname", "grid_dn")}
+def _inherited(parent: SubmitDir, found: SubWorkflow) -> dict[str, str | None]:
+    planned = parent.braindump.get("submit_dir")
+    said = {key: parent.braindump.get(key) for key in ("user", "submit_hostname", "grid_dn", "timestamp")}
+    place = os.path.normpath(os.path.join(planned, found.directory)) if planned else None  # noqa: PTH118 - as text
+    return {**said, "submit_dir": place, "dax_label": found.dag.removesuffix(".dag")}

@@ -79,6 +79,14 @@ def test_a_pre_script_that_fails_fails_its_node() -> None:
     assert tell(seen, "a PRE_SCRIPT_FAILURE - - - 1") is Rest.FAILED
 
 
+def test_a_pre_script_that_skips_its_node_has_done_it() -> None:
+    seen = outlook()
+    failed = "a PRE_SCRIPT_FAILURE - - - 1"
+    assert tell(seen, START, good("x"), failed) is Rest.FAILED
+    assert tell(seen, "a PRESKIP 0.2147483647 - - 1") is Rest.GOES_ON
+    assert tell(seen, good("b"), good("c")) is Rest.SUCCEEDED
+
+
 def test_a_rescue_run_begins_with_what_is_done_and_a_recovery_goes_on() -> None:
     seen = outlook()
     assert tell(seen, START, good("x"), good("a"), bad("b")) is Rest.FAILED

@@ -29,6 +29,8 @@ PLANS = {
     "plain": JobPlan("plain", "plain.sub"),
     "posted": JobPlan("posted", "posted.sub", post=POST),
     "prepared": JobPlan("prepared", "prepared.sub", pre=ScriptPlan("plan.sh", "-x"), post=POST),
+    "planned": JobPlan("planned", "planned.sub", pre=ScriptPlan("plan.sh", "-x")),
+    "skipped": JobPlan("skipped", "skipped.sub", pre=ScriptPlan("pre.sh", ""), pre_skip=4),
 }
 
 
@@ -129,8 +131,74 @@ def test_a_pre_script_that_fails_ends_an_attempt_that_ran_nothing():
         (1, "PRE_SCRIPT_STARTED"),
         (1, "PRE_SCRIPT_TERMINATED"),
         (1, "PRE_SCRIPT_FAILED"),
+        (1, "JOB_FAILURE"),
         (2, "PRE_SCRIPT_STARTED"),
     ]
+
+
+def exitcodes(turn: Turn) -> list[object]:
+    """What was stored of the ends of attempts, in order."""
+    updates = [row.values for row in turn.rows if isinstance(row, InstanceUpdate)]
+    return [values["exitcode"] for values in updates if "exitcode" in values]
+
+
+def test_a_pre_script_that_fails_is_the_end_also_where_a_post_script_would_follow():
+    turn = turn_of("1 prepared PRE_SCRIPT_STARTED -", "2 prepared PRE_SCRIPT_FAILURE 7")
+    assert exitcodes(turn) == [7 << 8]
+    assert [row.task_submit_seq for row in turn.rows if isinstance(row, InvocationRow)] == [-1]
+    # DAGMAN_ALWAYS_RUN_POST
+    turn = turn_of(
+        "3 prepared POST_SCRIPT_STARTED -",
+        "4 prepared POST_SCRIPT_TERMINATED -",
+        "4 prepared POST_SCRIPT_SUCCESS 0",
+        turn=turn,
+    )
+    assert exitcodes(turn) == [7 << 8, 0]
+    assert turn.node("prepared").seq == 1
+
+
+@pytest.mark.parametrize("code", ["-", "4"])
+def test_a_pre_script_may_say_that_the_node_is_done(code):
+    # The JOBSTATE_LOG does not have the code of the script, dagman.out does.
+    turn = turn_of("1 skipped PRE_SCRIPT_STARTED -", f"1 skipped PRE_SCRIPT_FAILURE {code}")
+    assert exitcodes(turn) == []
+    turn = turn_of("1 skipped PRESKIP 0.2147483647", turn=turn)
+    assert exitcodes(turn) == [0]
+    assert [state for _, _, state in states(turn)][-2:] == ["PRE_SCRIPT_FAILED", "PRESKIP"]
+    assert [row.task_submit_seq for row in turn.rows if isinstance(row, InvocationRow)] == [-1]
+
+
+def test_another_code_of_that_script_is_a_failure():
+    turn = turn_of("1 skipped PRE_SCRIPT_STARTED -", "1 skipped PRE_SCRIPT_FAILURE 5")
+    assert exitcodes(turn) == [5 << 8]
+    assert states(turn)[-1][2] == "JOB_FAILURE"
+
+
+def test_the_jobs_of_one_cluster_are_one_attempt():
+    lines = [f"{n} plain SUBMIT 7.{n}" for n in range(3)]
+    turn = turn_of(*lines, "3 plain EXECUTE 7.0", "4 plain JOB_TERMINATED 7.0", "5 plain SUBMIT 7.3")
+    turn = turn_of("6 plain JOB_TERMINATED 7.3", "6 plain JOB_SUCCESS 0", turn=turn)
+    assert len(rows(turn, InstanceRow)) == 1
+    assert turn.node("plain").submits == 1
+    assert next(row.values for row in turn.rows if isinstance(row, InstanceUpdate)) == {"sched_id": "7.0"}
+    assert [state for _, _, state in states(turn)].count("SUBMIT") == 4
+    turn = turn_of("7 plain SUBMIT 8.0", turn=turn)
+    assert (turn.node("plain").seq, turn.node("plain").submits) == (2, 2)
+
+
+def test_a_noop_node_that_runs_again_is_another_attempt():
+    lines = ["1 plain SUBMIT 0.2147483647", "1 plain JOB_TERMINATED 0.2147483647", "1 plain JOB_FAILURE 1"]
+    turn = turn_of(*lines, "2 plain SUBMIT 0.2147483647")
+    assert turn.node("plain").seq == 2
+
+
+def test_the_planners_log_is_counted_as_the_planner_counts():
+    turn = turn_of(
+        "1 planned PRE_SCRIPT_STARTED -", "2 planned PRE_SCRIPT_FAILURE -", "3 planned PRE_SCRIPT_STARTED -"
+    )
+    due = files_due(turn, NodeEvent(4, "planned", "PRE_SCRIPT_FAILURE", "-", 1))
+    assert due is not None
+    assert (due.planner_log, due.retry) == (True, 1)
 
 
 def test_the_post_script_has_the_last_word():
