@@ -96,8 +96,8 @@ def test_a_target_that_is_not_known_here_is_noted(run, bridle):
         (("--on", "error", "--on", "stalled", "--cmd", "x"), "stalled needs a time"),
         (("--job", "a b", "--on", "error", "--cmd", "x"), "no condition"),
         (("--on", "error", "--cmd", "x 'y"), "the command cannot be split"),
-        (("--on", "error", "--to", "mailto://me:secret@x.org"), "the address may have a secret in it"),
-        (("--on", "error", "--to", "slack://tokena/tokenb/tokenc"), "the address may have a secret in it"),
+        (("--on", "error", "--to", "mailto://me:hushhush@x.org"), "the address may have a secret in it"),
+        (("--on", "error", "--to", "slack://hushhush/tokenb/tokenc"), "the address may have a secret in it"),
         (("--on", "error"), "say what is to be done, with --cmd, --shell or --to"),
         (
             ("--job", "a", "--on", "progress=5%", "--cmd", "x"),
@@ -109,7 +109,7 @@ def test_what_is_no_rule_is_refused_and_nothing_is_written(run, bridle, words, s
     code, _, err = bridle("notify", "add", *words)
     assert code == 2
     assert said in err
-    assert "secret" not in err
+    assert "hushhush" not in err
     assert not run.bridle_notify.exists()
 
 
