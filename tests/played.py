@@ -43,8 +43,10 @@ class Played:
         for state in states:
             self.say(f"{name} {state} - - {number}")
 
-    def write(self) -> None:
+    def write(self) -> SubmitDir:
+        """Put the log where DAGMan would have; the directory."""
         self._dir.jobstate_log.write_text("".join(self._lines))
+        return self._dir
 
 
 def cluster_output(codes: Sequence[int]) -> bytes:

@@ -1,48 +1,104 @@
-"""Which notifications real directories make due: tables made by hand (notifications/*.txt), and exactly these run."""
+"""Which notifications real directories make due: tables made by hand (notifications/*.txt), and exactly these run.
+
+A table says of each: PEGASUS_EVENT, whom (#task), PEGASUS_STATUS, the attempt, the line of jobstate.log that makes it
+due, PEGASUS_STDOUT below the submit directory, and the words after the script.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from monitord_job import session
 from monitord_job.daemon import Limits
-from tests.notified import Hook, kept
+from tests.notified import Hook, Witness, kept
 from tests.played import Played, cluster_output
-from tests.recorded import dagman_lines, prepare
+from tests.recorded import as_it_ran, dagman_lines, prepare
 
 TABLES = Path(__file__).with_name("notifications")
 HOOK = "/home/scientist/bin/hook.sh"
 
 
-def table(name: str) -> list[tuple[str, ...]]:
-    """The rows of a table: event, whom, status, attempt, stdout, and the words after the hook."""
+class Row(NamedTuple):
+    """A line of a table."""
+
+    event: str
+    whom: str
+    status: str
+    attempt: str
+    at: str
+    stdout: str
+    words: str
+
+
+def table(name: str) -> list[Row]:
+    """The lines of a table."""
     lines = (TABLES / f"{name}.txt").read_text().splitlines()
-    return [tuple(line.split(None, 5)) for line in lines if line and not line.startswith("#")]
+    return [Row(*line.split(None, 6)) for line in lines if line and not line.startswith("#")]
 
 
-def as_in_table(row: dict[str, Any], submit_dir: Path) -> tuple[str, ...]:
-    """A row of the outbox, in the words of the tables."""
-    found = row["environment"]
-    return (
-        found["PEGASUS_EVENT"],
-        found["PEGASUS_JOBID"] + (f"#{found['PEGASUS_INVID']}" if "PEGASUS_INVID" in found else ""),
-        found.get("PEGASUS_STATUS", "-"),
-        found["BRIDLE_ATTEMPT"],
-        str(Path(found["PEGASUS_STDOUT"]).relative_to(submit_dir)),
-        shlex.join(row["argv"][1:]),
-    )
+class Moments:
+    """When what happened, by a jobstate.log."""
+
+    def __init__(self, log: Path) -> None:
+        self._lines = [line.split() for line in log.read_text().splitlines()]
+
+    def time(self, row: Row) -> int:
+        """Of the line that makes the row due."""
+        node, _, state = row.at.rpartition(":")
+        if state.startswith("DAGMAN_"):
+            return [int(words[0]) for words in self._lines if state in words][int(row.attempt) - 1]
+        lines = [words for words in self._lines if words[1] == (node or row.whom.partition("#")[0])]
+        attempts = list(dict.fromkeys(words[-1] for words in lines))
+        number = attempts[int(row.attempt.replace("-", "1")) - 1]
+        return next(int(words[0]) for words in lines if words[2] == state and words[-1] == number)
 
 
-def hooked(submit_dir: SubmitDir, hook: Hook) -> None:
-    """Put the hook where the planned rules name one that is not there."""
-    for rules in submit_dir.path.rglob("*.notify"):
-        rules.write_text(rules.read_text().replace(HOOK, str(hook.path)))
+class Case(NamedTuple):
+    """A run to be notified of: its directory, PEGASUS_WFID, a jobstate.log that we did not make of it."""
+
+    submit_dir: SubmitDir
+    name: str
+    log: Path
+
+
+def environment(case: Case, row: Row) -> dict[str, str]:
+    """All that the script of a row is told, but for its key: as Pegasus documents it, and ours."""
+    whom, _, task = row.whom.partition("#")
+    time = Moments(case.log).time(row)
+    stdout = str(case.submit_dir.path / row.stdout)
+    found = {
+        "PEGASUS_EVENT": row.event,
+        "PEGASUS_EVENT_TIMESTAMP": f"{time}.0",
+        "PEGASUS_EVENT_TIMESTAMP_ISO": datetime.fromtimestamp(time, timezone.utc)
+        .astimezone()
+        .strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "PEGASUS_JOBID": whom,
+        "PEGASUS_INVID": task,
+        "PEGASUS_WFID": case.name,
+        "PEGASUS_SUBMIT_DIR": str(case.submit_dir.path),
+        "PEGASUS_STDOUT": stdout,
+        "PEGASUS_STDERR": "" if whom == case.submit_dir.wf_uuid else stdout.replace(".out", ".err"),
+        "PEGASUS_STATUS": row.status.replace("-", ""),
+        "BRIDLE_WORKFLOW": case.submit_dir.wf_uuid or "",
+        "BRIDLE_ATTEMPT": row.attempt.replace("-", ""),
+        "BRIDLE_TRY": "1",
+        "BRIDLE_RUN": str(case.submit_dir.path),
+        "ARGUMENTS": " ".join(shlex.split(row.words)),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def hooked(submit_dir: SubmitDir, script: Path) -> None:
+    """Put the script where the planned rules name one that is not there."""
+    for rules in submit_dir.path.rglob("*notify"):
+        rules.write_text(rules.read_text().replace(HOOK, str(script)))
 
 
 def recorded(folder: Path) -> SubmitDir:
@@ -52,21 +108,83 @@ def recorded(folder: Path) -> SubmitDir:
     return submit_dir
 
 
-def diamond_4(folder: Path) -> SubmitDir:
-    """Nobody recorded it: here, preprocess fails once and succeeds in its retry."""
-    submit_dir = open_submit_dir(min(folder.rglob("braindump.*"), key=lambda path: len(path.parts)).parent)
-    played = Played(submit_dir)
-    played.all_nodes({"preprocess_ID01": (3, 0)})
-    played.write()
+RULES = {
+    "failing-condorio": """\
+JOB * retry {hook} again
+JOB * failed_permanently {hook} lost
+JOB * error/final {hook} final
+JOB flag_needflag all/final {hook} whole
+WORKFLOW * rescue {hook} rescued
+WORKFLOW * progress=50% {hook} half
+WORKFLOW * progress=100% {hook} whole
+""",
+    "sample_wf_held": """\
+JOB * held {hook} held
+JOB * released {hook} released
+JOB * evicted {hook} evicted
+JOB * retry {hook} again
+JOB * error {hook} failed
+JOB * failed_permanently {hook} lost
+WORKFLOW * error {hook} wf
+""",
+}
+
+
+def failing(folder: Path) -> SubmitDir:
+    submit_dir = recorded(folder)
+    submit_dir.bridle_notify.write_text(RULES["failing-condorio"].format(hook=HOOK))
     return submit_dir
 
 
+def held(folder: Path) -> SubmitDir:
+    submit_dir = as_it_ran(folder).submit_dir
+    submit_dir.bridle_notify.write_text(RULES["sample_wf_held"].format(hook=HOOK))
+    return submit_dir
+
+
+def planned(folder: Path) -> Played:
+    """Nobody recorded a run of it: the test plays one."""
+    return Played(open_submit_dir(min(folder.rglob("braindump.*"), key=lambda path: len(path.parts)).parent))
+
+
+def notify(folder: Path) -> SubmitDir:
+    played = planned(folder)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    for name in ("create_dir_notify_0_local", "stage_in_local_local_0_0"):
+        played.attempt(name)
+    played.attempt("preprocess_ID0000001", 2)
+    for name in ("preprocess_ID0000001", "findrange_ID0000003", "clean_up_local_level_3_0"):
+        played.attempt(name)
+    played.attempt("findrange_ID0000002", 3)
+    played.attempt("findrange_ID0000002", 3)
+    played.say("INTERNAL *** DAGMAN_FINISHED 1 ***")
+    return played.write()
+
+
+def sub_workflow(folder: Path) -> SubmitDir:
+    played = planned(folder)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    for name in ("create_dir_subwfh_0_local", "prep_prep"):
+        played.attempt(name)
+    for number, word in ((3, "FAILURE 1"), (4, "SUCCESS 0")):
+        played.say(f"pegasus-plan_subwf1 PRE_SCRIPT_STARTED - - - {number}")
+        played.say(f"pegasus-plan_subwf1 PRE_SCRIPT_{word} - - {number}")
+    for state in ("SUBMIT 9.0", "EXECUTE 9.0", "JOB_TERMINATED 9.0", "JOB_FAILURE 1"):
+        played.say(f"pegasus-plan_subwf1 {state} - - 4")
+    played.say("INTERNAL *** DAGMAN_FINISHED 1 ***")
+    return played.write()
+
+
+def diamond_4(folder: Path) -> SubmitDir:
+    played = planned(folder)
+    played.all_nodes({"preprocess_ID01": (3, 0)})
+    return played.write()
+
+
 def clustered(folder: Path) -> SubmitDir:
-    """Nobody recorded it: here, the second task of merge_grp1 fails, and the retry succeeds."""
-    submit_dir = open_submit_dir(next(folder.rglob("braindump.yml")).parent)
-    played = Played(submit_dir)
+    played = planned(folder)
     played.all_nodes({"merge_grp1": (5, 0)})
-    played.write()
+    submit_dir = played.write()
     for name, codes in [
         ("grp0.out.000", (0,) * 4),
         ("grp1.out.000", (0, 7, 0, 0)),
@@ -76,37 +194,70 @@ def clustered(folder: Path) -> SubmitDir:
     return submit_dir
 
 
-RUNS = {
-    "notify": ("recorded/notify", recorded),
-    "subwf-dax-hooks": ("recorded/subwf-dax-hooks", recorded),
-    "failing-condorio": ("recorded/failing-condorio", recorded),
-    "pegasus-4.9.3": ("planned/pegasus-4.9.3-diamond", diamond_4),
-    "notify-clustered": ("planned/notify-clustered", clustered),
+RUNS: dict[str, tuple[str, Callable[[Path], SubmitDir], str]] = {
+    "notify": ("recorded/notify", recorded, "notify-0"),
+    "notify-planned": ("planned/notify", notify, "notify-0"),
+    "notify-clustered": ("planned/notify-clustered", clustered, "notify-clustered-0"),
+    "subwf-dax-hooks": ("recorded/subwf-dax-hooks", recorded, "subwfh-0"),
+    "subwf-dax-hooks-planned": ("planned/subwf-dax-hooks", sub_workflow, "subwfh-0"),
+    "pegasus-4.9.3": ("planned/pegasus-4.9.3-diamond", diamond_4, "diamondxml-0"),
+    "failing-condorio": ("recorded/failing-condorio", failing, "failingio-0"),
+    "sample_wf_held": ("samples/sample_wf_held", held, "Drug-Combination-Therapy-0"),
 }
+"""By table: the archive, what makes a run of it, and label and index as its braindump has them."""
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_what_is_due_is_in_the_table_and_exactly_that_is_run(name, fresh_corpus, tmp_path):
-    archive, made = RUNS[name]
+    archive, made, label = RUNS[name]
     submit_dir = made(fresh_corpus(archive))
-    hook = Hook(tmp_path)
-    hooked(submit_dir, hook)
+    log = submit_dir.path / "jobstate.log"
+    log = log.rename(tmp_path / "jobstate.log") if log.exists() else submit_dir.jobstate_log
+    case = Case(submit_dir, label, log)
+    witness = Witness(tmp_path)
+    hooked(submit_dir, witness.path)
     session.catch_up(submit_dir, Limits(), notify=True)
-    rows = kept(submit_dir.database)
-    assert sorted(as_in_table(row, submit_dir.path) for row in rows) == sorted(table(name))
-    ours = [row for row in rows if row["argv"][0] == str(hook.path)]
-    assert {row["state"] for row in ours} == {"delivered"}
-    expected = [
-        [
-            row["key"],
-            row["environment"]["PEGASUS_EVENT"],
-            row["environment"]["PEGASUS_JOBID"],
-            " ".join(row["argv"][1:]),
-        ]
-        for row in ours
-    ]
-    assert Counter(map(tuple, hook.runs())) == Counter(map(tuple, expected))
-    assert len({row["key"] for row in rows}) == len(rows)
+    rows, ran = kept(submit_dir.database), witness.seen()
+    absent = [row for row in rows if row["argv"][0] != str(witness.path)]
+    expected = [environment(case, row) for row in table(name)]
+    reasons = [run.pop("BRIDLE_REASON") for run in ran if "BRIDLE_REASON" in run]
+    told = [told_of(run, but="BRIDLE_NOTIFICATION_KEY") for run in ran]
+    told += [as_if_run(row) | {"BRIDLE_RUN": str(submit_dir.path)} for row in absent]
+    assert_same(told, expected)
+    keys = [run["BRIDLE_NOTIFICATION_KEY"] for run in ran]
+    assert len(keys) == len(set(keys)), "each ran once"
+    assert set(keys) == {row["key"] for row in rows if row["state"] == "delivered"}
+    assert {(row["state"], row["code"]) for row in absent} == ({("failed", 127)} if absent else set())
+    assert reasons == REASONS.get(name, [])
+
+
+HOLD_REASON = (
+    "Transfer output files failure at execution point slot1@workflow.isi.edu while sending files to access point "
+    "workflow. Details: reading from file /home/scientist/wf/condor/local/execute/dir_761020/chebi_dict.pickle: "
+    "(errno 2) No such file or directory"
+)
+"""As DAGMan wrote it into dagman.out."""
+REASONS = {"sample_wf_held": [HOLD_REASON]}
+
+
+def told_of(run: dict[str, str], but: str) -> dict[str, str]:
+    """What is ours or Pegasus's of all that a script was given."""
+    ours = ("PEGASUS_", "BRIDLE_", "ARGUMENTS")
+    return {name: value for name, value in run.items() if name.startswith(ours) and name != but}
+
+
+def as_if_run(row: dict[str, object]) -> dict[str, str]:
+    """What a script would have been told that could not be run."""
+    environment, argv = row["environment"], row["argv"]
+    assert isinstance(environment, dict)
+    assert isinstance(argv, list)
+    return {**environment, "BRIDLE_TRY": str(row["tries"]), "ARGUMENTS": " ".join(argv[1:])}
+
+
+def assert_same(found: Iterable[dict[str, str]], expected: Iterable[dict[str, str]]) -> None:
+    ours, theirs = (sorted(sorted(run.items()) for run in runs) for runs in (found, expected))
+    assert [run for run in ours if run not in theirs] == [run for run in theirs if run not in ours]
+    assert ours == theirs
 
 
 def test_the_environment_is_that_of_pegasus(fresh_corpus, tmp_path):
@@ -114,7 +265,7 @@ def test_the_environment_is_that_of_pegasus(fresh_corpus, tmp_path):
     submit_dir = recorded(fresh_corpus("recorded/notify"))
     theirs = entries((submit_dir.path / "monitord-notifications.log").read_text())
     (submit_dir.path / "monitord-notifications.log").unlink()
-    hooked(submit_dir, Hook(tmp_path))
+    hooked(submit_dir, Hook(tmp_path).path)
     session.catch_up(submit_dir, Limits(), notify=True)
     ours = entries((submit_dir.path / "monitord-notifications.log").read_text())
     common = theirs.keys() & ours.keys()
