@@ -151,6 +151,11 @@ class SubmitDir:
         """A folder of wishes: which notifications are to be delivered again; the monitor takes them."""
         return self.path / f"{self.base}.bridle-resend"
 
+    @property
+    def delivered(self) -> Path:
+        """What became of notifications, written before the database has it; there while a monitor delivers."""
+        return self.path / f"{self.base}.bridle-delivered"
+
     def _named(self, key: str, default: str) -> Path:
         """A file that braindump names, in this directory, wherever that was when it was planned."""
         return self.path / Path(self.braindump.get(key) or default).name

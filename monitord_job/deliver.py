@@ -45,6 +45,9 @@ class Outgoing(Protocol):
     def exchange(self, ended: list[Ended], in_flight: frozenset[str], room: int) -> list[Task]:
         """Keep what has ended and take what is due next, in one transaction."""
 
+    def settle_left(self, left: list[Ended]) -> list[tuple[Task, Ended]]:
+        """Keep what had ended when an earlier monitor was killed, as far as that one did not; what that is."""
+
     @property
     def may_be_due(self) -> bool:
         """Whether anything may be due now."""
@@ -53,8 +56,10 @@ class Outgoing(Protocol):
 class Delivery:
     """Runs what the outbox of one monitor holds. Never waits for a script, but in `wait`."""
 
-    def __init__(self, outgoing: Outgoing, settings: DeliverySettings, directory: Path) -> None:
+    def __init__(self, outgoing: Outgoing, settings: DeliverySettings, directory: Path, done: Path) -> None:
         self._outgoing = outgoing
+        self._done = done
+        self._left_by_others = True
         self._settings = settings
         self._log = directory / "monitord-notifications.log"
         self._courier: _Courier | None = None
@@ -68,6 +73,8 @@ class Delivery:
 
     def step(self) -> None:
         """Keep what has ended, hand over what is due. Raises TryAgainError if the database cannot be used now."""
+        if self._left_by_others:
+            self._take_over()
         if self._in_flight:
             self._collect()
         room = AHEAD - len(self._in_flight)
@@ -85,6 +92,16 @@ class Delivery:
             self._write_log(self._in_flight.pop(done.key), done)
         if tasks:
             self._hand_over(tasks)
+        elif not self._in_flight:
+            _remove(self._done)  # all of it is stored
+
+    def _take_over(self) -> None:
+        """Keep what scripts of a monitor that was killed have done."""
+        left = _results_in(self._done)
+        for task, done in self._outgoing.settle_left(left) if left else ():
+            self._write_log(task, done)
+        _remove(self._done)
+        self._left_by_others = False
 
     def wait(self, seconds: float) -> None:
         """Until a script ends, at most so long."""
@@ -113,7 +130,7 @@ class Delivery:
 
     def _hand_over(self, tasks: list[Task]) -> None:
         if self._courier is None:
-            self._courier = _Courier(self._settings)
+            self._courier = _Courier(self._settings, self._done)
         self._in_flight.update({task.key: task for task in tasks})
         self._courier.send(tasks, self._settings.limit)
 
@@ -126,11 +143,30 @@ class Delivery:
             LOG.warning("%s", error)
 
 
+def _results_in(path: Path) -> list[Ended]:
+    """What a courier wrote; its last line may lack its end."""
+    found = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        with suppress(ValueError, TypeError):
+            found.append(Ended(**json.loads(line)))
+    return found
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 class _Courier:
     """The process that runs the scripts."""
 
-    def __init__(self, settings: DeliverySettings) -> None:
-        command = [sys.executable, "-I", "-S", os.fspath(deliver_courier.__file__), str(settings.most)]
+    def __init__(self, settings: DeliverySettings, done: Path) -> None:
+        program = os.fspath(deliver_courier.__file__)
+        command = [sys.executable, "-I", "-S", program, str(settings.most), os.fspath(done)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -149,6 +185,7 @@ class _Courier:
         lines = [
             {
                 "key": task.key,
+                "tries": task.tries,
                 "argv": task.argv,
                 "cwd": task.directory,
                 "environment": task.full_environment,

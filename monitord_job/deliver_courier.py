@@ -1,7 +1,8 @@
 """Runs the scripts of notifications in a process of its own: one that hangs, floods or dies does not reach the monitor.
 
-Tasks come in as lines of JSON, results go out as lines of JSON. When its input ends, the monitor has died or wants to
-leave: scripts that still run are ended, for they will be run again. Standard library only: it starts in no time.
+Tasks come in as lines of JSON, results go out as lines of JSON, and into a file first: a monitor that is killed does
+not take with it what its scripts have done. When its input ends, the monitor has died or wants to leave: scripts that
+still run are ended, for they will be run again. Standard library only: it starts in no time.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _KEPT = 4096
 _CHUNK = 1 << 16
 _AT_ONCE, _TICK = 4, 0.02
 """A script that floods is read at most four chunks in 20 ms (13 MB/s); then its pipe is full, and it waits."""
+_STAGGER = 0.01
+"""Seconds between two starts when a script for each processor runs already: of quick ones, more at once would only slow
+each other, and all of them be run again if the monitor is killed then."""
 _NO_PROGRAM, _NOT_EXECUTABLE = 127, 126
 """What a shell's exit code would be."""
 _LONGEST_WAIT = 3600.0
@@ -68,6 +72,7 @@ class Running:
     """A script at work. Times are of the monotonic clock."""
 
     key: str
+    tries: int
     process: subprocess.Popen[bytes]
     began: float
     limit: float
@@ -83,12 +88,15 @@ class Running:
 
 
 class Courier:
-    """At most `most` scripts at once, in the order in which the tasks came."""
+    """At most `most` scripts at once, in the order in which the tasks came. Results are appended to `done`, too."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, done: Path) -> None:
         self._most = most
+        self._done = done
         self._waiting: deque[dict[str, Any]] = deque()
         self._running: dict[int, Running] = {}
+        self._at_once = min(most, os.cpu_count() or 1)
+        self._started = 0.0
         self._selector = selectors.DefaultSelector()
         self._paused: list[tuple[Running, str]] = []
         self._input = b""
@@ -124,16 +132,27 @@ class Courier:
         self._reap()
         self._enforce(time.monotonic())
         self._refill()
-        while self._waiting and len(self._running) < self._most:
+        while self._waiting and self._room_in() == 0.0:
             self._start(self._waiting.popleft())
+            self._reap()
         return True
+
+    def _room_in(self) -> float | None:
+        """Seconds until one more may be started; None: when one has ended."""
+        running = len(self._running)
+        if running < self._at_once:
+            return 0.0
+        return max(0.0, self._started + _STAGGER - time.monotonic()) if running < self._most else None
 
     def _wait(self) -> float | None:
         """Seconds until something is to be done even if nothing happens."""
         if self._paused:
             return 0.0  # `_refill` waits
         ends = [job.kill_at or job.began + job.limit for job in self._running.values()]
-        return min(max(0.0, min(ends) - time.monotonic()), _LONGEST_WAIT) if ends else None
+        room = self._room_in() if self._waiting else None
+        if not ends or room is not None:
+            return room
+        return min(max(0.0, min(ends) - time.monotonic()), _LONGEST_WAIT)
 
     def _read_tasks(self) -> bool:
         data = os.read(sys.stdin.fileno(), _CHUNK)
@@ -142,7 +161,7 @@ class Courier:
         return bool(data)
 
     def _start(self, task: dict[str, Any]) -> None:
-        began = time.monotonic()
+        began = self._started = time.monotonic()
         try:
             process = subprocess.Popen(
                 task["argv"],
@@ -155,9 +174,10 @@ class Courier:
             )
         except (OSError, ValueError) as error:
             said = {"stdout": "", "stderr": "", "cause": _cause_of(task, error)}
-            self._result({"key": task["key"], "code": _code_of(error), "seconds": 0.0, **said})
+            code = _code_of(error)
+            self._result({"key": task["key"], "tries": task["tries"], "code": code, "seconds": 0.0, **said})
             return
-        job = Running(task["key"], process, began, task["limit"])
+        job = Running(task["key"], task["tries"], process, began, task["limit"])
         self._running[process.pid] = job
         for name, stream in job.streams().items():
             os.set_blocking(stream.fileno(), False)
@@ -206,11 +226,15 @@ class Courier:
             # Its children may have ignored what ended it.
             _signal_session(job.process.pid, signal.SIGKILL)
         seconds = round(time.monotonic() - job.began, 3)
-        code = job.process.returncode
-        self._result({"key": job.key, "code": code, "seconds": seconds, **said, "cause": job.cause})
+        ended = {"code": job.process.returncode, "seconds": seconds, "cause": job.cause}
+        self._result({"key": job.key, "tries": job.tries, **ended, **said})
 
     def _result(self, result: dict[str, Any]) -> None:
-        self._output += json.dumps(result).encode() + b"\n"
+        line = json.dumps(result).encode() + b"\n"
+        # The file is a courtesy: without it, what a killed monitor had not stored yet is run again.
+        with suppress(OSError), self._done.open("ab", buffering=0) as done:
+            done.write(line)
+        self._output += line
         self._tell()
 
     def _tell(self) -> None:
@@ -284,11 +308,11 @@ def _signal_session(session: int, number: signal.Signals) -> None:
 
 
 def main() -> None:
-    """`python deliver_courier.py MOST`."""
+    """`python deliver_courier.py MOST FILE`."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # Its end comes with that of its input. Not SIG_IGN: the scripts would inherit that.
         signal.signal(number, lambda _number, _frame: None)
-    Courier(int(sys.argv[1])).run()
+    Courier(int(sys.argv[1]), Path(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

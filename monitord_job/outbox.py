@@ -62,6 +62,8 @@ class Ended:
     stdout: str
     stderr: str
     cause: str
+    tries: int = 1
+    """at the how-manieth time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,23 @@ def settle(bulk: Bulk, ended: list[Ended], wanted: Wanted) -> None:
         said = done.code, done.seconds, done.cause, done.stdout, done.stderr
         rows.append((state.value, not_before, wanted.now, *said, done.key))
     bulk.run(_SETTLE, rows)
+
+
+_LEFT = (
+    "SELECT key, argv, directory, environment, tries FROM bridle_notification "
+    "WHERE root_wf_uuid = ? AND state = ?"
+)
+
+
+def settle_left(bulk: Bulk, root: str, left: Iterable[Ended], wanted: Wanted) -> list[tuple[Task, Ended]]:
+    """Note what had ended when an earlier monitor was killed, as far as that one did not; what that is."""
+    tasks = {
+        key: Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries)
+        for key, argv, directory, environment, tries in bulk.select(_LEFT, root, State.RUNNING.value)
+    }
+    found = {done.key: done for done in left if done.key in tasks and done.tries == tasks[done.key].tries}
+    settle(bulk, list(found.values()), wanted)
+    return [(tasks[key], done) for key, done in found.items()]
 
 
 def _fate(done: Ended, tries: int, wanted: Wanted) -> tuple[State, float]:

@@ -76,7 +76,7 @@ class Desk:
         settings = replace(
             settings, environment={**settings.environment, **_other_database(submit_dir, store)}
         )
-        self._delivery = Delivery(self, settings, submit_dir.path)
+        self._delivery = Delivery(self, settings, submit_dir.path, submit_dir.delivered)
 
     @property
     def may_be_due(self) -> bool:
@@ -100,6 +100,12 @@ class Desk:
         wanted = outbox.Wanted(in_flight, room, time.time(), self._settings.retries)
         with self._store.writing() as bulk:
             return self._feed.exchange(bulk, ended, wanted)
+
+    def settle_left(self, left: list[outbox.Ended]) -> list[tuple[outbox.Task, outbox.Ended]]:
+        """Keep what had ended when an earlier monitor was killed."""
+        wanted = outbox.Wanted(frozenset(), 0, time.time(), self._settings.retries)
+        with self._store.writing() as bulk:
+            return outbox.settle_left(bulk, self._feed.wf_uuid, left, wanted)
 
     def wait(self, seconds: float) -> None:
         """Until a script ends, at most so long."""

@@ -150,6 +150,33 @@ def test_killed_at_any_step_all_that_is_due_is_delivered_with_the_same_keys(run)
     assert doubled, "some were killed between a script and its mark"
 
 
+def test_what_scripts_had_done_when_the_monitor_was_killed_is_not_done_again(run):
+    """Killed when it is about to store how scripts ended; the next one too."""
+    run.fresh()
+    about = run.submit_dir.path / "about-to-store"
+    log = run.submit_dir.path / "monitord-notifications.log"
+    log.unlink(missing_ok=True)
+
+    def killed_before(patch: pytest.MonkeyPatch) -> None:
+        def settle(_bulk: Any, ended: list[outbox.Ended], _wanted: outbox.Wanted) -> None:
+            with about.open("a") as file:
+                file.writelines(f"{done.key}\n" for done in ended)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        patch.setattr(outbox, "settle", settle)
+
+    for _ in range(2):
+        assert in_child(run, None, killed_before) == -signal.SIGKILL
+    assert in_child(run, None) == 0
+    states, times = outcome(run)
+    assert set(states.values()) == {"delivered"}
+    ended = set(about.read_text().split())
+    assert ended
+    assert {times[key] for key in ended} == {1}
+    assert {log.read_text().count(f"BRIDLE_NOTIFICATION_KEY : {key}\n") for key in ended} == {1}
+    assert not run.submit_dir.delivered.exists()
+
+
 def kept_if_any(run: Run) -> list[dict[str, Any]]:
     import sqlite3
 

@@ -213,7 +213,7 @@ def _by_hand(scene: Scene, strike: Strike) -> bool:
     both = [
         subprocess.Popen(words, env=scene.pool.environment(), stderr=subprocess.DEVNULL) for _ in range(2)
     ]
-    codes = [_ended(one, 20) for one in both]
+    codes = [_ended(one, 20 if alone is None else 240) for one in both]
     assert alone is None or monitor_pid(scene.root) != alone or codes == [75, 75], (
         f"monitors by hand: {codes}"
     )
