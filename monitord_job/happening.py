@@ -85,7 +85,9 @@ def happening_of(environment: Mapping[str, str]) -> Happening:
     """
     said = {name: one_line(value) for name, value in environment.items() if name.startswith(_OURS)}
     found = _EVENT.fullmatch(said.get("PEGASUS_EVENT", ""))
-    uuid, name = said.get("BRIDLE_WORKFLOW", ""), said.get("PEGASUS_JOBID", "")
+    name = said.get("PEGASUS_JOBID", "")
+    # pegasus-monitord gives a workflow's uuid in place of a job, and no other.
+    uuid = said.get("BRIDLE_WORKFLOW", "") or (name if _UUID.fullmatch(name) else "")
     return Happening(
         event=found[1] if found else said.get("PEGASUS_EVENT", ""),
         amount=(found[2] or "") if found else "",
@@ -106,6 +108,7 @@ def happening_of(environment: Mapping[str, str]) -> Happening:
 
 
 _OURS = ("PEGASUS_", "BRIDLE_")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 

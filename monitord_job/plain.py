@@ -7,6 +7,8 @@ import unicodedata
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Colours, cursor movements, window titles."""
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+"""Bytes that were no UTF-8, as os.fsdecode has them."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of what is not seen, or turns what follows around."""
 
@@ -22,7 +24,7 @@ def one_line(text: str, most: int = 2000) -> str:
     if not (text.isascii() and text.isprintable()):
         text = _TERMINAL.sub("", text)
         text = "".join(" " if one.isspace() else one for one in text)
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        text = _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
         text = "".join(one for one in text if unicodedata.category(one) not in _HIDDEN)
     return text if len(text) <= most else text[: most - 1] + "…"
 

@@ -86,6 +86,9 @@ class Run:
     types: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failed: Groups = Groups()
     held: Groups = Groups()
+    failed_below: Groups = Groups()
+    """in sub-workflows, whose jobs are not counted above"""
+    held_below: Groups = Groups()
 
     @property
     def percent(self) -> int:
@@ -182,12 +185,13 @@ class Grouping:
         self._found: dict[tuple[str, int | None, str, tuple[str, ...]], tuple[Failure, list[str]]] = {}
         self._counts: dict[tuple[str, int | None, str, tuple[str, ...]], int] = {}
 
-    def add(self, failure: Failure) -> None:
+    def add(self, failure: Failure, name: str = "") -> None:
+        """`name` is how the job is called where it is named; its own name if nothing is given."""
         key = alike(failure)
         _, names = self._found.setdefault(key, (failure, []))
         self._counts[key] = self._counts.get(key, 0) + 1
         if len(names) < MOST_NAMES:
-            names.append(failure.job)
+            names.append(name or failure.job)
 
     def largest(self, count: int) -> Groups:
         """The largest groups of `count` failures (those that were not added are in none)."""
@@ -239,10 +243,15 @@ def advice(report: Report) -> tuple[Advice, ...]:
         return ()
     where, run = shlex.quote(report.about.run), report.run
     found = [Advice("See how it stands now", f"bridle status {where}")]
-    if run and run.held.count:
+    if report.about.event in _WORRYING:
+        found.append(Advice("See what state it is in, and what helps", f"bridle recover {where}"))
+    if run and (run.held.count or run.held_below.count):
         found.append(Advice("See which jobs are held, and why", "condor_q -hold -nobatch"))
         found.append(Advice("When the cause is gone, let one go on", "condor_release JOB_ID"))
     if run and run.state == "failed":
         found.append(Advice("See from where the next run goes on", f"bridle rescue show {where}"))
         found.append(Advice("When the cause is gone, go on from there", f"bridle run {where}"))
     return tuple(found)
+
+
+_WORRYING = frozenset({"stalled", "monitor_restarted"})

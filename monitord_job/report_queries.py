@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, or_, select, true
 
 from monitord_job import own_tables
 from monitord_job import schema as s
@@ -19,16 +20,8 @@ from monitord_job.status_codes import exit_code
 _TAIL = 3000
 """Characters of each text that are looked at."""
 _PAGE, MOST_LOOKED_AT = 500, 5000
-_STATES = {
-    JobStatus.FAILED: (
-        "POST_SCRIPT_FAILED",
-        "JOB_FAILURE",
-        "JOB_ABORTED",
-        "PRE_SCRIPT_FAILED",
-        "SUBMIT_FAILED",
-    ),
-    JobStatus.HELD: ("JOB_HELD",),
-}
+_FAILED = ("POST_SCRIPT_FAILED", "JOB_FAILURE", "JOB_ABORTED", "PRE_SCRIPT_FAILED", "SUBMIT_FAILED")
+_HELD = ("JOB_HELD",)
 _CAUSES = {
     "JOB_ABORTED": "removed",
     "PRE_SCRIPT_FAILED": "its PRE script failed",
@@ -43,30 +36,35 @@ def read_run(engine: Engine, wf_uuid: str) -> Run:
         workflow = connection.execute(
             select(s.WORKFLOW.c.wf_id, s.WORKFLOW.c.submit_hostname).where(s.WORKFLOW.c.wf_uuid == wf_uuid)
         ).one()
-        types = _types(connection, workflow.wf_id)
-        failed, held = (_groups(connection, workflow.wf_id, status) for status in _STATES)
-    return _run(found, one_line(workflow.submit_hostname or ""), types, failed, held)
+        host, types = one_line(workflow.submit_hostname or ""), _types(connection, workflow.wf_id)
+        return _with_troubles(connection, workflow.wf_id, replace(_run(found), host=host, types=types))
 
 
-def _run(
-    found: WorkflowProgress,
-    host: str,
-    types: Mapping[str, Mapping[str, int]],
-    failed: Groups,
-    held: Groups,
-) -> Run:
+def _run(found: WorkflowProgress) -> Run:
     return Run(
         label=one_line(found.label or ""),
         state=state_of(found).value,
-        host=host,
         started=found.started,
         ended=found.ended,
         restarts=found.restarts,
         done=found.count()[JobStatus.SUCCEEDED],
         total=found.total,
-        types=types,
-        failed=failed,
-        held=held,
+    )
+
+
+def _with_troubles(connection: Connection, wf_id: int, run: Run) -> Run:
+    """With what failed and what is held, in the workflow and in all below it."""
+    node, workflow = own_tables.BRIDLE_NODE.c, s.WORKFLOW.c
+    here, failed, held = node.wf_id == wf_id, node.state.in_(_FAILED), node.state.in_(_HELD)
+    run = replace(run, failed=_groups(connection, here & failed), held=_groups(connection, here & held))
+    others = select(workflow.wf_id).where(workflow.root_wf_id == wf_id, workflow.wf_id != wf_id)
+    if connection.execute(others.limit(1)).one_or_none() is None:
+        return run
+    below = node.wf_id.in_(others)
+    return replace(
+        run,
+        failed_below=_groups(connection, below & failed, name_workflow=True),
+        held_below=_groups(connection, below & held, name_workflow=True),
     )
 
 
@@ -87,28 +85,27 @@ def _types(connection: Connection, wf_id: int) -> dict[str, dict[str, int]]:
     return {kind: found[kind] for kind in sorted(found)}
 
 
-def _groups(connection: Connection, wf_id: int, status: JobStatus) -> Groups:
-    node = own_tables.BRIDLE_NODE.c
-    meant = (node.wf_id == wf_id) & node.state.in_(_STATES[status])
+def _groups(connection: Connection, meant: ColumnElement[bool], *, name_workflow: bool = False) -> Groups:
     count = connection.scalar(select(func.count()).select_from(own_tables.BRIDLE_NODE).where(meant)) or 0
     grouping = Grouping()
     if count:
-        for failure in _failures(connection, meant):
-            grouping.add(failure)
+        for label, failure in _failures(connection, meant):
+            grouping.add(failure, f"{failure.job} in {label}" if name_workflow else failure.job)
     return grouping.largest(count)
 
 
-def _failures(connection: Connection, meant: ColumnElement[bool]) -> Iterator[Failure]:
+def _failures(connection: Connection, meant: ColumnElement[bool]) -> Iterator[tuple[str, Failure]]:
+    """With the label of the workflow of each."""
     node = own_tables.BRIDLE_NODE.c
     statement = _attempts(meant).limit(_PAGE)
-    last, read = "", 0
+    after: ColumnElement[bool] = true()
+    read = 0
     # In pages: as long as a question is open, SQLite lets nobody commit.
-    while page := connection.execute(statement.where(node.name > last)).all():
+    while read < MOST_LOOKED_AT and (page := connection.execute(statement.where(after)).all()):
         for row in page:
-            yield _failure(row)
-        last, read = page[-1].name, read + len(page)
-        if read >= MOST_LOOKED_AT:
-            break
+            yield one_line(row.dax_label or "", 60), _failure(row)
+        last, read = page[-1], read + len(page)
+        after = or_(node.wf_id > last.wf_id, and_(node.wf_id == last.wf_id, node.name > last.name))
 
 
 def _attempts(meant: ColumnElement[bool]) -> Any:
@@ -130,8 +127,10 @@ def _attempts(meant: ColumnElement[bool]) -> Any:
     newest = and_(instance.job_id == job.job_id, instance.job_submit_seq == node.seq)
     return (
         select(
+            node.wf_id,
             node.name,
             node.state,
+            s.WORKFLOW.c.dax_label,
             job.type_desc,
             instance.exitcode,
             instance.stdout_file,
@@ -148,10 +147,11 @@ def _attempts(meant: ColumnElement[bool]) -> Any:
             reason.correlate(s.JOB_INSTANCE).scalar_subquery().label("reason"),
         )
         .select_from(own_tables.BRIDLE_NODE)
+        .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == node.wf_id)
         .join(s.JOB, of_job)
         .outerjoin(s.JOB_INSTANCE, newest)
         .where(meant)
-        .order_by(node.name)
+        .order_by(node.wf_id, node.name)
     )
 
 

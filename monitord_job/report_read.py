@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from condor_templates.errors import BridleError
@@ -25,9 +26,10 @@ def _read(about: Happening, submit_dir: SubmitDir, now: int, url: str | None) ->
     from monitord_job.queries import open_database
     from monitord_job.report_queries import read_job, read_run
 
+    about = replace(about, wf_uuid=about.wf_uuid or submit_dir.wf_uuid or "")
     engine = open_database(database_of(submit_dir, url))
     try:
-        run = read_run(engine, about.wf_uuid or submit_dir.wf_uuid or "")
+        run = read_run(engine, about.wf_uuid)
         return Report(about, now, run, read_job(engine, about) if about.job else None)
     finally:
         engine.dispose()

@@ -15,9 +15,17 @@ from monitord_job.report import Report, Run, advice
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_COLUMNS = ("succeeded", "failed", "held", "running", "queued", "unready")
-_SHOWN_AS = {"pre": "running", "post": "running"}
-"""Scripts of the job are at work."""
+_COLUMNS = {
+    "succeeded": "done",
+    "failed": "failed",
+    "held": "held",
+    "pre": "running",
+    "running": "running",
+    "post": "running",
+    "queued": "waiting",
+    "unready": "waiting",
+}
+"""In which column a status is counted: few and short ones, a mail may be read on a telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,9 @@ def message(report: Report) -> Message:
     """The message of a report."""
     environment = _environment()
     types = _types(report.run)
-    columns = tuple(one for one in _COLUMNS if any(counts[one] for counts in types.values()))
+    columns = tuple(
+        one for one in dict.fromkeys(_COLUMNS.values()) if any(counts[one] for counts in types.values())
+    )
     values = {
         "report": report,
         "about": report.about,
@@ -96,7 +106,7 @@ def _types(run: Run | None) -> dict[str, Counter[str]]:
     for kind, counts in (run.types if run else {}).items():
         shown = found.setdefault(kind, Counter())
         for status, count in counts.items():
-            shown[_SHOWN_AS.get(status, status)] += count
+            shown[_COLUMNS[status]] += count
     return found
 
 

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -388,3 +389,28 @@ def test_pegasus_script_gives_way_if_a_policy_says_so(
     ran = "bridle-notify" if mails else "/opt/pegasus/share/pegasus/notification/email"
     assert all(row["argv"][0].endswith(ran) for row in kept(rerun.database))
     assert len(kept(rerun.database)) == 2
+
+
+def test_a_sub_workflow_is_reported_on_from_the_database_of_the_root(
+    client: Client, fresh_corpus: Corpus
+) -> None:
+    root = prepare(fresh_corpus("recorded/subwf-dax-hooks")).submit_dir
+    root.notify.write_text("")
+    told = client.home / "told.log"
+    root.bridle_notify.write_text(f"WORKFLOW * end to: log:{told}\nJOB * error to: log:{told}\n")
+    assert client.bridle("monitord", "--catch-up", "--notify", root.path).returncode == 0
+    entries = sorted(told.read_text().split("=== ")[1:], reverse=True)  # by time: two workflows keep no order
+    assert [entry.partition(" ")[2].partition(":")[0] for entry in entries] == ["subwfh", "inner"]
+    assert "100% done (8 of 8 jobs)" in entries[1]
+    assert f"bridle status {root.path}\n" in entries[1]
+    assert f"{root.path}/00/00/inner_subwf1.000\n" in entries[1]
+    # As if a job of it had failed: the report on the root names it, and counts its own.
+    with closing(sqlite3.connect(root.database)) as database, database:
+        changed = database.execute(
+            "UPDATE bridle_node SET state = 'POST_SCRIPT_FAILED' WHERE name LIKE 'findrange%' AND wf_id > 1"
+        )
+        assert changed.rowcount == 2
+    shown = client("--run", root.path, "--dry-run").stdout
+    assert "100% done (9 of 9 jobs)" in shown
+    assert "Failed in sub-workflows: 2\n\n* 2 compute jobs: exit code 0\n" in shown
+    assert "findrange_ID0000002 in inner, findrange_ID0000003 in inner" in shown
