@@ -211,7 +211,7 @@ def _workflow(row: r.WorkflowRow) -> tuple[str, _Fields]:
         "dag.file.name": row.dag_file_name,
         "submit.hostname": row.submit_hostname,
         "submit.dir": row.submit_dir,
-        "argv": row.planner_arguments,
+        "argv": row.planner_arguments or "",  # pegasus-monitord's loader wants one
         "user": row.user,
         "grid_dn": row.grid_dn,
         "planner.version": row.planner_version,

@@ -288,6 +288,8 @@ def _instance_update(attempt: Attempt, files: JobFiles, records: list[Invocation
         "stderr_text": stderr_text(files),
         "exitcode": _instance_exit(node, plan),
     }
+    if plan.pre is not None and node.sched_id is not None:
+        values["sched_id"] = node.sched_id  # pegasus-monitord's loader takes it from the attempt's end then
     values.update(_cluster_values(files))
     return InstanceUpdate(plan.name, node.seq, values, _host(node, files, site, first))
 

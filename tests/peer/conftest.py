@@ -13,10 +13,11 @@ import pytest
 from dag_rewriter.submit_dir import SubmitDir
 from planner_ext.pool import Pool
 from planner_ext.pool_release import find_release
+from tests.database import Rows, dump
 from tests.runs import ended, submitted, until
 from tests.workflows import plan_mosaic
 
-collect_ignore = ["pegasus_documents.py"]  # it runs in the peer's environment
+collect_ignore = ["pegasus_documents.py", "pegasus_loader.py"]  # it runs in the peer's environment
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 
@@ -39,6 +40,26 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SubmitDir]:
     shutil.rmtree(pool.directory)
     yield submit_dir
     shutil.rmtree(place)
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[Path], dict[str, Rows]]:
+    """`load(EVENTS)`: the tables that pegasus-monitord's loader makes of an events file."""
+    python = Path(os.environ.get("BRIDLE_PEER", BUILD / "peer")) / "bin" / "python"
+    script = Path(__file__).with_name("pegasus_loader.py")
+
+    def loaded(events: Path) -> dict[str, Rows]:
+        database = tmp_path / "loaded.db"
+        command = [str(python), str(script), str(events), f"sqlite:///{database}"]
+        environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ERROR" not in done.stdout
+        return dump(database)
+
+    return loaded
 
 
 @pytest.fixture

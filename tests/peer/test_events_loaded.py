@@ -1,0 +1,46 @@
+"""Events that we wrote, loaded by pegasus-monitord's own parser and loader: the same database again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitord_job.bp_events import BpFormat
+from monitord_job.daemon import Limits
+from monitord_job.event_file import EventFile
+from monitord_job.session import catch_up
+from tests.database import Rows, dump
+from tests.recorded import as_it_ran
+
+Load = Callable[[Path], dict[str, Rows]]
+RUNS = [
+    "recorded/dagman-profiles-removed",
+    "recorded/failing-condorio",
+    "recorded/killboth",
+    "recorded/lclust",
+    "recorded/subwf-dag-monitordcrash",
+    "recorded/subwf-dax-hooks",
+    "samples/hierarchical_wf_failure",
+    "samples/sample_wf_held",
+]
+PLANNER_ARGUMENTS = 5
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_events_of_a_recorded_run_make_its_database(run, fresh_corpus, load):
+    folder = fresh_corpus(run)
+    submit_dir = as_it_ran(folder).submit_dir
+    path = folder / "events.bp"
+    catch_up(submit_dir, Limits(), events=EventFile(str(path), BpFormat.BP))
+    ours, loaded = dump(submit_dir.database), load(path)
+    # The loader wants planner's arguments also of a DAG that nobody planned.
+    ours["workflow"] = [with_text(row, PLANNER_ARGUMENTS) for row in ours["workflow"]]
+    assert len(ours["jobstate"]) > 5
+    for table, rows in ours.items():
+        assert loaded[table] == rows, table
+
+
+def with_text(row: tuple[object, ...], column: int) -> tuple[object, ...]:
+    return tuple((value or "") if number == column else value for number, value in enumerate(row))
