@@ -9,7 +9,7 @@ from Pegasus.netlogger.parsers.base import NLSimpleParser
 from Pegasus.tools.properties import Properties
 
 logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
-logging.Logger.trace = logging.Logger.debug  # pegasus-monitord adds this level itself
+logging.Logger.trace = logging.Logger.debug  # type: ignore[attr-defined]  # pegasus-monitord adds it itself
 
 
 parser = NLSimpleParser(parse_date=True)
