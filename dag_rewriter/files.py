@@ -42,12 +42,20 @@ def mode_of(path: Path) -> int | None:
         raise file_error(path, "look at it", error) from error
 
 
-def read(path: Path) -> bytes:
-    """All bytes of a file; FileError when it cannot be read."""
+def read(path: Path, most: int | None = None) -> bytes:
+    """All bytes of a file, or the first `most` of them; FileError when it cannot be read."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() if most is None else b"".join(_first(path, most))
     except OSError as error:
         raise file_error(path, "read it", error) from error
+
+
+def _first(path: Path, most: int) -> Iterator[bytes]:
+    # In pieces: to ask for more than there is takes the memory for it.
+    with path.open("rb") as stream:
+        while most and (piece := stream.read(min(most, _PIECE))):
+            yield piece
+            most -= len(piece)
 
 
 def read_if_there(path: Path) -> bytes | None:

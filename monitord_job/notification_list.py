@@ -39,6 +39,11 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     return [replace(one, state=State.DUE) if one.state is State.RUNNING else one for one in found]
 
 
+def waits_in_vain(submit_dir: SubmitDir, found: Iterable[Entry]) -> bool:
+    """Whether any is due, and nobody is at work who would deliver it."""
+    return any(one.state is State.DUE for one in found) and not files.is_locked(submit_dir.lock)
+
+
 @dataclass(frozen=True, slots=True)
 class Resent:
     """What became of a wish: the keys, and how they stand now; `waits`: a monitor at work will do it."""

@@ -65,6 +65,10 @@ def notifications(
         return int(resent is not None and resent.failed)
     for line in outbox.lines(entries, [State(state) for state in states]):
         click.echo(line.encode("utf-8", "backslashreplace"))
+    if outbox.waits_in_vain(found, entries):
+        click.echo(
+            f"no monitor is at work; to deliver what is due: bridle monitord --catch-up --notify {submit_dir}"
+        )
     if resent:
         who = "are left to the monitor that is at work" if resent.waits else "were run again"
         click.echo(f"{len(resent.keys)} {who}")

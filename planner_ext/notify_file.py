@@ -17,6 +17,7 @@ from planner_ext.errors import NotifyFileError, WorkflowError
 from planner_ext.hooks import planned_rules, render_notify
 from planner_ext.planned_jobs import planned_jobs
 from planner_ext.workflow import AbstractWorkflow, merged
+from planner_ext.yaml_nodes import MAX_BYTES
 
 _HEAD = "# Made by `bridle notify generate`; as long as nobody edits it, it may do so again. sha256 "
 _OURS = re.compile(re.escape(_HEAD.encode()) + rb"([0-9a-f]{64})\n")
@@ -48,7 +49,7 @@ class Written:
 
 def load_workflow(path: Path) -> AbstractWorkflow:
     """An abstract workflow, XML or YAML by what it looks like."""
-    data = files.read(path)
+    data = files.read(path, MAX_BYTES + 1)  # one more than is taken: `load` says what is wrong
     load = dax_xml.load if data[:64].lstrip(_BEFORE_XML)[:1] == b"<" else workflow_yaml.load
     return load(data, str(path))
 

@@ -13,8 +13,8 @@ from xml.parsers import expat
 from lxml import etree
 
 from planner_ext.errors import WorkflowError
+from planner_ext.yaml_nodes import MAX_BYTES
 
-MAX_BYTES = 512 << 20
 MAX_DEPTH = 32
 NAMESPACE = "http://pegasus.isi.edu/schema/DAX"
 QUALIFIED = f"{{{NAMESPACE}}}"

@@ -207,6 +207,30 @@ def test_what_became_of_them_is_listed(run, bridle, mended):
     assert good["environment"]["PEGASUS_EVENT"] == "error"
 
 
+def test_what_is_due_when_nobody_is_at_work_is_said_and_can_be_delivered(run, bridle, tmp_path):
+    """As after a run that ended before its monitor could begin: a reader has stored the rest."""
+    hook = Hook(tmp_path)
+    run.bridle_notify.write_text(f"WORKFLOW * end {hook.path}\n")
+    lines = run.jobstate_log.read_text().splitlines(keepends=True)
+    run.jobstate_log.write_text("".join(lines[:30]))
+    session.catch_up(run, daemon.Limits(), notify=True)
+    run.jobstate_log.write_text("".join(lines))
+    code, out, _ = bridle("notifications")
+    assert code == 0
+    head, *_, last = out.splitlines()
+    assert head == "1 due, 0 running, 1 delivered, 0 failed", (
+        "the end of the first run, and that of the second"
+    )
+    said = "no monitor is at work; to deliver what is due: bridle "
+    assert last == f"{said}monitord --catch-up --notify {run.path}"
+    assert len(hook.runs()) == 1
+    with locked(run.lock, this_process()):
+        assert "no monitor is at work" not in bridle("notifications")[1]
+    assert run_command(["monitord", "--catch-up", "--notify", str(run.path)]) == 0
+    assert len(hook.runs()) == 2
+    assert "no monitor is at work" not in bridle("notifications")[1]
+
+
 def test_those_that_failed_are_delivered_again_without_a_monitor(run, bridle, mended):
     assert bridle("notifications", "--resend", "failed")[0] == 1
     assert shown(bridle)["counts"]["failed"] == 2

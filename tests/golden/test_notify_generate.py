@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from monitord_job.rule import Entity, On
 from monitord_job.rules import parse
+from planner_ext import notify_file, xml_document, yaml_nodes
 from planner_ext.cli import run_command
 from planner_ext.notify_file import find_workflow, load_workflow
 from planner_ext.workflow_yaml import load_hooks
@@ -193,6 +195,29 @@ def test_a_hook_that_no_line_can_say_is_named(fresh_corpus, capfd) -> None:
     assert (
         f"{workflow}:{line}: a rule is one line, and this has line breaks; put the" in capfd.readouterr().err
     )
+
+
+@pytest.mark.parametrize("beginning", [b"<adag>", b"pegasus: 5.0.4\n"])
+def test_of_a_document_without_end_no_more_is_read_than_is_taken(
+    beginning, fresh_corpus, work_dir, capfd, monkeypatch
+) -> None:
+    for module in (notify_file, xml_document, yaml_nodes):
+        monkeypatch.setattr(module, "MAX_BYTES", 1 << 20)
+    run = run_of(fresh_corpus("planned/notify"))
+    pipe = work_dir / "endless"
+    os.mkfifo(pipe)
+    child = os.fork()
+    if not child:
+        try:
+            with pipe.open("wb", buffering=0) as stream:
+                stream.write(beginning)
+                while True:
+                    stream.write(b" " * 65536)
+        finally:
+            os._exit(0)  # the reader has left
+    assert run_command(["notify", "generate", str(run), "--workflow", str(pipe)]) == 2
+    assert os.waitpid(child, 0) == (child, 0)
+    assert f"{pipe}: it has more than 1 MB; split it into sub-workflows" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("archive", PLANNED)
