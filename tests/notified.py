@@ -50,6 +50,8 @@ _WITNESS = """\
 new=$(mktemp '{folder}/.XXXXXXXX')
 {{ env -0; printf 'ARGUMENTS=%s\\0' "$*"; }} >"$new"
 mv "$new" '{folder}/run'"${{new##*/}}"
+echo "told of $PEGASUS_EVENT"
+echo "and complained" >&2
 """
 
 

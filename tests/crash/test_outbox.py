@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,10 @@ import pytest
 
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import daemon, deliver, ingest, outbox, outbox_desk, session, store
+from monitord_job.deliver import DeliverySettings
 from monitord_job.resend import wish
 from tests.crash.test_kill_many import unsynchronized
-from tests.database import check_sound
+from tests.database import check_sound, dump
 from tests.notified import Hook, kept
 from tests.recorded import prepare
 from tests.runs import until
@@ -335,6 +337,72 @@ def test_properties_turn_it_off_and_set_its_limit(run):
         run.submit_dir.bridle_notify.write_bytes(rules)
     finally:
         properties.write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    ("said", "settings"),
+    [
+        ("", DeliverySettings()),
+        (".max = 3", DeliverySettings(most=3)),
+        (".max = 0", None),
+        (".max = -1", DeliverySettings()),
+        (".timeout = 7", DeliverySettings(limit=7)),
+        (".timeout = 0", DeliverySettings(limit=outbox_desk._FOR_EVER)),
+        (".retries = 2", DeliverySettings(retries=2)),
+        (" = FALSE", None),
+        (" = true", DeliverySettings()),
+    ],
+)
+def test_what_properties_say_of_it(run, said, settings):
+    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
+    before = properties.read_bytes()
+    try:
+        properties.write_bytes(before + f"\npegasus.monitord.notifications{said}\n".encode() * bool(said))
+        found = outbox_desk.settings_of(run.submit_dir)
+        assert (found and replace(found, environment={})) == settings
+    finally:
+        properties.write_bytes(before)
+
+
+BAD = """\
+WORKFLOW * start shell: exec sleep 600
+WORKFLOW * start /usr/bin/yes flood
+WORKFLOW * start shell: cat /dev/zero >&2
+WORKFLOW * start shell: setsid sleep 600 & echo $! >daemon; kill -SEGV $$
+WORKFLOW * start /no/such/script
+WORKFLOW * start {text}
+JOB * end {hook} good
+"""
+
+
+def test_scripts_of_all_bad_kinds_harm_neither_the_others_nor_the_database(run, tmp_path):
+    """They begin with the run, so that the good ones run beside those which hang and flood."""
+    run.fresh()
+    session.catch_up(run.submit_dir, daemon.Limits(), notify=False)
+    undisturbed = dump(run.submit_dir.database)
+    run.fresh()
+    rules = run.submit_dir.bridle_notify.read_bytes()
+    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
+    before = properties.read_bytes()
+    text = tmp_path / "no-script"
+    text.write_text("nothing to be run\n")
+    try:
+        properties.write_bytes(before + b"\npegasus.monitord.notifications.timeout = 2\n")
+        run.submit_dir.bridle_notify.write_text(BAD.format(text=text, hook=run.hook.path))
+        follow(run)
+        rows = kept(run.submit_dir.database)
+    finally:
+        properties.write_bytes(before)
+        run.submit_dir.bridle_notify.write_bytes(rules)
+        os.kill(int((run.submit_dir.path / "daemon").read_text()), signal.SIGKILL)
+    assert dump(run.submit_dir.database) == undisturbed
+    good = [row for row in rows if row["argv"][0] == str(run.hook.path)]
+    assert len(good) == len(run.hook.runs()) > 5
+    assert {row["state"] for row in good} == {"delivered"}
+    bad = [(row["state"], row["code"]) for row in rows if row not in good]
+    ended = [("failed", -signal.SIGTERM)] * 3
+    assert sorted(bad) == sorted([*ended, ("failed", -signal.SIGSEGV), ("failed", 127), ("failed", 126)])
+    assert max(len(row["stdout"] + row["stderr"]) for row in rows) < 40_000
 
 
 def test_somebody_may_ask_for_it_again(run):

@@ -7,6 +7,7 @@ both must run the same scripts for the same events, each with the same environme
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -59,13 +60,15 @@ def test_the_peer_runs_the_same_scripts_with_the_same_environment(
     rules = (WORKFLOW + JOB).format(uuid=submit_dir.wf_uuid, hook=witness.path, job=job)
     submit_dir.notify.write_text(rules)
     run_the_peer(submit_dir, tmp_path)
-    theirs = by_event(witness)
+    theirs, their_log = by_event(witness), entries(submit_dir)
     for path in submit_dir.path.glob("*.stampede.db*"):
         path.unlink()
     catch_up(submit_dir, Limits(), notify=True)
-    ours = by_event(witness)
+    ours, our_log = by_event(witness), entries(submit_dir)
     assert ours == theirs
     assert len(ours) == count
+    assert our_log == their_log
+    assert len(our_log) == count
 
 
 def here(submit_dir: SubmitDir) -> SubmitDir:
@@ -94,6 +97,23 @@ def run_the_peer(submit_dir: SubmitDir, home: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def entries(submit_dir: SubmitDir) -> list[list[str]]:
+    """The lines of each entry of monitord-notifications.log, which is taken away; without time and BRIDLE_."""
+    log = submit_dir.path / "monitord-notifications.log"
+    text = log.read_text()
+    log.unlink()
+    found = []
+    for entry in text.split("-" * 80 + "\n")[1:]:
+        lines = [line for line in entry.split("\n") if not line.startswith("BRIDLE_")]
+        assert lines.pop(0).startswith("Notification time  : 20")
+        words = lines[1].partition(": ")
+        lines[1] = f"{words[0]}: {shlex.split(words[2])}"  # quoted as it was, or as it had to be
+        first = lines.index("Notification environment") + 1
+        last = lines.index("", first)
+        found.append([*lines[:first], *sorted(lines[first:last]), *lines[last:]])
+    return sorted(found)
 
 
 def by_event(witness: Witness) -> dict[tuple[str, ...], dict[str, str]]:
