@@ -170,7 +170,10 @@ def _read(submit_dir: SubmitDir, question: Callable[[Any, str], _Answer]) -> _An
 
 
 def _settled(submit_dir: SubmitDir) -> WorkflowSummary | None:
-    """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here."""
+    """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here.
+
+    Notifications, too: of a run that is over before its monitor is at work, the monitor goes without a word.
+    """
     with suppress(LockedError):
-        catch_up(submit_dir, Limits(), lock_wait=Limits().drain)
+        catch_up(submit_dir, Limits(), lock_wait=Limits().drain, deliver=True)
     return _read(submit_dir, summary)
