@@ -17,6 +17,7 @@ from pathlib import Path
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool import Pool
 from tests.database import check_sound, dump, query
+from tests.notices import check_notified, with_notices
 from tests.runs import bridle, ended, monitor_pid, queue, submitted, until
 from tests.workflows import plan
 
@@ -24,6 +25,19 @@ BUILD = Path(__file__).resolve().parents[1] / "build"
 FIGURES = BUILD / "recovered.jsonl"
 """Seconds until recovered, a line for each fault: where docs/reliability.md has its figures from."""
 
+_WORKFLOW = """\
+pegasus: 5.0.4
+name: fan
+jobs:
+{jobs}- {{type: job, name: merge, id: merge, arguments: [merge], uses: []}}
+jobDependencies:
+{edges}"""
+_JOB = "- {{type: job, name: work, id: {0}, arguments: [{0}], uses: []}}\n"
+_EDGE = "- {{id: {0}, children: [merge]}}\n"
+_TOOL = """\
+#!/bin/sh
+test ! -e {folder}/broken-$1 || exit 3
+"""
 _TRACED = """\
 #!/bin/sh
 echo "{name} start $CONDOR_JOBID" >> {trace}
@@ -53,9 +67,30 @@ def traced(path: Path, *, waiting: str = "work_") -> SubmitDir:
     return submit_dir
 
 
-def planned_run(work: Path, *words: str) -> SubmitDir:
-    """A planned workflow of local jobs, some of which wait for `open_gate`."""
-    return traced(plan(work, "--fan", "4", "--no-cleanup", "--universe", "local", "--seconds", "0", *words))
+def planned_run(work: Path, *words: str, broken: str | None = None) -> SubmitDir:
+    """A planned workflow of local jobs: create_dir -> four workers -> merge, of which all is told.
+
+    The workers wait for `open_gate`. `broken` fails, until `mend`ed.
+    """
+    folder = work / "abstract"
+    folder.mkdir(parents=True)
+    workers = [f"w{number:05}" for number in range(4)]
+    jobs, edges = "".join(map(_JOB.format, workers)), "".join(map(_EDGE.format, workers))
+    (folder / "workflow.yml").write_text(_WORKFLOW.format(jobs=jobs, edges=edges))
+    catalog = "".join(f"- {{name: {name}, sites: [{{pfn: tool.sh}}]}}\n" for name in ("work", "merge"))
+    (folder / "transformations.yml").write_text(f"transformations:\n{catalog}")
+    (folder / "replicas.yml").write_text("replicas: []\n")
+    (folder / "tool.sh").write_text(_TOOL.format(folder=folder))
+    (folder / "tool.sh").chmod(0o755)
+    if broken is not None:
+        (folder / f"broken-{broken}").touch()
+    path = plan(work, "--no-cleanup", "--universe", "local", *words, str(folder / "workflow.yml"))
+    return with_notices(traced(path))
+
+
+def mend(work: Path, broken: str) -> None:
+    """The job of a run that `planned_run` made in `work` does not fail any more."""
+    (work / "abstract" / f"broken-{broken}").unlink()
 
 
 def side_by_side(pool: Pool, runs: Mapping[str, SubmitDir]) -> Mapping[str, SubmitDir]:
@@ -120,6 +155,11 @@ def recovery(fault: str, release: str) -> Iterator[None]:
     """Note how long it takes until what is waited for in the block is true again."""
     began = time.monotonic()
     yield
+    note_recovery(fault, release, began)
+
+
+def note_recovery(fault: str, release: str, began: float) -> None:
+    """The same, at its end; `began` by the monotonic clock."""
     seconds = round(time.monotonic() - began, 1)
     with FIGURES.open("a") as figures:
         figures.write(json.dumps({"fault": fault, "htcondor": release, "seconds": seconds}) + "\n")
@@ -142,33 +182,44 @@ def dagman_lines(submit_dir: SubmitDir) -> list[str]:
 
 def wait_for_end(pool: Pool, submit_dir: SubmitDir) -> None:
     """The monitor has stored everything and left, and no job of the run is in the queue."""
-    until(lambda: ended(submit_dir), "the run has ended")
+    if submit_dir.is_planned:
+        until(lambda: ended(submit_dir), "the run has ended")
     until(lambda: not jobs_of(pool, submit_dir), "all of its jobs have left the queue")
     until(lambda: monitor_pid(submit_dir) is None, "its monitor has left")
 
 
 def jobs_of(pool: Pool, submit_dir: SubmitDir) -> list[int]:
-    """DAGMan jobs of the run and the jobs that these have submitted, as far as they are in the queue."""
+    """DAGMan jobs of the run, and all jobs below these, as far as they are in the queue."""
     text = submit_dir.dagman_log.read_bytes() if submit_dir.dagman_log.exists() else b""
-    dagmans = {int(number) for number in re.findall(rb"^\d{3} \((\d+)\.", text, re.MULTILINE)}
-    return [
-        job["ClusterId"]
-        for job in queue(pool)
-        if job["ClusterId"] in dagmans or job.get("DAGManJobId") in dagmans
-    ]
+    above = {int(number) for number in re.findall(rb"^\d{3} \((\d+)\.", text, re.MULTILINE)}
+    found = []
+    for job in sorted(
+        queue(pool), key=lambda job: job["ClusterId"]
+    ):  # who submits comes before what it submits
+        if job["ClusterId"] in above or job.get("DAGManJobId") in above:
+            above.add(job["ClusterId"])
+            found.append(job["ClusterId"])
+    return found
 
 
-def check_truth(submit_dir: SubmitDir, *, aborted: bool = False) -> None:
-    """The database is sound, and has each job that ran, once and as it ended.
+def deliver(pool: Pool, submit_dir: SubmitDir) -> None:
+    """The notifications that a monitor left which is no more."""
+    done = bridle(pool, "monitord", "--catch-up", "--notify", str(submit_dir.path))
+    assert done.returncode == 0, done.stderr
+
+
+def check_truth(submit_dir: SubmitDir, *, aborted: bool = False, by_hand: int = 0) -> None:
+    """The database is sound, and has each job that ran, once and as it ended; all of it was told.
 
     `aborted`: DAGMan left while jobs ran, and never heard how some of them ended; none is better than it was.
     """
+    check_notified(submit_dir, by_hand=by_hand)
     check_sound(submit_dir.database)
     ends = {(words[0], words[2]): int(words[3]) for words in lines_of_trace(submit_dir) if words[1] == "end"}
     starts = {(words[0], words[2]) for words in lines_of_trace(submit_dir) if words[1] == "start"}
     rows = query(
         submit_dir.database,
-        "SELECT exec_job_id, sched_id, exitcode FROM job_instance JOIN job USING (job_id)",
+        "SELECT exec_job_id, sched_id, exitcode FROM job_instance JOIN job USING (job_id) WHERE subwf_id IS NULL",
     )
     instances = {(str(name), str(sched_id)): exitcode for name, sched_id, exitcode in rows}
     assert [key for key, count in Counter(row[:2] for row in rows).items() if count > 1] == [], "stored twice"
@@ -183,17 +234,18 @@ def check_truth(submit_dir: SubmitDir, *, aborted: bool = False) -> None:
 def check_rebuilt(pool: Pool, submit_dir: SubmitDir, *, but: Collection[str] = ()) -> None:
     """What was stored through all faults is what the logs give in one piece; of all tables `but` these."""
     live = dump(submit_dir.database)
-    done = bridle(pool, "monitord", "--rebuild", str(submit_dir.path))
+    target = submit_dir.path if submit_dir.is_planned else submit_dir.dag_file
+    done = bridle(pool, "monitord", "--rebuild", str(target))
     assert done.returncode == 0, done.stderr
     anew = dump(submit_dir.database)
     for table in live.keys() - set(but):
         assert anew[table] == live[table], table
 
 
-def succeeded_once(pool: Pool, submit_dir: SubmitDir) -> None:
+def succeeded_once(pool: Pool, submit_dir: SubmitDir, *, by_hand: int = 0) -> None:
     """The run has ended well, each node ran once, and the database says so."""
     wait_for_end(pool, submit_dir)
-    check_truth(submit_dir)
+    check_truth(submit_dir, by_hand=by_hand)
     names = [words[0] for words in lines_of_trace(submit_dir) if words[1] == "end"]
     assert len(names) == len(set(names)) == len(query(submit_dir.database, "SELECT 1 FROM job"))
     assert run_states(submit_dir)[-1][::2] == ("WORKFLOW_TERMINATED", 0)
@@ -212,12 +264,15 @@ def program(pid: int) -> str:
         return ""
 
 
-def dagman_pid(submit_dir: SubmitDir) -> int | None:
-    """The process of the DAGMan that runs the directory."""
+def dagman_pid(submit_dir: SubmitDir, dag: str | None = None) -> int | None:
+    """The process of the DAGMan that runs the directory's DAG, or another DAG in it."""
+    wanted = (dag or submit_dir.dag).encode()
     for pid in (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()):
         try:
             if program(pid) == "condor_dagman" and Path(f"/proc/{pid}/cwd").readlink() == submit_dir.path:
-                return pid
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if wanted in words:
+                    return pid
         except OSError:
             continue  # it has just left
     return None
@@ -227,6 +282,20 @@ def dagman_job(submit_dir: SubmitDir) -> str:
     """The id of the newest DAGMan job, `cluster.0`."""
     found = re.findall(rb"^000 \((\d+)\.", submit_dir.dagman_log.read_bytes(), re.MULTILINE)
     return f"{int(found[-1])}.0"
+
+
+def monitor_job(pool: Pool, submit_dir: SubmitDir) -> str:
+    """The cluster of the monitor's job."""
+    ours = jobs_of(pool, submit_dir)
+    (found,) = [
+        job["ClusterId"] for job in queue(pool) if job.get("BridleMonitor") and job["ClusterId"] in ours
+    ]
+    return str(found)
+
+
+def cluster_of(submit_dir: SubmitDir, node: str) -> str:
+    """The cluster of a node's newest job."""
+    return re.findall(rf"{node} SUBMIT (\d+)\.0 ", submit_dir.jobstate_log.read_text())[-1]
 
 
 def daemon_pid(pool: Pool, name: str) -> int:

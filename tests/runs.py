@@ -38,11 +38,12 @@ def bridle(pool: Pool, *words: str, cwd: Path | None = None) -> subprocess.Compl
 def until(condition: Callable[[], Any], what: str, limit: float = RUN_LIMIT) -> Any:
     """Look again and again until something is true; that value. Fails the test after `limit` seconds."""
     deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
+    while (began := time.monotonic()) < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.1)  # between two looks at a condition with a limit
+        # Between two looks at a condition with a limit; a costly look (condor_q) is taken seldom.
+        time.sleep(max(0.1, 3 * (time.monotonic() - began)))
     raise AssertionError(f"not within {limit} s: {what}")
 
 
@@ -87,10 +88,13 @@ def ended(submit_dir: SubmitDir) -> bool:
 
 def monitor_pid(submit_dir: SubmitDir) -> int | None:
     """The process id of the monitor at work; None if none has begun."""
-    mark = submit_dir.path / "monitord.started"
-    if not mark.exists():
+    mark, log = submit_dir.path / "monitord.started", submit_dir.monitor_log
+    if mark.exists():
+        pid = int(mark.read_text().split()[1])
+    elif not submit_dir.is_planned and log.exists():
+        pid = int([line.split()[2] for line in log.read_text().splitlines() if " following " in line][-1])
+    else:
         return None
-    pid = int(mark.read_text().split()[1])
     return pid if Path(f"/proc/{pid}").exists() else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -42,9 +43,15 @@ START, END = "WORKFLOW_STARTED", "WORKFLOW_TERMINATED"
 def run(own_pool: Pool, release: Release, work_dir: Path) -> SubmitDir:
     """A run whose jobs wait, on a pool of its own."""
     own_pool.start(release, slots=4)
-    submit_dir = planned_run(work_dir / "run")
-    side_by_side(own_pool, {"run": submit_dir})
-    return submit_dir
+    return side_by_side(own_pool, {"run": planned_run(work_dir / "run")})["run"]
+
+
+@pytest.fixture
+def guest(own_pool: Pool, run: SubmitDir, work_dir: Path) -> SubmitDir:
+    """A second one on that pool, with its monitor in a slot."""
+    submit_dir = planned_run(work_dir / "guest")
+    assert bridle(own_pool, "rewrite", "--universe", "vanilla", str(submit_dir.path)).returncode == 0
+    return side_by_side(own_pool, {"guest": submit_dir})["guest"]
 
 
 def comes_back(pool: Pool, submit_dir: SubmitDir, monitor: int | None) -> None:
@@ -61,22 +68,32 @@ def ended_well(pool: Pool, submit_dir: SubmitDir) -> None:
     assert run_states(submit_dir) == [(START, 0, None), (END, 0, 0)]
 
 
-def test_the_schedd_is_killed(own_pool, run):
+def test_the_schedd_does_not_answer_and_is_killed(own_pool, run):
     monitor, version = monitor_pid(run), str(own_pool.status().version)
-    kill(daemon_pid(own_pool, "condor_schedd"))
+    schedd = daemon_pid(own_pool, "condor_schedd")
+    kill(schedd, signal.SIGSTOP)
+    shown = bridle(own_pool, "status", "--json", str(run.path))
+    assert json.loads(shown.stdout)["state"] == "running", "no answer is no end"
+    assert monitor_pid(run) == monitor
+    kill(schedd)
     with recovery("kill -9 of condor_schedd", version):
         comes_back(own_pool, run, monitor)
     ended_well(own_pool, run)
 
 
-def test_everything_is_killed_and_started_again(own_pool, release, run):
-    monitor, version = monitor_pid(run), str(own_pool.status().version)
+def test_everything_is_killed_and_started_again(own_pool, release, run, guest):
+    monitor, other, version = monitor_pid(run), monitor_pid(guest), str(own_pool.status().version)
     own_pool.crash()
-    until(lambda: monitor_pid(run) is None, "the monitor is dead")
-    with recovery("crash of the access point, from the start of HTCondor", version):
-        own_pool.start(release)
-        comes_back(own_pool, run, monitor)
+    until(lambda: monitor_pid(run) is monitor_pid(guest) is None, "the monitors are dead")
+    crash = "crash of the access point, from the start of HTCondor"
+    with recovery(f"{crash}, vanilla universe", version):
+        with recovery(crash, version):
+            own_pool.start(release)
+            comes_back(own_pool, run, monitor)
+        comes_back(own_pool, guest, other)
+    open_gate(guest)
     ended_well(own_pool, run)
+    ended_well(own_pool, guest)
 
 
 def test_a_graceful_stop_and_start(own_pool, release, run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.database import query
 from tests.faults import (
     check_rebuilt,
     check_truth,
+    cluster_of,
     dagman_job,
     dagman_lines,
     dagman_pid,
@@ -21,13 +23,16 @@ from tests.faults import (
     jobs_of,
     kill,
     lines_of_trace,
+    mend,
     module_folder,
+    monitor_job,
     new_monitor,
     open_gate,
     planned_run,
     recovery,
     run_states,
     side_by_side,
+    stored,
     succeeded_once,
     tool,
     wait_for_end,
@@ -40,7 +45,8 @@ ABORTS = {
     "abort-good": "ABORT-DAG-ON work_w00001 1 RETURN 0\n",
     "abort-again": "ABORT-DAG-ON work_w00001 1 RETURN 3\n",
 }
-RUNS = ("dagman", "both", "hold", "refused", "remove", "halt", *ABORTS)
+RUNS = ("dagman", "both", "hold", "refused", "remove", "halt", "rescue", *ABORTS)
+BROKEN = "w00001"
 START, END = "WORKFLOW_STARTED", "WORKFLOW_TERMINATED"
 
 
@@ -53,12 +59,18 @@ def folder(pool: Pool) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def runs(pool: Pool, folder: Path) -> Mapping[str, SubmitDir]:
     """All runs of this module, side by side."""
-    failing = ("--failing", "1", "--retry", "0")
-    planned = {name: planned_run(folder / name, *(failing if name in ABORTS else ())) for name in RUNS}
+    failing = ("rescue", *ABORTS)
+    planned = {
+        name: planned_run(folder / name, "--retry", "0", broken=BROKEN if name in failing else None)
+        for name in RUNS
+    }
     for name, line in ABORTS.items():
         with planned[name].dag_file.open("a") as dag:
             dag.write(line)
-    return side_by_side(pool, planned)
+    side_by_side(pool, planned)
+    # It gets SIGTERM and waits a minute for DAGMan's end; the others' tests use that time.
+    tool(pool, "condor_hold", monitor_job(pool, planned["rescue"]))
+    return planned
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +82,14 @@ def new_dagman(submit_dir: SubmitDir, before: int | None) -> int:
     found = until(lambda: (now := dagman_pid(submit_dir)) != before and now, "there is a new DAGMan", 60)
     assert isinstance(found, int)
     return found
+
+
+def run_again(pool: Pool, submit_dir: SubmitDir) -> None:
+    """To its good end; the database then has both runs."""
+    again = bridle(pool, "run", "--wait", str(submit_dir.path))
+    assert again.returncode == 0, again.stdout + again.stderr
+    wait_for_end(pool, submit_dir)
+    check_truth(submit_dir)
 
 
 def test_killed(pool, runs, version):
@@ -106,9 +126,9 @@ def test_held_and_released(pool, runs, version):
     until(lambda: dagman_pid(submit_dir) is None, "DAGMan has left")
     shown = json.loads(bridle(pool, "status", "--json", str(submit_dir.path)).stdout)
     assert shown["state"] == "running", "held is no end"
-    tool(pool, "condor_release", dagman_job(submit_dir))
-    end_cool_down(pool, submit_dir)
     with recovery("condor_hold and condor_release of DAGMan, after the release", version):
+        tool(pool, "condor_release", dagman_job(submit_dir))
+        end_cool_down(pool, submit_dir)
         until(lambda: "RECOVERY_FINISHED" in dagman_lines(submit_dir), "it has recovered")
     assert monitor_pid(submit_dir) == monitor
     open_gate(submit_dir)
@@ -143,10 +163,7 @@ def test_removed_and_run_again(pool, runs):
     assert run_states(submit_dir) == [(START, 0, None), (END, 0, 2)]
     check_rebuilt(pool, submit_dir)
     open_gate(submit_dir)
-    again = bridle(pool, "run", "--wait", str(submit_dir.path))
-    assert again.returncode == 0, again.stdout + again.stderr
-    wait_for_end(pool, submit_dir)
-    check_truth(submit_dir)
+    run_again(pool, submit_dir)
     assert [state[::2] for state in run_states(submit_dir)] == [
         (START, None),
         (END, 2),
@@ -172,10 +189,7 @@ def test_halted_and_resumed(pool, runs):
     check_truth(submit_dir)
     assert run_states(submit_dir) == [(START, 0, None), (END, 0, 1)]
     halt.unlink(missing_ok=True)
-    again = bridle(pool, "run", "--wait", str(submit_dir.path))
-    assert again.returncode == 0, again.stdout + again.stderr
-    wait_for_end(pool, submit_dir)
-    check_truth(submit_dir)
+    run_again(pool, submit_dir)
     names = [words[0] for words in lines_of_trace(submit_dir) if words[1] == "end"]
     assert len(names) == len(set(names)), "no node ran twice"
     assert [state[::2] for state in run_states(submit_dir)] == [
@@ -185,6 +199,35 @@ def test_halted_and_resumed(pool, runs):
         (END, 0),
     ]
     check_rebuilt(pool, submit_dir)
+
+
+def test_failed_and_run_again_from_its_rescue_dag(pool, runs, folder):
+    """Also: `bridle run` stores what the first run left before DAGMan empties its nodes.log for the second one."""
+    submit_dir = runs["rescue"]
+    until(lambda: monitor_pid(submit_dir) is None, "the monitor has left")
+    held = cluster_of(submit_dir, "work_w00003")
+    tool(pool, "condor_hold", "-reason", "seen in nodes.log only", held)
+    until(lambda: "work_w00003 JOB_HELD" in submit_dir.jobstate_log.read_text(), "the job is held")
+    tool(pool, "condor_release", held)
+    until(lambda: "work_w00003 JOB_RELEASED" in submit_dir.jobstate_log.read_text(), "the job is released")
+    open_gate(submit_dir)
+    until(lambda: not jobs_of(pool, submit_dir), "DAGMan has left")
+    assert not stored(submit_dir, "JOB_RELEASED", 1), "nobody has stored it"
+    assert b"seen in nodes.log only" in submit_dir.nodes_log.read_bytes()
+
+    mend(folder / "rescue", BROKEN)
+    run_again(pool, submit_dir)
+    assert b"seen in nodes.log only" not in submit_dir.nodes_log.read_bytes(), "DAGMan has emptied it"
+    ((reason,),) = query(submit_dir.database, "SELECT reason FROM jobstate WHERE state = 'JOB_HELD'")
+    assert "seen in nodes.log only" in str(reason)
+    counted = Counter(words[0] for words in lines_of_trace(submit_dir) if words[1] == "end")
+    assert counted == Counter(dict.fromkeys(counted, 1) | {f"work_{BROKEN}": 2}), "only what failed ran again"
+    assert [state[::2] for state in run_states(submit_dir)] == [
+        (START, None),
+        (END, 1),
+        (START, None),
+        (END, 0),
+    ]
 
 
 def test_aborted_with_a_good_return_value(pool, runs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,18 @@ from planner_ext.pool import Pool
 from tests.database import query
 from tests.faults import (
     check_truth,
+    deliver,
     jobs_of,
     kill,
     lines_of_trace,
     module_folder,
+    monitor_job,
     new_monitor,
     open_gate,
     planned_run,
     recovery,
     run_states,
     side_by_side,
-    stored,
     succeeded_once,
     tool,
     wait_for_end,
@@ -32,6 +34,9 @@ from tests.faults import (
 from tests.runs import BRIDLE, bridle, ended, monitor_pid, queue, until
 
 RUNS = ("once", "five", "loop", "away", "full", "held", "still", "twice")
+BY_HAND = {"loop": 1, "held": 1}
+"""Where no monitor is left at the end: how often a test delivers what is left."""
+MINUTE = 60
 POLICIES = {"loop": "[monitor]\nmax_starts = 3\n"}
 
 
@@ -48,22 +53,43 @@ def runs(pool: Pool, folder: Path) -> Mapping[str, SubmitDir]:
     for name, policy in POLICIES.items():
         (planned[name].path / "bridle-policy.toml").write_text(policy)
     side_by_side(pool, planned)
+    for name, fault in (("away", take_database_away), ("full", let_no_byte_be_written)):
+        fault(planned[name])
+        open_gate(planned[name])
     # It gets SIGTERM and waits a minute for DAGMan's end; the others' tests use that time.
     tool(pool, "condor_hold", monitor_job(pool, planned["held"]))
     return planned
 
 
-def monitor_job(pool: Pool, submit_dir: SubmitDir) -> str:
-    ours = jobs_of(pool, submit_dir)
-    (found,) = [
-        job["ClusterId"] for job in queue(pool) if job.get("BridleMonitor") and job["ClusterId"] in ours
-    ]
-    return str(found)
-
-
 @pytest.fixture(scope="module")
 def version(pool: Pool) -> str:
     return str(pool.status().version)
+
+
+def aside(submit_dir: SubmitDir) -> Path:
+    """Where a database is that was taken away."""
+    return submit_dir.path / "aside"
+
+
+def take_database_away(submit_dir: SubmitDir) -> None:
+    submit_dir.database.rename(aside(submit_dir))
+    submit_dir.database.mkdir()
+
+
+def let_no_byte_be_written(submit_dir: SubmitDir) -> None:
+    """A full disk, as far as a database can tell."""
+    limit_file_size(monitor_pid(submit_dir), "4096")
+
+
+def limit_file_size(pid: int | None, size: str) -> None:
+    subprocess.run(["prlimit", f"--fsize={size}:unlimited", "--pid", str(pid)], check=True, timeout=20)
+
+
+def complaining(submit_dir: SubmitDir) -> float:
+    """For how many seconds the monitor has warned of its database."""
+    lines = [line.split() for line in submit_dir.monitor_log.read_text().splitlines() if "WARNING" in line]
+    times = [datetime.fromisoformat(f"{line[0]} {line[1].replace(',', '.')}") for line in lines]
+    return (times[-1] - times[0]).total_seconds() if times else 0.0
 
 
 def test_killed_once(pool, runs, version):
@@ -107,42 +133,9 @@ def test_killed_until_it_gives_up(pool, runs):
     shown = bridle(pool, "status", str(submit_dir.path))
     assert shown.returncode == 0
     assert "succeeded" in shown.stdout
-    succeeded_once(pool, submit_dir)
+    deliver(pool, submit_dir)
+    succeeded_once(pool, submit_dir, by_hand=BY_HAND["loop"])
     assert "DAGMAN_FINISHED 0" in submit_dir.jobstate_log.read_text()
-
-
-def test_the_database_cannot_be_opened_for_a_while(pool, runs, version):
-    submit_dir = runs["away"]
-    pid = monitor_pid(submit_dir)
-    aside = submit_dir.path / "aside"
-    submit_dir.database.rename(aside)
-    submit_dir.database.mkdir()
-    open_gate(submit_dir)
-    log = submit_dir.monitor_log
-    until(lambda: log.read_text().count("WARNING") >= 3, "it complains and waits")
-    assert monitor_pid(submit_dir) == pid
-    submit_dir.database.rmdir()
-    aside.rename(submit_dir.database)
-    with recovery("database away, after it is back", version):
-        until(lambda: "can be used again" in log.read_text(), "it goes on")
-    succeeded_once(pool, submit_dir)
-
-
-def test_the_disk_is_full_for_a_while(pool, runs, version):
-    """As far as a database can tell: not a byte more may be written by the monitor (RLIMIT_FSIZE)."""
-    submit_dir = runs["full"]
-    pid = monitor_pid(submit_dir)
-    subprocess.run(["prlimit", "--fsize=4096:unlimited", "--pid", str(pid)], check=True, timeout=20)
-    open_gate(submit_dir)
-    until(
-        lambda: monitor_pid(submit_dir) != pid or "cannot be used now" in submit_dir.monitor_log.read_text(),
-        "it notices",
-    )
-    if monitor_pid(submit_dir) == pid:
-        subprocess.run(["prlimit", "--fsize=unlimited:unlimited", "--pid", str(pid)], check=True, timeout=20)
-    with recovery("disk full, after there is room", version):
-        until(lambda: stored(submit_dir, "JOB_SUCCESS", 7), "it goes on")
-    succeeded_once(pool, submit_dir)
 
 
 def test_held_by_a_person_to_the_end(pool, runs):
@@ -152,7 +145,8 @@ def test_held_by_a_person_to_the_end(pool, runs):
     until(lambda: not jobs_of(pool, submit_dir), "DAGMan has left, and the monitor with it")
     shown = bridle(pool, "status", str(submit_dir.path))
     assert "succeeded" in shown.stdout
-    succeeded_once(pool, submit_dir)
+    deliver(pool, submit_dir)
+    succeeded_once(pool, submit_dir, by_hand=BY_HAND["held"])
 
 
 def test_stopped_past_the_end(pool, runs, version):
@@ -191,10 +185,34 @@ def test_two_more_started_by_hand(pool, runs):
     succeeded_once(pool, submit_dir)
 
 
+def test_the_database_cannot_be_opened_for_a_minute(pool, runs, version):
+    submit_dir = runs["away"]
+    pid = monitor_pid(submit_dir)
+    until(lambda: complaining(submit_dir) > MINUTE, "it complains and waits")
+    assert "DAGMAN_FINISHED" in submit_dir.jobstate_log.read_text(), "that is no reason for DAGMan to wait"
+    assert monitor_pid(submit_dir) == pid
+    submit_dir.database.rmdir()
+    aside(submit_dir).rename(submit_dir.database)
+    with recovery("database away, after it is back", version):
+        until(lambda: ended(submit_dir), "it has stored everything")
+    succeeded_once(pool, submit_dir)
+
+
+def test_the_disk_is_full_for_a_minute(pool, runs, version):
+    submit_dir = runs["full"]
+    pid = monitor_pid(submit_dir)
+    until(lambda: complaining(submit_dir) > MINUTE, "it complains and waits")
+    assert monitor_pid(submit_dir) == pid
+    limit_file_size(pid, "unlimited")
+    with recovery("disk full, after there is room", version):
+        until(lambda: ended(submit_dir), "it has stored everything")
+    succeeded_once(pool, submit_dir)
+
+
 def test_every_run_started_once_and_ended_well(pool, runs):
     for name, submit_dir in runs.items():
         wait_for_end(pool, submit_dir)
-        check_truth(submit_dir)
+        check_truth(submit_dir, by_hand=BY_HAND.get(name, 0))
         assert [state[0] for state in run_states(submit_dir)] == [
             "WORKFLOW_STARTED",
             "WORKFLOW_TERMINATED",

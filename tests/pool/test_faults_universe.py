@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.faults import (
     kill,
     module_folder,
     new_monitor,
+    note_recovery,
     open_gate,
     planned_run,
     recovery,
@@ -42,11 +44,11 @@ def runs(pool: Pool, folder: Path) -> Mapping[str, SubmitDir]:
 
 
 @pytest.fixture(scope="module")
-def told(runs: Mapping[str, SubmitDir]) -> int | None:
-    """The process of the monitor that was told to stop: it waits a minute for DAGMan before it leaves with 75."""
+def told(runs: Mapping[str, SubmitDir]) -> tuple[int | None, float]:
+    """The process of the monitor that was told to stop, and when: it waits a minute for DAGMan, then leaves with 75."""
     pid = monitor_pid(runs["told"])
     kill(pid, signal.SIGTERM)
-    return pid
+    return pid, time.monotonic()
 
 
 @pytest.mark.parametrize("universe", NUMBERS)
@@ -63,7 +65,9 @@ def test_killed(pool, runs, told, universe):
 
 def test_to_leave_with_75_is_no_reason_to_wait_for_300_seconds(pool, runs, told):
     submit_dir = runs["told"]
-    new_monitor(submit_dir, told, 150)
+    pid, began = told
+    new_monitor(submit_dir, pid, 150)
+    note_recovery("the monitor leaves with 75, scheduler universe", str(pool.status().version), began)
     assert "told to stop while DAGMan goes on" in submit_dir.monitor_log.read_text()
     open_gate(submit_dir)
     succeeded_once(pool, submit_dir)
