@@ -42,6 +42,8 @@ class Limits:
     """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
     metrics: float = 2.0
     """after DAGMan's last line, for its metrics, which it writes next"""
+    last_jobs: float = 20.0
+    """after DAGMan's last line, for jobs that leave after it; the next reader stores the rest"""
     notifications: float = 60.0
     """at the end, for what is in the outbox; the next monitor delivers the rest"""
     database: float | None = None
@@ -86,6 +88,7 @@ class Monitor:
                 self._wait()
             self._to_the_end_of_the_logs()
         self._await_metrics()
+        self._await_the_last_jobs()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
         self._empty_the_outbox()
 
@@ -113,11 +116,18 @@ class Monitor:
             time.sleep(0.05)
             self._to_the_end_of_the_logs()
 
+    def _await_the_last_jobs(self) -> None:
+        """A DAGMan that was removed leaves before its jobs do."""
+        deadline = time.monotonic() + self._limits.last_jobs
+        while self._patiently(self._ingest.hear_late) and time.monotonic() < deadline:
+            time.sleep(0.3)
+
     def catch_up(self) -> None:
         """Store what the logs hold now, and return."""
         self._patiently(self._ingest.open)
         self._to_the_end_of_the_logs()
         self._settle_what_dagman_left()
+        self._patiently(self._ingest.hear_late)
         self._empty_the_outbox()
 
     def _tell_of_a_restart(self, desk: Desk) -> None:

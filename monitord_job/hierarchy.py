@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dag_rewriter.errors import RewriterError
+from dag_rewriter.live import dagman_lives
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job.errors import CannotWorkError
 from monitord_job.ingest import NOTHING_NEW, Ingest, Looks, Progress
@@ -57,6 +59,7 @@ class Hierarchy:
     def __init__(self, submit_dir: SubmitDir, store: Store) -> None:
         self._store = store
         self._root = _Member(submit_dir, Ingest(submit_dir, store))
+        self._settled: dict[tuple[str, str, str], _Member] = {}
 
     @property
     def workflow(self) -> WorkflowState:
@@ -86,6 +89,7 @@ class Hierarchy:
     def open(self) -> None:
         """Take up where the database stands, also in sub-workflows that were at work then."""
         self._root.below.clear()
+        self._settled.clear()
         self._root.read_as = None
         self._open(self._root)
 
@@ -93,12 +97,15 @@ class Hierarchy:
         """One step of every workflow at work."""
         lines, at_end = 0, True
         for member in list(self._members(self._root)):
+            # A DAGMan that was removed with the one above leaves after it, and has yet to say so. Asked before its log
+            # is read: what it wrote before it left is then read, too.
+            speaks = member.is_over and dagman_lives(member.directory)
             progress = self._step(member)
             for found in progress.begun:
                 self._begin(member, found)
             lines += progress.lines
             at_end = at_end and progress.at_end and not progress.begun
-            if progress.at_end and not progress.lines and not member.below and member.is_over:
+            if progress.at_end and not progress.lines and not member.below and member.is_over and not speaks:
                 self._settle(member)
         return Progress(lines, at_end)
 
@@ -114,6 +121,30 @@ class Hierarchy:
     def end_run(self, time: int, code: int) -> None:
         """Store that the root has ended, for a DAGMan that left no last line of its own."""
         self._root.ingest.end_run(time, code)
+
+    def hear_late(self) -> bool:
+        """Store how jobs have left whose DAGMan was gone by then, here and below; whether some have not left yet."""
+        return self._hear_late(self._root)
+
+    def _hear_late(self, member: _Member) -> bool:
+        waits = member.ingest.hear_late()
+        for child in (*member.below.values(), *self._settled_below(member)):
+            waits = self._hear_late(child) or waits
+        return waits
+
+    def _settled_below(self, member: _Member) -> list[_Member]:
+        """The sub-workflows that did not succeed, and are stored but for that."""
+        for found in self._store.load_sub_workflows(member.ingest.wf_uuid, settled=True):
+            key = (member.ingest.wf_uuid, found.directory, found.dag)
+            if key in self._settled or member.ingest.ended_well(found):
+                continue
+            with suppress(RewriterError, CannotWorkError):  # it was named when it was to be followed
+                directory = open_sub_directory(member.directory, found)
+                ingest = Ingest(directory, self._store, member.ingest.wf_uuid)
+                child = _Member(directory, ingest, found, member)
+                self._open(child)
+                self._settled[key] = child
+        return [child for key, child in self._settled.items() if key[0] == member.ingest.wf_uuid]
 
     def _members(self, member: _Member) -> Iterator[_Member]:
         yield member

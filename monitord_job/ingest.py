@@ -18,11 +18,13 @@ from dag_rewriter.target import read_whole
 from monitord_job import node_log
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
-from monitord_job.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
+from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobDescription, JobFiles, JobPlan, OwnPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
+from monitord_job.late_events import in_queue_yet
+from monitord_job.late_log import left_since
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
 from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
@@ -141,6 +143,22 @@ class Ingest:
         begun = tuple(_begun(turn.rows)) if changed else ()
         return Progress(len(reading.lines), reading.at_end and not more, begun)
 
+    def hear_late(self) -> bool:
+        """Store how jobs have left whose DAGMan was gone by then; whether some of them are in the queue yet."""
+        turn = Turn(self._loaded())
+        left = self._hear_late(turn)
+        if turn.rows:
+            self._commit(turn, {})
+        return left
+
+    def _hear_late(self, turn: Turn) -> bool:
+        if turn.workflow.status is None or turn.workflow.running:
+            return False
+        jobs = in_queue_yet({**turn.before.nodes, **turn.nodes}.items())
+        for event in left_since(self._dir, jobs) if jobs else ():
+            apply_node(turn, event, self._files_for(turn, event))
+        return bool(jobs) and bool(in_queue_yet({**turn.before.nodes, **turn.nodes}.items()))
+
     def looks(self) -> Looks:
         """How the log looks that DAGMan writes; the nodes.log has nothing to add until that one has grown."""
         source = self._source
@@ -213,6 +231,8 @@ class Ingest:
                 QuarantineRow(self._picked().path.name, offset, event.reason, excerpt(event.text))
             )
         elif isinstance(event, DagmanEvent):
+            if event.state is DagmanState.STARTED:
+                self._hear_late(turn)
             apply_dagman(turn, event)
         else:
             if turn.workflow.rival is not None:
@@ -237,6 +257,11 @@ class Ingest:
         """Whether the attempt that runs a sub-workflow is over, as far as DAGMan of this workflow has said."""
         node = self._loaded().nodes.get(found.job)
         return node is not None and (node.seq > found.seq or node.ended is not None)
+
+    def ended_well(self, found: SubWorkflow) -> bool:
+        """Whether the newest attempt at the node that runs a sub-workflow succeeded."""
+        node = self._loaded().nodes.get(found.job)
+        return node is not None and node.exitcode == 0 and not node.post_exit
 
     def ended_at(self, found: SubWorkflow) -> int:
         """When that attempt was over, in seconds since the epoch; its successor's time if only that is known."""

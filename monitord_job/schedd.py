@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,7 +68,11 @@ def submit_dag(dag_file: Path, attributes: Mapping[str, str], *, recover: bool =
     `attributes` are ClassAd expressions for the DAGMan job. With `recover`, DAGMan first learns from the log of its
     nodes what has run, and adopts what runs; its job is on hold until it is released. Raises ScheddError.
     """
-    with _directory(dag_file.parent), _asking(str(dag_file), "the DAG was not submitted"):
+    with (
+        _directory(dag_file.parent),
+        _asking(str(dag_file), "the DAG was not submitted"),
+        _out_to_err(),
+    ):
         # update_submit: a file of an earlier submission is no error, its -MaxJobs and the like are kept.
         description = htcondor2.Submit.from_dag(dag_file.name, {"UpdateSubmit": True, "DoRecovery": recover})
         for name, value in attributes.items():
@@ -288,6 +294,20 @@ def _asking(where: str, what: str) -> Iterator[None]:
     except (htcondor2.HTCondorException, OSError) as error:
         reason = " ".join(str(error).split())
         raise ScheddError(where, f"{what}: {reason}", _OLDER if _BINDING in reason else _UP) from error
+
+
+@contextmanager
+def _out_to_err() -> Iterator[None]:
+    """The bindings print "Running rescue DAG 1" to stdout, by C's own way, where a program waits for JSON."""
+    sys.stdout.flush()
+    out = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(out, 1)
+        os.close(out)
 
 
 @contextmanager
