@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.diagnosis import Process
+from monitord_job.condition import Process
 
 _DAG = re.compile(rb"\0-[Dd]ag\0([^\0]+)")
 _JOB = re.compile(rb"(?:^|\0)CONDOR_ID=([0-9.]+)")

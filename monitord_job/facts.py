@@ -15,10 +15,11 @@ from dag_rewriter.live import dagman_lives
 from dag_rewriter.rescue import rescue_number
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import dagman_log, schedd
+from monitord_job.condition import Ending, Facts, Lock, Monitor, Queued
 from monitord_job.dagman_log import DagmanJob
 from monitord_job.dagman_process import dagman_processes
 from monitord_job.database_url import database_of
-from monitord_job.diagnosis import Ending, Facts, Lock, Monitor, Queued, ending_of
+from monitord_job.diagnosis import ending_of
 from monitord_job.errors import MonitorError, ScheddError
 from monitord_job.events import DAGMAN_RESTARTS
 from monitord_job.lock import holder_of
@@ -26,6 +27,9 @@ from monitord_job.queries import is_stored, offsets, open_database, progress
 from monitord_job.schedd import JobStatus, QueuedJob
 
 _TAIL = 1 << 20
+_SUBMITTED_ON = re.compile(
+    rb"^000 \([^\n]* Job submitted from host: <[^>\n]*[?&]alias=([^&>\n]+)", re.MULTILINE
+)
 _MARKS = re.compile(
     rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
     rb"|(?P<recovered>done with RECOVERY mode)|EXITING WITH STATUS (?P<code>\d+)"
@@ -42,13 +46,15 @@ class _Word:
 
 def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     """The facts of now. A schedd that does not answer is a fact; FileError and OSError of the directory are not."""
-    silence, dagmans, nodes = "", None, []
+    silence, here, dagmans, nodes = "", "", None, []
     try:
         dagmans = schedd.dagman_jobs(submit_dir.dagman_log)
         nodes = schedd.node_jobs(submit_dir.nodes_log)
+        here = schedd.machine()
     except ScheddError as error:
         silence = error.what
-    job = dagman_log.parse(files.read_if_there(submit_dir.dagman_log) or b"")
+    log = files.read_if_there(submit_dir.dagman_log) or b""
+    job = dagman_log.parse(log)
     out = _tail(submit_dir.dagman_out)
     word = _last_word(out)
     monitors = [found for found in nodes if found.is_monitor]
@@ -59,6 +65,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         queue=None if dagmans is None else tuple(_queued(found) for found in dagmans),
         silence=silence,
         submitted=job.job if job else None,
+        elsewhere=_elsewhere(log, here),
         left=job is not None and job.ended,
         processes=dagman_processes(submit_dir),
         lock=_lock(submit_dir),
@@ -76,6 +83,13 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         started=max((found.started for found in dagmans or ()), default=0),
         has_run=bool(out),
     )
+
+
+def _elsewhere(log: bytes, here: str) -> str:
+    """The host that the last DAGMan job was submitted on, if it is not this schedd's."""
+    found = _SUBMITTED_ON.findall(log)
+    there = found[-1].decode("ascii", "replace") if found else ""
+    return there if here and there and there.lower() != here.lower() else ""
 
 
 def _queued(job: QueuedJob) -> Queued:

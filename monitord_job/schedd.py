@@ -87,6 +87,12 @@ def dagman_jobs(dagman_log: Path) -> list[QueuedJob]:
     return _query(str(dagman_log), f"JobUniverse == 7 && {_is_one_of('UserLog', _spellings(dagman_log))}")
 
 
+def machine() -> str:
+    """The name of the host that the schedd runs on, as it writes it into event logs. Raises ScheddError."""
+    with _asking("schedd", "it was not found"):
+        return str(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd).get("Machine", ""))
+
+
 def node_jobs(nodes_log: Path) -> list[QueuedJob]:
     """The jobs in the queue that a DAGMan with this log of its nodes has submitted. Raises ScheddError."""
     return _query(str(nodes_log), _is_one_of("DAGManNodesLog", _spellings(nodes_log)))

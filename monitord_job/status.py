@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dag_rewriter.submit_dir import SubmitDir
+from monitord_job.condition import OVER, Condition, Diagnosis, Ending
 from monitord_job.daemon import Limits
 from monitord_job.database_url import Database, database_of
-from monitord_job.diagnosis import OVER, Condition, Diagnosis, Ending, diagnose, ending_of
+from monitord_job.diagnosis import diagnose, ending_of
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.facts import gather
 from monitord_job.queries import Job, JobStatus, WorkflowProgress, WorkflowSummary, open_database, summary

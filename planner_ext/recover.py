@@ -15,9 +15,10 @@ from condor_templates.errors import BridleError
 from dag_rewriter import files
 from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import schedd
+from monitord_job.condition import Condition, Diagnosis, Remedy
 from monitord_job.daemon import Limits
 from monitord_job.dagman_process import dagman_processes
-from monitord_job.diagnosis import Condition, Diagnosis, Remedy, diagnose
+from monitord_job.diagnosis import diagnose
 from monitord_job.facts import gather
 from monitord_job.session import catch_up
 from planner_ext.control import resume_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dag_rewriter.target import open_target
-from monitord_job.diagnosis import Diagnosis
+from monitord_job.condition import Diagnosis
 from monitord_job.identity import identified
 from monitord_job.status import tell_diagnosis
 from planner_ext.recover import Recovered, fix, look

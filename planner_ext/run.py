@@ -15,10 +15,11 @@ from dag_rewriter.rescue_files import wants_to_run
 from dag_rewriter.rewrite import Options, is_rewritten, rewrite
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
+from monitord_job.condition import Condition, Diagnosis
 from monitord_job.daemon import Limits
 from monitord_job.dagman_process import dagman_processes
 from monitord_job.database_url import database_of, note_url
-from monitord_job.diagnosis import Condition, Diagnosis, diagnose
+from monitord_job.diagnosis import diagnose
 from monitord_job.errors import LockedError, MonitorError
 from monitord_job.facts import gather
 from monitord_job.queries import (
@@ -76,6 +77,8 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     _refuse_if_live(submit_dir)
+    if found.condition is Condition.UNKNOWN:
+        raise AlreadyRunningError(str(submit_dir.path), found.what, found.advice)
     if url is not None:
         note_url(submit_dir, url)
     if is_stored(database_of(submit_dir), submit_dir.wf_uuid or ""):

@@ -6,19 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitord_job.diagnosis import (
-    Condition,
-    Ending,
-    Facts,
-    Lock,
-    Monitor,
-    Process,
-    Queued,
-    Remedy,
-    Trouble,
-    diagnose,
-    ending_of,
-)
+from monitord_job.condition import Condition, Ending, Facts, Lock, Monitor, Process, Queued, Remedy, Trouble
+from monitord_job.diagnosis import diagnose, ending_of
 
 NOW = 1_795_900_000
 RUNS = Queued("7.0", 2)
@@ -92,6 +81,7 @@ TABLE = {
     "lock held from elsewhere": (replace(GONE, lock=Lock.LIVE, monitor=Monitor.AT_WORK), C.ORPHAN, ()),
     "lost": (GONE, C.LOST, (R.RESUBMIT,)),
     "lost, with its lock": (replace(GONE, lock=Lock.STALE), C.LOST, (R.RESUBMIT,)),
+    "submitted elsewhere": (replace(GONE, elsewhere="ap2.example.org"), C.UNKNOWN, ()),
     "schedd silent, DAGMan alive": (replace(AT_WORK, queue=None), C.RUNNING, ()),
     "schedd silent": (replace(GONE, queue=None, silence="no answer"), C.UNKNOWN, ()),
     "schedd silent after the end": (replace(ENDED, queue=None), C.SUCCEEDED, ()),
@@ -144,6 +134,7 @@ def test_table(name):
 
 
 ATTENTION = {
+    "submitted elsewhere",
     "submitted twice",
     "two orphans",
     "orphan alone",

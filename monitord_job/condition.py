@@ -1,0 +1,216 @@
+"""The states of a run, and the facts and values by which they are told: the words of `diagnose`. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Ending(Enum):
+    """How a run ended; the value is for people and programs."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REMOVED = "removed"
+    ABORTED = "aborted"
+    """by ABORT-DAG-ON, whatever DAGMan returns then"""
+    HALTED = "halted"
+    """a halt file stood there when no job was left"""
+
+
+class Condition(Enum):
+    """A run in one word, while HTCondor has it and after; the value is for people and programs."""
+
+    NEVER_SUBMITTED = "never submitted"
+    WAITING = "waiting to start"
+    RUNNING = "running"
+    RECOVERING = "recovering"
+    COOLING_DOWN = "cooling down"
+    HELD = "held"
+    HALTED = "halted"
+    LEAVING = "being removed"
+    TWO_DAGMANS = "two DAGMans"
+    ORPHAN = "orphan DAGMan"
+    LOST = "lost from the queue"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REMOVED = "removed"
+    ABORTED = "aborted"
+    ENDED_HALTED = "ended by its halt file"
+
+
+class Trouble(Enum):
+    """What may be wrong beside that."""
+
+    BEHIND = "database behind"
+    STALE_LOCK = "stale lock"
+    LEFT_BEHIND = "jobs left behind"
+    MONITOR_HELD = "monitor held"
+    MONITOR_STOPPED = "monitor stopped"
+    MONITOR_GONE = "no monitor"
+    SCHEDD_SILENT = "schedd does not answer"
+
+
+class Remedy(Enum):
+    """What `bridle recover --fix` does; the value says it in words."""
+
+    RELEASE = "release the DAGMan job"
+    END_COOL_DOWN = "let the DAGMan job start at once"
+    RESUME = "take the halt files away"
+    END_ORPHANS = "end the DAGMan that no queue knows; the one in the queue goes on from there"
+    RESUBMIT = "submit it again, so that nothing that is done is done again"
+    RUN_AGAIN = "submit it again from its rescue DAG"
+    CATCH_UP = "store what the logs hold"
+    SET_LOCK_ASIDE = "set the stale lock aside, and keep what is done in a rescue DAG"
+    REMOVE_LEFT_BEHIND = "remove the jobs that no DAGMan waits for"
+    RELEASE_MONITOR = "release the monitor"
+    START_MONITOR = "start a monitor outside HTCondor"
+
+
+class Monitor(Enum):
+    """Where the monitor of a run is."""
+
+    GONE = "gone"
+    AT_WORK = "at work"
+    QUEUED = "in the queue"
+    HELD = "held"
+    STOPPED = "stopped"
+
+
+class Lock(Enum):
+    """DAGMan's lock file."""
+
+    NONE = "none"
+    LIVE = "live"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A DAGMan job of the run in the queue; `status` is HTCondor's number (1 idle, 2 running, 3 removed, 5 held)."""
+
+    job: str
+    status: int
+    hold_reason: str | None = None
+    cool_down_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A living DAGMan of the run on this host; an orphan's parent is no schedd."""
+
+    pid: int
+    job: str
+    orphan: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a run at one moment; the defaults are those of a run that was never submitted."""
+
+    now: int
+    """seconds since the epoch"""
+    queue: tuple[Queued, ...] | None = ()
+    """None: the schedd does not answer"""
+    silence: str = ""
+    """what it is that does not answer"""
+    submitted: str | None = None
+    """the DAGMan job that the schedd wrote of last in X.dag.dagman.log"""
+    elsewhere: str = ""
+    """the host whose schedd it was submitted to, if that is another one than the one asked"""
+    left: bool = False
+    """whether that has left the queue, as it says there"""
+    processes: tuple[Process, ...] = ()
+    lock: Lock = Lock.NONE
+    halt_files: tuple[str, ...] = ()
+    recovering: bool = False
+    ended: int | None = None
+    """the exit code of the last DAGMan, if it wrote one that is an end"""
+    ending: Ending | None = None
+    rescue: str | None = None
+    jobs: tuple[str, ...] = ()
+    """jobs in the queue that DAGMans of this run have submitted, the monitor apart"""
+    monitor: Monitor = Monitor.GONE
+    monitor_job: str = ""
+    has_monitor: bool = False
+    """whether the DAG was rewritten to have one"""
+    unread: int = 0
+    """bytes of the log that are not in the database"""
+    goes_on: bool = False
+    """whether the run has not ended as the database has it"""
+    started: int = 0
+    """when HTCondor started the DAGMan in the queue, in seconds since the epoch"""
+    has_run: bool = False
+    """whether a DAGMan ever wrote its log here"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong beside the run's own condition."""
+
+    trouble: Trouble
+    what: str
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The state of a run: what it is, why that is so, what a person can do, and what `--fix` would do."""
+
+    condition: Condition
+    what: str
+    advice: str = ""
+    remedy: Remedy | None = None
+    job: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """All that is to be done, in the order in which it is to be done."""
+        wanted = {found.remedy for found in self.findings} | {self.remedy}
+        return tuple(remedy for remedy in _ORDER if remedy in wanted)
+
+    def as_json(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "condition": self.condition.value,
+            "what": self.what,
+            "advice": self.advice,
+            "job": self.job,
+            "needs_attention": self.needs_attention,
+            "remedies": [remedy.value for remedy in self.remedies],
+            "findings": [{"trouble": found.trouble.value, "what": found.what} for found in self.findings],
+        }
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether it will not come to a good end by itself."""
+        return bool(self.remedies) or self.condition in _BAD or bool(self.findings)
+
+
+_ORDER = (
+    Remedy.END_ORPHANS,
+    Remedy.REMOVE_LEFT_BEHIND,
+    Remedy.SET_LOCK_ASIDE,
+    Remedy.CATCH_UP,
+    Remedy.RELEASE_MONITOR,
+    Remedy.RESUBMIT,
+    Remedy.RUN_AGAIN,
+    Remedy.RESUME,
+    Remedy.RELEASE,
+    Remedy.END_COOL_DOWN,
+    Remedy.START_MONITOR,
+)
+_BAD = (Condition.TWO_DAGMANS, Condition.ORPHAN, Condition.LOST, Condition.UNKNOWN)
+OVER = frozenset(
+    {
+        Condition.SUCCEEDED,
+        Condition.FAILED,
+        Condition.REMOVED,
+        Condition.ABORTED,
+        Condition.ENDED_HALTED,
+    }
+)
+"""The conditions of a run that has ended."""
