@@ -24,14 +24,17 @@ _BY_DAGMAN = {3: Ending.ABORTED, 4: Ending.REMOVED, 6: Ending.HALTED}
 _EXIT_ABORT = 2
 
 
-def ending_of(code: int, failed: int, dag_status: int | None) -> Ending:
+def ending_of(code: int, failed: int, dag_status: int | None, *, aborted: bool = False) -> Ending:
     """How a run ended: from DAGMan's exit code, the number of failed nodes, and DAGMan's own DAG_STATUS if it is known.
 
-    A FINAL node, or ABORT-DAG-ON ... RETURN 0, can make the exit code 0 whatever happened.
+    A FINAL node, or ABORT-DAG-ON ... RETURN 0, can make the exit code 0 whatever happened; in the second case also
+    DAG_STATUS: then only DAGMan's log says that it was `aborted`.
 
     >>> ending_of(0, 1, 2), ending_of(0, 0, 4), ending_of(2, 0, None)
     (<Ending.FAILED: 'failed'>, <Ending.REMOVED: 'removed'>, <Ending.REMOVED: 'removed'>)
     """
+    if aborted:
+        return Ending.ABORTED
     told = _BY_DAGMAN.get(dag_status or 0)
     if told is not None:
         return told

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dag_rewriter import files
@@ -32,7 +32,8 @@ _SUBMITTED_ON = re.compile(
 )
 _MARKS = re.compile(
     rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
-    rb"|(?P<recovered>done with RECOVERY mode)|EXITING WITH STATUS (?P<code>\d+)"
+    rb"|(?P<recovered>done with RECOVERY mode)|(?P<aborts>Aborting DAG because we got the ABORT exit value)"
+    rb"|EXITING WITH STATUS (?P<code>\d+)"
 )
 
 
@@ -42,6 +43,8 @@ class _Word:
 
     recovering: bool = False
     ended: int | None = None
+    aborted: bool = False
+    """by ABORT-DAG-ON"""
 
 
 def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
@@ -97,15 +100,18 @@ def _queued(job: QueuedJob) -> Queued:
 
 
 def _last_word(tail: bytes) -> _Word:
-    found = None
-    for found in _MARKS.finditer(tail):  # noqa: B007 - the last one counts
-        pass
-    if found is None:
-        return _Word()
-    if found["code"]:
-        code = int(found["code"])
-        return _Word(ended=None if code == DAGMAN_RESTARTS else code)
-    return _Word(recovering=bool(found["recovers"]))
+    word = _Word()
+    for found in _MARKS.finditer(tail):
+        if found["starts"]:
+            word = _Word()
+        elif found["aborts"]:
+            word = replace(word, aborted=True)
+        elif found["code"]:
+            code = int(found["code"])
+            word = replace(word, recovering=False, ended=None if code == DAGMAN_RESTARTS else code)
+        else:
+            word = replace(word, recovering=bool(found["recovers"]))
+    return word
 
 
 def _lock(submit_dir: SubmitDir) -> Lock:
@@ -121,12 +127,13 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: _Word) -> Ending
         metrics = json.loads(files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics") or b"{}")
         if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
             failed = int(metrics.get("nodes_failed", 0))
-            return ending_of(int(metrics["exitcode"]), failed, int(metrics.get("DagStatus", 0)))
+            status = int(metrics.get("DagStatus", 0))
+            return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
     except (ValueError, KeyError, AttributeError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED
-    return None if code is None else ending_of(code, 0, None)
+    return None if code is None else ending_of(code, 0, None, aborted=word.aborted)
 
 
 def _newest_rescue(submit_dir: SubmitDir) -> str | None:

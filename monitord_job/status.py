@@ -82,14 +82,25 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
     return database
 
 
-def ending(found: WorkflowSummary) -> Ending | None:
+def ending(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending | None:
     """How the run ended, with the word of DAGMan's metrics if they are of this run; None if it has not."""
     if found.ended is None:
         return None
+    told = _ENDINGS.get(diagnosis.condition) if diagnosis is not None else None
+    if told is not None:
+        return told
     dagman = found.metrics.get("dagman", {})
     ours = _number(dagman.get("end_time")) >= (found.begun or 0)  # else those of a run before it
     status = int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
     return ending_of(found.status or 0, found.count()[JobStatus.FAILED], status)
+
+
+_STATES = {Ending.SUCCEEDED: RunState.SUCCEEDED}
+_ENDINGS = {
+    Condition.REMOVED: Ending.REMOVED,
+    Condition.ABORTED: Ending.ABORTED,
+    Condition.ENDED_HALTED: Ending.HALTED,
+}
 
 
 def _number(value: object) -> float:
@@ -122,11 +133,12 @@ def tell_diagnosis(found: Diagnosis, say: Callable[[str], object]) -> None:
 def as_mapping(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """For --json; times are seconds since the epoch."""
     counts = found.count()
-    ended = ending(found)
+    ended = ending(found, diagnosis)
+    state = state_of(found) if ended is None else _STATES.get(ended, RunState.FAILED)
     return {
         "wf_uuid": found.wf_uuid,
         "label": found.label,
-        "state": state_of(found).value,
+        "state": state.value,
         "ending": None if ended is None else ended.value,
         "exit_code": None if ended is None else EXIT_CODES[ended],
         "diagnosis": None if diagnosis is None else diagnosis.as_json(),
@@ -157,11 +169,13 @@ def _failure(job: Job) -> dict[str, Any]:
 def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
     """Print it for people; plain text where the output is no terminal."""
     console = console or Console(highlight=False)
-    state = state_of(found)
+    ended = ending(found, diagnosis)
+    state = state_of(found) if ended is None else _STATES.get(ended, RunState.FAILED)
+    word = state.value if ended is None else ended.value
     counts, total = found.count(), len(found.jobs)
     done = counts[JobStatus.SUCCEEDED]
     console.print(Text(f"{found.label or 'workflow'}  {found.wf_uuid}"))
-    console.print(Text(f"{_word(found)}{_times(found)}", style=_STYLE[state]))
+    console.print(Text(f"{word}{_times(found)}", style=_STYLE[state]))
     if diagnosis is not None and _worth_telling(diagnosis):
         tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
     console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
@@ -170,11 +184,6 @@ def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diag
     _show_jobs(console, "failed", [job for job in found.jobs if job.status is JobStatus.FAILED])
     if found.quarantined:
         console.print(f"{found.quarantined} pieces of input could not be read: see table bridle_quarantine")
-
-
-def _word(found: WorkflowSummary) -> str:
-    ended = ending(found)
-    return state_of(found).value if ended is None else ended.value
 
 
 def _worth_telling(diagnosis: Diagnosis) -> bool:

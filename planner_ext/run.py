@@ -15,7 +15,7 @@ from dag_rewriter.rescue_files import wants_to_run
 from dag_rewriter.rewrite import Options, is_rewritten, rewrite
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
-from monitord_job.condition import Condition, Diagnosis
+from monitord_job.condition import Condition, Diagnosis, Ending
 from monitord_job.daemon import Limits
 from monitord_job.dagman_process import dagman_processes
 from monitord_job.database_url import database_of, note_url
@@ -32,7 +32,7 @@ from monitord_job.queries import (
 )
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from monitord_job.session import catch_up
-from monitord_job.status import RunState, read_status, state_of
+from monitord_job.status import RunState, ending, read_status, state_of
 from planner_ext.control import resume_run
 from planner_ext.resume import prepare, put_in_order, wait_for
 
@@ -84,7 +84,7 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
     if is_stored(database_of(submit_dir), submit_dir.wf_uuid or ""):
         # DAGMan empties its nodes.log at its start: what is not stored before is lost.
         stored = read_status(submit_dir)
-        if state_of(stored) is RunState.SUCCEEDED and not wants_to_run(submit_dir, stored.ended or 0):
+        if ending(stored, found) is Ending.SUCCEEDED and not wants_to_run(submit_dir, stored.ended or 0):
             return stored
     recover = _take_up(submit_dir, found)
     job = submit_dag(submit_dir.dag_file, _attributes(submit_dir), recover=recover)

@@ -11,7 +11,7 @@ from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.target import open_target
 from monitord_job.identity import identified
 from monitord_job.queries import WorkflowProgress, WorkflowSummary
-from monitord_job.status import EXIT_CODES, as_mapping, ending, show
+from monitord_job.status import EXIT_CODES, as_mapping, diagnosis_of, ending, show
 from planner_ext.run import LostError, Submitted, start, watch
 
 EXIT_LOST = LostError.exit_code
@@ -49,11 +49,11 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     opened = identified(open_target(submit_dir))
     begun = start(opened, url)
     if isinstance(begun, WorkflowSummary):
-        return _report(begun, as_json, "this workflow has succeeded already, nothing was submitted")
+        return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
     if not as_json:
         click.echo(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
     if wait:
-        return _report(_wait(opened, begun, quiet=as_json), as_json, "")
+        return _report(opened, _wait(opened, begun, quiet=as_json), as_json)
     if as_json:
         click.echo(json.dumps({"job": begun.job, "rewritten": begun.rewritten}))
     else:
@@ -61,14 +61,15 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     return 0
 
 
-def _report(found: WorkflowSummary, as_json: bool, note: str) -> int:
+def _report(opened: SubmitDir, found: WorkflowSummary, as_json: bool, note: str = "") -> int:
+    diagnosis = diagnosis_of(opened)
     if as_json:
-        click.echo(json.dumps(as_mapping(found), indent=2))
+        click.echo(json.dumps(as_mapping(found, diagnosis), indent=2))
     else:
         if note:
             click.echo(note)
-        show(found)
-    ended = ending(found)
+        show(found, diagnosis=diagnosis)
+    ended = ending(found, diagnosis)
     return EXIT_LOST if ended is None else EXIT_CODES[ended]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from dag_rewriter.submit_dir import SubmitDir
+from monitord_job.condition import Condition
+from monitord_job.diagnosis import diagnose
+from monitord_job.facts import gather
 from planner_ext.pool import Pool, PoolState
 from planner_ext.pool_environment import as_pool_user
 from planner_ext.pool_processes import send
@@ -37,7 +41,15 @@ from tests.faults import (
 )
 from tests.runs import bridle, monitor_pid, queue, until
 
-RUNS = {"held": None, "halted": None, "lost": None, "monitor": None, "stale": None, "failed": "w00001"}
+RUNS = {
+    "held": None,
+    "recovering": None,
+    "halted": None,
+    "lost": None,
+    "monitor": None,
+    "stale": None,
+    "failed": "w00001",
+}
 """What fails in each."""
 START, END = "WORKFLOW_STARTED", "WORKFLOW_TERMINATED"
 
@@ -114,6 +126,26 @@ def test_held_then_cooling_down_then_running(pool, runs, release_version):
     assert recover(pool, submit_dir)[1]["condition"] == "succeeded"
     again = bridle(pool, "run", str(submit_dir.path))
     assert (again.returncode, "succeeded already" in again.stdout) == (0, True)
+
+
+def test_recovering(pool, runs):
+    """With a long log of its nodes, and stopped in the middle of it."""
+    submit_dir = runs["recovering"]
+    assert bridle(pool, "hold", str(submit_dir.path)).returncode == 0
+    until(lambda: dagman_pid(submit_dir) is None, "DAGMan has left")
+    job = re.findall(rb"^001 (\S+ \S+ \S+) ", submit_dir.nodes_log.read_bytes(), re.MULTILINE)[-1].decode()
+    with submit_dir.nodes_log.open("a") as log:
+        log.write(f"033 {job} Changing job attribute Rounds from 1 to 2\n...\n" * 100_000)
+    assert bridle(pool, "release", str(submit_dir.path)).returncode == 0
+    with pool.in_use():
+        until(lambda: diagnose(gather(submit_dir)).condition is Condition.RECOVERING, "it recovers", 60)
+        kill(dagman_pid(submit_dir), signal.SIGSTOP)
+    code, told = recover(pool, submit_dir)
+    assert (code, told["condition"]) == (0, "recovering")
+    kill(dagman_pid(submit_dir), signal.SIGCONT)
+    until(lambda: condition(pool, submit_dir) == "running", "it has recovered")
+    open_gate(submit_dir)
+    succeeded_once(pool, submit_dir)
 
 
 def test_a_halted_run_goes_on_with_bridle_run(pool, runs):
