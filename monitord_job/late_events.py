@@ -12,7 +12,7 @@ from monitord_job.job import NodeState
 
 _LEFT = re.compile(
     rb"^(?P<number>005|009) \((?P<cluster>\d+)\.(?P<proc>\d+)\.\d+\) (?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[^\n]*\n"
-    rb"(?P<text>[^\n]*)",
+    rb"(?P<text>[^\n]*)\n",
     re.MULTILINE,
 )
 _CODE = re.compile(rb"\((return value|signal) (\d+)\)")
