@@ -78,7 +78,9 @@ def states(pool: Pool) -> dict[str, int]:
 
 
 def told(pool: Pool, target: Path) -> dict:
-    return json.loads(bridle(pool, "status", "--json", str(target)).stdout)
+    done = bridle(pool, "status", "--json", str(target))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_hold_and_release_reach_every_dagman(pool, folder, begun):
