@@ -102,6 +102,9 @@ class Client:
     def bridle(self, *arguments: str | Path) -> Done:
         return self._run(*BRIDLE, *arguments)
 
+    def python(self, *arguments: str) -> Done:
+        return self._run(sys.executable, *arguments)
+
     def _run(self, *command: str | Path) -> Done:
         done = subprocess.run(
             command,
@@ -414,3 +417,14 @@ def test_a_sub_workflow_is_reported_on_from_the_database_of_the_root(
     assert "100% done (9 of 9 jobs)" in shown
     assert "Failed in sub-workflows: 2\n\n* 2 compute jobs: exit code 0\n" in shown
     assert "findrange_ID0000002 in inner, findrange_ID0000003 in inner" in shown
+
+
+def test_a_monitor_loads_neither_templates_nor_services(client: Client, failed_run: Path) -> None:
+    """They would cost each monitor a second of its start."""
+    script = (
+        "import sys\nfrom planner_ext.cli import run_command\n"
+        f"code = run_command(['monitord', '--catch-up', '--notify', {str(failed_run)!r}])\n"
+        "print(code, *sorted({'apprise', 'jinja2', 'smtplib', 'requests'} & set(sys.modules)))"
+    )
+    done = client.python("-c", script)
+    assert (done.stdout, done.stderr) == ("0\n", "")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from condor_templates.errors import BridleError
-from condor_templates.notification_policy import parse_pegasus_email
+from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
 from condor_templates.policy_file import PolicyError
 from monitord_job.errors import NotifyError
+from monitord_job.notify_send import check
 from monitord_job.notify_services import masked, relay_of, service_of
 from monitord_job.notify_targets import NotifyConfig, Target, Way, check_private, parse_config, targets_of
 from monitord_job.pegasus_scripts import our_arguments
+from monitord_job.rule import Dialect
+from monitord_job.rules import parse
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 CONFIG = NotifyConfig(
@@ -176,3 +181,22 @@ def test_lines_for_the_script_of_pegasus(argv: list[str], ours: list[str] | None
 def test_a_policy_that_says_neither(text: str) -> None:
     with pytest.raises(PolicyError):
         parse_pegasus_email(f"[notifications]\n{text}", "policy.toml")
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "notify"
+
+
+def test_the_examples_are_what_they_say() -> None:
+    config = parse_config((EXAMPLES / "notify.toml").read_text(), "notify.toml")
+    found = targets_of(("everybody", *config.targets), config, {"BRIDLE_ONCALL": "ntfys://oncall"})
+    assert {target.way for target in found} == {Way.MAIL, Way.SERVICE, Way.LOG}
+    for target in found:
+        check(target)
+    assert relay_of(service_of(Target(Way.SERVICE, config.via, "[mail] via"))) is not None
+    policy = (EXAMPLES / "policy.toml").read_text()
+    rules = parse(
+        "".join(f"{rule}\n" for rule in parse_notification_rules(policy, "")).encode(), "", Dialect.BRIDLE
+    )
+    assert len(rules.rules) == 4
+    assert {rule.action.text for rule in rules.rules} <= config.targets.keys()
+    assert parse_pegasus_email(policy, "") is True
