@@ -29,7 +29,7 @@ NODES = [f"n{number:03d}" for number in range((KILLS + 2) * GROUP)]
 FLAKY = NODES[4::15]
 """They fail in their first attempt."""
 UUID = "6b0f5c2e-7a2e-4f4e-9f0a-5d1f0c8a2b11"
-LONGEST = 2.0
+LONGEST = 1.2
 """Seconds that a monitor works, at most, before it is killed."""
 WORDS = ("start", "error", "success", "end")
 
@@ -162,6 +162,7 @@ def due_by_dagman(submit_dir: SubmitDir) -> list[Due]:
     return [Due(UUID, "start", 1, int(first[0]), ""), *found]
 
 
+@pytest.mark.timeout(900)  # a minute where nothing else is at work
 def test_none_is_lost_whatever_is_killed(own_pool: Pool, release: Release, planned: SubmitDir):
     own_pool.start(release, slots=4)
     start(own_pool, planned)

@@ -53,7 +53,10 @@ class Verdict:
     """attempts that started more than once under the same id"""
     ended_again: int
     """... of which had ended before"""
+    never_submitted: int
+    """attempts whose DAGMan died after the PRE script"""
     failures: int
+    """attempts that DAGMan takes for failed; each succeeded in a retry"""
     due: int
     delivered: int
     doubles: int
@@ -105,6 +108,7 @@ def check(pool: Pool, hierarchy: Hierarchy) -> Verdict:
         rows={table: len(rows) for table, rows in live.items()},
         ran_again=sum(attempt.starts > 1 for attempt in every),
         ended_again=sum(len(attempt.codes) > 1 for attempt in every),
+        never_submitted=sum(row[3] is None for row in live["job_instance"]),
         failures=list(verdicts.values()).count("error"),
         due=due,
         delivered=delivered,
@@ -131,6 +135,7 @@ def _check_instances(hierarchy: Hierarchy, attempts: Attempts, verdicts: Verdict
     ran = {(*job, number) for job, ids in attempts.items() for number in ids}
     nodes = {(str(uuid), str(name)) for uuid, name, *_ in stored}
     # An attempt whose DAGMan died between PRE script and submission has no id; the script has run.
+    assert {row[3] for row in stored if row[2] is None} <= {None}
     jobs_stored = [row for row in stored if not _is_dag(row[1]) and row[2] is not None]
     traced = {(str(uuid), str(name), str(number)) for uuid, name, number, _ in jobs_stored}
     assert ran - traced == set(), f"ran and not stored: {sorted(ran - traced)[:5]}"
