@@ -15,7 +15,7 @@ IDLE_SECONDS = 60
 POSTGRESQL = "postgresql"
 SQLITE = "sqlite"
 
-_KEEPALIVE = {
+KEEPALIVE = {
     "connect_timeout": 10,
     # A server whose machine went down says nothing: found out within half a minute, not in two hours.
     "keepalives_idle": 10,
@@ -38,7 +38,7 @@ def open_engine(url: URL) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(url, connect_args=_KEEPALIVE, pool_size=1, max_overflow=0)
+    engine = create_engine(url, connect_args=KEEPALIVE, pool_size=1, max_overflow=0)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 

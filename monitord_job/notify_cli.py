@@ -142,9 +142,10 @@ def _about(environment: Mapping[str, str], run: Path | None, *, test: bool) -> H
 
 def _config(named: Path | None, sender: str | None) -> NotifyConfig:
     from monitord_job.notify_files import read_config
+    from monitord_job.notify_targets import sender_of
 
     found = read_config(named)
-    return replace(found, sender=sender) if sender else found
+    return replace(found, sender=sender_of(sender, "--from")) if sender else found
 
 
 def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> list[Target]:

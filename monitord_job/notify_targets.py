@@ -16,6 +16,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import parseaddr
 from enum import Enum
 from typing import Any
 
@@ -56,7 +57,7 @@ _NOWHERE = (
 )
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_ADDRESS = re.compile(r"[^\s@:/?#<>,;()\[\]\\\"]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!$%&'*+=^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PLAIN_MAIL = re.compile(rf"mailto:(?://)?({_ADDRESS.pattern})/?")
 """Also with the slashes: an address of apprise without password and host means a person, not a server."""
 _MOST = 50
@@ -184,8 +185,19 @@ def parse_config(text: str, source: str) -> NotifyConfig:
             name: _texts(value, f"{source}: key targets.{name}", name) for name, value in targets.items()
         },
         via=_text(mail.get("via", ""), f"{source}: key mail.via"),
-        sender=_text(mail.get("from", ""), f"{source}: key mail.from"),
+        sender=sender_of(_text(mail.get("from", ""), f"{source}: key mail.from"), f"{source}: key mail.from"),
     )
+
+
+def sender_of(text: str, where: str) -> str:
+    """The text, if mails can be from it: an address, also with a name before it, or nothing. Raises NotifyError.
+
+    >>> sender_of("Workflows <workflows@example.org>", "--from")
+    'Workflows <workflows@example.org>'
+    """
+    if text and not (text.isprintable() and _ADDRESS.fullmatch(parseaddr(text)[1])):
+        raise NotifyError(where, "it is no address", "write one, e.g. workflows@example.org")
+    return text
 
 
 def _check(table: Any, known: set[str], source: str, prefix: str) -> None:

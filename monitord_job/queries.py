@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError
 from monitord_job import own_tables
 from monitord_job import schema as s
 from monitord_job.database_url import Database
-from monitord_job.engine import POSTGRESQL
+from monitord_job.engine import KEEPALIVE, POSTGRESQL
 from monitord_job.errors import MonitorError
 
 
@@ -124,7 +124,8 @@ def open_database(database: Database | Path) -> Engine:
     path = database if isinstance(database, Path) else database.file
     if path is None:
         assert isinstance(database, Database)
-        return create_engine(database.url, execution_options={"postgresql_readonly": True})
+        options = {"postgresql_readonly": True}
+        return create_engine(database.url, connect_args=KEEPALIVE, execution_options=options)
     if not path.is_file():
         raise MonitorError(
             str(path), "no database is there", "run the workflow with `bridle run`, or `bridle monitord`"

@@ -302,6 +302,27 @@ def test_a_database_that_is_gone_is_told_in_the_message(client: Client, tmp_path
     assert "No more is known: " in text
 
 
+def test_a_database_server_that_is_gone_keeps_no_message_back(client: Client, failed_run: Path) -> None:
+    url = f"postgresql://me:{SECRET}@127.0.0.1:1/runs"
+    client.variables = {**an_error(failed_run), "BRIDLE_DATABASE_URL": url}
+    done = client("--to", "log:told.log")
+    text = (client.home / "told.log").read_text()
+    assert done.returncode == 0, done.stderr
+    assert "work_w00080 failed (exit code 2, attempt 2)" in text
+    assert (
+        "No more is known: postgresql+psycopg://me:***@127.0.0.1:1/runs: the database cannot be read" in text
+    )
+    assert SECRET not in text
+
+
+def test_a_database_that_was_named_is_found(client: Client, rerun: SubmitDir) -> None:
+    rerun.bridle_notify.write_text(f"WORKFLOW * end to: log:{client.home}/told.log\n")
+    url = f"sqlite:///{client.home}/elsewhere.db"
+    assert client.bridle("monitord", "--catch-up", "--notify", "--url", url, rerun.path).returncode == 0
+    assert (client.home / "told.log").read_text().count("100% done (14 of 14 jobs)") == 2
+    assert not rerun.database.exists()
+
+
 def test_dry_run_shows_and_sends_nothing(client: Client, webhook: Webhook, failed_run: Path) -> None:
     client.variables = {"HOOK": f"json://127.0.0.1:{webhook.port}/{SECRET}"}
     done = client("--to", "env:HOOK", "--run", failed_run, "--dry-run")

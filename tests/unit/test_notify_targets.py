@@ -64,6 +64,7 @@ def test_names_and_variables_stand_for_targets_each_once() -> None:
         ("sendmail:-t", "sendmail: needs one address"),
         ("sendmail:a@b.org,c@d.org", "sendmail: needs one address"),
         ("log:", "log: needs a file"),
+        ("mé@example.org", "it is neither an address nor a URL"),
     ],
 )
 def test_what_is_no_target(word: str, what: str) -> None:
@@ -85,6 +86,8 @@ def test_what_is_no_target(word: str, what: str) -> None:
         ("[targets]\n'a b' = 's3cret'", "key targets.a b: it is no name"),
         ("[mail]\nvia = ['s3cret']", "key mail.via: it is no text"),
         ("[targets]\nops = s3cret://", "it is no TOML"),
+        ("[mail]\nfrom = 's3cret'", "key mail.from: it is no address"),
+        ('[mail]\nfrom = "a@b.org\\nBcc: s3cret@b.org"', "key mail.from: it is no address"),
     ],
 )
 def test_what_is_no_config(text: str, what: str) -> None:
