@@ -6,7 +6,9 @@ due, PEGASUS_STDOUT below the submit directory, and the words after the script.
 
 from __future__ import annotations
 
+import os
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +19,9 @@ import pytest
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from monitord_job import session
 from monitord_job.daemon import Limits
+from monitord_job.database_url import database_of
+from monitord_job.notification_list import resend
+from monitord_job.outbox import State
 from tests.notified import Hook, Witness, kept
 from tests.played import Played, cluster_output
 from tests.recorded import as_it_ran, dagman_lines, prepare
@@ -73,6 +78,7 @@ def environment(case: Case, row: Row) -> dict[str, str]:
     whom, _, task = row.whom.partition("#")
     time = Moments(case.log).time(row)
     stdout = str(case.submit_dir.path / row.stdout)
+    stderr = str(case.submit_dir.path / (row.stdout if ".out" in row.stdout else f"00/00/{whom}.out"))
     found = {
         "PEGASUS_EVENT": row.event,
         "PEGASUS_EVENT_TIMESTAMP": f"{time}.0",
@@ -84,7 +90,7 @@ def environment(case: Case, row: Row) -> dict[str, str]:
         "PEGASUS_WFID": case.name,
         "PEGASUS_SUBMIT_DIR": str(case.submit_dir.path),
         "PEGASUS_STDOUT": stdout,
-        "PEGASUS_STDERR": "" if whom == case.submit_dir.wf_uuid else stdout.replace(".out", ".err"),
+        "PEGASUS_STDERR": "" if whom == case.submit_dir.wf_uuid else stderr.replace(".out", ".err"),
         "PEGASUS_STATUS": row.status.replace("-", ""),
         "BRIDLE_WORKFLOW": case.submit_dir.wf_uuid or "",
         "BRIDLE_ATTEMPT": row.attempt.replace("-", ""),
@@ -231,6 +237,30 @@ def test_what_is_due_is_in_the_table_and_exactly_that_is_run(name, fresh_corpus,
     assert reasons == REASONS.get(name, [])
 
 
+def test_an_outbox_in_postgresql_is_the_same_also_by_many_monitors(fresh_corpus, tmp_path, postgresql):
+    """Each takes up where the one before left off, and stores some lines more; then all is run again by its key."""
+    submit_dir = failing(fresh_corpus("recorded/failing-condorio"))
+    case = Case(submit_dir, "failingio-0", submit_dir.path / "jobstate.log")
+    witness = Witness(tmp_path)
+    hooked(submit_dir, witness.path)
+    lines = submit_dir.jobstate_log.read_text().splitlines(keepends=True)
+    # The schedd's word that DAGMan has left would end a run whose log was cut.
+    submit_dir.dagman_log.unlink()
+    for end in (*range(5, len(lines), 30), len(lines)):
+        submit_dir.jobstate_log.write_text("".join(lines[:end]))
+        session.catch_up(submit_dir, Limits(), url=postgresql, notify=True)
+    ran = witness.seen()
+    told = [told_of(run, but="BRIDLE_NOTIFICATION_KEY") for run in ran]
+    elsewhere = {"BRIDLE_DATABASE_URL": str(database_of(submit_dir, postgresql).url)}
+    assert_same(told, [environment(case, row) | elsewhere for row in table("failing-condorio")])
+    keys = [run["BRIDLE_NOTIFICATION_KEY"] for run in ran]
+    again = resend(submit_dir, keys, postgresql)
+    assert (sorted(again.keys), again.failed) == (sorted(keys), False)
+    assert sorted(run["BRIDLE_NOTIFICATION_KEY"] for run in witness.seen()) == sorted(keys)
+    assert {(one.state, one.code) for one in again.found} == {(State.DELIVERED, 0)}
+    assert not submit_dir.database.exists()
+
+
 HOLD_REASON = (
     "Transfer output files failure at execution point slot1@workflow.isi.edu while sending files to access point "
     "workflow. Details: reading from file /home/scientist/wf/condor/local/execute/dir_761020/chebi_dict.pickle: "
@@ -241,9 +271,10 @@ REASONS = {"sample_wf_held": [HOLD_REASON]}
 
 
 def told_of(run: dict[str, str], but: str) -> dict[str, str]:
-    """What is ours or Pegasus's of all that a script was given."""
+    """What is ours or Pegasus's of all that a script was given, and the tests were not."""
     ours = ("PEGASUS_", "BRIDLE_", "ARGUMENTS")
-    return {name: value for name, value in run.items() if name.startswith(ours) and name != but}
+    given = {name: value for name, value in run.items() if os.environ.get(name) != value}
+    return {name: value for name, value in given.items() if name.startswith(ours) and name != but}
 
 
 def as_if_run(row: dict[str, object]) -> dict[str, str]:
@@ -255,9 +286,12 @@ def as_if_run(row: dict[str, object]) -> dict[str, str]:
 
 
 def assert_same(found: Iterable[dict[str, str]], expected: Iterable[dict[str, str]]) -> None:
-    ours, theirs = (sorted(sorted(run.items()) for run in runs) for runs in (found, expected))
-    assert [run for run in ours if run not in theirs] == [run for run in theirs if run not in ours]
-    assert ours == theirs
+    ours, theirs = (
+        Counter("\n".join(f"{name}={run[name]}" for name in sorted(run)) for run in runs)
+        for runs in (found, expected)
+    )
+    said = ["these ran:", *(ours - theirs), "these are in the table:", *(theirs - ours)]
+    assert len(said) == 2, "\n\n".join(said)
 
 
 def test_the_environment_is_that_of_pegasus(fresh_corpus, tmp_path):
