@@ -65,6 +65,17 @@ def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: b
         return Reading(lines, Cursor(end, _fingerprint(stream, end)), replaced, at_end)
 
 
+def read_rotated(path: Path, cursor: Cursor, reading: Reading, limit: int = CHUNK) -> Reading:
+    """What to take instead of a reading that found another file, if the one before was rotated (X to X.old): what is
+    left of that, and then the new file, as if it went on there.
+    """
+    old = path.with_name(f"{path.name}.old")
+    rest = read_new_lines(old, cursor, limit)
+    if rest.replaced or not old.exists():
+        return reading
+    return rest._replace(at_end=False) if rest.lines else reading._replace(replaced=False)
+
+
 def _whole_lines(stream: BinaryIO, start: int, limit: int, record_end: bytes) -> bytes:
     stream.seek(start)
     data = stream.read(limit)

@@ -19,7 +19,7 @@ from monitord_job import node_log
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
-from monitord_job.follow import Cursor, read_new_lines
+from monitord_job.follow import Cursor, read_new_lines, read_rotated
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobDescription, JobFiles, JobPlan, OwnPlan, RunState, ScriptPlan, WorkflowState
 from monitord_job.job_files import JobFileReader
@@ -49,6 +49,10 @@ TURN_BYTES = 1 << 18
 """Bytes of the JOBSTATE_LOG in one transaction: about 4,000 events."""
 _NODE_LOG_BYTES = 1 << 18
 _NO_FILES = JobFiles()
+_LOST_DETAILS = (
+    "the file was replaced or cut (a rescue run does that): hosts, hold reasons and exit codes of POST scripts that "
+    "followed this byte are lost"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class Ingest:
         source = self._pick()
         before = self._cursors.get(source.path.name, Cursor())
         reading = read_new_lines(source.path, before, TURN_BYTES)
+        if reading.replaced:
+            reading = read_rotated(source.path, before, reading, TURN_BYTES)
         memo, events = source.events("" if reading.replaced else before.memo, reading.lines)
         turn = Turn(self._loaded())
         ahead = self._ahead(turn)
@@ -239,6 +245,9 @@ class Ingest:
                 pass_on(turn, event.time)
             while detail_wanted(turn, event) and ahead.advance():
                 pass
+            if ahead.lost_from is not None and detail_wanted(turn, event):
+                turn.rows.append(QuarantineRow(self._dir.nodes_log.name, ahead.lost_from, _LOST_DETAILS, ""))
+                ahead.lost_from = None
             files = self._files_for(turn, event)
             apply_node(turn, event, files)
             self._note_sub_workflow(turn, event, files)
@@ -309,10 +318,14 @@ class _NodeLogReader:
         self._path = path
         self._turn = turn
         self.cursor = cursor
+        self.lost_from: int | None = None
+        """where reading had come to when the file was found to be another one"""
 
     def advance(self) -> bool:
         """Read some more events into the turn; False if there are none."""
         reading = read_new_lines(self._path, self.cursor, _NODE_LOG_BYTES, node_log.EVENT_END)
+        if reading.replaced:
+            self.lost_from = self.cursor.offset
         for event in node_log.parse_all(node_log.split_events(reading.lines)):
             add_detail(self._turn, event)
         self.cursor = reading.cursor

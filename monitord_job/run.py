@@ -6,7 +6,7 @@ failed is simply dropped and read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ from monitord_job.events import (
 )
 from monitord_job.job import JobFiles, JobPlan, NodeState, RunState, WorkflowState
 from monitord_job.outcome import Attempt, finished_rows, pre_script_row
+from monitord_job.progress import PROGRESS, SKIPPED, code_in, is_of_the_same_cluster
 from monitord_job.rows import InstanceRow, InstanceUpdate, JobStateRow, Row, Value, WorkflowStateRow
-from monitord_job.status_codes import raw_status
 
 UNKNOWN_FAILURE = 2
 """What pegasus-monitord writes as status of a DAGMan that ended without a word."""
@@ -52,9 +52,7 @@ _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
 _JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
-_SKIPPED = "PRESKIP"
-"""The PRE script said that the node is done (PRE_SKIP); its exit code is the one that PRE_SCRIPT_FAILURE told of."""
-_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {_SKIPPED}
+_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _VERDICTS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED"})
 _OWN_VERDICTS = _VERDICTS | {"JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILED"}
@@ -236,10 +234,10 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
             reason = detail.value
     before = node.state
     _record(turn, event, node, reason)
-    if _is_verdict(plan, before) and event.state != _SKIPPED:
+    if _is_verdict(plan, before) and event.state != SKIPPED:
         node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
     else:
-        progress = _PROGRESS.get(event.state)
+        progress = PROGRESS.get(event.state)
         if progress is not None:
             progress(node, event)
         if event.state in _BOUNDS:
@@ -254,9 +252,7 @@ def _rows_of(
     if event.state == "SUBMIT" and node.sched_id == event.info:
         yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
     if event.state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
-        yield pre_script_row(
-            plan, node, event.time, _code_in(event, int(event.state == "PRE_SCRIPT_FAILURE"))
-        )
+        yield pre_script_row(plan, node, event.time, code_in(event, int(event.state == "PRE_SCRIPT_FAILURE")))
     if _ends_attempt(plan, event):
         if event.state == "PRE_SCRIPT_FAILURE":
             # As pegasus-monitord has it, whose readers look for a job's end.
@@ -310,17 +306,9 @@ def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
         return False
     if event.state == "PRE_SCRIPT_STARTED":
         return True
-    if node.state in _OPENED_BY_PRE or _is_of_the_same_cluster(node, event):
+    if node.state in _OPENED_BY_PRE or is_of_the_same_cluster(node, event):
         return False
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
-
-
-def _is_of_the_same_cluster(node: NodeState, event: NodeEvent) -> bool:
-    """Whether a job is one more of those that the attempt submitted at once (`queue 3`). NOOP nodes are cluster 0."""
-    if event.state != "SUBMIT" or node.sched_id is None:
-        return False
-    cluster = event.info.partition(".")[0]
-    return cluster != "0" and cluster == node.sched_id.partition(".")[0] and node.sched_id != event.info
 
 
 def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
@@ -359,86 +347,14 @@ def _note_detail(node: NodeState, detail: NodeLogEvent) -> None:
 
 
 def _ends_attempt(plan: JobPlan, event: NodeEvent) -> bool:
-    if event.state in _POST_ENDS or event.state == _SKIPPED:
+    if event.state in _POST_ENDS or event.state == SKIPPED:
         return True
     if event.state == "PRE_SCRIPT_FAILURE":
         # A POST script may run all the same (DAGMAN_ALWAYS_RUN_POST); then that ends it once more.
-        return plan.pre_skip is None or _code_in(event, plan.pre_skip) != plan.pre_skip
+        return plan.pre_skip is None or code_in(event, plan.pre_skip) != plan.pre_skip
     return plan.post is None and event.state in _JOB_ENDS
 
 
 def _is_verdict(plan: JobPlan, word: str) -> bool:
     """Whether this state, in Stampede's word, was the end of the attempt."""
     return word in (_VERDICTS if plan.post else _OWN_VERDICTS)
-
-
-def _submitted(node: NodeState, event: NodeEvent) -> None:
-    if not _is_of_the_same_cluster(node, event):
-        node.sched_id = event.info
-        node.submits += 1
-
-
-def _executing(node: NodeState, event: NodeEvent) -> None:
-    node.executed = event.time
-
-
-def _job_gone(node: NodeState, event: NodeEvent) -> None:
-    node.ended = event.time
-
-
-def _code_in(event: NodeEvent, otherwise: int) -> int:
-    """The exit code that the event names: for a script only dagman.out does."""
-    return int(event.info) if event.info.lstrip("-").isdecimal() else otherwise
-
-
-def _job_judged(node: NodeState, event: NodeEvent) -> None:
-    code = _code_in(event, int(event.state != "JOB_SUCCESS"))
-    node.exitcode = raw_status(code)
-    node.ended = node.ended or event.time
-
-
-def _pre_started(node: NodeState, event: NodeEvent) -> None:
-    node.pre_started = event.time
-
-
-def _pre_failed(node: NodeState, event: NodeEvent) -> None:
-    node.exitcode = raw_status(_code_in(event, 1))
-
-
-def _skipped(node: NodeState, _event: NodeEvent) -> None:
-    node.exitcode = 0
-
-
-def _post_started(node: NodeState, event: NodeEvent) -> None:
-    node.post_started = event.time
-    node.ended = node.ended or event.time
-
-
-def _post_ended(node: NodeState, event: NodeEvent) -> None:
-    node.post_ended = event.time
-
-
-def _post_judged(node: NodeState, event: NodeEvent) -> None:
-    failed = event.state != "POST_SCRIPT_SUCCESS"
-    # Without its event in the nodes.log (truncated by a rescue run) only success or failure is known.
-    code = node.post_exit if node.post_exit is not None and bool(node.post_exit) == failed else int(failed)
-    node.post_exit = _code_in(event, code)
-
-
-_PROGRESS: dict[str, Callable[[NodeState, NodeEvent], None]] = {
-    "SUBMIT": _submitted,
-    "EXECUTE": _executing,
-    "JOB_TERMINATED": _job_gone,
-    "JOB_ABORTED": _job_gone,
-    "SUBMIT_FAILURE": _job_gone,
-    "JOB_SUCCESS": _job_judged,
-    "JOB_FAILURE": _job_judged,
-    "PRE_SCRIPT_STARTED": _pre_started,
-    "PRE_SCRIPT_FAILURE": _pre_failed,
-    _SKIPPED: _skipped,
-    "POST_SCRIPT_STARTED": _post_started,
-    "POST_SCRIPT_TERMINATED": _post_ended,
-    "POST_SCRIPT_SUCCESS": _post_judged,
-    "POST_SCRIPT_FAILURE": _post_judged,
-}
-"""What each of DAGMan's states changes in an attempt."""

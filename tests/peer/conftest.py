@@ -7,15 +7,17 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool import Pool
 from planner_ext.pool_release import find_release
 from tests.database import Rows, dump
-from tests.runs import ended, submitted, until
-from tests.workflows import plan_mosaic
+from tests.faults import tool
+from tests.runs import BRIDLE, RUN_LIMIT, bridle, ended, submitted, until
+from tests.workflows import plan, plan_mosaic
 
 collect_ignore = ["pegasus_documents.py", "pegasus_loader.py"]  # it runs in the peer's environment
 
@@ -24,9 +26,48 @@ BUILD = Path(__file__).resolve().parents[2] / "build"
 Peer = Callable[..., subprocess.CompletedProcess[str]]
 
 
+PLAIN = {
+    "x.dag": """\
+SUBMIT-DESCRIPTION said {
+  universe = local
+  executable = /bin/echo
+  arguments = $(JOB)
+  output = $(JOB).out
+}
+JOB a said
+JOB b said DIR away
+SPLICE s inner.dag
+SUBDAG EXTERNAL below below.dag
+PARENT a CHILD b s below
+""",
+    "inner.dag": "JOB c once.sub\nRETRY c 1\n",
+    "below.dag": "JOB d once.sub\nRETRY d 1\n",
+    # Fails the first time: the second attempt finds what the first one left.
+    "once.sub": "universe = local\nexecutable = /bin/sh\narguments = once.sh $(JOB)\nerror = $(JOB).err\nqueue\n",
+    "once.sh": "test -e seen.$1 || { touch seen.$1; echo failing >&2; exit 7; }",
+}
+
+
+def written(folder: Path) -> Path:
+    """A DAG that nobody planned."""
+    (folder / "away").mkdir()
+    for name, text in PLAIN.items():
+        (folder / name).write_text(text)
+    return folder / "x.dag"
+
+
+class Ran(NamedTuple):
+    """Runs that have ended: the example, one that was never rewritten with the events of its monitor, a plain DAG."""
+
+    mosaic: SubmitDir
+    fan: SubmitDir
+    events: Path
+    plain: Path
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SubmitDir]:
-    """The mosaic after its run on a pool that is gone again."""
+def ran() -> Iterator[Ran]:
+    """Three runs side by side, on a pool that is gone again."""
     place = BUILD / "tests" / f"peer-{os.getpid()}"
     shutil.rmtree(place, ignore_errors=True)
     release = find_release(
@@ -35,11 +76,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SubmitDir]:
     pool = Pool(BUILD / "pools" / f"peer-{os.getpid()}")
     with pool:
         pool.start(release, slots=8)
-        submit_dir = submitted(pool, plan_mosaic(place))
-        until(lambda: ended(submit_dir), "the run has ended")
+        fan = plan(place / "fan", "--fan", "3")
+        (place / "plain").mkdir()
+        plain, events = written(place / "plain"), place / "events.bp"
+        tool(pool, "condor_submit_dag", "-update_submit", open_submit_dir(fan).dag, cwd=fan)
+        monitor = subprocess.Popen([str(BRIDLE), "monitord", "--events", str(events), str(fan)])
+        assert bridle(pool, "run", str(plain)).returncode == 0
+        mosaic = submitted(pool, plan_mosaic(place / "mosaic"))
+        until(lambda: ended(mosaic), "the run has ended")
+        assert monitor.wait(RUN_LIMIT) == 0
+        assert bridle(pool, "run", "--wait", str(plain)).returncode == 0
     shutil.rmtree(pool.directory)
-    yield submit_dir
+    yield Ran(mosaic, open_submit_dir(fan), events, plain)
     shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def finished(ran: Ran) -> SubmitDir:
+    """The mosaic after its run."""
+    return ran.mosaic
 
 
 @pytest.fixture

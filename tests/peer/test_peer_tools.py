@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from dag_rewriter.rewrite import undo
 from dag_rewriter.submit_dir import open_submit_dir
 from tests.database import dump, query
@@ -73,6 +75,41 @@ def test_its_own_monitor_stores_the_same_rows(peer, finished, tmp_path):
         for tables in (ours, theirs)
     ]
     assert sorted(runs[0], key=repr) == sorted(runs[1], key=repr)
+
+
+def test_the_events_of_a_live_run_make_its_database(ran, load):
+    ours, loaded = dump(ran.fan.database), load(ran.events)
+    assert {row[15] for row in ours["job_instance"]} == {0}
+    for table, rows in ours.items():
+        assert loaded[table] == rows, table
+
+
+@pytest.fixture
+def view(ran, tmp_path) -> Path:
+    """What Pegasus's tools look for of a DAG that Pegasus did not plan, as docs/monitoring.md says to make it."""
+    folder = tmp_path / "view"
+    folder.mkdir()
+    said = ran.plain.with_name("x.bridle.braindump.yml").read_text()
+    (folder / "braindump.yml").write_text(f'{said}dag: "x.dag"\nproperties: "x.bridle.properties"\n')
+    for mark in ("monitord.started", "monitord.done"):
+        (folder / mark).touch()
+    return folder
+
+
+def test_the_analyzer_reads_a_dag_that_pegasus_did_not_plan(peer, view):
+    done = peer("pegasus-analyzer", "-r", str(view))
+    assert done.returncode == 0, done.stderr
+    assert "Workflow Status    : success" in done.stdout
+    assert (counted(done.stdout, "Total jobs"), counted(done.stdout, "# jobs succeeded")) == (4, 4)
+
+
+def test_the_statistics_read_it_too(peer, view, tmp_path):
+    done = peer("pegasus-statistics", "-s", "all", "-f", "csv", "-o", str(tmp_path / "out"), str(view))
+    assert done.returncode == 0, done.stderr
+    rows = table(tmp_path / "out" / "summary.csv")
+    # Succeeded, Failed, Incomplete, Total, Retries, Total+Retries; c and d failed once.
+    assert rows["Jobs"] == [str(n) for n in (4, 0, 0, 4, 2, 6)]
+    assert rows["Sub-Workflows"] == [str(n) for n in (1, 0, 0, 1, 0, 1)]
 
 
 def dump_monitor_id(jobstate_log: Path) -> str:

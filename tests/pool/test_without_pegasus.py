@@ -31,6 +31,7 @@ JOB flaky flaky.sub
 SCRIPT POST flaky /bin/sh post.sh $RETURN
 SPLICE inner inner.dag
 SUBDAG EXTERNAL below below.dag
+RETRY below 1
 SUBMIT-DESCRIPTION named {DESCRIPTION}JOB away named DIR away
 VARS away word="VARS"
 JOB inline {{
@@ -46,7 +47,10 @@ PARENT flaky inner below inline away CHILD last
 FILES = {
     "x.dag": DAG,
     "inner.dag": f"JOB a ok.sub\nJOB b {DESCRIPTION}PARENT a CHILD b\n",
-    "below.dag": "JOB c ok.sub\nJOB d ok.sub\nPARENT c CHILD d\n",
+    # Fails once, too, and with it the node above: its DAGMan goes on from a rescue DAG.
+    "below.dag": "JOB c once.sub\nJOB d ok.sub\nPARENT c CHILD d\n",
+    "once.sub": "universe = local\nexecutable = /bin/sh\narguments = once.sh\nqueue\n",
+    "once.sh": "test -e seen.below || { touch seen.below; exit 5; }",
     "ok.sub": "universe = local\nexecutable = /bin/sleep\narguments = 1\nqueue\n",
     # Fails once: the second attempt finds what the first one left.
     "flaky.sub": "universe = local\nexecutable = /bin/sh\narguments = flaky.sh\nqueue\n",
@@ -107,6 +111,7 @@ def test_it_runs_is_recorded_and_goes_on_from_its_rescue_dag(pool, target):
     )
     assert (retries, executable) == (2, "/bin/sh")
     check_descriptions_in_the_dag(submit_dir)
+    check_a_sub_workflow_that_ran_twice(submit_dir)
     below = query(submit_dir.database, "SELECT dag_file_name, parent_wf_id FROM workflow ORDER BY wf_id")
     assert below == [("x.dag", None), ("below.dag", 1)]
 
@@ -116,6 +121,28 @@ def test_it_runs_is_recorded_and_goes_on_from_its_rescue_dag(pool, target):
     assert ("last", 1, 0) in attempts(submit_dir)
     status = json.loads(bridle(pool, "status", "--json", str(target)).stdout)
     assert status["state"] == "succeeded"
+
+
+def check_a_sub_workflow_that_ran_twice(submit_dir: SubmitDir) -> None:
+    """Both attempts at the node ran the same sub-workflow, whose second run is a restart."""
+    (below,) = query(submit_dir.database, "SELECT wf_id FROM workflow WHERE dag_file_name = 'below.dag'")
+    attempts = (
+        "SELECT subwf_id, exitcode FROM job_instance JOIN job USING (job_id) WHERE exec_job_id = 'below' "
+        "ORDER BY job_submit_seq"
+    )
+    assert query(submit_dir.database, attempts) == [(*below, 1 << 8), (*below, 0)]
+    states = (
+        f"SELECT state, restart_count, status FROM workflowstate WHERE wf_id = {below[0]} "
+        "ORDER BY restart_count, timestamp, state"
+    )
+    assert query(submit_dir.database, states) == [
+        ("WORKFLOW_STARTED", 0, None),
+        ("WORKFLOW_TERMINATED", 0, 1),
+        ("WORKFLOW_STARTED", 1, None),
+        ("WORKFLOW_TERMINATED", 1, 0),
+    ]
+    codes = "SELECT exitcode FROM job_instance JOIN job USING (job_id) WHERE exec_job_id = 'c' ORDER BY job_submit_seq"
+    assert query(submit_dir.database, codes) == [(5 << 8,), (0,)]
 
 
 def check_descriptions_in_the_dag(submit_dir: SubmitDir) -> None:
