@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dag_rewriter.dag import Node, NodeKind, Script
-from dag_rewriter.expand import Part, WholeDag
+from dag_rewriter.dag import NodeKind
 from dag_rewriter.monitor_node import monitor_of
 from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.target import read_whole
@@ -21,8 +19,9 @@ from monitord_job.errors import CannotWorkError
 from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines, read_rotated
 from monitord_job.hidden import excerpt
-from monitord_job.job import JobDescription, JobFiles, JobPlan, OwnPlan, RunState, ScriptPlan, WorkflowState
+from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, WorkflowState
 from monitord_job.job_files import JobFileReader
+from monitord_job.job_plans import plans_of, shown
 from monitord_job.late_events import in_queue_yet
 from monitord_job.late_log import left_since
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
@@ -292,7 +291,7 @@ class Ingest:
         if static.exists():
             rows = static_rows(_all_lines(static, cursors), static.name, self.plans)
         else:
-            edges = ((_text(parent), _text(child)) for parent, child in self._whole.edges())
+            edges = ((shown(parent), shown(child)) for parent, child in self._whole.edges())
             rows = dag_rows(self.plans, edges, self._files.describe)
         self._store.commit(
             self.wf_uuid, Changes(chain([self._workflow_row()], rows, planned_metrics(self._dir)), cursors)
@@ -336,51 +335,6 @@ def _watch(submit_dir: SubmitDir, monitor: str) -> RestWatch:
     from monitord_job.at_rest import RestWatch  # with all that reads rescue DAGs
 
     return RestWatch(submit_dir, monitor)
-
-
-def plans_of(whole: WholeDag, monitor: str | None, *, is_ours: bool = False) -> dict[str, JobPlan]:
-    """The nodes whose jobs are recorded: all but the monitor itself. `is_ours`: Pegasus planned none of them."""
-    named = whole.descriptions()
-    return {
-        _text(node.name): _plan(node, part, named, is_ours)
-        for part in whole.parts
-        for node in part.nodes()
-        if node.name != monitor
-    }
-
-
-def _plan(node: Node, part: Part, named: Mapping[str, tuple[str, str]], is_ours: bool) -> JobPlan:
-    is_subdag = node.kind is NodeKind.SUBDAG
-    file, text = part.path(posixpath.join(node.directory or "", node.submit_file)), node.inline
-    if text is not None:
-        file = part.dag.source
-    elif not is_subdag and node.submit_file in named:
-        file, text = named[node.submit_file]
-    own = OwnPlan(part.path(node.directory or ""), text, node.vars) if is_ours or text is not None else None
-    submit_file, dag_file = (None, file) if is_subdag else (file, None)
-    scripts = _script(node.pre), _script(node.post)
-    abort = node.abort_dag_on[0] if node.abort_dag_on else None
-    last_codes = tuple(code for code in (node.unless_exit, abort) if code is not None)
-    return JobPlan(
-        _text(node.name),
-        submit_file,
-        *scripts,
-        is_subdag,
-        dag_file,
-        retries=node.retries,
-        last_codes=last_codes,
-        pre_skip=node.pre_skip,
-        own=own,
-    )
-
-
-def _script(script: Script | None) -> ScriptPlan | None:
-    return None if script is None else ScriptPlan(script.executable, script.arguments)
-
-
-def _text(name: str) -> str:
-    """A name of the DAG as the logs' parsers spell it: bytes that are no UTF-8 shown, not hidden."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _all_lines(path: Path, cursors: dict[str, Cursor]) -> Iterator[bytes]:

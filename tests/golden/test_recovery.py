@@ -8,8 +8,8 @@ from pathlib import Path
 from dag_rewriter.expand import expand
 from monitord_job import jobstate_log
 from monitord_job.events import DagmanEvent, NodeEvent
-from monitord_job.ingest import plans_of
 from monitord_job.job import JobFiles, RunState
+from monitord_job.job_plans import plans_of
 from monitord_job.rows import InvocationRow, JobStateRow, WorkflowStateRow
 from monitord_job.run import Turn, apply_dagman, apply_node
 

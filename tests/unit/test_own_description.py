@@ -8,9 +8,9 @@ import pytest
 
 from dag_rewriter.expand import expand as expanded
 from dag_rewriter.submit_dir import open_dag
-from monitord_job.ingest import plans_of
 from monitord_job.job import JobFiles, JobPlan
 from monitord_job.job_files import JobFileReader
+from monitord_job.job_plans import plans_of
 from monitord_job.own_description import expand, of_attempt
 from monitord_job.run import Due
 
