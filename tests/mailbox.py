@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 _SENDMAIL = """\
 #!/bin/sh
@@ -61,10 +61,17 @@ class _AnyPort(Controller):
 
 
 @contextmanager
-def smtp_server() -> Iterator[Mailbox]:
-    """A mail server that takes everything."""
+def smtp_server(password: str = "") -> Iterator[Mailbox]:
+    """A mail server that takes everything, with a password only from who knows it (as anybody)."""
     box = Mailbox()
-    controller = _AnyPort(box, hostname="127.0.0.1", port=0)
+
+    def lets_in(
+        _server: object, _session: object, _envelope: object, _how: str, given: LoginPassword
+    ) -> AuthResult:
+        return AuthResult(success=given.password == password.encode(), handled=False)
+
+    wanted = {"authenticator": lets_in, "auth_required": True, "auth_require_tls": False} if password else {}
+    controller = _AnyPort(box, hostname="127.0.0.1", port=0, **wanted)
     controller.start()
     try:
         box.port = controller.port

@@ -231,6 +231,30 @@ def test_what_is_refused_for_now_is_75_and_for_good_1(client: Client, mailbox: M
     assert len(mailbox.mails) == 1
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+def test_a_server_wants_a_password(client: Client) -> None:
+    with smtp_server(password=SECRET) as box:
+        for password, code, mails in ((SECRET, 0, 1), ("wr0ngone", 1, 1)):
+            client.config(
+                f'[targets]\nme = "mailto://user:{password}@127.0.0.1:{box.port}?to=me@example.org&from=a@b.org"'
+            )
+            done = client("--to", "me", "--test")
+            assert (done.returncode, len(box.mails)) == (code, mails), done.stderr
+            assert password not in done.stdout + done.stderr
+    assert "it does not let us in (code 535)" in done.stderr
+
+
+def test_a_server_without_encryption_gets_no_mail_that_wants_it(client: Client, mailbox: Mailbox) -> None:
+    client.config(
+        f'[targets]\nme = "mailtos://user:{SECRET}@127.0.0.1:{mailbox.port}?to=me@example.org&from=a@b.org"'
+    )
+    done = client("--to", "me", "--test")
+    assert done.returncode == 1
+    assert "STARTTLS extension not supported by server" in done.stderr
+    assert not mailbox.mails
+    assert SECRET not in done.stderr
+
+
 def test_nobody_there_is_75(client: Client, tmp_path: Path) -> None:
     """Ports where nobody listens any more."""
     with smtp_server() as gone:
