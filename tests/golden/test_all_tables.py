@@ -10,11 +10,12 @@ import pytest
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.daemon import Limits
 from monitord_job.job import JobPlan
-from monitord_job.rows import FileMetaRow, FilePlaceRow, WorkflowRow
+from monitord_job.rows import FileMetaRow, FilePlaceRow
 from monitord_job.session import catch_up
 from monitord_job.store import Changes, Store, sqlite_url
 from monitord_job.subworkflows import find
 from tests.database import QUERIES, dump, query
+from tests.golden.test_postgresql import workflow
 from tests.made_records import Made
 from tests.played import Played
 
@@ -58,9 +59,10 @@ def test_what_two_sub_workflows_register_is_one_file_in_two_places(tmp_path: Pat
     with closing(Store(sqlite_url(tmp_path / "s.db"))) as store:
         store.create()
         for uuid in ("one", "two"):
-            workflow = WorkflowRow(uuid, "a.dag", *[None] * 10, "one", None if uuid == "one" else "one")
+            parent = None if uuid == "one" else "one"
+            row = workflow(uuid)._replace(root_wf_uuid="one", parent_wf_uuid=parent)
             place = FilePlaceRow("f", "/out/f", "local"), FilePlaceRow("f", f"/out/{uuid}/f", "local")
-            store.commit(uuid, Changes([workflow, *place, FileMetaRow("f", "size", uuid)]))
+            store.commit(uuid, Changes([row, *place, FileMetaRow("f", "size", uuid)]))
     tables = dump(tmp_path / "s.db")
     assert tables["rc_lfn"] == [("f",)]
     assert [row[1] for row in tables["rc_pfn"]] == ["/out/f", "/out/one/f", "/out/two/f"]
