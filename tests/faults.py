@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.identity import identified
 from planner_ext.pool import Pool
+from planner_ext.run import start
 from tests.database import check_sound, dump, query
 from tests.notices import check_notified, with_notices
-from tests.runs import bridle, ended, monitor_pid, queue, submitted, until
+from tests.runs import bridle, ended, monitor_pid, queue, until
 from tests.workflows import plan
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
@@ -95,8 +97,9 @@ def mend(work: Path, broken: str) -> None:
 
 def side_by_side(pool: Pool, runs: Mapping[str, SubmitDir]) -> Mapping[str, SubmitDir]:
     """Submit them all; each has then come as far as the jobs that wait."""
-    for submit_dir in runs.values():
-        submitted(pool, submit_dir.path)
+    with pool.in_use():  # as `bridle run` does it, without starting ten programs
+        for submit_dir in runs.values():
+            start(identified(submit_dir))
     until(lambda: all(waiting(submit_dir) for submit_dir in runs.values()), "their jobs wait")
     return runs
 
@@ -108,8 +111,8 @@ def module_folder(pool: Pool, name: str) -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     yield path
-    for dag in path.rglob("*.dag"):
-        (dag.parent / "gate").touch()  # of a test that failed before it did
+    if queue(pool):  # of a test that failed
+        tool(pool, "condor_rm", "-all")
     until(lambda: not queue(pool), "all jobs have left the queue")
     shutil.rmtree(path)
 
