@@ -206,6 +206,7 @@ RUNS: dict[str, tuple[str, Callable[[Path], SubmitDir], str]] = {
     "notify-clustered": ("planned/notify-clustered", clustered, "notify-clustered-0"),
     "subwf-dax-hooks": ("recorded/subwf-dax-hooks", recorded, "subwfh-0"),
     "subwf-dax-hooks-planned": ("planned/subwf-dax-hooks", sub_workflow, "subwfh-0"),
+    "dax-xml": ("planned/dax-xml", diamond_4, "diamondxml-unknown"),
     "pegasus-4.9.3": ("planned/pegasus-4.9.3-diamond", diamond_4, "diamondxml-0"),
     "failing-condorio": ("recorded/failing-condorio", failing, "failingio-0"),
     "sample_wf_held": ("samples/sample_wf_held", held, "Drug-Combination-Therapy-0"),
