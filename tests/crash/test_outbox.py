@@ -364,6 +364,28 @@ def test_what_properties_say_of_it(run, said, settings):
         properties.write_bytes(before)
 
 
+def test_with_retries_any_that_fails_is_run_again_with_longer_and_longer_waits(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.2)
+    run.fresh()
+    rules = run.submit_dir.bridle_notify.read_bytes()
+    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
+    before = properties.read_bytes()
+    times = tmp_path / "times"
+    try:
+        properties.write_bytes(before + b"\npegasus.monitord.notifications.retries = 2\n")
+        text = f"date +%s.%N >>{times}; echo $BRIDLE_TRY; exit 3"
+        run.submit_dir.bridle_notify.write_text(f"WORKFLOW * end shell: {text}\n")
+        follow(run)
+        (row,) = kept(run.submit_dir.database)
+    finally:
+        properties.write_bytes(before)
+        run.submit_dir.bridle_notify.write_bytes(rules)
+    assert (row["state"], row["code"], row["tries"], row["stdout"]) == ("failed", 3, 3, "3\n")
+    first, second, third = map(float, times.read_text().split())
+    assert second - first >= 0.2
+    assert third - second >= 0.4
+
+
 BAD = """\
 WORKFLOW * start shell: exec sleep 600
 WORKFLOW * start /usr/bin/yes flood
