@@ -54,6 +54,8 @@ _JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
 _BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
+_ENDED_BY_PRE = {"PRE_SCRIPT_FAILURE": "JOB_FAILURE", SKIPPED: "JOB_SUCCESS"}
+"""What pegasus-monitord adds to the end of an attempt that came to no job: its readers look for a job's end."""
 _VERDICTS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED"})
 _OWN_VERDICTS = _VERDICTS | {"JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILED"}
 """Stampede's words for an attempt's end: with a POST script, and without one."""
@@ -254,9 +256,9 @@ def _rows_of(
     if event.state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
         yield pre_script_row(plan, node, event.time, code_in(event, int(event.state == "PRE_SCRIPT_FAILURE")))
     if _ends_attempt(plan, event):
-        if event.state == "PRE_SCRIPT_FAILURE":
-            # As pegasus-monitord has it, whose readers look for a job's end.
-            yield JobStateRow(event.node, node.seq, "JOB_FAILURE", event.time, node.order, None)
+        if event.state in _ENDED_BY_PRE:
+            word = _ENDED_BY_PRE[event.state]
+            yield JobStateRow(event.node, node.seq, word, event.time, node.order, None)
             node.submits += plan.post is None
         attempt = Attempt(plan, node, event.time, turn.before.user, turn.before.submit_dir)
         yield from finished_rows(attempt, files)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dag_rewriter.target import open_target
 from monitord_job.bp_events import BpFormat
 from monitord_job.daemon import Limits
 from monitord_job.event_file import EventFile
+from monitord_job.identity import identified
 from monitord_job.session import catch_up
 from tests.database import Rows, dump
 from tests.recorded import as_it_ran
@@ -38,6 +41,21 @@ def test_the_events_of_a_recorded_run_make_its_database(run, fresh_corpus, load)
     # The loader wants planner's arguments also of a DAG that nobody planned.
     ours["workflow"] = [with_text(row, PLANNER_ARGUMENTS) for row in ours["workflow"]]
     assert len(ours["jobstate"]) > 5
+    for table, rows in ours.items():
+        assert loaded[table] == rows, table
+
+
+def test_the_events_of_a_dag_without_pegasus_make_its_database(work_dir, load):
+    """With a PRE script that skips its node, a failed submission, a cluster of jobs, a NOOP node, a removed job."""
+    run = Path(__file__).parents[1] / "golden" / "dagman_out"
+    shutil.copy(run / "t.dag", work_dir)
+    shutil.copy(run / "plain.dagman.out", work_dir / "t.dag.dagman.out")
+    submit_dir = identified(open_target(work_dir / "t.dag"))
+    path = work_dir / "events.bp"
+    catch_up(submit_dir, Limits(), events=EventFile(str(path), BpFormat.BP))
+    ours, loaded = dump(submit_dir.database), load(path)
+    ours["workflow"] = [with_text(row, PLANNER_ARGUMENTS) for row in ours["workflow"]]
+    assert {("D", 0), ("G", 512), ("A", 0)} <= {(row[1], row[15]) for row in ours["job_instance"]}
     for table, rows in ours.items():
         assert loaded[table] == rows, table
 

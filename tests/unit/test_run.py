@@ -164,7 +164,7 @@ def test_a_pre_script_may_say_that_the_node_is_done(code):
     assert exitcodes(turn) == []
     turn = turn_of("1 skipped PRESKIP 0.2147483647", turn=turn)
     assert exitcodes(turn) == [0]
-    assert [state for _, _, state in states(turn)][-2:] == ["PRE_SCRIPT_FAILED", "PRESKIP"]
+    assert [state for _, _, state in states(turn)][-3:] == ["PRE_SCRIPT_FAILED", "PRESKIP", "JOB_SUCCESS"]
     assert [row.task_submit_seq for row in turn.rows if isinstance(row, InvocationRow)] == [-1]
 
 
