@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
 from monitord_job import daemon, deliver, ingest, outbox, outbox_desk, session, store
-from monitord_job.deliver import DeliverySettings
 from monitord_job.resend import wish
 from tests.crash.test_kill_many import unsynchronized
-from tests.database import check_sound, dump
-from tests.notified import Hook, kept
-from tests.recorded import prepare
+from tests.database import check_sound
+from tests.notified import kept
+from tests.outbox_run import Run, follow
 from tests.runs import until
-
-RULES = """\
-JOB * all {hook} each
-WORKFLOW * start {hook} workflow
-WORKFLOW * end {hook} workflow
-WORKFLOW * progress=50% {hook} half
-JOB flag_needflag retry {hook} retry
-JOB * failed_permanently {hook} lost
-"""
-
-
-class Run(NamedTuple):
-    """A recorded run with rules for everything, of which nothing is stored yet."""
-
-    submit_dir: SubmitDir
-    hook: Hook
-
-    def fresh(self) -> None:
-        for path in self.submit_dir.path.glob(f"{self.submit_dir.database.name}*"):
-            path.unlink()
-        self.hook.log.unlink(missing_ok=True)
-
-
-@pytest.fixture(scope="module")
-def run(corpus, tmp_path_factory) -> Run:
-    folder = tmp_path_factory.mktemp("run")
-    shutil.copytree(corpus("recorded/failing-condorio"), folder / "run", symlinks=True)
-    submit_dir = prepare(folder / "run").submit_dir
-    submit_dir.notify.write_text("")
-    hook = Hook(folder)
-    submit_dir.bridle_notify.write_text(RULES.format(hook=hook.path))
-    return Run(submit_dir, hook)
-
 
 STEPS: list[tuple[Any, str]] = [
     (ingest, "read_new_lines"),
@@ -224,10 +186,6 @@ def test_order_is_kept_for_each_job(run):
     assert {job: ran[job] for job in due} == due
 
 
-def follow(run: Run, **limits: float) -> None:
-    session.follow_run(run.submit_dir, daemon.Limits(**limits), 0.0, notify=True)
-
-
 def test_a_reader_that_catches_up_takes_nothing_away_from_the_monitor(run, tmp_path):
     """The monitor died after the first lines; `bridle status` stores the rest; the next monitor delivers it."""
     run.fresh()
@@ -300,131 +258,6 @@ def test_the_end_waits_for_scripts_up_to_its_limit_and_leaves_the_rest_to_the_ne
         assert len(run.hook.runs()) == 1
     finally:
         run.submit_dir.bridle_notify.write_bytes(rules)
-
-
-def test_one_that_asks_for_it_is_run_again_later(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.05)
-    run.fresh()
-    rules = run.submit_dir.bridle_notify.read_bytes()
-    count = tmp_path / "count"
-    text = f"echo x >>{count}; test $BRIDLE_TRY = 3 || exit 75"
-    run.submit_dir.bridle_notify.write_text(f"WORKFLOW * end shell: {text}\nWORKFLOW * end shell: exit 3\n")
-    try:
-        follow(run)
-        rows = {row["code"]: row for row in kept(run.submit_dir.database)}
-        assert (rows[0]["state"], rows[0]["tries"]) == ("delivered", 3)
-        assert (rows[3]["state"], rows[3]["tries"]) == ("failed", 1)
-        assert count.read_text() == "x\n" * 3
-    finally:
-        run.submit_dir.bridle_notify.write_bytes(rules)
-
-
-def test_properties_turn_it_off_and_set_its_limit(run):
-    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
-    before = properties.read_bytes()
-    try:
-        run.fresh()
-        properties.write_bytes(before + b"\npegasus.monitord.notifications = false\n")
-        follow(run)
-        assert kept(run.submit_dir.database) == []
-        properties.write_bytes(before + b"\npegasus.monitord.notifications.timeout = 1\n")
-        run.fresh()
-        rules = run.submit_dir.bridle_notify.read_bytes()
-        run.submit_dir.bridle_notify.write_text("WORKFLOW * end /bin/sleep 600\n")
-        follow(run)
-        (row,) = kept(run.submit_dir.database)
-        assert (row["state"], row["cause"]) == ("failed", "ended at its time limit of 1 s")
-        run.submit_dir.bridle_notify.write_bytes(rules)
-    finally:
-        properties.write_bytes(before)
-
-
-@pytest.mark.parametrize(
-    ("said", "settings"),
-    [
-        ("", DeliverySettings()),
-        (".max = 3", DeliverySettings(most=3)),
-        (".max = 0", None),
-        (".max = -1", DeliverySettings()),
-        (".timeout = 7", DeliverySettings(limit=7)),
-        (".timeout = 0", DeliverySettings(limit=outbox_desk._FOR_EVER)),
-        (".retries = 2", DeliverySettings(retries=2)),
-        (" = FALSE", None),
-        (" = true", DeliverySettings()),
-    ],
-)
-def test_what_properties_say_of_it(run, said, settings):
-    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
-    before = properties.read_bytes()
-    try:
-        properties.write_bytes(before + f"\npegasus.monitord.notifications{said}\n".encode() * bool(said))
-        found = outbox_desk.settings_of(run.submit_dir)
-        assert (found and replace(found, environment={})) == settings
-    finally:
-        properties.write_bytes(before)
-
-
-def test_with_retries_any_that_fails_is_run_again_with_longer_and_longer_waits(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.2)
-    run.fresh()
-    rules = run.submit_dir.bridle_notify.read_bytes()
-    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
-    before = properties.read_bytes()
-    times = tmp_path / "times"
-    try:
-        properties.write_bytes(before + b"\npegasus.monitord.notifications.retries = 2\n")
-        text = f"date +%s.%N >>{times}; echo $BRIDLE_TRY; exit 3"
-        run.submit_dir.bridle_notify.write_text(f"WORKFLOW * end shell: {text}\n")
-        follow(run)
-        (row,) = kept(run.submit_dir.database)
-    finally:
-        properties.write_bytes(before)
-        run.submit_dir.bridle_notify.write_bytes(rules)
-    assert (row["state"], row["code"], row["tries"], row["stdout"]) == ("failed", 3, 3, "3\n")
-    first, second, third = map(float, times.read_text().split())
-    assert second - first >= 0.2
-    assert third - second >= 0.4
-
-
-BAD = """\
-WORKFLOW * start shell: exec sleep 600
-WORKFLOW * start /usr/bin/yes flood
-WORKFLOW * start shell: cat /dev/zero >&2
-WORKFLOW * start shell: setsid sleep 600 & echo $! >daemon; kill -SEGV $$
-WORKFLOW * start /no/such/script
-WORKFLOW * start {text}
-JOB * end {hook} good
-"""
-
-
-def test_scripts_of_all_bad_kinds_harm_neither_the_others_nor_the_database(run, tmp_path):
-    """They begin with the run, so that the good ones run beside those which hang and flood."""
-    run.fresh()
-    session.catch_up(run.submit_dir, daemon.Limits(), notify=False)
-    undisturbed = dump(run.submit_dir.database)
-    run.fresh()
-    rules = run.submit_dir.bridle_notify.read_bytes()
-    properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name
-    before = properties.read_bytes()
-    text = tmp_path / "no-script"
-    text.write_text("nothing to be run\n")
-    try:
-        properties.write_bytes(before + b"\npegasus.monitord.notifications.timeout = 2\n")
-        run.submit_dir.bridle_notify.write_text(BAD.format(text=text, hook=run.hook.path))
-        follow(run)
-        rows = kept(run.submit_dir.database)
-    finally:
-        properties.write_bytes(before)
-        run.submit_dir.bridle_notify.write_bytes(rules)
-        os.kill(int((run.submit_dir.path / "daemon").read_text()), signal.SIGKILL)
-    assert dump(run.submit_dir.database) == undisturbed
-    good = [row for row in rows if row["argv"][0] == str(run.hook.path)]
-    assert len(good) == len(run.hook.runs()) > 5
-    assert {row["state"] for row in good} == {"delivered"}
-    bad = [(row["state"], row["code"]) for row in rows if row not in good]
-    ended = [("failed", -signal.SIGTERM)] * 3
-    assert sorted(bad) == sorted([*ended, ("failed", -signal.SIGSEGV), ("failed", 127), ("failed", 126)])
-    assert max(len(row["stdout"] + row["stderr"]) for row in rows) < 40_000
 
 
 def test_somebody_may_ask_for_it_again(run):

@@ -1,0 +1,22 @@
+"""A run for the tests of the outbox, one for each module."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.notified import Hook
+from tests.outbox_run import RULES, Run
+from tests.recorded import prepare
+
+
+@pytest.fixture(scope="module")
+def run(corpus, tmp_path_factory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    shutil.copytree(corpus("recorded/failing-condorio"), folder / "run", symlinks=True)
+    submit_dir = prepare(folder / "run").submit_dir
+    submit_dir.notify.write_text("")
+    hook = Hook(folder)
+    submit_dir.bridle_notify.write_text(RULES.format(hook=hook.path))
+    return Run(submit_dir, hook)
