@@ -131,7 +131,7 @@ class Facts:
     ending: Ending | None = None
     rescue: str | None = None
     jobs: tuple[str, ...] = ()
-    """jobs in the queue that DAGMans of this run have submitted, the monitor apart"""
+    """where no DAGMan is in the queue: jobs that one of this run has submitted, the monitor apart"""
     monitor: Monitor = Monitor.GONE
     monitor_job: str = ""
     has_monitor: bool = False

@@ -52,7 +52,8 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     silence, here, dagmans, nodes = "", "", None, []
     try:
         dagmans = schedd.dagman_jobs(submit_dir.dagman_log)
-        nodes = schedd.node_jobs(submit_dir.nodes_log)
+        # A run may have a hundred thousand jobs in the queue: they count only where no DAGMan waits for them.
+        nodes = schedd.node_jobs(submit_dir.nodes_log, only_monitors=bool(dagmans))
         here = schedd.machine()
     except ScheddError as error:
         silence = error.what
@@ -77,7 +78,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         ended=word.ended,
         ending=_ending(submit_dir, job, word),
         rescue=_newest_rescue(submit_dir),
-        jobs=tuple(found.job for found in nodes if not found.is_monitor),
+        jobs=() if dagmans else tuple(found.job for found in nodes if not found.is_monitor),
         monitor=_monitor(submit_dir, monitors),
         monitor_job=monitors[0].job if monitors else "",
         has_monitor=files.mode_of(submit_dir.monitor_submit) is not None,

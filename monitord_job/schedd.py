@@ -93,9 +93,13 @@ def machine() -> str:
         return str(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd).get("Machine", ""))
 
 
-def node_jobs(nodes_log: Path) -> list[QueuedJob]:
-    """The jobs in the queue that a DAGMan with this log of its nodes has submitted. Raises ScheddError."""
-    return _query(str(nodes_log), _is_one_of("DAGManNodesLog", _spellings(nodes_log)))
+def node_jobs(nodes_log: Path, *, only_monitors: bool = False) -> list[QueuedJob]:
+    """The jobs in the queue that a DAGMan with this log of its nodes has submitted, or the monitors among them.
+
+    Raises ScheddError.
+    """
+    monitors = "BridleMonitor =?= true && " if only_monitors else ""
+    return _query(str(nodes_log), monitors + _is_one_of("DAGManNodesLog", _spellings(nodes_log)))
 
 
 def jobs_below(dagmans: Iterable[str]) -> list[QueuedJob]:
