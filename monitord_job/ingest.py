@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,13 @@ from dag_rewriter.target import read_whole
 from monitord_job import node_log
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
-from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
+from monitord_job.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines, read_rotated
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, WorkflowState
 from monitord_job.job_files import JobFileReader
 from monitord_job.job_plans import plans_of, shown
-from monitord_job.late_events import in_queue_yet
+from monitord_job.late_events import begins_anew, in_queue_yet
 from monitord_job.late_log import left_since
 from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
@@ -138,7 +139,9 @@ class Ingest:
         turn = Turn(self._loaded())
         ahead = self._ahead(turn)
         offsets = _offsets(reading.lines, reading.cursor.offset)
-        for number, event in events:
+        for (number, event), (_, then) in zip(events, [*events, (0, None)][1:], strict=True):
+            if begins_anew(event, then):
+                self._hear_late(turn, until=event.time)
             self._apply(turn, event, offsets[number], ahead)
         more = reading.at_end and ahead.advance()
         changed = self._changed(ahead, replace(reading.cursor, memo=memo))
@@ -152,16 +155,16 @@ class Ingest:
         """Store how jobs have left whose DAGMan was gone by then; whether some of them are in the queue yet."""
         turn = Turn(self._loaded())
         left = self._hear_late(turn)
-        if turn.rows:
-            self._commit(turn, {})
+        self._commit(turn, {})  # does nothing if there is nothing
         return left
 
-    def _hear_late(self, turn: Turn) -> bool:
+    def _hear_late(self, turn: Turn, until: float = inf) -> bool:
         if turn.workflow.status is None or turn.workflow.running:
             return False
         jobs = in_queue_yet({**turn.before.nodes, **turn.nodes}.items())
         for event in left_since(self._dir, jobs) if jobs else ():
-            apply_node(turn, event, self._files_for(turn, event))
+            if event.time <= until:
+                apply_node(turn, event, self._files_for(turn, event))
         return bool(jobs) and bool(in_queue_yet({**turn.before.nodes, **turn.nodes}.items()))
 
     def looks(self) -> Looks:
@@ -236,8 +239,6 @@ class Ingest:
                 QuarantineRow(self._picked().path.name, offset, event.reason, excerpt(event.text))
             )
         elif isinstance(event, DagmanEvent):
-            if event.state is DagmanState.STARTED:
-                self._hear_late(turn)
             apply_dagman(turn, event)
         else:
             if turn.workflow.rival is not None:

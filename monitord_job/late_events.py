@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from mmap import mmap
+from typing import TypeGuard
 
-from monitord_job.events import NodeEvent
+from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, NodeEvent
 from monitord_job.job import NodeState
 
 _LEFT = re.compile(
@@ -28,6 +29,16 @@ def in_queue_yet(nodes: Iterable[tuple[str, NodeState]]) -> dict[str, str]:
         and node.exitcode is None
         and not node.sched_id.startswith("0.")
     }
+
+
+def begins_anew(event: JobstateLine, then: JobstateLine | None) -> TypeGuard[DagmanEvent]:
+    """Whether a DAGMan starts that does not recover, as the event after its start says: the jobs before it are left.
+
+    One that recovers adopts them, and says itself how they leave.
+    """
+    starts = isinstance(event, DagmanEvent) and event.state is DagmanState.STARTED
+    recovers = isinstance(then, DagmanEvent) and then.state is DagmanState.RECOVERY_STARTED
+    return starts and then is not None and not recovers
 
 
 def late_events(log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | None) -> Iterator[NodeEvent]:

@@ -139,6 +139,10 @@ def test_from_dagman_out_the_rows_are_those_of_the_peer(run, fresh_corpus):
 LEFT_OUT_OF_THE_PEERS_LOG: dict[tuple[str, str], Callable[[Rows], Rows]] = {
     # Its jobstate.log has the end that the peer invented.
     ("recorded/killboth", "workflowstate"): EXCUSED["recorded/killboth", "workflowstate"],
+    # After that end, the jobs' own log says how those left that ran yet.
+    ("recorded/killboth", "jobstate"): lambda rows: [
+        row for row in rows if row[4] not in ("JOB_TERMINATED", "JOB_SUCCESS")
+    ],
     # It does not have the reason, nor how DAGMan judged the job that was removed.
     ("samples/sample_wf_held", "jobstate"): lambda rows: blanked(
         [row for row in held(rows) if row[4] != "JOB_FAILURE"], 6
