@@ -59,6 +59,8 @@ def task_runs(records: Sequence[Record]) -> tuple[TaskRun, ...]:
     A cluster-task line belongs to the record before it. The numbers are those of the lines, or 1, 2, ... if the
     lines have none, or give one twice.
     """
+    if len(records) == 1 and isinstance(records[0], Invocation):
+        return (TaskRun(1, records[0]),)  # nearly always
     runs = list(_runs(records))
     listed = {task.number: task for task in records if isinstance(task, ListedTask)}
     names = {task.task: task for task in listed.values()}

@@ -52,4 +52,6 @@ def _script(script: Script | None) -> ScriptPlan | None:
 
 def shown(name: str) -> str:
     """A name of the DAG as the logs' parsers spell it: bytes that are no UTF-8 shown, not hidden."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -28,7 +28,8 @@ def _lines(indent: int, *keys_and_values: str) -> str:
 
 
 def _maybe(pattern: str) -> str:
-    return f"(?:{pattern})?"
+    # As `(...)?`, which re takes for a repetition: that costs a tenth more.
+    return f"(?:{pattern}|)"
 
 
 _USAGE_REST = [

@@ -30,10 +30,9 @@ def split_events(lines: list[bytes]) -> Iterator[bytes]:
     [b'001 (1.0.0) x\\ny', b'005 (1.0.0) z']
     """
     start = 0
-    for number, line in enumerate(lines):
-        if line == b"...":
-            yield b"\n".join(lines[start:number])
-            start = number + 1
+    for end in [number for number, line in enumerate(lines) if line == b"..."]:
+        yield b"\n".join(lines[start:end])
+        start = end + 1
 
 
 def parse(event: bytes) -> NodeLogEvent | None:
@@ -43,8 +42,8 @@ def parse(event: bytes) -> NodeLogEvent | None:
     ...       b"\\t(1) Normal termination (return value 3)\\n    DAG Node: A").value
     '3'
     """
-    header = _HEADER.match(event)
-    kind = _KINDS.get(event[:3]) if header else None
+    kind = _KINDS.get(event[:3])
+    header = _HEADER.match(event) if kind else None
     if header is None or kind is None:
         return None
     value = _VALUE[kind](event)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from monitord_job.cluster import TaskRun, task_runs
 from monitord_job.hidden import excerpt
@@ -46,8 +45,7 @@ _JUDGE = "pegasus-exitcode"
 _NO_RECORDS_EXPECTED = "--no-invocations"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """An attempt at its end: `time` is when DAGMan judged it."""
 
     plan: JobPlan
@@ -270,7 +268,8 @@ def _metrics(files: JobFiles, records: list[Invocation]) -> Iterator[Metric]:
             yield Metric("check", "input", count, summary.failed, summary.duration)
     texts = [text for record in records for text in (record.stdout, record.stderr)]
     for text in (*texts, files.stdout_text, files.stderr_text):
-        yield from integrity_metrics(text or "")
+        if text:
+            yield from integrity_metrics(text)
 
 
 def _instance_update(attempt: Attempt, files: JobFiles, records: list[Invocation]) -> InstanceUpdate:
@@ -320,16 +319,10 @@ def _cluster_values(files: JobFiles) -> dict[str, Value]:
 def _host(node: NodeState, files: JobFiles, site: str | None, first: Invocation | None) -> HostRow | None:
     text = files.stderr_text or ""
     lite = _LITE_HOST.search(text, max(text.find(_LITE_HOST_MARK), 0)) if _LITE_HOST_MARK in text else None
-    names = (
-        lite[1] if lite else None,
-        first.hostname if first else None,
-        first.node_name if first else None,
-        node.host,
-    )
-    addresses = (lite[2] if lite else None, first.hostaddr if first else None)
-    hostname = next((name for name in names if name), None)
-    if hostname is None and first is None:
-        return None
-    ip = next((address for address in addresses if address), _UNKNOWN)
-    uname, memory = (first.uname, first.ram_total) if first else (None, None)
-    return HostRow(site or _UNKNOWN, hostname or _UNKNOWN, ip, uname, memory)
+    hostname, address = (lite[1], lite[2]) if lite else (None, None)
+    if first is None:
+        hostname = hostname or node.host
+        return HostRow(site or _UNKNOWN, hostname, address or _UNKNOWN, None, None) if hostname else None
+    hostname = hostname or first.hostname or first.node_name or node.host or _UNKNOWN
+    ip = address or first.hostaddr or _UNKNOWN
+    return HostRow(site or _UNKNOWN, hostname, ip, first.uname, first.ram_total)

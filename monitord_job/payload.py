@@ -59,6 +59,9 @@ def summed(metrics: Iterable[Metric]) -> list[Metric]:
     >>> summed([Metric("check", "input", 1, 0, 0.5), Metric("check", "input", 2, 1, 0.25)])
     [Metric(type='check', file_type='input', count=3, failed=1, duration=0.75)]
     """
+    metrics = list(metrics)
+    if len(metrics) < 2:
+        return metrics
     found: dict[tuple[str, str], Metric] = {}
     for metric in metrics:
         key = (metric.type, metric.file_type)

@@ -83,8 +83,8 @@ class RowWriter:
 
     def _of_workflow(self, table: Table, rows: list[Any], clash: Clash = Clash.ERROR) -> None:
         """Rows whose fields are columns, to which only the workflow's key is added."""
-        columns = " ".join(("wf_id", *rows[0]._fields))
-        self._bulk.insert(table, columns, [(self.wf_id, *row) for row in rows], clash)
+        columns, wf_id = " ".join(("wf_id", *rows[0]._fields)), self.wf_id
+        self._bulk.insert(table, columns, [(wf_id, *row) for row in rows], clash)
 
     def _workflow_states(self, rows: list[r.WorkflowStateRow]) -> None:
         self._of_workflow(s.WORKFLOWSTATE, rows)
@@ -94,8 +94,8 @@ class RowWriter:
 
     def _jobs(self, rows: list[r.JobRow]) -> None:
         keys = self._bulk.new_keys(s.JOB, len(rows))
-        columns = " ".join(("job_id", "wf_id", *r.JobRow._fields))
-        values = [(key, self.wf_id, *row) for key, row in zip(keys, rows, strict=True)]
+        columns, wf_id = " ".join(("job_id", "wf_id", *r.JobRow._fields)), self.wf_id
+        values = [(key, wf_id, *row) for key, row in zip(keys, rows, strict=True)]
         self._bulk.insert(s.JOB, columns, values)
 
     def _job_edges(self, rows: list[r.JobEdgeRow]) -> None:
@@ -103,8 +103,8 @@ class RowWriter:
 
     def _tasks(self, rows: list[r.TaskRow]) -> None:
         keys = self._bulk.new_keys(s.TASK, len(rows))
-        columns = " ".join(("task_id", "wf_id", *r.TaskRow._fields))
-        values = [(key, self.wf_id, *row) for key, row in zip(keys, rows, strict=True)]
+        columns, wf_id = " ".join(("task_id", "wf_id", *r.TaskRow._fields)), self.wf_id
+        values = [(key, wf_id, *row) for key, row in zip(keys, rows, strict=True)]
         self._bulk.insert(s.TASK, columns, values)
 
     def _task_jobs(self, rows: list[r.TaskJobRow]) -> None:
@@ -196,7 +196,7 @@ class RowWriter:
 
     def _instance_ids(self, rows: Iterable[Any]) -> dict[tuple[str, int], int]:
         """The keys of the rows' attempts, all that are remembered."""
-        unknown = {row[0] for row in rows if (row[0], row[1]) not in self._instances}
+        unknown = {job for job, _ in {row[:2] for row in rows}.difference(self._instances)}
         if unknown:
             text = (
                 "SELECT j.exec_job_id, i.job_submit_seq, i.job_instance_id "
@@ -231,7 +231,7 @@ class RowWriter:
     def _of_instances(self, table: Table, rows: list[Any], columns: str) -> None:
         """Rows that begin with the job and the number of an attempt; `columns` are the names of the rest."""
         ids = self._instance_ids(rows)
-        values = [(ids[row[0], row[1]], *row[2:]) for row in rows]
+        values = [(ids[row[:2]], *row[2:]) for row in rows]
         self._bulk.insert(table, f"job_instance_id {columns}", values)
 
     def _of_attempts(self, table: Table, rows: list[Any], columns: str) -> None:
@@ -239,7 +239,7 @@ class RowWriter:
         ids, wf_id = self._instance_ids(rows), self.wf_id
         (key,) = table.primary_key.columns
         keys = self._bulk.new_keys(table, len(rows))
-        values = [(own, wf_id, ids[row[0], row[1]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
+        values = [(own, wf_id, ids[row[:2]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
         self._bulk.insert(table, f"{key.name} wf_id job_instance_id {columns}", values)
 
     def _sub_workflows(self, rows: list[r.SubWorkflowRow]) -> None:

@@ -316,10 +316,15 @@ def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
 def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
     word = _WORDS.get(event.state, event.state)
-    for state in ("PRE_SCRIPT_TERMINATED", word) if event.state in _PRE_ENDS else (word,):
-        node.order += 1
-        turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, node.order, reason))
+    if event.state in _PRE_ENDS:
+        _add_state(turn, event, node, "PRE_SCRIPT_TERMINATED", reason)
+    _add_state(turn, event, node, word, reason)
     node.state = word
+
+
+def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str, reason: str | None) -> None:
+    node.order += 1
+    turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, node.order, reason))
 
 
 def _detail_key(turn: Turn, event: NodeEvent) -> str:

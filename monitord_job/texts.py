@@ -15,7 +15,7 @@ _MARK = 20  # what pegasus-monitord reckons for the line above each task's text
 
 def stderr_text(files: JobFiles) -> str | None:
     """The job's own stderr; None if there is no file."""
-    return None if files.stderr_text is None else _of_file(files.stderr_text)
+    return _of_file(files.stderr_text) if files.stderr_text else files.stderr_text
 
 
 def stdout_text(files: JobFiles, records: list[Invocation]) -> str | None:

@@ -215,8 +215,9 @@ def _tell(verbosity: Verbosity, what: str, code: int) -> int:
 
 def main() -> None:
     """The console script."""
-    # Hardly anything of ours is a cycle: looking for some at every 700th object took a twentieth of a monitor's time.
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(
+        20_000, 50, 100
+    )  # what is imported stays: to look through it at every 700th object takes time
     sys.exit(run_command(sys.argv[1:]))
 
 
