@@ -30,6 +30,9 @@ _TAIL = 1 << 20
 _SUBMITTED_ON = re.compile(
     rb"^000 \([^\n]* Job submitted from host: <[^>\n]*[?&]alias=([^&>\n]+)", re.MULTILINE
 )
+_FAILED_NODES = re.compile(
+    rb"Of \d+ nodes total:[^\n]*\n[^\n]*Un-Ready +Failed[^\n]*\n[^\n]*===[^\n]*\n\S+ \S+(?: +\d+){6} +(\d+)"
+)
 _MARKS = re.compile(
     rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
     rb"|(?P<recovered>done with RECOVERY mode)|(?P<aborts>Aborting DAG because we got the ABORT exit value)"
@@ -45,6 +48,8 @@ class _Word:
     ended: int | None = None
     aborted: bool = False
     """by ABORT-DAG-ON"""
+    failed: int = 0
+    """nodes, as it counted last: the metrics of 23 leave them out"""
 
 
 def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
@@ -112,7 +117,8 @@ def _last_word(tail: bytes) -> _Word:
             word = replace(word, recovering=False, ended=None if code == DAGMAN_RESTARTS else code)
         else:
             word = replace(word, recovering=bool(found["recovers"]))
-    return word
+    counts = _FAILED_NODES.findall(tail, max(0, tail.rfind(b" STARTING UP")))
+    return replace(word, failed=int(counts[-1])) if counts else word
 
 
 def _lock(submit_dir: SubmitDir) -> Lock:
@@ -127,14 +133,14 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: _Word) -> Ending
     try:
         metrics = json.loads(files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics") or b"{}")
         if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
-            failed = int(metrics.get("nodes_failed", 0))
+            failed = max(int(metrics.get("nodes_failed", 0)), word.failed)
             status = int(metrics.get("DagStatus", 0))
             return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
     except (ValueError, KeyError, AttributeError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED
-    return None if code is None else ending_of(code, 0, None, aborted=word.aborted)
+    return None if code is None else ending_of(code, word.failed, None, aborted=word.aborted)
 
 
 def _newest_rescue(submit_dir: SubmitDir) -> str | None:

@@ -128,6 +128,7 @@ def test_held_then_cooling_down_then_running(pool, runs, release_version):
     assert (again.returncode, "succeeded already" in again.stdout) == (0, True)
 
 
+@pytest.mark.htcondor_25  # 23 recovers faster than it can be stopped
 def test_recovering(pool, runs):
     """With a long log of its nodes, and stopped in the middle of it."""
     submit_dir = runs["recovering"]
