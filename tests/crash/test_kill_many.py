@@ -165,6 +165,9 @@ def killed_at(run: Prepared, step: int, mutate: Patch | None = None) -> dict[str
     return dump(run.submit_dir.database)
 
 
+@pytest.mark.timeout(
+    1200
+)  # two processes for each of 220 to 260 steps: half a minute alone, far more on a busy machine
 def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run, killing):
     expected = undisturbed(run)
     steps, wrong = 0, []
