@@ -28,7 +28,8 @@ def _job(plan: JobPlan, found: JobDescription) -> JobRow:
         type_desc="dag" if plan.is_subdag else "compute",
         clustered=False,
         max_retries=plan.retries,
-        executable=found.executable,
+        # A sub-DAG's submit file is made when its node starts: what is stored before is stored again by a rebuild.
+        executable="" if plan.is_subdag else found.executable,
         argv=found.arguments,
         task_count=0,
     )

@@ -242,6 +242,8 @@ def check_rebuilt(pool: Pool, submit_dir: SubmitDir, *, but: Collection[str] = (
     assert done.returncode == 0, done.stderr
     anew = dump(submit_dir.database)
     for table in live.keys() - set(but):
+        differs = sorted(set(anew[table]) ^ set(live[table]), key=repr)
+        assert differs == [], f"{table}: {differs[:4]}"
         assert anew[table] == live[table], table
 
 
