@@ -54,6 +54,8 @@ priority                = {priority}
 on_exit_remove          = {on_exit_remove}
 # Held by HTCondor (not by a person) because the program, the directory or an output was not there: try again.
 periodic_release        = {release}
+# What it gets at the end of the DAG. One that still starts does not hear it, and lives: SIGTERM would kill it.
+remove_kill_sig         = SIGURG
 {where}
 notification            = never
 description             = bridle monitor of {base}

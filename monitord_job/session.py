@@ -56,7 +56,7 @@ def follow_run(
     events: Outlet | None = None,
     notify: bool | None = None,
 ) -> bool:
-    """Keep the database until the run has ended. SIGTERM: store the rest, then return.
+    """Keep the database until the run has ended. SIGTERM or SIGURG: store the rest, then return.
 
     `url` names another database than the properties do; `events` is where to write events to. `notify` says whether
     notifications are due and delivered; None: they are, but of a run that is over and that no monitor has served.
@@ -64,7 +64,8 @@ def follow_run(
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    for number in (signal.SIGTERM, signal.SIGURG):  # the machine goes down; the DAG has ended (X.bridle.sub)
+        signal.signal(number, lambda _number, _frame: stop.set())
     with (
         _rarely_collecting(),
         _log_file(submit_dir.monitor_log),
