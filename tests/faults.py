@@ -17,6 +17,7 @@ from pathlib import Path
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.identity import identified
 from planner_ext.pool import Pool
+from planner_ext.pool_processes import send
 from planner_ext.run import start
 from tests.database import check_sound, dump, query
 from tests.notices import check_notified, with_notices
@@ -308,6 +309,24 @@ def daemon_pid(pool: Pool, name: str) -> int:
     found = [pid for pid in pool.processes.all() if program(pid) == name]
     assert found, f"no {name}"
     return found[0]
+
+
+def kill_master(pool: Pool) -> None:
+    """The procd goes with it, and nobody is left who would end DAGMan, the monitor and the jobs."""
+
+    def daemons() -> dict[int, str]:
+        names = {pid: program(pid) for pid in pool.processes.all()}
+        return {
+            pid: name for pid, name in names.items() if name.startswith("condor_") and name != "condor_dagman"
+        }
+
+    # They look for their parent 15 s after their start, and every 120 s: a schedd that then misses it ends the
+    # scheduler universe's jobs, if the procd still lives (seen, 25.14.1).
+    send((pid for pid, name in daemons().items() if name != "condor_procd"), signal.SIGSTOP)
+    kill(pool.processes.master())
+    until(lambda: "condor_procd" not in daemons().values(), "the procd has left with it", 20)
+    send(daemons(), signal.SIGKILL)
+    until(lambda: not daemons(), "the daemons have left", 20)
 
 
 def kill(pid: int | None, signum: signal.Signals = signal.SIGKILL) -> None:

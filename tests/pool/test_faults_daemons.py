@@ -12,7 +12,6 @@ import pytest
 from dag_rewriter.submit_dir import SubmitDir
 from planner_ext.pool import Pool, PoolState
 from planner_ext.pool_environment import as_pool_user
-from planner_ext.pool_processes import send
 from planner_ext.pool_release import Release
 from tests.database import check_sound, query
 from tests.faults import (
@@ -24,11 +23,11 @@ from tests.faults import (
     end_cool_down,
     jobs_of,
     kill,
+    kill_master,
     lines_of_trace,
     new_monitor,
     open_gate,
     planned_run,
-    program,
     recovery,
     run_states,
     side_by_side,
@@ -110,12 +109,7 @@ def test_only_the_master_is_killed(own_pool, release, run):
     """DAGMan and the monitor live on as orphans that nobody ever signals; then a new schedd starts both once more."""
     monitor, orphan = monitor_pid(run), dagman_pid(run)
     version = str(own_pool.status().version)
-    kill(own_pool.processes.master())
-    until(lambda: "condor_procd" not in daemons(own_pool).values(), "the procd has left with it", 20)
-    # The others fall by themselves: the schedd when it next asks the procd, all when they look for their parent,
-    # which they do every 120 s. Nobody then ends the jobs.
-    send(daemons(own_pool), signal.SIGKILL)
-    until(lambda: not daemons(own_pool), "the daemons have left", 20)
+    kill_master(own_pool)
     assert (monitor_pid(run), dagman_pid(run)) == (monitor, orphan)
     # Not Pool.start(), which ends orphans first.
     command = [*as_pool_user(os.geteuid()), str(release.sbin / "condor_master")]
@@ -152,11 +146,3 @@ def test_only_the_master_is_killed(own_pool, release, run):
     assert {words[0] for words in lines_of_trace(run) if words[1] == "end"}
     outputs = ("job_instance", "invocation", "host", "rc_meta")
     check_rebuilt(own_pool, run, but=outputs if version.startswith("23") else ())
-
-
-def daemons(pool: Pool) -> dict[int, str]:
-    """HTCondor's daemons of the pool, pid -> program; DAGMan is one of its jobs."""
-    names = {pid: program(pid) for pid in pool.processes.all()}
-    return {
-        pid: name for pid, name in names.items() if name.startswith("condor_") and name != "condor_dagman"
-    }

@@ -18,7 +18,6 @@ from monitord_job.diagnosis import diagnose
 from monitord_job.facts import gather
 from planner_ext.pool import Pool, PoolState
 from planner_ext.pool_environment import as_pool_user
-from planner_ext.pool_processes import send
 from planner_ext.pool_release import Release
 from tests.faults import (
     check_rebuilt,
@@ -27,12 +26,12 @@ from tests.faults import (
     deliver,
     jobs_of,
     kill,
+    kill_master,
     lines_of_trace,
     module_folder,
     new_monitor,
     open_gate,
     planned_run,
-    program,
     run_states,
     side_by_side,
     succeeded_once,
@@ -260,19 +259,6 @@ def run(own_pool: Pool, release: Release, work_dir: Path) -> SubmitDir:
     submit_dir = planned_run(work_dir / "run")
     side_by_side(own_pool, {"run": submit_dir})
     return submit_dir
-
-
-def kill_master(pool: Pool) -> None:
-    """The procd goes with it, and nobody is left who would end DAGMan, the monitor and the jobs."""
-    kill(pool.processes.master())
-
-    def daemons() -> dict[int, str]:
-        found = {pid: program(pid) for pid in pool.processes.all()}
-        return {pid: name for pid, name in found.items() if "condor_" in name and "dagman" not in name}
-
-    until(lambda: "condor_procd" not in daemons().values(), "the procd has left with it", 20)
-    send(daemons(), signal.SIGKILL)
-    until(lambda: not daemons(), "the daemons have left", 20)
 
 
 def start_anew(pool: Pool, release: Release) -> None:

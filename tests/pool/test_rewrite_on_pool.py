@@ -18,7 +18,7 @@ from tests.conftest import PLANNED, Corpus
 MONITOR = """\
 #!/bin/sh
 echo "$@"; echo "$BRIDLE_COLOUR"; pwd
-trap 'exit 0' TERM
+trap 'exit 0' TERM URG
 while :; do sleep 0.1; done
 """
 JOB = """\

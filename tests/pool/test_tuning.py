@@ -34,9 +34,14 @@ def planned(work_dir: Path) -> Path:
 
 
 def events(submit_dir: SubmitDir) -> list[list[str]]:
+    """The lines of the JOBSTATE_LOG; each event of a job once: a DAGMan that recovers may repeat its last second's."""
     if not submit_dir.jobstate_log.exists():
         return []
-    return [line.split() for line in submit_dir.jobstate_log.read_text().splitlines()]
+    found: dict[object, list[str]] = {}
+    for number, line in enumerate(submit_dir.jobstate_log.read_text().splitlines()):
+        words = line.split()
+        found.setdefault(tuple(words[1:4]) if words[1].startswith("work_") else number, words)
+    return list(found.values())
 
 
 def under_way(submit_dir: SubmitDir) -> int:
