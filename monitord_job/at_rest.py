@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.commands import NodeKind
@@ -17,6 +15,8 @@ from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.target import read_whole
 from monitord_job.errors import CannotWorkError
 from monitord_job.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
+from monitord_job.follow import read_tail
+from monitord_job.job_plans import shown
 from monitord_job.outlook import NodeTerms, Outlook, Rest
 
 _TAIL = 1 << 16
@@ -49,20 +49,20 @@ class RestWatch:
         self._dir = submit_dir
         whole = read_whole(submit_dir)
         nodes = list(whole.nodes())
-        self._planned_done = [_text(node.name) for node in nodes if node.done]
+        self._planned_done = [shown(node.name) for node in nodes if node.done]
         self._has_final = any(node.kind is NodeKind.FINAL for node in nodes)
         terms = {
-            _text(node.name): NodeTerms(node.retries, node.unless_exit, node.post is not None)
+            shown(node.name): NodeTerms(node.retries, node.unless_exit, node.post is not None)
             for node in nodes
             if node.kind in ORDINARY and node.name != monitor
         }
-        self._outlook = Outlook(terms, ((_text(a), _text(b)) for a, b in whole.edges()))
+        self._outlook = Outlook(terms, ((shown(a), shown(b)) for a, b in whole.edges()))
 
     @property
     def rest(self) -> Rest:
         """How the run stands. DAGMan's own count decides what the log leaves open: UNLESS-EXIT, PRE_SKIP and such."""
         found = self._outlook.rest
-        return found if found is not Rest.GOES_ON else rest_by_dagman(_tail(self._dir.dagman_out))
+        return found if found is not Rest.GOES_ON else rest_by_dagman(read_tail(self._dir.dagman_out, _TAIL))
 
     @property
     def ends_the_run(self) -> bool:
@@ -107,17 +107,4 @@ class RestWatch:
         except RewriterError:
             return self._planned_done  # a whole DAG of HTCondor 23: DAGMan's count says when it is over
         older = [found for found in rescues if found.time <= time]
-        return [*self._planned_done, *(map(_text, older[-1].rescue.done) if older else ())]
-
-
-def _tail(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL))
-            return stream.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _text(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return [*self._planned_done, *(map(shown, older[-1].rescue.done) if older else ())]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.live import dagman_lives
@@ -22,6 +20,7 @@ from monitord_job.database_url import database_of
 from monitord_job.diagnosis import ending_of
 from monitord_job.errors import MonitorError, ScheddError
 from monitord_job.events import DAGMAN_RESTARTS
+from monitord_job.follow import read_tail
 from monitord_job.lock import holder_of
 from monitord_job.queries import is_stored, offsets, open_database, progress
 from monitord_job.schedd import JobStatus, QueuedJob
@@ -64,7 +63,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         silence = error.what
     log = files.read_if_there(submit_dir.dagman_log) or b""
     job = dagman_log.parse(log)
-    out = _tail(submit_dir.dagman_out)
+    out = read_tail(submit_dir.dagman_out, _TAIL)
     word = _last_word(out)
     monitors = [found for found in nodes if found.is_monitor]
     halt = submit_dir.halt_file
@@ -196,12 +195,3 @@ def _unread(submit_dir: SubmitDir, stored: _Stored | None) -> int:
         return max(0, log.stat().st_size - stored.offsets.get(log.name, 0))
     except FileNotFoundError:
         return 0
-
-
-def _tail(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL))
-            return stream.read()
-    except FileNotFoundError:
-        return b""

@@ -95,3 +95,13 @@ def _fingerprint(stream: BinaryIO, offset: int) -> str:
     stream.seek(offset - sample)
     digest.update(stream.read(sample))
     return digest.hexdigest()
+
+
+def read_tail(path: Path, size: int) -> bytes:
+    """The last bytes of a file, `size` of them at the most; none if it is not there. Raises OSError."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
+            return stream.read()
+    except FileNotFoundError:
+        return b""
