@@ -21,13 +21,17 @@ from dag_rewriter.rewrite import read_dag
 from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of
 from monitord_job import jobstate_log, schedd
 from monitord_job.errors import ScheddError
-from monitord_job.events import DagmanEvent, DagmanState
+from monitord_job.events import DagmanEvent, DagmanState, NodeEvent
+from monitord_job.follow import read_tail
 from monitord_job.lock import locked
 from monitord_job.schedd import JobStatus, QueuedJob, dagman_jobs
 
 _T = TypeVar("_T")
 _REASON = "bridle changes the limits of its categories, and releases it at once"
 _POLL = 0.2
+_TAIL = 1 << 20
+QUIET_LIMIT = 10.0
+"""Seconds to wait for a moment in which no PRE or POST script runs; where one always does, it goes on without."""
 STOP_LIMIT = 60.0
 """Seconds for a DAGMan that was put on hold to leave."""
 RECOVERY_LIMIT = 300.0
@@ -134,6 +138,7 @@ def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], Non
         job.status != JobStatus.HELD
     ):  # else a `bridle` that was killed has left it on hold: it is finished now
         tell(Stage.HOLDING)
+        _wait(lambda: not scripts_at_work(read_tail(recovery.path, _TAIL)), QUIET_LIMIT)
         try:
             schedd.hold_job(job.job, _REASON)
         except ScheddError:
@@ -143,6 +148,23 @@ def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], Non
             raise
     effect = _bring_back(submit_dir, job.job, recovery, tell)
     return Tuned(edit.changes, effect, job.job, time.monotonic() - began)
+
+
+def scripts_at_work(log: bytes) -> set[str]:
+    """The nodes whose PRE or POST script runs, by the last lines of a JOBSTATE_LOG.
+
+    DAGMan takes its scripts with it when it is held, and starts them once more: a POST script may then not find the
+    output that it has put away, and its node needs a retry (seen, 23.9.6).
+
+    >>> started = b"1 A POST_SCRIPT_STARTED 7.0 - - 1\\n1 B PRE_SCRIPT_STARTED - - - 2\\n"
+    >>> scripts_at_work(started + b"2 B PRE_SCRIPT_SUCCESS - - - 2\\n")
+    {'A'}
+    """
+    found: set[str] = set()
+    for event in map(jobstate_log.parse, log.splitlines()):
+        if isinstance(event, NodeEvent) and "_SCRIPT_" in event.state:
+            (found.add if event.state.endswith("_STARTED") else found.discard)(event.node)
+    return found
 
 
 def _bring_back(
