@@ -12,6 +12,7 @@ import pytest
 from dag_rewriter.submit_dir import SubmitDir
 from planner_ext.pool import Pool
 from tests.faults import (
+    deliver,
     kill,
     module_folder,
     new_monitor,
@@ -21,8 +22,10 @@ from tests.faults import (
     recovery,
     side_by_side,
     succeeded_once,
+    tool,
+    waiting,
 )
-from tests.runs import bridle, monitor_pid, queue
+from tests.runs import bridle, ended, monitor_pid, queue, until
 
 NUMBERS = {"scheduler": 7, "vanilla": 5}
 
@@ -70,4 +73,21 @@ def test_to_leave_with_75_is_no_reason_to_wait_for_300_seconds(pool, runs, told)
     note_recovery("the monitor leaves with 75, scheduler universe", str(pool.status().version), began)
     assert "told to stop while DAGMan goes on" in submit_dir.monitor_log.read_text()
     open_gate(submit_dir)
+    succeeded_once(pool, submit_dir)
+
+
+def test_one_that_hangs_at_the_end_is_killed_in_time_and_the_next_reader_stores_the_rest(pool, folder):
+    """Vanilla: HTCondor's 600 s (`job_max_vacate_time`), shortened here."""
+    submit_dir = planned_run(folder / "hangs")
+    assert bridle(pool, "rewrite", "--universe", "vanilla", str(submit_dir.path)).returncode == 0
+    description = submit_dir.path / f"{submit_dir.dag_file.stem}.bridle.sub"
+    description.write_text(description.read_text().replace("\nqueue\n", "\njob_max_vacate_time = 5\nqueue\n"))
+    tool(pool, "condor_submit_dag", submit_dir.dag, cwd=submit_dir.path)
+    until(lambda: waiting(submit_dir), "its jobs wait")
+    monitor = monitor_pid(submit_dir)
+    kill(monitor, signal.SIGSTOP)
+    open_gate(submit_dir)
+    until(lambda: monitor_pid(submit_dir) is None, "the monitor was killed", 120)
+    assert not ended(submit_dir), "it had not stored the end"
+    deliver(pool, submit_dir)
     succeeded_once(pool, submit_dir)
