@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,9 @@ import pytest
 from dag_rewriter.submit_dir import SubmitDir
 from planner_ext.pool import Pool
 from tests.faults import (
+    dagman_job,
     deliver,
+    jobs_of,
     kill,
     module_folder,
     new_monitor,
@@ -91,3 +94,28 @@ def test_one_that_hangs_at_the_end_is_killed_in_time_and_the_next_reader_stores_
     assert not ended(submit_dir), "it had not stored the end"
     deliver(pool, submit_dir)
     succeeded_once(pool, submit_dir)
+
+
+@pytest.mark.htcondor_25
+def test_one_that_cannot_work_waits_in_the_scheduler_universe_after_its_fourth_start(pool, folder):
+    """The schedd's cool-down of 300 s; 23 has none, and the starts are used up in a minute."""
+    submit_dir = planned_run(folder / "cannot")
+    assert bridle(pool, "rewrite", "--universe", "scheduler", str(submit_dir.path)).returncode == 0
+    program = submit_dir.path / "cannot"
+    program.write_text("#!/bin/sh\nexit 75\n")
+    program.chmod(0o755)
+    description = submit_dir.path / f"{submit_dir.dag_file.stem}.bridle.sub"
+    text = description.read_text()
+    description.write_text(re.sub(r"(?m)^executable .*$", f"executable = {program}", text))
+    tool(pool, "condor_submit_dag", submit_dir.dag, cwd=submit_dir.path)
+    monitor = ("-constraint", f'BridleMonitor && Cmd == "{program}"')
+    words = ("condor_q", "-allusers", *monitor, "-af", "NumJobStarts", "JobCoolDownExpiration")
+
+    def waits() -> bool:
+        found = tool(pool, *words).split()
+        return len(found) == 2 and found[1].isdecimal() and int(found[1]) > time.time() + 60
+
+    until(waits, "it cools down", 90)
+    assert tool(pool, *words).split()[0] == "4"
+    tool(pool, "condor_rm", dagman_job(submit_dir))
+    until(lambda: not jobs_of(pool, submit_dir), "all of it has left")
