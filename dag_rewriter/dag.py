@@ -21,10 +21,11 @@ from dag_rewriter.commands import (
     Splice,
 )
 from dag_rewriter.index import Index, build_index
-from dag_rewriter.nodes import Node, Nodes, Script, is_ordinary
+from dag_rewriter.nodes import Node, Nodes, Script, Work
+from dag_rewriter.tables import is_ordinary
 from dag_rewriter.text import bytes_of, text_of, texts_of
 
-__all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "parse_dag"]
+__all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "Work", "parse_dag"]
 
 
 class Edges:
@@ -73,7 +74,7 @@ class Dag:
     def __init__(self, index: Index, source: str) -> None:
         self._index = index
         self.source = source
-        self.nodes: Mapping[str, Node] = Nodes(index)
+        self.nodes = Nodes(index)
         self.edges = Edges(index)
         self.max_jobs: Mapping[str, int] = {text_of(k): v for _, (k, v) in index.all(b"MAXJOBS")}
 

@@ -12,7 +12,7 @@ from itertools import chain, product
 from typing import TypeAlias
 
 from dag_rewriter.commands import Include, NodeKind
-from dag_rewriter.dag import Dag, Node, parse_dag
+from dag_rewriter.dag import Dag, Node, Work, parse_dag
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.syntax import parse
 
@@ -43,6 +43,14 @@ class Part:
                 yield node
             elif node.kind is not NodeKind.SERVICE:
                 yield replace(node, name=self.prefix + node.name, category=self.category(node.category))
+
+    def works(self) -> Iterator[Work]:
+        """The same of them, for who asks for nothing but what they run."""
+        for work in self.dag.nodes.works():
+            if not self.prefix:
+                yield work
+            elif work.kind is not NodeKind.SERVICE:
+                yield work._replace(name=self.prefix + work.name)
 
     def category(self, name: str | None) -> str | None:
         """A category of a splice is its own, unless it begins with a plus sign (throttle_by_category.cpp)."""

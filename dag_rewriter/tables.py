@@ -4,7 +4,7 @@ that stand in the DAG until somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from dag_rewriter.bulk import Pairs
@@ -14,6 +14,11 @@ from dag_rewriter.fields import Fields
 T = TypeVar("T")
 
 _SHORT = 32  # bytes: shorter values (a number, a category) are those of many nodes
+
+
+def is_ordinary(kind: NodeKind) -> bool:
+    """Whether ALL_NODES is about it, and CATEGORY, PRIORITY, RETRY may be."""
+    return kind is NodeKind.JOB or kind is NodeKind.SUBDAG
 
 
 def _script(raw: bytes) -> Fields:
@@ -115,9 +120,20 @@ class Table(Generic[T]):
     def get(self, place: int, kind: NodeKind) -> Any:
         """The fields of a node's setting, None if it has none."""
         value = self.own(place)
-        if value is None and (kind is NodeKind.JOB or kind is NodeKind.SUBDAG):
+        if value is None and is_ordinary(kind):
             value = self.default
         return self._value(value)
+
+    def of_all(self, kinds: Iterable[NodeKind]) -> Iterator[Any]:
+        """`get` of every node, in their order."""
+        if not self._own:
+            return (self.default if is_ordinary(kind) else None for kind in kinds)
+        if self.default is None:
+            return map(self._value, self._own)
+        return (
+            self._value(self.default if raw is None and is_ordinary(kind) else raw)
+            for raw, kind in zip(self._own, kinds, strict=True)
+        )
 
     def values(self) -> Iterator[Any]:
         """All settings, that of ALL_NODES first."""

@@ -30,7 +30,7 @@ class Cursor:
 
 
 class Reading(NamedTuple):
-    """Whole lines (without newline) and the cursor after them.
+    """Whole lines (without newline), or whatever records were asked for, and the cursor after them.
 
     `replaced` means that the file is another one than the cursor was made for, and was read from its beginning;
     `at_end` that no further whole line stood in the file at that moment.
@@ -61,7 +61,7 @@ def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: b
         data = _whole_lines(stream, start, limit, record_end)
         end = start + len(data)
         at_end = end >= size or not data
-        lines = data[:-1].split(b"\n") if data else []
+        lines = data[: -len(record_end)].split(record_end) if data else []
         return Reading(lines, Cursor(end, _fingerprint(stream, end)), replaced, at_end)
 
 

@@ -17,7 +17,7 @@ from dag_rewriter.target import read_whole
 from monitord_job import node_log
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
-from monitord_job.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
+from monitord_job.events import DagmanEvent, JobstateLine, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines, read_rotated
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, WorkflowState
@@ -29,6 +29,7 @@ from monitord_job.metrics_reader import cluster_of, dagman_metrics, planned_metr
 from monitord_job.plan import static_rows, unplanned_rows, workflow_row
 from monitord_job.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.run import (
+    BOUNDS,
     Turn,
     add_detail,
     apply_dagman,
@@ -80,7 +81,7 @@ class Ingest:
         self._parent = parent
         self._dir = submit_dir
         self._store = store
-        self._whole = whole = read_whole(submit_dir)
+        whole = read_whole(submit_dir)
         dag = whole.dag
         monitor = monitor_of(submit_dir)
         is_ours = not submit_dir.static_bp.exists()
@@ -139,9 +140,11 @@ class Ingest:
         turn = Turn(self._loaded())
         ahead = self._ahead(turn)
         offsets = _offsets(reading.lines, reading.cursor.offset)
-        for (number, event), (_, then) in zip(events, [*events, (0, None)][1:], strict=True):
-            if begins_anew(event, then):
-                self._hear_late(turn, until=event.time)
+        for place, (number, event) in enumerate(events):
+            if event.__class__ is not NodeEvent:
+                then = events[place + 1][1] if place + 1 < len(events) else None
+                if begins_anew(event, then):
+                    self._hear_late(turn, until=event.time)
             self._apply(turn, event, offsets[number], ahead)
         more = reading.at_end and ahead.advance()
         changed = self._changed(ahead, replace(reading.cursor, memo=memo))
@@ -234,29 +237,33 @@ class Ingest:
 
     def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: _NodeLogReader) -> None:
         event = event if self.watch is None else self.watch.hear(event)
-        if isinstance(event, Malformed):
-            turn.rows.append(
-                QuarantineRow(self._picked().path.name, offset, event.reason, excerpt(event.text))
-            )
+        if isinstance(event, NodeEvent):
+            self._apply_node(turn, event, ahead)
         elif isinstance(event, DagmanEvent):
             apply_dagman(turn, event)
         else:
-            if turn.workflow.rival is not None:
-                pass_on(turn, event.time)
-            while detail_wanted(turn, event) and ahead.advance():
-                pass
-            if ahead.lost_from is not None and detail_wanted(turn, event):
-                turn.rows.append(QuarantineRow(self._dir.nodes_log.name, ahead.lost_from, _LOST_DETAILS, ""))
-                ahead.lost_from = None
-            files = self._files_for(turn, event)
-            apply_node(turn, event, files)
+            turn.rows.append(
+                QuarantineRow(self._picked().path.name, offset, event.reason, excerpt(event.text))
+            )
+
+    def _apply_node(self, turn: Turn, event: NodeEvent, ahead: _NodeLogReader) -> None:
+        if turn.workflow.rival is not None:
+            pass_on(turn, event.time)
+        while detail_wanted(turn, event):
+            if not ahead.advance():
+                if ahead.lost_from is not None:
+                    lost = QuarantineRow(self._dir.nodes_log.name, ahead.lost_from, _LOST_DETAILS, "")
+                    turn.rows.append(lost)
+                    ahead.lost_from = None
+                break
+        files = self._files_for(turn, event) if event.state in BOUNDS else _NO_FILES
+        apply_node(turn, event, files)
+        if event.state == "SUBMIT":
             self._note_sub_workflow(turn, event, files)
 
     def _note_sub_workflow(self, turn: Turn, event: NodeEvent, files: JobFiles) -> None:
         plan = self.plans.get(event.node)
-        if event.state != "SUBMIT" or plan is None:
-            return
-        if plan.is_subdag or files.description.job_class == SUB_DAX:
+        if plan is not None and (plan.is_subdag or files.description.job_class == SUB_DAX):
             node = turn.node(event.node)
             found = find(self._dir, plan, node.seq, node.submits - 1)
             if found is not None:
@@ -292,7 +299,8 @@ class Ingest:
         if static.exists():
             rows = static_rows(_all_lines(static, cursors), static.name, self.plans)
         else:
-            edges = ((shown(parent), shown(child)) for parent, child in self._whole.edges())
+            # Read once more: kept from the beginning, the DAG would take more memory than all that is made of it.
+            edges = ((shown(parent), shown(child)) for parent, child in read_whole(self._dir).edges())
             rows = dag_rows(self.plans, edges, self._files.describe)
         self._store.commit(
             self.wf_uuid, Changes(chain([self._workflow_row()], rows, planned_metrics(self._dir)), cursors)
@@ -326,7 +334,7 @@ class _NodeLogReader:
         reading = read_new_lines(self._path, self.cursor, _NODE_LOG_BYTES, node_log.EVENT_END)
         if reading.replaced:
             self.lost_from = self.cursor.offset
-        for event in node_log.parse_all(node_log.split_events(reading.lines)):
+        for event in node_log.parse_all(reading.lines):
             add_detail(self._turn, event)
         self.cursor = reading.cursor
         return bool(reading.lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from dag_rewriter.dag import Node, NodeKind, Script
+from dag_rewriter.dag import NodeKind, Work
 from dag_rewriter.expand import Part, WholeDag
 from monitord_job.job import JobPlan, OwnPlan, ScriptPlan
 
@@ -13,41 +13,44 @@ from monitord_job.job import JobPlan, OwnPlan, ScriptPlan
 def plans_of(whole: WholeDag, monitor: str | None, *, is_ours: bool = False) -> dict[str, JobPlan]:
     """The nodes whose jobs are recorded: all but the monitor itself. `is_ours`: Pegasus planned none of them."""
     named = whole.descriptions()
-    return {
-        shown(node.name): _plan(node, part, named, is_ours)
-        for part in whole.parts
-        for node in part.nodes()
-        if node.name != monitor
-    }
+    plans = {}
+    for part in whole.parts:
+        for work in part.works():
+            if work.name != monitor:
+                plan = _plan(work, part, named, is_ours)
+                plans[plan.name] = plan
+    return plans
 
 
-def _plan(node: Node, part: Part, named: Mapping[str, tuple[str, str]], is_ours: bool) -> JobPlan:
-    is_subdag = node.kind is NodeKind.SUBDAG
-    file, text = part.path(posixpath.join(node.directory or "", node.submit_file)), node.inline
+def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours: bool) -> JobPlan:
+    is_subdag, text = work.kind is NodeKind.SUBDAG, work.inline
     if text is not None:
         file = part.dag.source
-    elif not is_subdag and node.submit_file in named:
-        file, text = named[node.submit_file]
-    own = OwnPlan(part.path(node.directory or ""), text, node.vars) if is_ours or text is not None else None
-    submit_file, dag_file = (None, file) if is_subdag else (file, None)
-    scripts = _script(node.pre), _script(node.post)
-    abort = node.abort_dag_on[0] if node.abort_dag_on else None
-    last_codes = tuple(code for code in (node.unless_exit, abort) if code is not None)
+    elif not is_subdag and work.submit_file in named:
+        file, text = named[work.submit_file]
+    else:
+        file = part.path(posixpath.join(work.directory or "", work.submit_file))
+    own = None
+    if is_ours or text is not None:
+        own = OwnPlan(part.path(work.directory or ""), text, part.dag.nodes[_own_name(work, part)].vars)
+    abort = work.abort_dag_on[0] if work.abort_dag_on else None
     return JobPlan(
-        shown(node.name),
-        submit_file,
-        *scripts,
+        shown(work.name),
+        None if is_subdag else file,
+        work.pre and ScriptPlan(*work.pre),
+        work.post and ScriptPlan(*work.post),
         is_subdag,
-        dag_file,
-        retries=node.retries,
-        last_codes=last_codes,
-        pre_skip=node.pre_skip,
-        own=own,
+        file if is_subdag else None,
+        work.retries,
+        tuple([code for code in (work.unless_exit, abort) if code is not None]),
+        work.pre_skip,
+        own,
     )
 
 
-def _script(script: Script | None) -> ScriptPlan | None:
-    return None if script is None else ScriptPlan(script.executable, script.arguments)
+def _own_name(work: Work, part: Part) -> str:
+    """The node's name in its file."""
+    return work.name.removeprefix(part.prefix)
 
 
 def shown(name: str) -> str:

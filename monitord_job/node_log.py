@@ -20,19 +20,7 @@ _SIGNALLED = re.compile(rb"\(signal (\d+)\)")
 _DAG_NODE = re.compile(rb"^    DAG Node: (.+)$", re.MULTILINE)
 
 EVENT_END = b"\n...\n"
-"""What closes every event."""
-
-
-def split_events(lines: list[bytes]) -> Iterator[bytes]:
-    """The events in lines that end with a whole event, each without its closing line.
-
-    >>> list(split_events([b"001 (1.0.0) x", b"y", b"...", b"005 (1.0.0) z", b"..."]))
-    [b'001 (1.0.0) x\\ny', b'005 (1.0.0) z']
-    """
-    start = 0
-    for end in [number for number, line in enumerate(lines) if line == b"..."]:
-        yield b"\n".join(lines[start:end])
-        start = end + 1
+"""What closes every event: its last line's newline, and a line of its own."""
 
 
 def parse(event: bytes) -> NodeLogEvent | None:

@@ -30,7 +30,8 @@ class RowWriter:
     def __init__(self, wf_uuid: str) -> None:
         self._wf_uuid = wf_uuid
         self._wf: tuple[int, int] | None = None
-        self._instances: dict[tuple[str, int], int] = {}
+        self._instances: dict[int, int] = {}
+        """keys by job_submit_seq: no two attempts of a workflow have the same"""
         self._hosts: dict[tuple[str, str, str], int] = {}
         self._bulk: Bulk
 
@@ -155,8 +156,8 @@ class RowWriter:
     def _file_meta(self, rows: list[r.FileMetaRow]) -> None:
         files = self._file_ids(row.lfn for row in rows)
         # The last writer of an attribute wins.
-        newest = {(files[row.lfn], row.key): row.value for row in rows}
-        values = sorted((*key, value) for key, value in newest.items())
+        newest = {(files[lfn], key): value for lfn, key, value in rows}
+        values = sorted([(lfn, key, value) for (lfn, key), value in newest.items()])
         self._bulk.insert(s.RC_META, "lfn_id key value", values, Clash.REPLACE)
 
     def _file_places(self, rows: list[r.FilePlaceRow]) -> None:
@@ -179,7 +180,7 @@ class RowWriter:
         jobs, hosts = self._job_ids(row.job for row in rows), self._host_ids(rows)
         values = []
         for row, key in zip(rows, self._bulk.new_keys(s.JOB_INSTANCE, len(rows)), strict=True):
-            self._instances[row.job, row.seq] = key
+            self._instances[row.seq] = key
             keys = {"job_instance_id": key, "job_id": jobs[row.job], "job_submit_seq": row.seq}
             known = {**_INSTANCE_DEFAULTS, **_with_key(row.values, hosts), **keys}
             values.append(tuple(map(known.get, _INSTANCE)))
@@ -190,21 +191,21 @@ class RowWriter:
         by_columns: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for row in rows:
             values = _with_key(row.values, hosts)
-            by_columns[" ".join(values)].append((*values.values(), keys[row.job, row.seq]))
+            by_columns[" ".join(values)].append((*values.values(), keys[row.seq]))
         for columns, batch in by_columns.items():
             self._bulk.update(s.JOB_INSTANCE, columns, batch)
 
-    def _instance_ids(self, rows: Iterable[Any]) -> dict[tuple[str, int], int]:
-        """The keys of the rows' attempts, all that are remembered."""
-        unknown = {job for job, _ in {row[:2] for row in rows}.difference(self._instances)}
+    def _instance_ids(self, rows: list[Any]) -> dict[int, int]:
+        """The keys of the rows' attempts, all that are remembered, by job_submit_seq."""
+        unknown = {row[1] for row in rows}.difference(self._instances)
         if unknown:
             text = (
-                "SELECT j.exec_job_id, i.job_submit_seq, i.job_instance_id "
+                "SELECT i.job_submit_seq, i.job_instance_id "
                 "FROM job j JOIN job_instance i ON i.job_id = j.job_id "
                 "WHERE j.wf_id = ? AND j.exec_job_id IN (?*)"
             )
-            for job, seq, key in self._bulk.select(text, self.wf_id, _unique(unknown)):
-                self._instances[job, seq] = key
+            jobs = _unique(row[0] for row in rows if row[1] in unknown)
+            self._instances.update(map(tuple, self._bulk.select(text, self.wf_id, jobs)))
         return self._instances
 
     def _host_ids(self, rows: Iterable[Any]) -> dict[tuple[str, str, str], int]:
@@ -228,18 +229,14 @@ class RowWriter:
         for site, hostname, ip, host_id in self._bulk.select(text, self._ids()[1], names):
             self._hosts[site, hostname, ip] = host_id
 
-    def _of_instances(self, table: Table, rows: list[Any], columns: str) -> None:
-        """Rows that begin with the job and the number of an attempt; `columns` are the names of the rest."""
-        ids = self._instance_ids(rows)
-        values = [(ids[row[:2]], *row[2:]) for row in rows]
-        self._bulk.insert(table, f"job_instance_id {columns}", values)
-
     def _of_attempts(self, table: Table, rows: list[Any], columns: str) -> None:
-        """The same for tables with a key of their own and the workflow's."""
+        """Rows that begin with the job and the number of an attempt, for a table with a key of its own; `columns` are
+        the names of the rest.
+        """
         ids, wf_id = self._instance_ids(rows), self.wf_id
         (key,) = table.primary_key.columns
         keys = self._bulk.new_keys(table, len(rows))
-        values = [(own, wf_id, ids[row[:2]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
+        values = [(own, wf_id, ids[row[1]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
         self._bulk.insert(table, f"{key.name} wf_id job_instance_id {columns}", values)
 
     def _sub_workflows(self, rows: list[r.SubWorkflowRow]) -> None:
@@ -250,11 +247,13 @@ class RowWriter:
 
     def _sub_workflow_links(self, rows: list[r.SubWorkflowLink]) -> None:
         ids = self._instance_ids(rows)
-        values = [(self._workflow_id(row.wf_uuid), ids[row.job, row.seq]) for row in rows]
+        values = [(self._workflow_id(row.wf_uuid), ids[row.seq]) for row in rows]
         self._bulk.update(s.JOB_INSTANCE, "subwf_id", values)
 
     def _job_states(self, rows: list[r.JobStateRow]) -> None:
-        self._of_instances(s.JOBSTATE, rows, " ".join(r.JobStateRow._fields[2:]))
+        ids = self._instance_ids(rows)
+        values = [(ids[seq], state, time, order, reason) for _, seq, state, time, order, reason in rows]
+        self._bulk.insert(s.JOBSTATE, f"job_instance_id {' '.join(r.JobStateRow._fields[2:])}", values)
 
     def _invocations(self, rows: list[r.InvocationRow]) -> None:
         self._of_attempts(s.INVOCATION, rows, " ".join(r.InvocationRow._fields[2:]))

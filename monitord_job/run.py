@@ -52,7 +52,7 @@ _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
 _JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
-_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
+BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _ENDED_BY_PRE = {"PRE_SCRIPT_FAILURE": "JOB_FAILURE", SKIPPED: "JOB_SUCCESS"}
 """What pegasus-monitord adds to the end of an attempt that came to no job: its readers look for a job's end."""
@@ -120,9 +120,7 @@ class Due(NamedTuple):
 
 
 def files_due(turn: Turn, event: NodeEvent) -> Due | None:
-    """The files that `apply` wants to see with this event, or None."""
-    if event.state not in _BOUNDS:
-        return None
+    """The files that `apply_node` wants to see with this event, or None. Only one of BOUNDS can ask for any."""
     plan = turn.before.plans.get(event.node)
     ends = plan is not None and _ends_attempt(plan, event)
     if plan is None or not (ends or event.state in _OPENS):
@@ -142,7 +140,8 @@ def detail_wanted(turn: Turn, event: NodeEvent) -> bool:
     kind = _DETAIL_OF.get(event.state)
     if kind is None or event.node not in turn.before.plans:
         return False
-    return not any(detail.kind is kind for detail in turn.details_of(_detail_key(turn, event)))
+    waiting = turn.details_of(_detail_key(turn, event))
+    return not waiting or all(detail.kind is not kind for detail in waiting)
 
 
 def add_detail(turn: Turn, detail: NodeLogEvent) -> None:
@@ -229,7 +228,8 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
     if turn.workflow.recovering and _is_repeated(turn, event):
         return
     node = _attempt_of(turn, event, files)
-    detail, reason = _take_detail(turn, event), event.reason
+    reason = event.reason
+    detail = _take_detail(turn, event) if event.state in _DETAIL_OF else None
     if detail is not None:
         _note_detail(node, detail)
         if reason is None and detail.kind is NodeLogKind.JOB_HELD:
@@ -242,7 +242,7 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
         progress = PROGRESS.get(event.state)
         if progress is not None:
             progress(node, event)
-        if event.state in _BOUNDS:
+        if event.state in BOUNDS:
             turn.rows.extend(_rows_of(turn, plan, node, event, files, before))
     _note_words(node, event)
 
@@ -315,11 +315,11 @@ def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
 
 def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
-    word = _WORDS.get(event.state, event.state)
-    if event.state in _PRE_ENDS:
+    state = event.state
+    if state in _PRE_ENDS:
         _add_state(turn, event, node, "PRE_SCRIPT_TERMINATED", reason)
-    _add_state(turn, event, node, word, reason)
-    node.state = word
+    node.state = _WORDS.get(state, state)
+    _add_state(turn, event, node, node.state, reason)
 
 
 def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str, reason: str | None) -> None:
@@ -334,9 +334,7 @@ def _detail_key(turn: Turn, event: NodeEvent) -> str:
 
 
 def _take_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
-    kind = _DETAIL_OF.get(event.state)
-    if kind is None:
-        return None
+    kind = _DETAIL_OF[event.state]
     key = _detail_key(turn, event)
     waiting = turn.details_of(key)
     for number, detail in enumerate(waiting):

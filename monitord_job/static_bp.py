@@ -28,10 +28,10 @@ def parse(line: bytes) -> StaticEvent | Malformed | None:
     StaticEvent(name='xwf.meta', fields={'xwf.id': 'u', 'key': 'a b', 'value': '1'})
     """
     text = line.decode("utf-8", "backslashreplace")
-    fields = _plainly(text)
-    end = len(text) if fields else 0
-    if not fields:
-        fields, end = _exactly(text)
+    event = _plainly(text)
+    if event is not None:
+        return event
+    fields, end = _exactly(text)
     if text[end:].strip():
         return Malformed(text, f"no field of a static.bp at character {end + 1}")
     if not fields:
@@ -41,37 +41,41 @@ def parse(line: bytes) -> StaticEvent | Malformed | None:
     return StaticEvent(name, fields) if name else Malformed(text, "no field 'event'")
 
 
-def _plainly(text: str) -> dict[str, str] | None:
-    """The fields of a line as the planner writes nearly all, `ts=t k=v ... k="v" k="v" `, much faster than exactly."""
+def _plainly(text: str) -> StaticEvent | None:
+    """A line as the planner writes nearly all, `ts=t k=v ... k="v" k="v" `, much faster than exactly."""
     head, *rest = text.split('"')
     ts, _, begin = head.partition(" ")
     shape = _shape(begin, *rest[1::2])
-    if shape is None or len(rest) % 2 or "\\" in text or not (ts.startswith("ts=") and _is_plain(ts)):
+    is_plain = ts.startswith("ts=") and ts.isascii() and ts.isprintable() and "\\" not in text
+    if shape is None or not is_plain or len(rest) % 2:
         return None
-    fields, keys = shape
-    return {"ts": ts[3:], **fields, **dict(zip(keys, rest[::2], strict=True))}
+    name, fields, keys = shape
+    return StaticEvent(name, {**fields, **dict(zip(keys, rest[::2], strict=True))})
 
 
 @lru_cache(maxsize=256)
-def _shape(begin: str, *between: str) -> tuple[dict[str, str], list[str]] | None:
-    """What all lines of a kind have in common: their first fields, and the keys of those in quotes."""
+def _shape(begin: str, *between: str) -> tuple[str, dict[str, str], list[str]] | None:
+    """What all lines of a kind have in common: the event, its first fields, and the keys of those in quotes."""
     words = [word.partition("=") for word in begin.split(" ")]
     keys = [words[-1][0], *map(_key, between[:-1])]
+    fields = {key: value for key, _, value in words[:-1]}
+    name = fields.pop("event", None)
     is_whole = all(keys) and all(key and equals for key, equals, _ in words)
-    if not is_whole or words[-1][2] or not between or between[-1] not in ("", " ") or not _is_plain(begin):
+    # Other white space than blanks separates fields too, and is left to the exact way.
+    is_plain = begin.isascii() and begin.isprintable() and between and between[-1] in ("", " ")
+    if (
+        not (name and is_whole and is_plain)
+        or words[-1][2]
+        or not {"ts", "event"}.isdisjoint((*fields, *keys))
+    ):
         return None
-    return {key: value for key, _, value in words[:-1]}, keys
+    return name, fields, keys
 
 
 def _key(part: str) -> str:
     """The key in ` key=`; empty if it is not that."""
     found = _KEY.fullmatch(part)
     return found[1] if found else ""
-
-
-def _is_plain(head: str) -> bool:
-    # Other white space than blanks separates fields too, and is left to the exact way.
-    return head.isascii() and head.isprintable()
 
 
 def _exactly(text: str) -> tuple[dict[str, str], int]:

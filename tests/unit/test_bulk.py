@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dag_rewriter import block
 from dag_rewriter.check import check_dag
 from dag_rewriter.commands import NodeKind
-from dag_rewriter.dag import Dag, Node
+from dag_rewriter.dag import Dag, Node, Work
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.expand import Part, WholeDag
 from dag_rewriter.index import build_index
@@ -112,6 +112,38 @@ def slow(data: bytes) -> bytes:
 @given(dags, st.integers(1, 200))
 def test_bulk_is_read_as_line_by_line(data: bytes, size: int) -> None:
     assert meaning(data, size) == meaning(slow(data), len(data) + 20)
+
+
+extras = st.sampled_from(
+    [
+        "SCRIPT PRE ALL_NODES p.sh 1",
+        "SCRIPT DEFER 4 9 POST A q.sh",
+        "RETRY ALL_NODES 2 UNLESS-EXIT 3",
+        "RETRY A 1 UNLESS-EXIT 0",
+        "ABORT-DAG-ON B 7 RETURN 0",
+        "PRE_SKIP A 5",
+        "PRE_SKIP ALL_NODES 6",
+        "SUBDAG EXTERNAL D d.dag DIR d",
+        "JOB E e.sub DIR sub NOOP",
+    ]
+)
+
+
+@given(dags, st.lists(extras, unique=True), st.integers(1, 200))
+def test_the_works_of_all_nodes_are_what_each_node_says(data: bytes, more: list[str], size: int) -> None:
+    try:
+        dag = Dag(build_index("\n".join([data.decode(), *more]).encode(), "x.dag", size), "x.dag")
+    except DagSyntaxError:
+        return  # SUBDAG and JOB lines of a name that is taken
+    part = Part("S+", "", dag)
+    found = {work.name: work for work in part.works()}
+    assert list(found) == [node.name for node in part.nodes()]
+    for node in part.nodes():
+        work = found[node.name]
+        pre, post = (s and (s.executable, s.arguments) for s in (node.pre, node.post))
+        assert (work.pre, work.post) == (pre, post)
+        alike = [name for name in Work._fields if name not in ("pre", "post")]
+        assert [getattr(work, name) for name in alike] == [getattr(node, name) for name in alike]
 
 
 @given(dags, st.integers(1, 200))

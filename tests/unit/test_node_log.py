@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitord_job.events import NodeLogEvent, NodeLogKind
-from monitord_job.node_log import parse, parse_all, split_events
+from monitord_job.follow import Cursor, read_new_lines
+from monitord_job.node_log import EVENT_END, parse, parse_all
 
 VANILLA = b"""001 (877.000.000) 2026-11-23 05:28:51 Job executing on host: <127.0.0.1:3?addrs=1&alias=a.pool&sock=s>
 \tSlotName: slot1_4@node7.example.org
@@ -50,7 +51,16 @@ def test_no_bytes_raise(event):
     assert parse(event) is None or isinstance(parse(event), NodeLogEvent)
 
 
-@given(st.lists(st.lists(st.binary().filter(lambda line: b"\n" not in line and line != b"..."), min_size=1)))
-def test_events_are_split_where_they_were_joined(events):
-    lines = [line for event in events for line in [*event, b"..."]]
-    assert list(split_events(lines)) == [b"\n".join(event) for event in events]
+# An event's own lines hold no "..." alone, and HTCondor writes at least one.
+LINES = st.lists(st.binary(min_size=1).filter(lambda line: b"\n" not in line and line != b"..."), min_size=1)
+
+
+@given(st.lists(LINES, min_size=1), st.integers(1, 50))
+def test_events_are_read_whole_and_once_however_the_log_grows(tmp_path_factory, events, limit):
+    log = tmp_path_factory.mktemp("log") / "x.dag.nodes.log"
+    log.write_bytes(b"".join(b"\n".join(event) + EVENT_END for event in events) + b"001 (1.0.0) not yet")
+    found, cursor = [], Cursor()
+    while (reading := read_new_lines(log, cursor, limit, EVENT_END)).lines:
+        found += reading.lines
+        cursor = reading.cursor
+    assert found == [b"\n".join(event) for event in events]
