@@ -20,6 +20,7 @@ _NAMES = frozenset(
         "parent_abs_task_id", "child_abs_task_id", "lfn", "pfn", "site", "key", "hostname", "ip", "file", "reason",
     }
 )  # fmt: skip
+_ALWAYS_PLAIN = (type(None), bool, float)
 _FREE = {(JobStateRow, "reason"), (WorkflowStateRow, "reason")}
 _PLACES: dict[type[Any], list[int]] = {
     kind: [n for n, name in enumerate(kind._fields) if name in _NAMES and (kind, name) not in _FREE]
@@ -93,7 +94,7 @@ def _are_plain(values: Sequence[Any]) -> bool:
         return False
     except TypeError:
         pass
-    kinds = set(map(type, values))
+    kinds = set(map(type, values)).difference(_ALWAYS_PLAIN)
     return all(_kind_is_plain(kind, [value for value in values if value.__class__ is kind]) for kind in kinds)
 
 

@@ -151,7 +151,7 @@ class Ingest:
         if reading.replaced:
             turn.rows.append(self._replaced())
         self._commit(turn, changed)
-        begun = tuple(_begun(turn.rows)) if changed else ()
+        begun = tuple(SubWorkflow(*row[:-1]) for row in turn.begun) if changed else ()
         return Progress(len(reading.lines), reading.at_end and not more, begun)
 
     def hear_late(self) -> bool:
@@ -267,7 +267,8 @@ class Ingest:
             node = turn.node(event.node)
             found = find(self._dir, plan, node.seq, node.submits - 1)
             if found is not None:
-                turn.rows.append(SubWorkflowRow(*found, settled=False))
+                turn.begun.append(SubWorkflowRow(*found, settled=False))
+                turn.rows.append(turn.begun[-1])
 
     def attempt_ended(self, found: SubWorkflow) -> bool:
         """Whether the attempt that runs a sub-workflow is over, as far as DAGMan of this workflow has said."""
@@ -361,12 +362,6 @@ def _looks(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _begun(rows: list[Row]) -> Iterator[SubWorkflow]:
-    # A list first: most turns have thousands of rows and none of these.
-    for row in [row for row in rows if row.__class__ is SubWorkflowRow]:
-        yield SubWorkflow(row.job, row.seq, row.directory, row.dag)
 
 
 def _offsets(lines: list[bytes], end: int) -> list[int]:

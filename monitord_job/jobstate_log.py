@@ -22,17 +22,13 @@ def parse(line: bytes) -> JobstateLine:
     # DAGMan separates by single blanks and node names hold none, so a plain split is exact.
     words = text.split(" ")
     if len(words) == 7 and words[1] != _INTERNAL:
-        return _node_event(words, text)
+        time, node, state, info, _site, _unused, attempt = words
+        if time.isdecimal() and attempt.isdecimal() and node and state:
+            return NodeEvent(int(time), node, state, info, int(attempt))
+        return Malformed(text, "time and attempt number must be whole numbers")
     if len(words) >= 5 and words[1] == _INTERNAL and words[2] == "***" and words[-1] == "***":
         return _dagman_event(words, text)
     return Malformed(text, "not a line of a JOBSTATE_LOG")
-
-
-def _node_event(words: list[str], text: str) -> JobstateLine:
-    time, node, state, info, _site, _unused, attempt = words
-    if not (time.isdecimal() and attempt.isdecimal() and node and state):
-        return Malformed(text, "time and attempt number must be whole numbers")
-    return NodeEvent(int(time), node, state, info, int(attempt))
 
 
 def _dagman_event(words: list[str], text: str) -> JobstateLine:

@@ -128,11 +128,6 @@ _BLOCK_END = re.compile(r"\n(?! {8}|\n)")
 _BLOCK_INDENT = "\n" + 8 * " "
 _LAST = "metadata"
 """The stream that kickstart always names after all others: a record without it is cut off."""
-_IS_OUTPUT = 3
-
-
-_Files = dict[str, tuple[str | None, ...]]
-"""By name: size, ctime, user, "True" if an output, sha256, checksum_timing, and what was printed."""
 
 
 def scan(offset: int, text: str) -> Invocation | None:
@@ -140,38 +135,44 @@ def scan(offset: int, text: str) -> Invocation | None:
     head = _HEAD.match(text)
     if head is None:
         return None
-    files: _Files = {}
+    names: set[str] = set()
+    printed: dict[str, str | None] = {}
+    outputs: list[OutputFile] = []
     position = head.end()
     while entry := _ENTRY.match(text, position):
-        name, *values = entry.groups()
+        name, size, ctime, user, is_output, sha256, timing, has_data = entry.groups()
         position = entry.end()
-        if values[-1]:
-            end = _end_of_block(text, position)
-            values[-1], position = _printed(text[position:end]), end
         name = name[1:-1] if name[0] == '"' else name
-        if name in files:
+        if name in names:
             return None
-        files[name] = tuple(values)
-    if _LAST not in files or _TAIL.match(text, position) is None:
+        names.add(name)
+        if has_data:
+            end = _end_of_block(text, position)
+            printed[name], position = _printed(text[position:end]), end
+        if is_output:
+            outputs.append(_output(name, size, ctime, user, sha256, timing))
+    if _LAST not in names or _TAIL.match(text, position) is None:
         return None
     try:
-        return _invocation(offset, head, files)
+        return _invocation(offset, head, printed, tuple(outputs))
     except ValueError:
         return None
 
 
-def _invocation(offset: int, head: re.Match[str], files: _Files) -> Invocation:
+def _invocation(
+    offset: int, head: re.Match[str], printed: dict[str, str | None], outputs: tuple[OutputFile, ...]
+) -> Invocation:
     """Raises ValueError for a time that is none."""
     transformation, derivation, resource, hostaddr, hostname, user, start, duration, *rest = head.groups()
     utime, stime, maxrss, raw, executable, cwd, system, node, release, machine, ram_total = rest
     return Invocation(
-        offset=offset,
-        transformation=_unquoted(transformation),
-        derivation=_unquoted(derivation),
-        resource=_unquoted(resource),
-        hostaddr=hostaddr,
-        hostname=hostname,
-        user=user,
+        offset,
+        _unquoted(transformation),
+        _unquoted(derivation),
+        _unquoted(resource),
+        hostaddr,
+        hostname,
+        user,
         start=epoch(start),
         duration=float(duration),
         utime=float(utime),
@@ -184,9 +185,9 @@ def _invocation(offset: int, head: re.Match[str], files: _Files) -> Invocation:
         node_name=node,
         uname=uname(system, release, machine),
         ram_total=int(ram_total) if ram_total else None,
-        stdout=files["stdout"][-1] if "stdout" in files else None,
-        stderr=files["stderr"][-1] if "stderr" in files else None,
-        outputs=tuple([_output(name, values) for name, values in files.items() if values[_IS_OUTPUT]]),
+        stdout=printed.get("stdout"),
+        stderr=printed.get("stderr"),
+        outputs=outputs,
     )
 
 
@@ -194,12 +195,14 @@ def _unquoted(word: str | None) -> str | None:
     return word[1:-1] or None if word else None
 
 
-def _output(lfn: str, values: tuple[str | None, ...]) -> OutputFile:
-    size, ctime, user, _, sha256, timing, _ = values
-    seconds = float(timing) if timing else None
+def _output(
+    lfn: str, size: str | None, ctime: str | None, user: str | None, sha256: str | None, timing: str | None
+) -> OutputFile:
     attributes = [(key, value) for key, value in (("user", user), ("size", size), ("ctime", ctime)) if value]
-    if sha256:
-        attributes += [("checksum.type", "sha256"), ("checksum.value", sha256)]
+    if not sha256:
+        return OutputFile(lfn, tuple(attributes), None)
+    attributes += [("checksum.type", "sha256"), ("checksum.value", sha256)]
+    seconds = float(timing) if timing else None
     if seconds is not None:
         attributes.append(("checksum.timing", str(seconds)))
     return OutputFile(lfn, tuple(attributes), seconds)

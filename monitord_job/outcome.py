@@ -60,21 +60,23 @@ def pre_script_row(plan: JobPlan, node: NodeState, time: int, code: int) -> Invo
     return _script_row(plan, node, PRE_SCRIPT_TASK, node.pre_started, time, code)
 
 
-def finished_rows(attempt: Attempt, files: JobFiles) -> Iterator[Row]:
+def finished_rows(attempt: Attempt, files: JobFiles) -> list[Row]:
     """All rows that the end of an attempt adds."""
     plan, node = attempt.plan, attempt.node
     invocations = [record for record in files.records if isinstance(record, Invocation)]
+    rows: list[Row] = []
     if _had_job(node):
-        yield from _invocation_rows(attempt, files)
-    yield from _file_rows(invocations)
-    yield from _integrity_rows(attempt, files, invocations)
-    if _succeeded(node):
-        yield from (FilePlaceRow(*registration) for registration in files.registrations)
+        rows += _invocation_rows(attempt, files)
+    rows += _file_rows(invocations)
+    rows += _integrity_rows(attempt, files, invocations)
+    if files.registrations and _succeeded(node):
+        rows += [FilePlaceRow(*registration) for registration in files.registrations]
     if plan.post is not None and node.post_exit is not None:
         ended = attempt.time if node.post_ended is None else node.post_ended
-        yield _script_row(plan, node, POST_SCRIPT_TASK, node.post_started, ended, node.post_exit)
-    yield from _quarantine_rows(attempt, files, bool(invocations))
-    yield _instance_update(attempt, files, invocations)
+        rows.append(_script_row(plan, node, POST_SCRIPT_TASK, node.post_started, ended, node.post_exit))
+    rows += _quarantine_rows(attempt, files, bool(invocations))
+    rows.append(_instance_update(attempt, files, invocations))
+    return rows
 
 
 def _had_job(node: NodeState) -> bool:
@@ -239,18 +241,20 @@ def _main_exit(node: NodeState, files: JobFiles) -> int:
     return node.exitcode if node.exitcode is not None else raw_status(1)
 
 
-def _file_rows(records: list[Invocation]) -> Iterator[FileMetaRow]:
-    for record in records:
-        for output in record.outputs:
-            for key, value in output.attributes:
-                yield FileMetaRow(output.lfn, key, value)
+def _file_rows(records: list[Invocation]) -> list[FileMetaRow]:
+    return [
+        FileMetaRow(output.lfn, key, value)
+        for record in records
+        for output in record.outputs
+        for key, value in output.attributes
+    ]
 
 
 def _integrity_rows(attempt: Attempt, files: JobFiles, records: list[Invocation]) -> Iterator[Row]:
     name, seq = attempt.plan.name, attempt.node.seq
     for metric in summed(_metrics(files, records)):
         duration = round(metric.duration, 3)
-        yield IntegrityRow(name, seq, metric.type, metric.file_type, metric.count, duration)
+        yield IntegrityRow(name, seq, metric.type, metric.file_type, metric.files, duration)
         if metric.failed:
             yield TagRow(name, seq, "int.error", metric.failed)
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _START = "@@@MONITORING_PAYLOAD - START@@@"
 _PAYLOAD = re.compile(f"{_START}(.*?)@@@MONITORING_PAYLOAD - END@@@", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """How many files were checked against a checksum (`check`) or got one (`compute`), in how many seconds."""
 
     type: str
     file_type: str
-    count: int
+    files: int
     failed: int
     duration: float
 
@@ -57,7 +55,7 @@ def summed(metrics: Iterable[Metric]) -> list[Metric]:
     """One metric for each type of check and of file.
 
     >>> summed([Metric("check", "input", 1, 0, 0.5), Metric("check", "input", 2, 1, 0.25)])
-    [Metric(type='check', file_type='input', count=3, failed=1, duration=0.75)]
+    [Metric(type='check', file_type='input', files=3, failed=1, duration=0.75)]
     """
     metrics = list(metrics)
     if len(metrics) < 2:
@@ -66,6 +64,6 @@ def summed(metrics: Iterable[Metric]) -> list[Metric]:
     for metric in metrics:
         key = (metric.type, metric.file_type)
         last = found.get(key, Metric(*key, 0, 0, 0.0))
-        count, failed = last.count + metric.count, last.failed + metric.failed
+        count, failed = last.files + metric.files, last.failed + metric.failed
         found[key] = Metric(*key, count, failed, last.duration + metric.duration)
     return list(found.values())

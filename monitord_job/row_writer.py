@@ -20,8 +20,8 @@ from monitord_job.fitting import fitted, with_short_names
 
 _AT_ONCE = 20_000
 _MOST_INSTANCES = 20_000
-_INSTANCE = [column.name for column in s.JOB_INSTANCE.columns]
-_INSTANCE_DEFAULTS = {"multiplier_factor": 1}
+_INSTANCE_KEYS = ("job_instance_id", "job_id", "job_submit_seq")
+_OF_INSTANCE = [column.name for column in s.JOB_INSTANCE.columns if column.name not in _INSTANCE_KEYS]
 
 
 class RowWriter:
@@ -181,10 +181,9 @@ class RowWriter:
         values = []
         for row, key in zip(rows, self._bulk.new_keys(s.JOB_INSTANCE, len(rows)), strict=True):
             self._instances[row.seq] = key
-            keys = {"job_instance_id": key, "job_id": jobs[row.job], "job_submit_seq": row.seq}
-            known = {**_INSTANCE_DEFAULTS, **_with_key(row.values, hosts), **keys}
-            values.append(tuple(map(known.get, _INSTANCE)))
-        self._bulk.insert(s.JOB_INSTANCE, " ".join(_INSTANCE), values)
+            known = _with_key(row.values, hosts)
+            values.append((key, jobs[row.job], row.seq, *map(known.get, _OF_INSTANCE)))
+        self._bulk.insert(s.JOB_INSTANCE, " ".join((*_INSTANCE_KEYS, *_OF_INSTANCE)), values)
 
     def _instance_updates(self, rows: list[r.InstanceUpdate]) -> None:
         keys, hosts = self._instance_ids(rows), self._host_ids(rows)

@@ -117,7 +117,7 @@ class HostRow(NamedTuple):
 
 
 class InstanceRow(NamedTuple):
-    """A new attempt at a job: goes to job_instance."""
+    """A new attempt at a job: goes to job_instance. `values` are columns of it, `multiplier_factor` among them."""
 
     job: str
     seq: int

@@ -23,7 +23,15 @@ from monitord_job.events import (
 from monitord_job.job import JobFiles, JobPlan, NodeState, RunState, WorkflowState
 from monitord_job.outcome import Attempt, finished_rows, pre_script_row
 from monitord_job.progress import PROGRESS, SKIPPED, code_in, is_of_the_same_cluster
-from monitord_job.rows import InstanceRow, InstanceUpdate, JobStateRow, Row, Value, WorkflowStateRow
+from monitord_job.rows import (
+    InstanceRow,
+    InstanceUpdate,
+    JobStateRow,
+    Row,
+    SubWorkflowRow,
+    Value,
+    WorkflowStateRow,
+)
 
 UNKNOWN_FAILURE = 2
 """What pegasus-monitord writes as status of a DAGMan that ended without a word."""
@@ -71,6 +79,8 @@ class Turn:
     nodes: dict[str, NodeState] = field(default_factory=dict)
     details: dict[str, tuple[NodeLogEvent, ...]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    begun: list[SubWorkflowRow] = field(default_factory=list)
+    """those among the rows"""
 
     def __post_init__(self) -> None:
         self.workflow = self.before.workflow
@@ -140,8 +150,10 @@ def detail_wanted(turn: Turn, event: NodeEvent) -> bool:
     kind = _DETAIL_OF.get(event.state)
     if kind is None or event.node not in turn.before.plans:
         return False
-    waiting = turn.details_of(_detail_key(turn, event))
-    return not waiting or all(detail.kind is not kind for detail in waiting)
+    for detail in turn.details_of(_detail_key(turn, event)):
+        if detail.kind is kind:
+            return False
+    return True
 
 
 def add_detail(turn: Turn, detail: NodeLogEvent) -> None:

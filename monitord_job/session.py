@@ -283,7 +283,8 @@ def _store(opening: Opening, limits: Limits) -> Iterator[tuple[Store, Limits]]:
 def _rarely_collecting() -> Iterator[None]:
     """Let Python look for cycles after a million new objects, not after 700: rows have none and go by themselves.
 
-    Looking took 7% of the processor time at 10,000 jobs, and after 100,000 objects still 2% (9% at 100,000 jobs). Cycles that libraries make still go.
+    Looking took 7% of the processor time at 10,000 jobs, and after 100,000 objects still 2% (9% at 100,000 jobs).
+    Cycles that libraries make still go.
     """
     before = gc.get_threshold()
     gc.freeze()  # modules and classes stay as long as the process: no collection looks at them again

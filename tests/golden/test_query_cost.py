@@ -28,7 +28,7 @@ def filled(path: Path, jobs: int) -> Path:
             continue
         for attempt in (1, 2):
             seq = 2 * number + attempt
-            rows.append(InstanceRow(name, seq, {"site": "here"}))
+            rows.append(InstanceRow(name, seq, {"site": "here", "multiplier_factor": 1}))
             rows += [
                 JobStateRow(name, seq, state, 1, at, None) for at, state in enumerate(("SUBMIT", "EXECUTE"))
             ]
