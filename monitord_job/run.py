@@ -150,10 +150,8 @@ def detail_wanted(turn: Turn, event: NodeEvent) -> bool:
     kind = _DETAIL_OF.get(event.state)
     if kind is None or event.node not in turn.before.plans:
         return False
-    for detail in turn.details_of(_detail_key(turn, event)):
-        if detail.kind is kind:
-            return False
-    return True
+    waiting = turn.details_of(_detail_key(turn, event))
+    return not waiting or kind not in [detail.kind for detail in waiting]
 
 
 def add_detail(turn: Turn, detail: NodeLogEvent) -> None:
