@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dag_rewriter import block, files
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.hooked import is_hooked, planners_environment, with_environment
 from dag_rewriter.rescue_safety import RescueFile
 from dag_rewriter.submit_dir import SubmitDir
 from dag_rewriter.submit_file import parse_submit_file
@@ -54,12 +55,27 @@ def submit_file_in_the_way(submit_dir: SubmitDir) -> bytes | None:
     """The planner's X.dag.condor.sub, if it stands in the way.
 
     condor_submit_dag refuses to write its own where one is, and only that tells DAGMan of a CONFIG line.
-    The planner's starts pegasus-dagman, whose pegasus-monitord crashes on a SERVICE node (seen, 5.1.2).
+    The planner's starts pegasus-dagman, whose pegasus-monitord crashes on a SERVICE node (seen, 5.1.2); that of the
+    planner hook starts condor_dagman and knows the CONFIG line.
     """
     data = files.read_if_there(submit_dir.condor_sub)
-    if data is None or "+pegasus_wf_uuid" not in parse_submit_file(data):
+    if data is None or is_hooked(data):
         return None
-    return data
+    found = parse_submit_file(data)
+    is_planners = "+pegasus_wf_uuid" in found or (found.executable or "").endswith("/pegasus-dagman")
+    return data if is_planners else None
+
+
+def planners_submit_file(submit_dir: SubmitDir) -> bytes | None:
+    """The X.dag.condor.sub that was set aside, as the planner wanted it; None if none was.
+
+    The planner adds to DAGMan's environment when the hook has set its file aside: in the one that the hook had made.
+    """
+    planned = files.read_if_there(submit_dir.planned_condor_sub)
+    current = files.read_if_there(submit_dir.condor_sub)
+    if planned is None or current is None or not is_hooked(current):
+        return planned
+    return with_environment(planned, planners_environment(current))
 
 
 def dagman_submit_file(submit_dir: SubmitDir) -> bytes:

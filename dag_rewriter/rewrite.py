@@ -195,7 +195,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     elif planned is not None:
         notes = (originals.EDITED.format(submit_dir.planned_dag.name),)
     writes = [*_rescue_without_monitor(submit_dir, parts), (submit_dir.dag_file, parts.original)]
-    submit_file = files.read_if_there(submit_dir.planned_condor_sub)
+    submit_file = originals.planners_submit_file(submit_dir)
     if submit_file is not None:
         writes.append((submit_dir.condor_sub, submit_file))
         removes.append(submit_dir.planned_condor_sub)

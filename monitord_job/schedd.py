@@ -16,6 +16,7 @@ from typing import Any
 import classad2
 import htcondor2
 
+from dag_rewriter.hooked import extended
 from monitord_job.errors import ScheddError
 
 _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `bridle pool start`"
@@ -62,10 +63,13 @@ class QueuedJob:
         return self.dag_file is not None
 
 
-def submit_dag(dag_file: Path, attributes: Mapping[str, str], *, recover: bool = False) -> str:
+def submit_dag(
+    dag_file: Path, attributes: Mapping[str, str], environment: str = "", *, recover: bool = False
+) -> str:
     """Submit a DAG as condor_submit_dag does, from its directory; the id of the DAGMan job, `cluster.0`.
 
-    `attributes` are ClassAd expressions for the DAGMan job. With `recover`, DAGMan first learns from the log of its
+    `attributes` are ClassAd expressions for the DAGMan job; `environment` is more for its environment, as a submit
+    file has it (" A=1 B='b c'"). With `recover`, DAGMan first learns from the log of its
     nodes what has run, and adopts what runs; its job is on hold until it is released. Raises ScheddError.
     """
     with (
@@ -77,6 +81,9 @@ def submit_dag(dag_file: Path, attributes: Mapping[str, str], *, recover: bool =
         description = htcondor2.Submit.from_dag(dag_file.name, {"UpdateSubmit": True, "DoRecovery": recover})
         for name, value in attributes.items():
             description[f"MY.{name}"] = value
+        if environment:
+            ours = os.fsencode(description.get("environment", '""'))
+            description["environment"] = os.fsdecode(extended(ours, os.fsencode(environment)))
         if recover:
             description["hold"] = "true"
         return f"{htcondor2.Schedd().submit(description).cluster()}.0"

@@ -100,6 +100,10 @@ COMMANDS = {
         "dag_rewriter.rescue_cli:rescue",
         "See, choose and make the rescue DAGs from which a workflow goes on.",
     ),
+    "hook": Subcommand(
+        "planner_ext.hook_cli:hook",
+        "Give every workflow that pegasus-plan makes its monitor, by shims in PATH.",
+    ),
     "pool": Subcommand("planner_ext.pool_cli:pool", "Start, stop and ask a personal HTCondor pool."),
 }
 

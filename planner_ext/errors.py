@@ -23,3 +23,11 @@ class WorkflowError(BridleError):
 
 class NotifyFileError(BridleError):
     """A .notify file that holds what nobody else knows."""
+
+
+class RunError(BridleError):
+    """The workflow cannot be run as it stands."""
+
+
+class AlreadyRunningError(RunError):
+    """A DAGMan runs this directory already."""

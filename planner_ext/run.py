@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from condor_templates.errors import BridleError
-from dag_rewriter import files
+from dag_rewriter import files, originals
+from dag_rewriter.hooked import planners_environment
 from dag_rewriter.live import dagman_lives
 from dag_rewriter.rescue_files import wants_to_run
 from dag_rewriter.rewrite import Options, is_rewritten, rewrite
@@ -34,6 +34,7 @@ from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, 
 from monitord_job.session import catch_up
 from monitord_job.status import RunState, ending, read_status, state_of
 from planner_ext.control import resume_run
+from planner_ext.errors import AlreadyRunningError, RunError
 from planner_ext.resume import prepare, put_in_order, wait_for
 
 _Answer = TypeVar("_Answer")
@@ -41,14 +42,6 @@ _POLL = 1.0
 _LEAVE_LIMIT = 30.0
 """Seconds for jobs of a DAGMan that was removed to leave."""
 _HELD = 5
-
-
-class RunError(BridleError):
-    """The workflow cannot be run as it stands."""
-
-
-class AlreadyRunningError(RunError):
-    """A DAGMan runs this directory already."""
 
 
 class LostError(RunError):
@@ -76,18 +69,19 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
         return Submitted(found.job or "", rewritten=False, how="resumed")
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
-    _refuse_if_live(submit_dir)
+    refuse_if_live(submit_dir)
     if found.condition is Condition.UNKNOWN:
         raise AlreadyRunningError(str(submit_dir.path), found.what, found.advice)
     if url is not None:
         note_url(submit_dir, url)
-    if is_stored(database_of(submit_dir), submit_dir.wf_uuid or ""):
-        # DAGMan empties its nodes.log at its start: what is not stored before is lost.
-        stored = read_status(submit_dir)
-        if ending(stored, found) is Ending.SUCCEEDED and not wants_to_run(submit_dir, stored.ended or 0):
-            return stored
+    stored = store_the_run_before(submit_dir)
+    is_done = stored is not None and ending(stored, found) is Ending.SUCCEEDED
+    if stored is not None and is_done and not wants_to_run(submit_dir, stored.ended or 0):
+        return stored
     recover = _take_up(submit_dir, found)
-    job = submit_dag(submit_dir.dag_file, _attributes(submit_dir), recover=recover)
+    planned = keep_planners_submit_file(submit_dir)
+    environment = planners_environment(planned).decode("utf-8", "surrogateescape")
+    job = submit_dag(submit_dir.dag_file, _attributes(planned), environment, recover=recover)
     if recover:
         hand_over((each.job for each in node_jobs(submit_dir.nodes_log)), job)
         release_job(job, "it has its jobs now")
@@ -111,7 +105,20 @@ def _jobs_left(submit_dir: SubmitDir) -> list[str]:
     return [job.job for job in node_jobs(submit_dir.nodes_log) if not job.is_monitor]
 
 
-def _refuse_if_live(submit_dir: SubmitDir) -> None:
+def store_the_run_before(submit_dir: SubmitDir) -> WorkflowSummary | None:
+    """Catch the database up before a DAGMan starts anew: it empties its nodes.log, and what is not stored is lost.
+
+    The run as it is stored then; None if nothing was run or is stored.
+    """
+    is_new = not is_stored(database_of(submit_dir), submit_dir.wf_uuid or "")
+    # Without a database, there may have been a run all the same: one whose monitor never came to work.
+    if is_new and files.mode_of(submit_dir.jobstate_log) is None:
+        return None
+    return read_status(submit_dir)
+
+
+def refuse_if_live(submit_dir: SubmitDir) -> None:
+    """AlreadyRunningError if a DAGMan runs this directory; ScheddError if the queue cannot be asked."""
     queued = dagman_jobs(submit_dir.dagman_log)
     if queued:
         held = f", held: {queued[0].hold_reason}" if queued[0].status == _HELD else ""
@@ -126,10 +133,20 @@ def _refuse_if_live(submit_dir: SubmitDir) -> None:
         )
 
 
-def _attributes(submit_dir: SubmitDir) -> dict[str, str]:
+def keep_planners_submit_file(submit_dir: SubmitDir) -> bytes:
+    """The planner's submit file for DAGMan, complete, in the place where it is set aside; empty if there is none.
+
+    Where the hook has made another one, to submit the DAG writes that anew, and what the planner added is lost.
+    """
+    planned = originals.planners_submit_file(submit_dir)
+    if planned is not None:
+        files.replace(submit_dir.planned_condor_sub, planned)
+    return planned or b""
+
+
+def _attributes(planned: bytes) -> dict[str, str]:
     """The +pegasus_ attributes that the planner wants on the DAGMan job: pegasus-status and its like look for them."""
-    data = files.read_if_there(submit_dir.planned_condor_sub) or b""
-    found = parse_submit_file(data)
+    found = parse_submit_file(planned)
     return {name[3:]: value for name, value in found.assigned.items() if name.startswith("my.pegasus_")}
 
 

@@ -1,0 +1,101 @@
+"""`pegasus-run DIR` as `bridle run DIR` does it, with the words that pegasus-run's callers wait for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from condor_templates.errors import BridleError
+from dag_rewriter import files
+from dag_rewriter.rewrite import is_rewritten, undo
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.errors import ScheddError
+from monitord_job.queries import WorkflowSummary
+from monitord_job.schedd import dagman_jobs
+from planner_ext.errors import AlreadyRunningError
+from planner_ext.plan_hook import Answer, Next, before_submit, is_peers, is_sub_workflow
+from planner_ext.run import Submitted, start
+from planner_ext.submit_call import CONDOR_SUB, RunCall, parse_run
+
+_SUBMITTED = "Submitting job(s).\n1 job(s) submitted to cluster {}."
+_BEGUN = """\
+
+Your workflow has been started and is running in the base directory:
+
+{0}
+
+*** To monitor the workflow you can run ***
+
+bridle status {0}
+
+*** To remove your workflow run ***
+
+bridle remove {0}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What pegasus-run is to say, and where."""
+
+    out: str
+    err: str
+
+
+def run_as_pegasus(arguments: Sequence[str], here: Path, submit_dag: str | None) -> Started | Answer:
+    """Start or go on with a workflow, if the arguments and the directory are understood; else what the shim is to do.
+
+    `submit_dag` is the real condor_submit_dag.
+
+    Raises AlreadyRunningError and ScheddError: nothing is to be started then. Any other BridleError: nothing was.
+    """
+    call = parse_run(arguments)
+    submit_dir = None if call is None else _planned(here / call.submit_dir)
+    if call is None or submit_dir is None:
+        return Answer(Next.REAL)
+    if call.grid or is_sub_workflow(submit_dir) or is_peers(submit_dir):
+        # A check that pegasus-run makes, or a run that is none of ours: only what any start asks for.
+        return before_submit([submit_dir.dag + CONDOR_SUB], submit_dir.path, submit_dag)
+    return _words(call, submit_dir, _start(submit_dir))
+
+
+def _planned(path: Path) -> SubmitDir | None:
+    """None for what pegasus-run shall say a word to: no submit directory, or one for the shell."""
+    if not any(files.mode_of(path / name) is not None for name in ("braindump.yml", "braindump.txt")):
+        return None
+    with suppress(BridleError):
+        return open_submit_dir(path.resolve())
+    return None
+
+
+def _start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
+    """As `bridle run`; on an error, either a DAGMan is in the queue, or all is as before."""
+    was_rewritten = is_rewritten(submit_dir)
+    try:
+        return start(submit_dir)
+    except (AlreadyRunningError, ScheddError):
+        raise
+    except BridleError as error:
+        if dagman_jobs(submit_dir.dagman_log):
+            raise AlreadyRunningError(error.where, error.what, error.now) from error
+        if not was_rewritten and is_rewritten(submit_dir):
+            undo(submit_dir)
+        raise
+
+
+def _words(call: RunCall, submit_dir: SubmitDir, begun: Submitted | WorkflowSummary) -> Started:
+    if isinstance(begun, WorkflowSummary):
+        what = (
+            "this workflow has succeeded already, nothing was submitted; see `bridle rescue` to run it again"
+        )
+        err = f"bridle: {submit_dir.path}: {what}"
+    elif begun.how == "resumed":
+        err = f"bridle: {submit_dir.path}: it was halted, and goes on as DAGMan job {begun.job}"
+    else:
+        err = _SUBMITTED.format(begun.job.partition(".")[0])
+    if call.as_json:
+        return Started(json.dumps(dict(submit_dir.braindump)), err)
+    return Started("" if isinstance(begun, WorkflowSummary) else _BEGUN.format(submit_dir.path), err)

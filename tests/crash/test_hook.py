@@ -1,0 +1,287 @@
+"""The planner hook when things go wrong: the real program runs, and the DAG is the planner's, or ours and whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from condor_templates.errors import BridleError
+from dag_rewriter import files
+from dag_rewriter.hooked import is_hooked
+from dag_rewriter.rewrite import is_rewritten, undo
+from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from planner_ext import plan_hook
+from planner_ext.hook_install import install, real_program, states, uninstall
+from planner_ext.hook_shims import EXIT_AGAIN, EXIT_STOP, PROGRAMS
+from planner_ext.plan_hook import HookError, Next, after_plan, before_submit_dag
+from tests.conftest import Corpus
+from tests.hooked import add_environment, planners_words
+
+SUBMIT_DAG = """\
+#!/bin/sh
+# What condor_submit_dag writes, as far as the hook looks.
+echo "$@" >>calls
+{ending}
+for dag; do :; done
+test ! -e "$dag.condor.sub" || exit 1
+config=$(sed -n 's/^CONFIG //p' "$dag")
+{{
+    echo "executable = /usr/bin/condor_dagman"
+    echo 'arguments = "-f -l . -Dag x.dag"'
+    echo "environment = \\"A=1 CONFIG_FILE=$config\\""
+    while [ $# -gt 0 ]; do
+        [ "$1" != -append ] || echo "$2"
+        shift
+    done
+    echo queue
+}} >"$dag.condor.sub"
+"""
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.fixture
+def submit_dir(corpus: Corpus, tmp_path: Path) -> SubmitDir:
+    """As the planner has it when it calls condor_submit_dag."""
+    (braindump,) = corpus("planned/diamond-condorio").rglob("braindump.yml")
+    copied = shutil.copytree(braindump.parent, tmp_path / "run0001")
+    planned = open_submit_dir(copied)
+    planned.condor_sub.unlink()
+    planned.metrics.unlink()
+    return planned
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> str:
+    return str(program(tmp_path / "bin" / "condor_submit_dag", SUBMIT_DAG.format(ending="")))
+
+
+def ask_real(real: str, submit_dir: SubmitDir) -> list[str]:
+    """What the shim does first: the planner's own call; its words."""
+    words = planners_words(submit_dir)
+    subprocess.run([real, *words], cwd=submit_dir.path, check=True)
+    return words
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "calls"
+    }
+
+
+def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
+    words = planners_words(submit_dir)
+    assert before_submit_dag(words, submit_dir.path, 1).next is Next.REAL_THEN_ASK
+    ask_real(real, submit_dir)
+    planners = content(submit_dir.path)
+    assert after_plan(real, words, submit_dir.path).said
+    made = submit_dir.condor_sub.read_bytes()
+    assert is_hooked(made)
+    assert b"\nexecutable=" not in made
+    assert f"CONFIG_FILE={submit_dir.monitor_config.name}".encode() in made
+    assert is_rewritten(submit_dir)
+
+    add_environment(submit_dir.condor_sub)
+    there = content(submit_dir.path)
+    assert after_plan(real, words, submit_dir.path).said == "", "a second time, nothing is to be done"
+    assert content(submit_dir.path) == there
+    undo(submit_dir)
+    back = content(submit_dir.path)
+    submit_dir.condor_sub.write_bytes(planners[submit_dir.condor_sub.name])
+    add_environment(submit_dir.condor_sub)
+    assert back == planners | {submit_dir.condor_sub.name: submit_dir.condor_sub.read_bytes()}
+
+
+def test_a_hook_that_is_killed_anywhere_leaves_a_whole_dag(submit_dir, real, monkeypatch):
+    words, planned = ask_real(real, submit_dir), submit_dir.dag_file.read_bytes()
+    start = shutil.copytree(submit_dir.path, submit_dir.path.with_name("start"))
+    seen = set()
+    for step in range(100):
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(step, patch)
+            try:
+                after_plan(real, words, submit_dir.path)
+            except KilledError:
+                pass
+            else:
+                break
+        dag = submit_dir.dag_file.read_bytes()
+        # Either all is the planner's; or the DAG is ours, and nothing is there that would start pegasus-dagman.
+        seen.add((dag == planned, submit_dir.condor_sub.exists()))
+        assert dag == planned or is_rewritten(submit_dir)
+        undo(submit_dir)
+        assert submit_dir.dag_file.read_bytes() == planned
+        assert submit_dir.condor_sub.read_bytes() == (start / submit_dir.condor_sub.name).read_bytes()
+        shutil.rmtree(submit_dir.path)
+        shutil.copytree(start, submit_dir.path)
+    assert step > 10
+    assert seen >= {(True, True), (False, False)}
+
+
+def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step-th change of a file, or call of condor_submit_dag, does not take place."""
+    left = step
+
+    def counted(call: Callable[..., object]) -> Callable[..., object]:
+        def counting(*arguments: object, **named: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KilledError
+            return call(*arguments, **named)
+
+        return counting
+
+    for name in ("_write", "_link", "sync_directory"):
+        monkeypatch.setattr(files, name, counted(getattr(files, name)))
+    monkeypatch.setattr(Path, "replace", counted(Path.replace))
+    monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
+    monkeypatch.setattr(plan_hook, "_call", counted(plan_hook._call))
+
+
+@pytest.mark.parametrize("ending", ["exit 3", "case $* in *'# bridle'*) echo odd >&2; exit 1 ;; esac"])
+def test_what_cannot_be_written_for_our_dag_is_undone(submit_dir, tmp_path, real, ending):
+    words = ask_real(real, submit_dir)
+    planners = content(submit_dir.path)
+    bad = program(tmp_path / "bad" / "condor_submit_dag", SUBMIT_DAG.format(ending=ending))
+    with pytest.raises(HookError, match="does not write it for our DAG"):
+        after_plan(str(bad), words, submit_dir.path)
+    assert content(submit_dir.path) == planners
+
+
+@pytest.fixture
+def shims(tmp_path: Path) -> Path:
+    install(tmp_path / "shims", str(tmp_path / "bridle"))
+    return tmp_path / "shims"
+
+
+def run_shim(tmp_path: Path, shims: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A shim in a PATH of two shim directories and one of real programs."""
+    install(tmp_path / "more", str(tmp_path / "bridle"))
+    path = [str(shims), str(tmp_path / "more"), str(tmp_path / "real"), "/usr/bin", "/bin"]
+    env = {"PATH": os.pathsep.join(path)}
+    place = tmp_path / "planned"
+    place.mkdir(exist_ok=True)
+    (place / "braindump.yml").touch()
+    command = [str(shims / name), *words]
+    return subprocess.run(
+        command, env=env, cwd=place, capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+REAL = '#!/bin/sh\nfor word; do echo "<$word>"; done\nexit 4\n'
+WORDS = {
+    "condor_submit_dag": ["-append", '+x="a b"', "", "x.dag"],
+    "condor_submit": ["-terse", "x.dag.condor.sub"],
+    "pegasus-run": ["--json", "*", "a b"],
+    "pegasus-graphviz": ["-o", "x y.dot", "x.dag"],
+}
+ASKING = sorted(WORDS.keys() - {"pegasus-graphviz"})
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    "bridle",
+    [None, "exit 1", "exit 2", "exit 70", "exit 127", "echo broken >&2; exit 74", "not a program"],
+)
+def test_whatever_becomes_of_bridle_the_real_program_runs_as_it_was_called(tmp_path, shims, name, bridle):
+    program(tmp_path / "real" / name, REAL)
+    if bridle is not None:
+        program(tmp_path / "bridle", f"#!/bin/sh\n{bridle}\n" if "exit" in bridle else bridle)
+    done = run_shim(tmp_path, shims, name, *WORDS[name])
+    assert (done.returncode, done.stdout.splitlines()) == (4, [f"<{word}>" for word in WORDS[name]])
+
+
+def test_one_that_is_killed_lets_a_plan_go_on_and_submits_nothing_twice(tmp_path, shims):
+    program(tmp_path / "bridle", "#!/bin/sh\nkill -9 $$\n")
+    for name in ASKING:
+        program(tmp_path / "real" / name, REAL)
+        done = run_shim(tmp_path, shims, name, *WORDS[name])
+        assert done.returncode == (137 if name == "pegasus-run" else 4), name
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_what_the_hook_refuses_is_not_run(tmp_path, shims, name):
+    program(tmp_path / "real" / name, REAL)
+    program(tmp_path / "bridle", f"#!/bin/sh\nexit {EXIT_STOP}\n")
+    done = run_shim(tmp_path, shims, name, *WORDS[name])
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_plan_is_asked_about_before_and_after(tmp_path, shims):
+    asked = tmp_path / "asked"
+    text = f'#!/bin/sh\necho "$@" >>{asked}\ncase $* in *--again*) exit 1 ;; esac\nexit {EXIT_AGAIN}\n'
+    program(tmp_path / "bridle", text)
+    real = program(tmp_path / "real" / "condor_submit_dag", "#!/bin/sh\nexit 0\n")
+    assert run_shim(tmp_path, shims, "condor_submit_dag", "-no_submit", "x.dag").returncode == 0
+    before, after = asked.read_text().splitlines()
+    assert before.startswith("hook ask --parent ")
+    assert before.endswith(f" -- condor_submit_dag {real} -no_submit x.dag")
+    assert after == f"hook ask --again -- condor_submit_dag {real} -no_submit x.dag"
+
+
+def test_only_planned_directories_are_asked_about_and_only_if_it_is_not_switched_off(tmp_path, shims):
+    program(tmp_path / "bridle", f"#!/bin/sh\nexit {EXIT_STOP}\n")
+    for name in ASKING:
+        program(tmp_path / "real" / name, REAL)
+    assert run_shim(tmp_path, shims, "condor_submit_dag", "/nowhere/x.dag").returncode == 4
+    assert run_shim(tmp_path, shims, "condor_submit_dag", "-help").returncode == 4
+    assert run_shim(tmp_path, shims, "condor_submit", "job.sub").returncode == 4
+    env = {"PATH": f"{shims}:{tmp_path / 'real'}:/usr/bin:/bin", "BRIDLE_HOOK": "off"}
+    for name in ASKING:
+        done = subprocess.run(
+            [shims / name, *WORDS[name]], env=env, cwd=tmp_path / "planned", timeout=20, check=False
+        )
+        assert done.returncode == 4
+
+
+def test_a_shim_without_a_real_program_says_so(tmp_path, shims):
+    done = run_shim(tmp_path, shims, "condor_submit", "job.sub")
+    assert done.returncode == 127
+    assert done.stderr.startswith("bridle: condor_submit: no other program of this name is in PATH; ")
+
+
+def test_a_picture_is_drawn_of_the_planners_dag(tmp_path, shims, submit_dir, real):
+    program(
+        tmp_path / "real" / "pegasus-graphviz", '#!/bin/sh\nfor dag; do :; done\necho "$dag"\ncat "$dag"\n'
+    )
+    planned = submit_dir.dag_file.read_text()
+    command = ("pegasus-graphviz", "-o", "x.dot", str(submit_dir.dag_file))
+    assert run_shim(tmp_path, shims, *command).stdout == f"{submit_dir.dag_file}\n{planned}"
+    after_plan(real, ask_real(real, submit_dir), submit_dir.path)
+    named, _, text = run_shim(tmp_path, shims, *command).stdout.partition("\n")
+    assert text == planned
+    assert Path(named).parent == submit_dir.path, "where the submit files are that it looks into"
+    assert named.endswith(".dag")
+    assert not Path(named).is_symlink(), "nothing is left"
+
+
+def test_shims_are_installed_seen_and_removed(tmp_path, shims):
+    assert install(shims, str(tmp_path / "bridle")) == []
+    for name in PROGRAMS:
+        program(tmp_path / "real" / name, REAL)
+    path = f"{shims}:{tmp_path / 'more'}:{tmp_path / 'real'}"
+    found = states(shims, path)
+    assert [(state.program, state.works) for state in found] == [(name, True) for name in PROGRAMS]
+    assert {state.real for state in found} == {str(tmp_path / "real" / name) for name in PROGRAMS}
+    assert not any(state.works for state in states(shims, f"{tmp_path / 'real'}:{shims}"))
+    assert real_program("condor_submit", str(shims)) is None
+    program(shims / "condor_submit", REAL)
+    with pytest.raises(BridleError, match="another program of this name"):
+        install(shims, str(tmp_path / "bridle"))
+    assert [gone.name for gone in uninstall(shims)] == [name for name in PROGRAMS if name != "condor_submit"]
+    assert [left.name for left in shims.iterdir()] == ["condor_submit"]
