@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+new = tuple.__new__
+"""Makes a NamedTuple from a tuple of its fields, in a third of the time: for those that each line of a log makes."""
+
 
 class DagmanState(Enum):
     """What DAGMan says of itself in the JOBSTATE_LOG (`INTERNAL *** ... ***`)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
+from monitord_job.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent, new
 
 _INTERNAL = "INTERNAL"
 _DAGMAN_STATES = {state.value: state for state in DagmanState}
@@ -24,7 +24,7 @@ def parse(line: bytes) -> JobstateLine:
     if len(words) == 7 and words[1] != _INTERNAL:
         time, node, state, info, _site, _unused, attempt = words
         if time.isdecimal() and attempt.isdecimal() and node and state:
-            return NodeEvent(int(time), node, state, info, int(attempt))
+            return new(NodeEvent, (int(time), node, state, info, int(attempt), None))
         return Malformed(text, "time and attempt number must be whole numbers")
     if len(words) >= 5 and words[1] == _INTERNAL and words[2] == "***" and words[-1] == "***":
         return _dagman_event(words, text)

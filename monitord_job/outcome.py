@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from monitord_job.cluster import TaskRun, task_runs
+from monitord_job.events import new
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobFiles, JobPlan, NodeState
 from monitord_job.kickstart_records import (
@@ -243,7 +244,7 @@ def _main_exit(node: NodeState, files: JobFiles) -> int:
 
 def _file_rows(records: list[Invocation]) -> list[FileMetaRow]:
     return [
-        FileMetaRow(output.lfn, key, value)
+        new(FileMetaRow, (output.lfn, key, value))
         for record in records
         for output in record.outputs
         for key, value in output.attributes

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
+from operator import itemgetter
 from posixpath import normpath
+from typing import Any
 
 from monitord_job.events import Malformed
 from monitord_job.hidden import excerpt, text_of
@@ -24,9 +27,7 @@ from monitord_job.rows import (
     WorkflowMetaRow,
     WorkflowRow,
 )
-from monitord_job.static_bp import parse
-
-_Fields = Mapping[str, str]
+from monitord_job.static_bp import StaticEvent, parse
 
 
 def workflow_row(
@@ -78,10 +79,10 @@ def static_rows(lines: Iterable[bytes], file: str, plans: Mapping[str, JobPlan])
         if isinstance(event, Malformed):
             yield QuarantineRow(file, offset, event.reason, excerpt(event.text))
         elif event is not None:
-            if event.name == "job.info":
-                known.add(event.fields.get("job.id", ""))
-            row = _row(event.name, event.fields)
+            row = _row(event)
             if row is not None:
+                if row.__class__ is JobRow:
+                    known.add(event.fields["job.id"])
                 yield row
             elif event.name not in _WITHOUT_ROW:
                 yield QuarantineRow(
@@ -96,14 +97,26 @@ def unplanned_rows(plans: Mapping[str, JobPlan], known: Collection[str]) -> Iter
     return (_unplanned(plan) for name, plan in plans.items() if name not in known)
 
 
-def _row(name: str, fields: _Fields) -> Row | None:
-    make = _ROWS.get(name)
-    if make is None:
-        return None
+def _row(event: StaticEvent) -> Row | None:
+    make = _maker(event.name, event.keys)
     try:
-        return make(fields)
-    except (KeyError, ValueError):
+        return make and make(event.values)
+    except ValueError:
         return None
+
+
+@lru_cache(maxsize=256)
+def _maker(name: str, keys: tuple[str, ...]) -> Callable[[tuple[str, ...]], Row] | None:
+    """How the values of a form of lines become a row; None if it has no row, or lacks a field of it."""
+    make, *fields = _ROWS.get(name, (None,))
+    places = [keys.index(field.lstrip("?")) if field.lstrip("?") in keys else None for field in fields]
+    lacking = [field for field, place in zip(fields, places, strict=True) if place is None]
+    if make is None or not all(field.startswith("?") for field in lacking):
+        return None
+    if lacking:
+        return lambda values: make(None if place is None else values[place] for place in places)
+    pick = itemgetter(*places)
+    return lambda values: make(pick(values))
 
 
 def _unplanned(plan: JobPlan) -> JobRow:
@@ -111,34 +124,43 @@ def _unplanned(plan: JobPlan) -> JobRow:
     return JobRow(plan.name, plan.submit_file or "", kind, False, 0, "", None, 0)
 
 
-def _job(f: _Fields) -> JobRow:
+def _job(fields: Iterable[str]) -> JobRow:
+    """Raises ValueError."""
+    name, submit_file, type_desc, clustered, max_retries, executable, argv, task_count = fields
     return JobRow(
-        exec_job_id=f["job.id"],
-        submit_file=f["submit_file"],
-        type_desc=f["type_desc"],
-        clustered=f["clustered"] not in ("0", "false", "False"),
-        max_retries=int(f["max_retries"]),
-        executable=f["executable"],
-        argv=f.get("argv"),
-        task_count=int(f["task_count"]),
+        exec_job_id=name,
+        submit_file=submit_file,
+        type_desc=type_desc,
+        clustered=clustered not in ("0", "false", "False"),
+        max_retries=int(max_retries),
+        executable=executable,
+        argv=argv,
+        task_count=int(task_count),
     )
 
 
-def _task(f: _Fields) -> TaskRow:
-    return TaskRow(f["task.id"], f["transformation"], f.get("argv"), f["type_desc"])
-
-
-_ROWS: dict[str, Callable[[_Fields], Row]] = {
-    "task.info": _task,
-    "task.edge": lambda f: TaskEdgeRow(f["parent.task.id"], f["child.task.id"]),
-    "task.meta": lambda f: TaskMetaRow(f["task.id"], f["key"], f["value"]),
-    "xwf.meta": lambda f: WorkflowMetaRow(f["key"], f["value"]),
-    "rc.meta": lambda f: FileMetaRow(f["lfn.id"], f["key"], f["value"]),
-    "rc.pfn": lambda f: FilePlaceRow(f["lfn.id"], f["pfn"], f.get("site")),
-    "wf.map.file": lambda f: TaskFileRow(f["task.id"], f["lfn.id"], f.get("file_type")),
-    "job.info": _job,
-    "wf.map.task_job": lambda f: TaskJobRow(f["task.id"], f["job.id"]),
-    "job.edge": lambda f: JobEdgeRow(f["parent.job.id"], f["child.job.id"]),
+_ROWS: dict[str, tuple[Any, ...]] = {
+    "task.info": (TaskRow._make, "task.id", "transformation", "?argv", "type_desc"),
+    "task.edge": (TaskEdgeRow._make, "parent.task.id", "child.task.id"),
+    "task.meta": (TaskMetaRow._make, "task.id", "key", "value"),
+    "xwf.meta": (WorkflowMetaRow._make, "key", "value"),
+    "rc.meta": (FileMetaRow._make, "lfn.id", "key", "value"),
+    "rc.pfn": (FilePlaceRow._make, "lfn.id", "pfn", "?site"),
+    "wf.map.file": (TaskFileRow._make, "task.id", "lfn.id", "?file_type"),
+    "job.info": (
+        _job,
+        "job.id",
+        "submit_file",
+        "type_desc",
+        "clustered",
+        "max_retries",
+        "executable",
+        "?argv",
+        "task_count",
+    ),
+    "wf.map.task_job": (TaskJobRow._make, "task.id", "job.id"),
+    "job.edge": (JobEdgeRow._make, "parent.job.id", "child.job.id"),
 }
+"""What makes the row of an event from the values of these fields in their order; ? before those that may be missing."""
 
 _WITHOUT_ROW = frozenset({"static.meta.start", "static.meta.end", "static.start", "static.end"})

@@ -18,6 +18,7 @@ from monitord_job.events import (
     NodeLogEvent,
     NodeLogKind,
     is_past_refusal,
+    new,
     was_refused,
 )
 from monitord_job.job import JobFiles, JobPlan, NodeState, RunState, WorkflowState
@@ -334,7 +335,7 @@ def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -
 
 def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str, reason: str | None) -> None:
     node.order += 1
-    turn.rows.append(JobStateRow(event.node, node.seq, state, event.time, node.order, reason))
+    turn.rows.append(new(JobStateRow, (event.node, node.seq, state, event.time, node.order, reason)))
 
 
 def _detail_key(turn: Turn, event: NodeEvent) -> str:

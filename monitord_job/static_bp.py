@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from monitord_job.events import Malformed
+from monitord_job.events import Malformed, new
 
 _FIELD = re.compile(r'\s*([^\s=]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)')
 _KEY = re.compile(r" ([^\s=]+)=")
@@ -15,17 +15,26 @@ _MEANING = {"n": "\n", "r": "\r"}
 
 
 class StaticEvent(NamedTuple):
-    """`name` is the event's word (`task.info`), `fields` the rest, without `ts` and `event`."""
+    """`name` is the event's word (`task.info`); `keys` and `values` the rest of it, without `ts` and `event`.
+
+    Lines of one form have equal keys: who reads many of them need not look for each.
+    """
 
     name: str
-    fields: dict[str, str]
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The values by their keys."""
+        return dict(zip(self.keys, self.values, strict=True))
 
 
 def parse(line: bytes) -> StaticEvent | Malformed | None:
     """One line of a static.bp; None for an empty line.
 
-    >>> parse(b'ts=1970-01-01T00:00:00Z event=xwf.meta xwf.id=u key="a b" value="1" ')
-    StaticEvent(name='xwf.meta', fields={'xwf.id': 'u', 'key': 'a b', 'value': '1'})
+    >>> parse(b'ts=1970-01-01T00:00:00Z event=xwf.meta xwf.id=u key="a b" value="1" ').fields
+    {'xwf.id': 'u', 'key': 'a b', 'value': '1'}
     """
     text = line.decode("utf-8", "backslashreplace")
     event = _plainly(text)
@@ -38,7 +47,7 @@ def parse(line: bytes) -> StaticEvent | Malformed | None:
         return None
     name = fields.pop("event", None)
     fields.pop("ts", None)
-    return StaticEvent(name, fields) if name else Malformed(text, "no field 'event'")
+    return StaticEvent(name, (*fields,), (*fields.values(),)) if name else Malformed(text, "no field 'event'")
 
 
 def _plainly(text: str) -> StaticEvent | None:
@@ -49,27 +58,23 @@ def _plainly(text: str) -> StaticEvent | None:
     is_plain = ts.startswith("ts=") and ts.isascii() and ts.isprintable() and "\\" not in text
     if shape is None or not is_plain or len(rest) % 2:
         return None
-    name, fields, keys = shape
-    return StaticEvent(name, {**fields, **dict(zip(keys, rest[::2], strict=True))})
+    name, keys, first = shape
+    return new(StaticEvent, (name, keys, (*first, *rest[::2])))
 
 
 @lru_cache(maxsize=256)
-def _shape(begin: str, *between: str) -> tuple[str, dict[str, str], list[str]] | None:
-    """What all lines of a kind have in common: the event, its first fields, and the keys of those in quotes."""
+def _shape(begin: str, *between: str) -> tuple[str, tuple[str, ...], list[str]] | None:
+    """What all lines of a kind have in common: the event, the keys, and the first values, which are not in quotes."""
     words = [word.partition("=") for word in begin.split(" ")]
-    keys = [words[-1][0], *map(_key, between[:-1])]
     fields = {key: value for key, _, value in words[:-1]}
     name = fields.pop("event", None)
-    is_whole = all(keys) and all(key and equals for key, equals, _ in words)
+    keys = (*fields, words[-1][0], *map(_key, between[:-1]))
+    is_whole = all(keys) and len({*keys}) == len(keys) and all(key and equals for key, equals, _ in words)
     # Other white space than blanks separates fields too, and is left to the exact way.
     is_plain = begin.isascii() and begin.isprintable() and between and between[-1] in ("", " ")
-    if (
-        not (name and is_whole and is_plain)
-        or words[-1][2]
-        or not {"ts", "event"}.isdisjoint((*fields, *keys))
-    ):
+    if not (name and is_whole and is_plain) or words[-1][2] or not {"ts", "event"}.isdisjoint(keys):
         return None
-    return name, fields, keys
+    return name, keys, list(fields.values())
 
 
 def _key(part: str) -> str:
