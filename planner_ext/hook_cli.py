@@ -14,7 +14,7 @@ import click
 from condor_templates.errors import BridleError
 from dag_rewriter.launcher import find_bridle, script_directories
 from planner_ext import hook_install
-from planner_ext.errors import AlreadyRunningError
+from planner_ext.errors import AlreadyRunningError, NotRunningError
 from planner_ext.hook_shims import EXIT_AGAIN, EXIT_STOP
 from planner_ext.plan_hook import Answer, HookError, Next, after_plan, before_submit, before_submit_dag
 
@@ -157,12 +157,12 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
       bridle hook ask -- condor_submit_dag /usr/bin/condor_submit_dag -no_submit x.dag
 
     \b
-    Exit codes: 0 go on (of pegasus-run: all is done); 9 run nothing; 10 ask again afterwards (of pegasus-run: go on).
-    Any other: the hook has failed, and left all as it was; go on.
+    Exit codes: 0 go on (of pegasus-run and -remove: all is done); 9 run nothing; 10 ask again afterwards (of those
+    two: go on). Any other: the hook has failed, and left all as it was; go on.
     """
     try:
-        if program == "pegasus-run":
-            return _ask_to_run(arguments)
+        if program in ("pegasus-run", "pegasus-remove"):
+            return _act(program, arguments)
         answer = _answer(program, real, arguments, again=again, parent=parent)
         # The planner shows what comes on stderr as an error; but programs read what condor_submit says on stdout.
         return _tell(answer, err=program == "condor_submit")
@@ -196,20 +196,24 @@ def _tell(answer: Answer, *, err: bool) -> int:
     return _CODES[answer.next]
 
 
-def _ask_to_run(arguments: Sequence[str]) -> int:
+def _act(program: str, arguments: Sequence[str]) -> int:
+    """Do what Pegasus's program would do; EXIT_AGAIN: that is to do it."""
     from monitord_job.errors import ScheddError
-    from planner_ext.pegasus_run import Started, run_as_pegasus
+    from planner_ext.pegasus_run import Spoken, remove_as_pegasus, run_as_pegasus
 
     try:
-        done = run_as_pegasus(arguments, Path.cwd(), _submit_dag())
-    except ScheddError as error:
-        # pegasus-run could not submit either.
+        if program == "pegasus-remove":
+            done = remove_as_pegasus(arguments, Path.cwd())
+        else:
+            done = run_as_pegasus(arguments, Path.cwd(), _submit_dag())
+    except (NotRunningError, ScheddError) as error:
+        # Pegasus's own could not do it either.
         click.echo(f"bridle: {error}", err=True)
         return EXIT_STOP
-    if not isinstance(done, Started):
+    if not isinstance(done, Spoken):
         _tell(done, err=True)
         return EXIT_AGAIN
-    click.echo(done.err, err=True)
-    if done.out:
-        click.echo(done.out)
+    for text, err in ((done.err, True), (done.out, False)):
+        if text:
+            click.echo(text, err=err)
     return 0

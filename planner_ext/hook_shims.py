@@ -81,7 +81,7 @@ esac
 exit 0
 """
 
-_RUN = """\
+_ACT = """\
 
 [ -x "$bridle" ] || go_on "$@"
 "$bridle" hook ask -- "$name" "$real" "$@" </dev/null
@@ -91,7 +91,7 @@ case $code in
 0) exit 0 ;;
 {stop}) exit 2 ;;
 esac
-# Nothing was submitted; but of one that was killed, that is not known.
+# Nothing was done; but of one that was killed, that is not known.
 [ $code -gt 128 ] && exit $code
 go_on "$@"
 """
@@ -125,6 +125,7 @@ _WHY: Mapping[str, str] = MappingProxyType(
         "condor_submit_dag": "Of what pegasus-plan has made, the DAG gets its monitor; see docs/hook.md.",
         "condor_submit": "Before pegasus-run starts a DAGMan anew, the database is caught up; see docs/hook.md.",
         "pegasus-run": "It does what `bridle run` does; see docs/hook.md.",
+        "pegasus-remove": "It does what `bridle remove --no-wait` does; see docs/hook.md.",
         "pegasus-graphviz": "It draws the planner's DAG, where bridle has added lines; see docs/hook.md.",
     }
 )
@@ -143,7 +144,7 @@ def shim(name: str, bridle: str) -> str:
     codes = {"stop": EXIT_STOP, "again": EXIT_AGAIN}
     if name in _ENDINGS:
         return head + _IS_PLANNED.format(ending=_ENDINGS[name]) + _ASK.format(**codes)
-    return head + (_RUN if name == "pegasus-run" else _DRAW).format(**codes)
+    return head + (_DRAW if name == "pegasus-graphviz" else _ACT).format(**codes)
 
 
 def is_shim(data: bytes) -> bool:

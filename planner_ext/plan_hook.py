@@ -79,7 +79,7 @@ def _planned(dags: Sequence[str], here: Path) -> SubmitDir | None:
 def _is_dagman(pid: int) -> bool:
     """Whether a DAGMan calls: it has the submit file of a SUBDAG EXTERNAL written before it submits that."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().startswith("condor_dagman")
+        return Path(f"/proc/{pid}/exe").readlink().name == "condor_dagman"
     except OSError:
         return False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from dag_rewriter import files, originals
-from dag_rewriter.hooked import planners_environment
+from dag_rewriter.hooked import is_hooked, planners_environment
 from dag_rewriter.live import dagman_lives
 from dag_rewriter.rescue_files import wants_to_run
 from dag_rewriter.rewrite import Options, is_rewritten, rewrite
@@ -79,13 +79,23 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
     if stored is not None and is_done and not wants_to_run(submit_dir, stored.ended or 0):
         return stored
     recover = _take_up(submit_dir, found)
-    planned = keep_planners_submit_file(submit_dir)
-    environment = planners_environment(planned).decode("utf-8", "surrogateescape")
-    job = submit_dag(submit_dir.dag_file, _attributes(planned), environment, recover=recover)
+    job = _submit(submit_dir, recover=recover)
     if recover:
         hand_over((each.job for each in node_jobs(submit_dir.nodes_log)), job)
         release_job(job, "it has its jobs now")
     return Submitted(job, rewritten, "submitted again" if found.condition is Condition.LOST else "submitted")
+
+
+def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:
+    """The id of the DAGMan job, which has what the planner wants it to have."""
+    planned = keep_planners_submit_file(submit_dir)
+    environment = planners_environment(planned).decode("utf-8", "surrogateescape")
+    before = files.read_if_there(submit_dir.condor_sub) or b""
+    job = submit_dag(submit_dir.dag_file, _attributes(planned), environment, recover=recover)
+    if is_hooked(before):
+        # To submit has written another one, without what pegasus-run and its like want on the job.
+        files.replace(submit_dir.condor_sub, before)
+    return job
 
 
 def _take_up(submit_dir: SubmitDir, found: Diagnosis) -> bool:

@@ -1,4 +1,4 @@
-"""What somebody asks of condor_submit_dag, condor_submit or pegasus-run, from its arguments: pure."""
+"""What somebody asks of condor_submit_dag, condor_submit, pegasus-run or pegasus-remove, from its arguments: pure."""
 
 from __future__ import annotations
 
@@ -113,3 +113,14 @@ def parse_run(arguments: Sequence[str]) -> RunCall | None:
         return None
     grid = letters.rfind("g") > letters.rfind("n")
     return RunCall(places[0] if places else ".", "j" in letters, letters.count("v"), grid)
+
+
+def parse_remove(arguments: Sequence[str]) -> str | None:
+    """The directory that pegasus-remove is to remove from the queue; None if it is called in another way.
+
+    >>> parse_remove([]), parse_remove(["run0001"]), parse_remove(["--dag-id", "5.0"])
+    ('.', 'run0001', None)
+    """
+    if len(arguments) > 1 or any(word.startswith("-") for word in arguments):
+        return None
+    return arguments[0] if arguments else "."

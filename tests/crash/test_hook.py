@@ -12,12 +12,15 @@ import pytest
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
+from dag_rewriter.dag import Dag, parse_dag
 from dag_rewriter.hooked import is_hooked
-from dag_rewriter.rewrite import is_rewritten, undo
+from dag_rewriter.rewrite import is_rewritten, rewrite, undo
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext import plan_hook
+from planner_ext import pegasus_run, plan_hook
+from planner_ext.errors import AlreadyRunningError
 from planner_ext.hook_install import install, real_program, states, uninstall
 from planner_ext.hook_shims import EXIT_AGAIN, EXIT_STOP, PROGRAMS
+from planner_ext.pegasus_run import run_as_pegasus
 from planner_ext.plan_hook import HookError, Next, after_plan, before_submit_dag
 from tests.conftest import Corpus
 from tests.hooked import add_environment, planners_words
@@ -106,6 +109,22 @@ def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
     assert back == planners | {submit_dir.condor_sub.name: submit_dir.condor_sub.read_bytes()}
 
 
+def test_a_planned_dag_that_is_part_of_another_gets_no_monitor_of_its_own(submit_dir, real, monkeypatch):
+    monkeypatch.setattr(plan_hook, "_is_dagman", lambda pid: pid == 77)
+    words = ["-no_submit", "-update_submit", submit_dir.dag]
+    assert "that of the workflow above" in before_submit_dag(words, submit_dir.path, 77).said
+    found = dag_of(submit_dir)
+    assert (found.monitor, found.jobstate_log) == (None, submit_dir.jobstate_log.name)
+    assert "one of its jobs" in before_submit_dag(words, submit_dir.path, 1).said, "somebody else asks"
+    assert dag_of(submit_dir).monitor is not None
+    assert before_submit_dag(words, submit_dir.path, 77).said == "", "it has one of its own already"
+    assert dag_of(submit_dir).monitor is not None
+
+
+def dag_of(submit_dir: SubmitDir) -> Dag:
+    return parse_dag(submit_dir.dag_file.read_bytes(), submit_dir.dag)
+
+
 def test_a_hook_that_is_killed_anywhere_leaves_a_whole_dag(submit_dir, real, monkeypatch):
     words, planned = ask_real(real, submit_dir), submit_dir.dag_file.read_bytes()
     start = shutil.copytree(submit_dir.path, submit_dir.path.with_name("start"))
@@ -153,6 +172,24 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_hook, "_call", counted(plan_hook._call))
 
 
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_pegasus_run_that_fails_gives_the_plan_back_or_says_that_it_was_submitted(
+    submit_dir, real, monkeypatch, queued
+):
+    ask_real(real, submit_dir)
+    planners = content(submit_dir.path)
+
+    def fail(_submit_dir: SubmitDir) -> None:
+        rewrite(submit_dir)
+        raise ValueError("odd")
+
+    monkeypatch.setattr(pegasus_run, "start", fail)
+    monkeypatch.setattr(pegasus_run, "dagman_jobs", lambda _log: ["5.0"] if queued else [])
+    with pytest.raises(AlreadyRunningError if queued else ValueError, match="odd"):
+        run_as_pegasus([str(submit_dir.path)], submit_dir.path, real)
+    assert (content(submit_dir.path) == planners) is not queued
+
+
 @pytest.mark.parametrize("ending", ["exit 3", "case $* in *'# bridle'*) echo odd >&2; exit 1 ;; esac"])
 def test_what_cannot_be_written_for_our_dag_is_undone(submit_dir, tmp_path, real, ending):
     words = ask_real(real, submit_dir)
@@ -188,6 +225,7 @@ WORDS = {
     "condor_submit_dag": ["-append", '+x="a b"', "", "x.dag"],
     "condor_submit": ["-terse", "x.dag.condor.sub"],
     "pegasus-run": ["--json", "*", "a b"],
+    "pegasus-remove": ["*"],
     "pegasus-graphviz": ["-o", "x y.dot", "x.dag"],
 }
 ASKING = sorted(WORDS.keys() - {"pegasus-graphviz"})
@@ -211,7 +249,7 @@ def test_one_that_is_killed_lets_a_plan_go_on_and_submits_nothing_twice(tmp_path
     for name in ASKING:
         program(tmp_path / "real" / name, REAL)
         done = run_shim(tmp_path, shims, name, *WORDS[name])
-        assert done.returncode == (137 if name == "pegasus-run" else 4), name
+        assert done.returncode == (137 if name in ("pegasus-run", "pegasus-remove") else 4), name
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dag_rewriter.hooked import is_hooked
 from dag_rewriter.originals import submit_file_in_the_way
 from dag_rewriter.rewrite import is_rewritten
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
@@ -86,6 +87,7 @@ def test_a_plan_gets_its_monitor_and_loses_nothing_when_it_is_started_anew(pool,
     assert ad["Cmd"].endswith("condor_dagman")
     assert ad["pegasus_wf_uuid"] == submit_dir.wf_uuid
     assert "PLANNER_ADDED=yes" in ad["Environment"]
+    assert is_hooked(submit_dir.condor_sub.read_bytes()), "for Pegasus's own pegasus-run"
 
     until(lambda: waiting(submit_dir), "its jobs wait")
     check_refused(env, submit_dir, job)
@@ -111,6 +113,9 @@ def test_a_plan_gets_its_monitor_and_loses_nothing_when_it_is_started_anew(pool,
     more = call(env, "pegasus-run", str(submit_dir.path), cwd=work_dir)
     assert more.returncode == 0, more.stderr
     assert "has succeeded already, nothing was submitted" in more.stderr
+    gone = call(env, "pegasus-remove", cwd=submit_dir.path)
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert "no job of it is in the queue" in gone.stderr
 
 
 def check_refused(env: Env, submit_dir: SubmitDir, job: str) -> None:
