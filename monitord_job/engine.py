@@ -47,7 +47,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     # Python's sqlite3 would begin transactions by itself and too late; SQLAlchemy's documented way round it.
     connection.isolation_level = None
     # A rollback journal, not WAL: submit directories lie on network file systems too, where WAL cannot work.
-    for pragma in ("foreign_keys = ON", "journal_mode = TRUNCATE", "synchronous = FULL"):
+    # What a statement may have to take back is kept in memory, not in a file below /var/tmp: it is fifty rows.
+    for pragma in ("foreign_keys = ON", "journal_mode = TRUNCATE", "synchronous = FULL", "temp_store = MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
 
 
