@@ -16,7 +16,15 @@ from dag_rewriter.launcher import find_bridle, script_directories
 from planner_ext import hook_install
 from planner_ext.errors import AlreadyRunningError, NotRunningError
 from planner_ext.hook_shims import EXIT_AGAIN, EXIT_STOP
-from planner_ext.plan_hook import Answer, HookError, Next, after_plan, before_submit, before_submit_dag
+from planner_ext.plan_hook import (
+    Answer,
+    HookError,
+    Next,
+    after_plan,
+    before_submit,
+    before_submit_dag,
+    note_failure,
+)
 
 
 def default_directory() -> Path:
@@ -171,7 +179,10 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         return EXIT_STOP
     except BridleError as error:
         now = f"{error.now} ({program} goes on without bridle)"
-        raise HookError(error.where, error.what, now) from error
+        failed = HookError(error.where, error.what, now)
+        if program == "condor_submit":
+            note_failure(arguments, Path.cwd(), str(failed))
+        raise failed from error
 
 
 def _answer(program: str, real: str, arguments: Sequence[str], *, again: bool, parent: int) -> Answer:

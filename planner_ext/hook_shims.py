@@ -33,7 +33,7 @@ for place in $PATH; do
     file=${{place:-.}}/$name
     [ -f "$file" ] && [ -x "$file" ] || continue
     second=
-    {{ read -r first && read -r second; }} <"$file" 2>/dev/null
+    {{ read -r first && read -r second; }} 2>/dev/null <"$file"
     case $second in '{mark}'*) continue ;; esac
     real=$file
     break

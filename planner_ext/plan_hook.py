@@ -7,8 +7,10 @@ workflow whose DAGMan lives: that is refused, as `bridle run` does.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,6 +24,7 @@ from dag_rewriter.rewrite import Options, is_rewritten, rewrite, undo
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.submit_call import dag_of_submit_file, parse_submit_dag
 
+_LOG = logging.getLogger("bridle.hook")
 PLAN_LIMIT = 600.0
 """Seconds that condor_submit_dag may take to write a submit file."""
 
@@ -89,6 +92,19 @@ def is_sub_workflow(submit_dir: SubmitDir) -> bool:
     return submit_dir.wf_uuid != submit_dir.root_wf_uuid
 
 
+def note_failure(arguments: Sequence[str], here: Path, what: str) -> None:
+    """Say it in the monitor's log, too: pegasus-run keeps to itself what a condor_submit that succeeds says."""
+    dag = dag_of_submit_file(arguments)
+    if dag is None:
+        return
+    with (
+        suppress(OSError),
+        closing(logging.FileHandler(here / f"{dag.removesuffix('.dag')}.bridle.log")) as file,
+    ):
+        file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+        file.emit(_LOG.makeRecord(_LOG.name, logging.ERROR, "", 0, what, (), None))
+
+
 def is_peers(submit_dir: SubmitDir) -> bool:
     """Whether pegasus-monitord has begun to keep this run: it goes on with that."""
     return not is_rewritten(submit_dir) and files.mode_of(submit_dir.path / "jobstate.log") is not None
@@ -114,10 +130,11 @@ def _before_start(submit_dir: SubmitDir) -> Answer:
     refuse_if_live(submit_dir)
     if is_peers(submit_dir):
         return Answer(Next.REAL)
+    if is_sub_workflow(submit_dir):
+        return Answer(Next.REAL, _rewritten(submit_dir))
+    store_the_run_before(submit_dir)
     said = _rewritten(submit_dir)
-    if not is_sub_workflow(submit_dir):
-        store_the_run_before(submit_dir)
-        _clear_the_way(submit_dir)
+    _clear_the_way(submit_dir)
     return Answer(Next.REAL, said)
 
 
@@ -161,12 +178,9 @@ def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) 
     refuse_if_live(submit_dir)
     if is_sub_workflow(submit_dir) or is_peers(submit_dir):
         return Answer(Next.REAL)
-    said = ""
-    if submit_dag is not None and submit_file_in_the_way(submit_dir) is not None:
-        said = _taken_over(submit_dir, submit_dag)
-    if is_rewritten(submit_dir):
-        store_the_run_before(submit_dir)
-    return Answer(Next.REAL, said)
+    store_the_run_before(submit_dir)
+    is_planners = submit_file_in_the_way(submit_dir) is not None
+    return Answer(Next.REAL, _taken_over(submit_dir, submit_dag) if submit_dag and is_planners else "")
 
 
 def _taken_over(submit_dir: SubmitDir, submit_dag: str) -> str:
@@ -181,7 +195,7 @@ def _taken_over(submit_dir: SubmitDir, submit_dag: str) -> str:
         _call(submit_dir, [submit_dag, "-no_submit", *wanted, submit_dir.dag])
         made = files.read(submit_dir.condor_sub)
         files.replace(submit_dir.condor_sub, with_environment(made, planners_environment(planned)))
-    except BridleError:
+    except Exception:
         undo(submit_dir)
         raise
     return _said(submit_dir, report, is_sub=False)

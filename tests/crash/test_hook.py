@@ -16,14 +16,18 @@ from dag_rewriter.dag import Dag, parse_dag
 from dag_rewriter.hooked import is_hooked
 from dag_rewriter.rewrite import is_rewritten, rewrite, undo
 from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext import pegasus_run, plan_hook
+from planner_ext import hook_cli, pegasus_run, plan_hook, run
+from planner_ext.cli import run_command
 from planner_ext.errors import AlreadyRunningError
 from planner_ext.hook_install import install, real_program, states, uninstall
 from planner_ext.hook_shims import EXIT_AGAIN, EXIT_STOP, PROGRAMS
 from planner_ext.pegasus_run import run_as_pegasus
 from planner_ext.plan_hook import HookError, Next, after_plan, before_submit_dag
+from planner_ext.run import store_the_run_before
 from tests.conftest import Corpus
+from tests.database import query
 from tests.hooked import add_environment, planners_words
+from tests.recorded import prepare
 
 SUBMIT_DAG = """\
 #!/bin/sh
@@ -170,6 +174,44 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "replace", counted(Path.replace))
     monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
     monkeypatch.setattr(plan_hook, "_call", counted(plan_hook._call))
+
+
+def test_a_run_whose_monitor_never_came_to_work_is_stored_before_the_next_one(fresh_corpus):
+    submit_dir = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
+    found = store_the_run_before(submit_dir)
+    assert found is not None
+    assert found.total == len(found.jobs) > 0
+    assert query(submit_dir.database, "SELECT count(*) FROM job_instance WHERE exitcode IS NULL") == [(0,)]
+
+
+def test_where_nothing_ran_nothing_is_stored(submit_dir):
+    assert store_the_run_before(submit_dir) is None
+    assert not submit_dir.database.exists()
+
+
+def test_a_start_that_goes_on_without_bridle_says_so_where_pegasus_run_cannot_hide_it(
+    submit_dir, real, monkeypatch
+):
+    ask_real(real, submit_dir)
+    planners = content(submit_dir.path)
+    (submit_dir.path / "bridle-policy.toml").write_text("no toml")
+    monkeypatch.chdir(submit_dir.path)
+    monkeypatch.setattr(hook_cli, "_submit_dag", lambda: real)
+    monkeypatch.setattr(run, "refuse_if_live", lambda _submit_dir: None)
+    words = [
+        "hook",
+        "ask",
+        "--",
+        "condor_submit",
+        "/usr/bin/condor_submit",
+        "-terse",
+        submit_dir.condor_sub.name,
+    ]
+    assert run_command(words) not in (0, EXIT_STOP, EXIT_AGAIN)
+    (submit_dir.path / "bridle-policy.toml").unlink()
+    assert "bridle-policy.toml: it is no TOML" in submit_dir.monitor_log.read_text()
+    submit_dir.monitor_log.unlink()
+    assert content(submit_dir.path) == planners
 
 
 @pytest.mark.parametrize("queued", [False, True])
