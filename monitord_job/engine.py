@@ -48,7 +48,12 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     # A rollback journal, not WAL: submit directories lie on network file systems too, where WAL cannot work.
     # What a statement may have to take back is kept in memory, not in a file below /var/tmp: it is fifty rows.
-    for pragma in ("foreign_keys = ON", "journal_mode = TRUNCATE", "synchronous = FULL", "temp_store = MEMORY"):
+    for pragma in (
+        "foreign_keys = ON",
+        "journal_mode = TRUNCATE",
+        "synchronous = FULL",
+        "temp_store = MEMORY",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -312,20 +312,19 @@ def _fold_updates(kinds: defaultdict[type[Any], list[Any]]) -> None:
 
     An update's host waits for its key as the value of `host_id`.
     """
-    newest: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in kinds.pop(r.InstanceUpdate, ()):
-        values = newest.setdefault((row.job, row.seq), {})
-        values.update(row.values)
-        if row.host is not None:
-            values["host_id"] = row.host
+    newest: dict[int, tuple[str, dict[str, Any]]] = {}
+    for job, seq, changes, host in kinds.pop(r.InstanceUpdate, ()):
+        _, values = newest.setdefault(seq, (job, {}))
+        values.update(changes)
+        if host is not None:
+            values["host_id"] = host
     opened = kinds.get(r.InstanceRow, [])
-    for place, row in enumerate(opened):
-        later = newest.pop((row.job, row.seq), None)
-        if later:
-            opened[place] = r.InstanceRow(row.job, row.seq, {**row.values, **later})
+    for place, (job, seq, values) in enumerate(opened):
+        if seq in newest:
+            opened[place] = r.InstanceRow(job, seq, {**values, **newest.pop(seq)[1]})
     if newest:
         kinds[r.InstanceUpdate] = [
-            r.InstanceUpdate(job, seq, values) for (job, seq), values in newest.items() if values
+            r.InstanceUpdate(job, seq, values) for seq, (job, values) in newest.items() if values
         ]
 
 

@@ -247,7 +247,7 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
             reason = detail.value
     before = node.state
     _record(turn, event, node, reason)
-    if _is_verdict(plan, before) and event.state != SKIPPED:
+    if before in _OWN_VERDICTS and _is_verdict(plan, before) and event.state != SKIPPED:
         node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
     else:
         progress = PROGRESS.get(event.state)
@@ -278,7 +278,7 @@ def _rows_of(
 def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
     """The state, to be changed, of the attempt that the event belongs to, which it may open."""
     node = turn.own(event.node)
-    if node.seq and not _opens_attempt(node, event):
+    if node.seq and (event.state not in _OPENS or not _opens_attempt(node, event)):
         return node
     seq = turn.workflow.last_seq + 1
     turn.workflow = turn.workflow._replace(last_seq=seq)
@@ -293,10 +293,6 @@ def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
     return opened
 
 
-def _word(event: NodeEvent) -> str:
-    return f"{event.state}:{event.info}"
-
-
 def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
     """Whether DAGMan, in recovery, says again what it has said.
 
@@ -304,19 +300,19 @@ def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
     look different to it (seen, 25.14.1; jobstate_log.cpp).
     """
     node = turn.node(event.node)
-    return event.time == node.last_time and _word(event) in node.last_words.split()
+    return event.time == node.last_time and f"{event.state}:{event.info}" in node.last_words.split()
 
 
 def _note_words(node: NodeState, event: NodeEvent) -> None:
-    if node.last_time == event.time:
-        node.last_words = f"{node.last_words} {_word(event)}".strip()
+    time, _, state, info, _, _ = event
+    if node.last_time == time and node.last_words:
+        node.last_words = f"{node.last_words} {state}:{info}"
     else:
-        node.last_time, node.last_words = event.time, _word(event)
+        node.last_time, node.last_words = time, f"{state}:{info}"
 
 
 def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
-    if event.state not in _OPENS:
-        return False
+    """Whether one of those that open attempts opens one."""
     if event.state == "PRE_SCRIPT_STARTED":
         return True
     if node.state in _OPENED_BY_PRE or is_of_the_same_cluster(node, event):
