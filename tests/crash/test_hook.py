@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -365,3 +366,30 @@ def test_shims_are_installed_seen_and_removed(tmp_path, shims):
         install(shims, str(tmp_path / "bridle"))
     assert [gone.name for gone in uninstall(shims)] == [name for name in PROGRAMS if name != "condor_submit"]
     assert [left.name for left in shims.iterdir()] == ["condor_submit"]
+
+
+def test_programs_are_told_of_the_shims_in_json(tmp_path, monkeypatch, capfd):
+    place, real = tmp_path / "a b", tmp_path / "real"
+    for name in PROGRAMS:
+        program(real / name, REAL)
+    monkeypatch.setenv("PATH", f"{place}:{real}")
+
+    def told(word: str, code: int) -> dict:
+        assert run_command(["hook", word, "--json", str(place)]) == code
+        shown = json.loads(capfd.readouterr().out)
+        assert isinstance(shown, dict)
+        return shown
+
+    assert not any(row["works"] for row in told("show", 1)["programs"])
+    assert told("install", 0) == {
+        "directory": str(place),
+        "written": list(PROGRAMS),
+        "export": f"export PATH='{place}':$PATH",
+    }
+    assert told("install", 0)["written"] == []
+    rows = told("show", 0)["programs"]
+    assert [(row["program"], row["works"], row["real"]) for row in rows] == [
+        (name, True, str(real / name)) for name in PROGRAMS
+    ]
+    assert told("uninstall", 0)["removed"] == [str(place / name) for name in PROGRAMS]
+    assert not place.exists()
