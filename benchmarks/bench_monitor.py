@@ -148,7 +148,10 @@ def catch_up(run: Run) -> Took:
 
 
 def replay(run: Run, rows: list[dict[str, int]]) -> Took:
-    """The peer's, and how many rows it made. Its dashboard database goes to a home of its own, and its times are those of dagman.out."""
+    """The peer's, and how many rows it made.
+
+    Its dashboard database goes to a home of its own, and its times are those of dagman.out.
+    """
     home = BENCH / "home"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -310,7 +313,10 @@ def show_table(ours: list[tuple[Run, Took]], peer: Took | None) -> None:
 
 
 def show_ratios(ours: list[tuple[Run, Took]], peer: Took | None) -> None:
-    """Against the limits of docs/monitoring.md; the peer's cost for each job is the same at any size (linear up to 100,000)."""
+    """Against the aims of docs/monitoring.md.
+
+    The peer's cost for each job is the same at any size (linear up to 100,000).
+    """
     small, small_took = ours[0]
     for run, taken in ours[1:]:
         if peer is not None:
