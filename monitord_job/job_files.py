@@ -24,6 +24,7 @@ HEAD, TAIL = 64 << 20, 16 << 20
 _WINDOW = 1 << 20
 _USUAL = 1 << 16
 """Bytes that are read at once: all of nearly every file, and as much text as Stampede keeps."""
+_FEW = 1 << 13
 _STDERR_TAIL = 4096
 _MAX_LIST = 64 << 20
 MAX_DAMAGES = 100
@@ -247,7 +248,7 @@ def _site(attributes: str) -> str | None:
 
 def _with_records(stream: int, file: str) -> _Output:
     """A stdout: its records, or if there are none what it begins with."""
-    begin = os.read(stream, _USUAL)
+    begin = _begin(stream)
     if len(begin) < _USUAL:
         records = parse_output(begin)
         if len(records) > MAX_DAMAGES:
@@ -293,7 +294,7 @@ def _windows(stream: int, begin: bytes) -> tuple[tuple[int, int] | None, Iterato
 
 def _with_tail(stream: int, file: str) -> _Output:
     """A stderr: what it begins with, and if that is not all, its last bytes on a line of their own."""
-    text = os.read(stream, _USUAL)
+    text = _begin(stream)
     if len(text) == _USUAL:
         rest = os.fstat(stream).st_size - _USUAL
         gap = b"\n" if rest > _STDERR_TAIL else b""
@@ -306,11 +307,18 @@ def _open(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
 
+def _begin(stream: int) -> bytes:
+    """The first bytes, as many as are usual; fewer if there are no more."""
+    # Memory for all of them takes longer to get than the few that most files hold take to read.
+    data = os.read(stream, _FEW)
+    return data if len(data) < _FEW else data + os.read(stream, _USUAL - _FEW)
+
+
 def _whole_file(path: str) -> bytes:
     """What the planner wrote, a submit file or a list. Raises OSError."""
     stream = _open(path)
     try:
-        data = os.read(stream, _USUAL)
+        data = _begin(stream)
         return data if len(data) < _USUAL else data + os.read(stream, _MAX_LIST)
     finally:
         os.close(stream)
