@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 TURN_BYTES = 1 << 18
 """Bytes of the JOBSTATE_LOG in one transaction: about 4,000 events."""
 _NODE_LOG_BYTES = 1 << 18
+_STATIC_BYTES = 1 << 16
+"""Bytes of a static.bp that are read at once: most of these pieces have lines of one kind alone."""
 _NO_FILES = JobFiles()
 _LOST_DETAILS = (
     "the file was replaced or cut (a rescue run does that): hosts, hold reasons and exit codes of POST scripts that "
@@ -298,7 +300,7 @@ class Ingest:
         # Filled while the rows are written: the plan of a large workflow is never in memory as a whole.
         cursors = {static.name: Cursor()}
         if static.exists():
-            rows = static_rows(_all_lines(static, cursors), static.name, self.plans)
+            rows = static_rows(_pieces(static, cursors), static.name, self.plans)
         else:
             # Read once more: kept from the beginning, the DAG would take more memory than all that is made of it.
             edges = ((shown(parent), shown(child)) for parent, child in read_whole(self._dir).edges())
@@ -347,11 +349,12 @@ def _watch(submit_dir: SubmitDir, monitor: str) -> RestWatch:
     return RestWatch(submit_dir, monitor)
 
 
-def _all_lines(path: Path, cursors: dict[str, Cursor]) -> Iterator[bytes]:
+def _pieces(path: Path, cursors: dict[str, Cursor]) -> Iterator[list[bytes]]:
     while True:
-        reading = read_new_lines(path, cursors[path.name])
+        reading = read_new_lines(path, cursors[path.name], _STATIC_BYTES)
         cursors[path.name] = reading.cursor
-        yield from reading.lines
+        if reading.lines:
+            yield reading.lines
         if reading.at_end:
             return
 

@@ -30,6 +30,45 @@ class StaticEvent(NamedTuple):
         return dict(zip(self.keys, self.values, strict=True))
 
 
+class Form(NamedTuple):
+    """What many lines have in common: the event, the keys of the values in quotes, and what finds all such lines."""
+
+    name: str
+    keys: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+def form_of(line: bytes) -> Form | None:
+    """The form of a line, None if it is not one that the planner writes over and over."""
+    head, *rest = line.decode("utf-8", "backslashreplace").split('"')
+    _, _, begin = head.partition(" ")
+    shape = _shape(begin, *rest[1::2])
+    if shape is None or len(rest) < 4:
+        return None
+    name, keys, first = shape
+    if keys[: len(first)] not in (
+        (),
+        ("xwf.id",),
+    ):  # others, which a row may want, stand there without quotes
+        return None
+    value = r'"([^"\\\n]*)"'
+    between = value.join(map(re.escape, rest[1::2]))
+    pattern = re.compile(rf"\nts=[!#-\[\]-~]* {re.escape(begin)}{value}{between}(?=\n)")
+    return Form(name, keys[len(first) :], pattern)
+
+
+def values_of(lines: list[bytes], form: Form) -> list[tuple[str, ...]] | None:
+    """The values in quotes of each line; None unless all lines are of this form.
+
+    >>> first, second = b'ts=1 event=x a="1" b="2" ', b'ts=2 event=x a="" b="3" '
+    >>> values_of([first, second], form_of(first))
+    [('1', '2'), ('', '3')]
+    """
+    text = b"\n%b\n" % b"\n".join(lines)
+    found: list[tuple[str, ...]] = form.pattern.findall(text.decode("utf-8", "backslashreplace"))
+    return found if len(found) == len(lines) else None
+
+
 def parse(line: bytes) -> StaticEvent | Malformed | None:
     """One line of a static.bp; None for an empty line.
 

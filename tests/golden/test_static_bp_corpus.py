@@ -26,7 +26,7 @@ from tests.conftest import PLANNED, Corpus
 def rows_of(folder: Path) -> list[Row]:
     """The rows of the uppermost static.bp below a folder."""
     path = min(folder.rglob("*.static.bp"), key=lambda path: len(path.parts))
-    return list(static_rows(path.read_bytes().split(b"\n"), path.name, {}))
+    return list(static_rows([path.read_bytes().split(b"\n")], path.name, {}))
 
 
 @pytest.mark.parametrize("name", PLANNED)
@@ -71,7 +71,7 @@ def test_places_and_attributes_of_files_as_the_planner_names_them() -> None:
         b'ts=1970-01-01T00:30:00Z event=rc.pfn xwf.id=u lfn.id="a b" pfn="file:///x/a b" site="local" ',
         b'ts=1970-01-01T00:30:00Z event=rc.pfn xwf.id=u pfn="file:///x/a b" ',
     ]
-    first, second, third = static_rows(lines, "x.static.bp", {})
+    first, second, third = static_rows([lines], "x.static.bp", {})
     assert first == FileMetaRow("a b", "size", "7")
     assert second == FilePlaceRow("a b", "file:///x/a b", "local")
     assert isinstance(third, QuarantineRow)

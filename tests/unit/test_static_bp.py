@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitord_job.events import Malformed
+from monitord_job.plan import rows_of_lines, static_rows
 from monitord_job.static_bp import StaticEvent, _exactly, _plainly, parse
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\n\r"))
@@ -82,3 +83,30 @@ def test_the_fast_way_says_what_the_exact_one_says_or_nothing(pieces):
 def test_the_fast_way_reads_what_the_planner_writes():
     line = 'ts=1970-01-01T00:31:49.042787Z event=task.info xwf.id=16f4 task.id="w 1" argv="" type="1" '
     assert _plainly(line) == exactly(line)
+
+
+VALUES = st.text(st.sampled_from('ab =.\\"\t\r\u00e9\x1c'), max_size=4)
+LINES = st.one_of(
+    st.builds(
+        'ts={} event=job.edge xwf.id=u parent.job.id="{}" child.job.id="{}" '.format, st.integers(), VALUES, VALUES
+    ),
+    st.builds(
+        'ts=1 event=task.info xwf.id=u task.id="{}" transformation="t" argv="{}" type_desc="c"'.format, VALUES, VALUES
+    ),
+    st.builds('ts=1 event=task.info argv={} task.id="{}" transformation="t" type_desc="c"'.format, VALUES, VALUES),
+    st.builds('ts=1 event=task.info xwf.id=u task.id="{}" transformation="t" type_desc="c" '.format, VALUES),
+    st.builds(
+        'ts=1 event=job.info xwf.id=u job.id="{}" submit_file="s" type_desc="c" clustered="0" max_retries="{}" '
+        'executable="e" argv="" task_count="1" '.format, VALUES, st.sampled_from(["0", "3", "x"]),
+    ),
+    st.builds('ts=1 event=static.meta.start xwf.id="{}" x="{}"'.format, VALUES, VALUES),
+    st.sampled_from(["", "garbage", "ts=1 event=job.edge"]),
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(LINES, st.integers(1, 4)), min_size=1), st.integers(1, 5), st.binary(max_size=2))
+def test_lines_that_are_alike_are_read_as_one_by_one(runs, size, odd):
+    lines = [line.encode() for line, times in runs for _ in range(times)]
+    lines.append(lines[-1][:20] + odd.replace(b"\n", b"") + lines[-1][20:])
+    pieces = [lines[at : at + size] for at in range(0, len(lines), size)]
+    assert list(static_rows(pieces, "x.static.bp", {})) == list(rows_of_lines(lines, "x.static.bp"))
