@@ -220,7 +220,7 @@ def _tell(verbosity: Verbosity, what: str, code: int) -> int:
 def main() -> None:
     """The console script."""
     # What is imported stays: to look through it at every 700th object takes time.
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(100_000, 50, 100)
     code = run_command(sys.argv[1:])
     gc.freeze()  # and so does looking once more at the end, when all of it goes
     sys.exit(code)
