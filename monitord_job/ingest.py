@@ -46,8 +46,8 @@ from monitord_job.subworkflows import SUB_DAX, SubWorkflow, find
 if TYPE_CHECKING:
     from monitord_job.at_rest import RestWatch
 
-TURN_BYTES = 1 << 18
-"""Bytes of the JOBSTATE_LOG in one transaction: about 4,000 events."""
+TURN_BYTES = 1 << 19
+"""Bytes of the JOBSTATE_LOG in one transaction: about 8,000 events, half a second."""
 _NODE_LOG_BYTES = 1 << 18
 _STATIC_BYTES = 1 << 16
 """Bytes of a static.bp that are read at once: most of these pieces have lines of one kind alone."""
