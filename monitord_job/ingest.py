@@ -17,7 +17,7 @@ from dag_rewriter.target import read_whole
 from monitord_job import node_log
 from monitord_job.dag_plan import dag_rows
 from monitord_job.errors import CannotWorkError
-from monitord_job.events import DagmanEvent, JobstateLine, NodeEvent
+from monitord_job.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from monitord_job.follow import Cursor, read_new_lines, read_rotated
 from monitord_job.hidden import excerpt
 from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, WorkflowState
@@ -141,13 +141,15 @@ class Ingest:
         memo, events = source.events("" if reading.replaced else before.memo, reading.lines)
         turn = Turn(self._loaded())
         ahead = self._ahead(turn)
-        offsets = _offsets(reading.lines, reading.cursor.offset)
+        offsets: list[int] = []  # of the lines, as soon as one is to be kept as it stands
         for place, (number, event) in enumerate(events):
             if event.__class__ is not NodeEvent:
                 then = events[place + 1][1] if place + 1 < len(events) else None
                 if begins_anew(event, then):
                     self._hear_late(turn, until=event.time)
-            self._apply(turn, event, offsets[number], ahead)
+            if event.__class__ is Malformed:
+                offsets = offsets or _offsets(reading.lines, reading.cursor.offset)
+            self._apply(turn, event, offsets[number] if offsets else 0, ahead)
         more = reading.at_end and ahead.advance()
         changed = self._changed(ahead, replace(reading.cursor, memo=memo))
         if reading.replaced:
