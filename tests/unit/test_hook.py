@@ -72,8 +72,9 @@ def test_what_pegasus_run_understands_is_understood_and_nothing_else(words, call
 
 @given(st.lists(st.text(), max_size=5))
 def test_no_arguments_are_too_odd(words) -> None:
-    parse_submit_dag(words)
-    parse_run(words)
+    assert set(parse_submit_dag(words).dags) <= {word for word in words if word.endswith(".dag")}
+    call = parse_run(words)
+    assert call is None or isinstance(call, RunCall)
 
 
 def test_the_planners_wishes_are_kept_and_its_program_is_a_remark() -> None:
