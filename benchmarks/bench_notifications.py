@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 from recorded_run import recorded_run
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "build" / "bench"
@@ -96,8 +96,8 @@ def watched(bench: Bench, rules: str) -> tuple[Stored, int]:
 
 def watch(path: Path, log: Path) -> None:
     """Be that monitor; print the seconds and the number."""
-    from monitord_job import session
-    from monitord_job.daemon import Limits, Monitor
+    from monitord_job.monitor import session
+    from monitord_job.monitor.daemon import Limits, Monitor
 
     began = time.perf_counter()
     deliver_the_rest = Monitor._empty_the_outbox  # noqa: SLF001 - the moment between the logs and the rest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from condor_templates.header import OURS
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
-from condor_templates.text import OURS
 
 GETENV = (
     "CONDOR_CONFIG,_CONDOR_*,PATH,PYTHONPATH,PEGASUS_*,TZ,HOME,USER,LANG,LC_ALL,"

@@ -16,7 +16,7 @@ from typing import Any
 import classad2
 import htcondor2
 
-from dag_rewriter.hooked import extended
+from dag_rewriter.directory.dagman_submit_file import extended
 from monitord_job.errors import ScheddError
 
 _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `bridle pool start`"

@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from dag_rewriter import files
-from monitord_job.rule import On
-from planner_ext import dax_xml, workflow_yaml
-from planner_ext.errors import WorkflowError
-from planner_ext.hook_words import HOOK_WORDS, hook_condition
-from planner_ext.workflow import (
+from monitord_job.notifications.rule import On
+from planner_ext.abstract import dax_xml, workflow_yaml
+from planner_ext.abstract.hook_conditions import HOOK_WORDS, hook_condition
+from planner_ext.abstract.workflow import (
     AbstractWorkflow,
     Executable,
     File,
@@ -43,6 +42,7 @@ from planner_ext.workflow import (
     profiles,
     uses,
 )
+from planner_ext.errors import WorkflowError
 
 _Self = TypeVar("_Self", bound="_Described")
 

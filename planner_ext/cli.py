@@ -36,75 +36,77 @@ class Subcommand(NamedTuple):
 
 
 COMMANDS = {
-    "rewrite": Subcommand("dag_rewriter.cli:rewrite", "Make the monitor one of the jobs of a planned DAG."),
-    "check": Subcommand("dag_rewriter.check_cli:check", "Say what DAGMan would refuse in a DAG."),
+    "rewrite": Subcommand(
+        "dag_rewriter.cli.rewrite:rewrite", "Make the monitor one of the jobs of a planned DAG."
+    ),
+    "check": Subcommand("dag_rewriter.cli.check:check", "Say what DAGMan would refuse in a DAG."),
     "run": Subcommand(
-        "planner_ext.run_cli:run", "Submit a planned workflow, with its monitor as one of its jobs."
+        "planner_ext.commands.run:run", "Submit a planned workflow, with its monitor as one of its jobs."
     ),
     "status": Subcommand(
-        "monitord_job.cli:status",
+        "monitord_job.cli.monitord_and_status:status",
         "Say how far the run in SUBMIT_DIR has come and what failed, from its database.",
     ),
     "recover": Subcommand(
-        "planner_ext.recover_cli:recover",
+        "planner_ext.commands.recover:recover",
         "Say what state a run is in, and with --fix, put it in order.",
     ),
     "hold": Subcommand(
-        "planner_ext.control_cli:hold", "Put all DAGMans of a run on hold; the jobs that run go on."
+        "planner_ext.commands.control:hold", "Put all DAGMans of a run on hold; the jobs that run go on."
     ),
     "release": Subcommand(
-        "planner_ext.control_cli:release",
+        "planner_ext.commands.control:release",
         "Take all DAGMans of a run off hold, and let them start at once.",
     ),
     "halt": Subcommand(
-        "planner_ext.control_cli:halt",
+        "planner_ext.commands.control:halt",
         "Let a run submit nothing more, sub-workflows included; the jobs that run go on.",
     ),
     "resume": Subcommand(
-        "planner_ext.control_cli:resume",
+        "planner_ext.commands.control:resume",
         "Let a halted run go on: the halt files of all its DAGMans are taken away.",
     ),
     "remove": Subcommand(
-        "planner_ext.control_cli:remove",
+        "planner_ext.commands.control:remove",
         "Remove a run from the queue, sub-workflows and all, and store how its jobs ended.",
     ),
     "monitord": Subcommand(
-        "monitord_job.cli:monitord",
+        "monitord_job.cli.monitord_and_status:monitord",
         "Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.",
     ),
     "categories": Subcommand(
-        "planner_ext.categories_cli:categories",
+        "planner_ext.commands.categories_and_throttle:categories",
         "Show the categories of a DAG: nodes, limits and who set them; or change limits.",
     ),
     "throttle": Subcommand(
-        "planner_ext.categories_cli:throttle",
+        "planner_ext.commands.categories_and_throttle:throttle",
         "Show or change the throttles of a running DAGMan, for all its nodes together.",
     ),
     "notifications": Subcommand(
-        "monitord_job.notifications_cli:notifications",
+        "monitord_job.cli.notifications:notifications",
         "List the notifications of a run: due, running, delivered, failed; or deliver some again.",
     ),
     "notify": Subcommand(
-        "planner_ext.notify_cli:notify",
+        "planner_ext.commands.notify:notify",
         "Say who is told of what: the rules in a workflow's .notify files.",
     ),
     "metrics": Subcommand(
-        "dag_rewriter.metrics_cli:metrics",
+        "dag_rewriter.cli.metrics:metrics",
         "Say what a DAG is made of: nodes by class, category, universe and level.",
     ),
     "graph": Subcommand(
-        "dag_rewriter.graph_cli:graph",
+        "dag_rewriter.cli.graph:graph",
         "Ask the graph of a DAG: its levels, its longest way, what depends on what; draw it.",
     ),
     "rescue": Subcommand(
-        "dag_rewriter.rescue_cli:rescue",
+        "dag_rewriter.cli.rescue:rescue",
         "See, choose and make the rescue DAGs from which a workflow goes on.",
     ),
     "hook": Subcommand(
-        "planner_ext.hook_cli:hook",
+        "planner_ext.commands.hook:hook",
         "Give every workflow that pegasus-plan makes its monitor, by shims in PATH.",
     ),
-    "pool": Subcommand("planner_ext.pool_cli:pool", "Start, stop and ask a personal HTCondor pool."),
+    "pool": Subcommand("planner_ext.commands.pool:pool", "Start, stop and ask a personal HTCondor pool."),
 }
 
 # What the user can do about an OSError: errno -> advice, and whether it is what was named that is wrong.
@@ -228,6 +230,6 @@ def main() -> None:
 
 def notify_main() -> None:
     """The console script `bridle-notify`."""
-    from monitord_job.notify_cli import notify
+    from monitord_job.cli.bridle_notify import notify
 
     sys.exit(run_command(sys.argv[1:], notify, "bridle-notify"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from planner_ext.abstract.workflow import Link, TaskKind, Use
 from planner_ext.builder import Workflow
-from planner_ext.workflow import Link, TaskKind, Use
 
 # What XML can hold, without the white space that no format keeps everywhere.
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=":"), min_size=1, max_size=12)

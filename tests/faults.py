@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.identity import identified
-from planner_ext.pool import Pool
-from planner_ext.pool_processes import send
-from planner_ext.run import start
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.monitor.unplanned_identity import identified
+from planner_ext.operations.run import start
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.processes import send
 from tests.database import check_sound, dump, query
 from tests.notices import check_notified, with_notices
 from tests.runs import bridle, ended, monitor_pid, queue, until

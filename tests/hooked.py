@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dag_rewriter.submit_dir import SubmitDir
-from planner_ext.pool import Pool
+from dag_rewriter.directory.submit_dir import SubmitDir
+from planner_ext.pool.pool import Pool
 from tests.runs import BRIDLE
 
 PEGASUS_DAGMAN = "executable=/opt/pegasus/bin/pegasus-dagman"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_dir import SubmitDir
 from tests.database import query
 
 WORDS = ("start", "success", "error", "end")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job import daemon, session
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.monitor import daemon, session
 from tests.notified import Hook
 
 RULES = """\

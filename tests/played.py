@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dag_rewriter.rewrite import read_dag
-from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.rewriting.rewrite import read_dag
 from tests.made_records import Made
 
 START = 1_795_411_642

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from planner_ext.pool_environment import as_pool_user
+from planner_ext.pool.environment import as_pool_user
 from tests.runs import until
 
 _USER = "bridle"

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.pool.pool import Pool
 from tests.database import Rows, dump, query
 
 BRIDLE = Path(sys.executable).with_name("bridle")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.target import open_target
-from monitord_job.identity import identified
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.monitor.unplanned_identity import identified
 
 BEGAN = 1795410000
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from planner_ext.pool import Pool
-from planner_ext.pool_processes import DAEMON_MARK, environment_of, send, wait_for
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.processes import DAEMON_MARK, environment_of, send, wait_for
 
 
 def main(build: Path) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job import bulk, daemon, engine, ingest, session, store
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database import bulk_sql, engine
 from monitord_job.errors import SchemaError, TryAgainError
+from monitord_job.monitor import daemon, session
+from monitord_job.recording import ingest, store
 from tests.database import Rows, check_sound, dump, query
 from tests.postgresql import Server
 from tests.recorded import prepare
@@ -169,7 +171,7 @@ def test_removed_under_the_monitor(run, undisturbed, quick):
 
 def test_removed_in_the_middle_of_a_transaction(run, undisturbed, quick):
     trouble = Trouble(run.database.unlink, nothing)
-    before(quick, bulk.Bulk, "insert", trouble.begin, 30)
+    before(quick, bulk_sql.Bulk, "insert", trouble.begin, 30)
     catch_up(run, trouble)
     told(trouble)
     assert dump(run.database) == undisturbed
@@ -215,8 +217,10 @@ def test_a_file_that_is_no_database_is_no_reason_to_wait(run):
 FULL_DISK = """
 import logging, sys
 from pathlib import Path
-from dag_rewriter.submit_dir import open_submit_dir
-from monitord_job import daemon, ingest, session
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.monitor import daemon
+from monitord_job.recording import ingest
+from monitord_job.monitor import session
 from tests.crash.test_database_trouble import Trouble, catch_up, told
 
 directory, disk = map(Path, sys.argv[1:])
@@ -265,9 +269,9 @@ def test_a_full_disk(run, undisturbed, work_dir):
     ("owner", "function", "number"),
     [
         (store.Store, "commit", BEGINS),
-        (bulk.Bulk, "insert", 12),
-        (bulk.Bulk, "insert", 40),
-        (bulk.Bulk, "select", 20),
+        (bulk_sql.Bulk, "insert", 12),
+        (bulk_sql.Bulk, "insert", 40),
+        (bulk_sql.Bulk, "select", 20),
     ],
     ids=["commit", "early", "late", "reading"],
 )
@@ -288,7 +292,7 @@ def test_postgresql_cuts_the_connection(
 
 def test_postgresql_goes_down_and_comes_back(run, undisturbed, quick, postgresql_server: Server, postgresql):
     trouble = Trouble(postgresql_server.stop, postgresql_server.start)
-    before(quick, bulk.Bulk, "insert", trouble.begin, 20)
+    before(quick, bulk_sql.Bulk, "insert", trouble.begin, 20)
     catch_up(run, trouble, postgresql)
     told(trouble)
     assert trouble.complaints >= COMPLAINTS

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job import deliver_courier
-from monitord_job.deliver import Delivery, DeliverySettings
-from monitord_job.outbox import Ended, Task
+from monitord_job.notifications import script_runner
+from monitord_job.notifications.delivery import Delivery, DeliverySettings
+from monitord_job.notifications.outbox import Ended, Task
 from tests.runs import until
 
 LIMIT = 60
@@ -157,7 +157,7 @@ def test_one_that_does_not_hear_sigterm_gets_sigkill(runner, monkeypatch):
     run.add("deaf", "/bin/sh", "-c", "trap '' TERM; while :; do sleep 600; done")
     (done,) = run.done("deaf")
     assert done.code == -signal.SIGKILL
-    assert done.seconds >= deliver_courier.GRACE
+    assert done.seconds >= script_runner.GRACE
 
 
 def test_a_hanging_one_holds_nobody_back(runner):

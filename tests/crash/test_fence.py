@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job import bulk, engine, ingest, session, store
-from monitord_job.daemon import Limits
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database import bulk_sql, engine
 from monitord_job.errors import FencedError, LockedError, StoppedError, TryAgainError
-from monitord_job.follow import Cursor
 from monitord_job.lock import alone, holder_of
-from monitord_job.rows import FileMetaRow
-from monitord_job.store import Changes, Claim, Store
+from monitord_job.logs.tail import Cursor
+from monitord_job.monitor import session
+from monitord_job.monitor.daemon import Limits
+from monitord_job.recording import ingest, store
+from monitord_job.recording.store import Changes, Claim, Store
+from monitord_job.stampede.rows import FileMetaRow
 from planner_ext.cli import run_command
 from tests.database import Rows, check_sound, dump, query
 from tests.golden.test_postgresql import workflow
@@ -205,7 +207,7 @@ def stopped(run):
 
 
 BEFORE_A_TRANSACTION = (store.Store, "commit", 4)
-WITHIN_A_TRANSACTION = (bulk.Bulk, "insert", 30)
+WITHIN_A_TRANSACTION = (bulk_sql.Bulk, "insert", 30)
 BEFORE_IT_TAKES_OVER = (store.Store, "_take_over", 1)
 BEFORE_IT_REPLACES = (store.Store, "give_way_to", 1)
 

@@ -13,18 +13,20 @@ import pytest
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
-from dag_rewriter.dag import Dag, parse_dag
-from dag_rewriter.hooked import is_hooked
-from dag_rewriter.rewrite import is_rewritten, rewrite, undo
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext import hook_cli, pegasus_run, plan_hook, run
+from dag_rewriter.directory.dagman_submit_file import is_hooked
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.model.dag import Dag, parse_dag
+from dag_rewriter.rewriting.rewrite import is_rewritten, rewrite, undo
 from planner_ext.cli import run_command
+from planner_ext.commands import hook
 from planner_ext.errors import AlreadyRunningError
-from planner_ext.hook_install import install, real_program, states, uninstall
-from planner_ext.hook_shims import EXIT_AGAIN, EXIT_STOP, PROGRAMS
-from planner_ext.pegasus_run import run_as_pegasus
-from planner_ext.plan_hook import HookError, Next, after_plan, before_submit_dag
-from planner_ext.run import store_the_run_before
+from planner_ext.operations import run
+from planner_ext.operations.run import store_the_run_before
+from planner_ext.shims import handlers, pegasus_run
+from planner_ext.shims.handlers import HookError, Next, after_plan, before_submit_dag
+from planner_ext.shims.install import install, real_program, states, uninstall
+from planner_ext.shims.pegasus_run import run_as_pegasus
+from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP, PROGRAMS
 from tests.conftest import Corpus
 from tests.database import query
 from tests.hooked import add_environment, planners_words
@@ -115,7 +117,7 @@ def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
 
 
 def test_a_planned_dag_that_is_part_of_another_gets_no_monitor_of_its_own(submit_dir, real, monkeypatch):
-    monkeypatch.setattr(plan_hook, "_is_dagman", lambda pid: pid == 77)
+    monkeypatch.setattr(handlers, "_is_dagman", lambda pid: pid == 77)
     words = ["-no_submit", "-update_submit", submit_dir.dag]
     assert "that of the workflow above" in before_submit_dag(words, submit_dir.path, 77).said
     found = dag_of(submit_dir)
@@ -174,7 +176,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, name, counted(getattr(files, name)))
     monkeypatch.setattr(Path, "replace", counted(Path.replace))
     monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
-    monkeypatch.setattr(plan_hook, "_call", counted(plan_hook._call))
+    monkeypatch.setattr(handlers, "_call", counted(handlers._call))
 
 
 def test_a_run_whose_monitor_never_came_to_work_is_stored_before_the_next_one(fresh_corpus):
@@ -197,7 +199,7 @@ def test_a_start_that_goes_on_without_bridle_says_so_where_pegasus_run_cannot_hi
     planners = content(submit_dir.path)
     (submit_dir.path / "bridle-policy.toml").write_text("no toml")
     monkeypatch.chdir(submit_dir.path)
-    monkeypatch.setattr(hook_cli, "_submit_dag", lambda: real)
+    monkeypatch.setattr(hook, "_submit_dag", lambda: real)
     monkeypatch.setattr(run, "refuse_if_live", lambda _submit_dir: None)
     words = [
         "hook",

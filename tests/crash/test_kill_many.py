@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import daemon, engine, ingest, session, store
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.database import engine
+from monitord_job.monitor import daemon, session
+from monitord_job.recording import ingest, store
 from tests.crash.test_kill_points import Patch, cursors_apart, steps_of
 from tests.database import Rows, check_sound, dump, query
 from tests.recorded import dagman_lines, prepare

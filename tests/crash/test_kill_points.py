@@ -13,20 +13,13 @@ from typing import Any
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import (
-    bulk,
-    daemon,
-    event_feed,
-    event_file,
-    follow,
-    ingest,
-    job_files,
-    row_writer,
-    session,
-    store,
-)
-from monitord_job.bp_events import BpFormat
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.database import bulk_sql, row_writer
+from monitord_job.event_stream import feed, sink
+from monitord_job.event_stream.netlogger import BpFormat
+from monitord_job.logs import tail
+from monitord_job.monitor import daemon, session
+from monitord_job.recording import ingest, job_files, store
 from tests.database import Rows, check_sound, dump
 from tests.recorded import prepare
 
@@ -57,12 +50,12 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
     for module, name in [
         (ingest, "read_new_lines"),
         (row_writer.RowWriter, "write"),
-        (bulk.Bulk, "insert"),
+        (bulk_sql.Bulk, "insert"),
         (store.Store, "create"),
         (store.Store, "commit"),
         (store.Store, "load_state"),
         (job_files.JobFileReader, "read"),
-        (event_file.EventFile, "write"),
+        (sink.EventFile, "write"),
         (store.Store, "send_events"),
     ]:
         patch.setattr(module, name, around(getattr(module, name)))
@@ -95,7 +88,7 @@ def in_child(
                     os._exit(KILLED)
 
             steps_of(patch, step)
-            outlet = None if events is None else event_file.EventFile(str(events), BpFormat.BP)
+            outlet = None if events is None else sink.EventFile(str(events), BpFormat.BP)
             session.catch_up(submit_dir, daemon.Limits(database=0.0), url=url, events=outlet)
             code = 0
     except Exception:
@@ -221,16 +214,16 @@ def cut_write(number: int, part: float) -> Patch:
     """SIGKILL in the middle of a write."""
 
     def patch_it(patch: pytest.MonkeyPatch) -> None:
-        whole, count = event_file.EventFile._write_all, 0
+        whole, count = sink.EventFile._write_all, 0
 
-        def write(self: event_file.EventFile, data: bytes) -> None:
+        def write(self: sink.EventFile, data: bytes) -> None:
             nonlocal count
             count += 1
             whole(self, data[: int(len(data) * part)] if count == number else data)
             if count == number:
                 os._exit(KILLED)
 
-        patch.setattr(event_file.EventFile, "_write_all", write)
+        patch.setattr(sink.EventFile, "_write_all", write)
 
     return patch_it
 
@@ -249,14 +242,14 @@ def test_killed_within_a_write_every_line_is_whole(run, work_dir):
 
 def no_outbox(patch: pytest.MonkeyPatch) -> None:
     """A feed that forgets at a restart what was committed and not yet written out."""
-    whole = event_feed.EventFeed.send
+    whole = feed.EventFeed.send
 
-    def send(self: event_feed.EventFeed, outbox: bulk.Bulk) -> bool:
+    def send(self: feed.EventFeed, outbox: bulk_sql.Bulk) -> bool:
         if not self._is_asked_for:
             outbox.run("DELETE FROM bridle_event WHERE number > ?", [(0,)])
         return whole(self, outbox)
 
-    patch.setattr(event_feed.EventFeed, "send", send)
+    patch.setattr(feed.EventFeed, "send", send)
 
 
 def test_a_feed_without_an_outbox_would_be_found_out(run, work_dir):
@@ -312,7 +305,7 @@ def test_a_cut_log_is_read_anew_and_the_loss_is_named(run, work_dir):
         while reader.step().lines:
             pass
         copy.nodes_log.write_bytes(b"")
-        cursor = follow.Cursor(10_000, "0" * 32)
-        reading = follow.read_new_lines(copy.jobstate_log, cursor)
+        cursor = tail.Cursor(10_000, "0" * 32)
+        reading = tail.read_new_lines(copy.jobstate_log, cursor)
     assert reading.replaced
     assert reading.lines[0].endswith(b"***")

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from monitord_job import daemon, deliver, ingest, outbox, outbox_desk, session, store
-from monitord_job.resend import wish
+from monitord_job.monitor import daemon, dispatcher, session
+from monitord_job.notifications import delivery, outbox
+from monitord_job.notifications.resend_requests import wish
+from monitord_job.recording import ingest, store
 from tests.crash.test_kill_many import unsynchronized
 from tests.database import check_sound
 from tests.notified import kept
@@ -26,11 +28,11 @@ STEPS: list[tuple[Any, str]] = [
     (outbox, "put"),
     (outbox, "settle"),
     (outbox, "take"),
-    (outbox_desk.Desk, "exchange"),
-    (deliver._Courier, "send"),
-    (deliver._Courier, "results"),
-    (deliver.Delivery, "_write_log"),
-    (deliver.Delivery, "close"),
+    (dispatcher.Desk, "exchange"),
+    (delivery._Courier, "send"),
+    (delivery._Courier, "results"),
+    (delivery.Delivery, "_write_log"),
+    (delivery.Delivery, "close"),
 ]
 
 

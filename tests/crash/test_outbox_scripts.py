@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job import daemon, outbox, outbox_desk, session
-from monitord_job.deliver import DeliverySettings
+from monitord_job.monitor import daemon, dispatcher, session
+from monitord_job.notifications import outbox
+from monitord_job.notifications.delivery import DeliverySettings
 from tests.database import dump
 from tests.notified import kept
 from tests.outbox_run import follow
@@ -61,7 +62,7 @@ def test_properties_turn_it_off_and_set_its_limit(run):
         (".max = 0", None),
         (".max = -1", DeliverySettings()),
         (".timeout = 7", DeliverySettings(limit=7)),
-        (".timeout = 0", DeliverySettings(limit=outbox_desk._FOR_EVER)),
+        (".timeout = 0", DeliverySettings(limit=dispatcher._FOR_EVER)),
         (".retries = 2", DeliverySettings(retries=2)),
         (" = FALSE", None),
         (" = true", DeliverySettings()),
@@ -72,7 +73,7 @@ def test_what_properties_say_of_it(run, said, settings):
     before = properties.read_bytes()
     try:
         properties.write_bytes(before + f"\npegasus.monitord.notifications{said}\n".encode() * bool(said))
-        found = outbox_desk.settings_of(run.submit_dir)
+        found = dispatcher.settings_of(run.submit_dir)
         assert (found and replace(found, environment={})) == settings
     finally:
         properties.write_bytes(before)

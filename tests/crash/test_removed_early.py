@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
-from dag_rewriter.submit_file import parse_submit_file
+from dag_rewriter.directory.submit_file import parse_submit_file
 from tests.notified import kept
 from tests.runs import BRIDLE
 

@@ -17,16 +17,16 @@ import pytest
 from condor_templates.errors import BridleError
 from condor_templates.policy import MonitorKind
 from dag_rewriter import files
-from dag_rewriter.commands import NodeKind
-from dag_rewriter.dag import parse_dag
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
-from dag_rewriter.limits import with_limits, write_limits
-from dag_rewriter.monitor_node import monitor_of
-from dag_rewriter.originals import newest_rescue
-from dag_rewriter.passes import ALL
-from dag_rewriter.rescue_safety import done_in
-from dag_rewriter.rewrite import Options, is_rewritten, rewrite, undo
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.rewriting.limits import with_limits, write_limits
+from dag_rewriter.rewriting.monitor_node import monitor_of
+from dag_rewriter.rewriting.originals import newest_rescue
+from dag_rewriter.rewriting.passes import ALL
+from dag_rewriter.rewriting.rescue_lines import done_in
+from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
 from tests.conftest import Corpus
 
 OPTIONS = Options(executable="/opt/bridle/bin/bridle")
@@ -400,7 +400,7 @@ def test_missing_submit_files_are_named(submit_dir: SubmitDir) -> None:
 def test_no_bridle_to_start_is_an_error(
     submit_dir: SubmitDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("dag_rewriter.launcher.script_directories", lambda: (tmp_path,))
+    monkeypatch.setattr("dag_rewriter.directory.find_bridle.script_directories", lambda: (tmp_path,))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(BridleError, match="install pegasus-bridle"):
         rewrite(submit_dir)

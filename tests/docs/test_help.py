@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from monitord_job.notify_cli import notify
+from monitord_job.cli.bridle_notify import notify
 from planner_ext.cli import COMMANDS, Verbosity, cli, run_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]

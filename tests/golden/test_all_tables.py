@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.daemon import Limits
-from monitord_job.job import JobPlan
-from monitord_job.rows import FileMetaRow, FilePlaceRow
-from monitord_job.session import catch_up
-from monitord_job.store import Changes, Store, sqlite_url
-from monitord_job.subworkflows import find
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.recording.store import Changes, Store, sqlite_url
+from monitord_job.recording.subworkflows import find
+from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow
+from monitord_job.stampede.state import JobPlan
 from tests.database import QUERIES, dump, query
 from tests.golden.test_postgresql import workflow
 from tests.made_records import Made

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from condor_templates.errors import BridleError
-from dag_rewriter.policy_layers import read_policy
-from dag_rewriter.policy_places import SITE_VARIABLE
-from dag_rewriter.submit_dir import open_submit_dir
+from dag_rewriter.categories.policy_layers import read_policy
+from dag_rewriter.directory.policy_paths import SITE_VARIABLE
+from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job import schedd
 from monitord_job.errors import ScheddError
 from monitord_job.schedd import JobStatus, QueuedJob
-from planner_ext import throttle, tune
 from planner_ext.cli import run_command
-from planner_ext.tune import Effect, TuneError
+from planner_ext.operations import live_limits, throttle
+from planner_ext.operations.live_limits import Effect, TuneError
 from tests.conftest import Corpus
 
 SITE = """
@@ -38,7 +38,7 @@ def planned(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(SITE_VARIABLE, str(tmp_path / "site.toml"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     # A schedd that is not there.
-    monkeypatch.setattr(tune, "dagman_jobs", no_schedd)
+    monkeypatch.setattr(live_limits, "dagman_jobs", no_schedd)
     (braindump,) = corpus("planned/diamond-condorio").rglob("braindump.yml")
     return Path(shutil.copytree(braindump.parent, tmp_path / "run0001"))
 
@@ -129,14 +129,14 @@ class Dagman:
         self.reason: str | None = None
         self.calls: list[str] = []
         self.after_release = "DAGMAN_STARTED 1.0", "RECOVERY_STARTED", "RECOVERY_FINISHED"
-        monkeypatch.setattr(tune, "dagman_jobs", self.jobs)
-        monkeypatch.setattr(tune, "dagman_lives", lambda _dir: self.status is JobStatus.RUNNING)
+        monkeypatch.setattr(live_limits, "dagman_jobs", self.jobs)
+        monkeypatch.setattr(live_limits, "dagman_lives", lambda _dir: self.status is JobStatus.RUNNING)
         monkeypatch.setattr(schedd, "hold_job", self.hold)
         monkeypatch.setattr(schedd, "release_job", self.release)
         monkeypatch.setattr(schedd, "end_cool_down", self.end_cool_down)
-        monkeypatch.setattr(tune, "RECOVERY_LIMIT", 0.5)
-        monkeypatch.setattr(tune, "STOP_LIMIT", 0.5)
-        monkeypatch.setattr(tune, "_POLL", 0.01)
+        monkeypatch.setattr(live_limits, "RECOVERY_LIMIT", 0.5)
+        monkeypatch.setattr(live_limits, "STOP_LIMIT", 0.5)
+        monkeypatch.setattr(live_limits, "_POLL", 0.01)
 
     def jobs(self, _log: Path) -> list[QueuedJob]:
         if self.status is None:
@@ -164,8 +164,8 @@ def dagman(planned: Path, monkeypatch: pytest.MonkeyPatch) -> Dagman:
     return Dagman(planned, monkeypatch)
 
 
-def set_cleanup(planned: Path) -> tune.Tuned:
-    return tune.tune(open_submit_dir(planned), {"cleanup": 9}, lambda _stage: None)
+def set_cleanup(planned: Path) -> live_limits.Tuned:
+    return live_limits.tune(open_submit_dir(planned), {"cleanup": 9}, lambda _stage: None)
 
 
 def test_a_running_dagman_is_held_released_and_helped_over_the_waiting_time(
@@ -181,7 +181,7 @@ def test_a_hold_that_a_killed_bridle_left_behind_is_ended_and_nobody_elses(
     dagman.status, dagman.reason = JobStatus.HELD, "via condor_hold (by user ada)"
     assert set_cleanup(planned).effect is Effect.AT_RELEASE
     assert dagman.calls == []
-    dagman.reason = f"{tune._REASON} (by user ada)"
+    dagman.reason = f"{live_limits._REASON} (by user ada)"
     assert set_cleanup(planned).effect is Effect.NOW
     assert dagman.calls == ["release", "cool"]
 
@@ -206,7 +206,7 @@ def test_what_is_interrupted_is_released_all_the_same(
     def interrupted(_dir: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tune, "_stopped", interrupted)
+    monkeypatch.setattr(live_limits, "_stopped", interrupted)
     with pytest.raises(KeyboardInterrupt):
         set_cleanup(planned)
     assert dagman.calls == ["hold", "release"]

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from condor_templates.policy import MonitorKind
-from dag_rewriter.passes import ALL
-from dag_rewriter.rewrite import Options, rewrite
-from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.target import open_target
-from monitord_job.daemon import Limits
-from monitord_job.hierarchy import Hierarchy
-from monitord_job.identity import identified
-from monitord_job.session import catch_up
-from monitord_job.store import Store, sqlite_url
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.rewriting.passes import ALL
+from dag_rewriter.rewriting.rewrite import Options, rewrite
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.recording.store import Store, sqlite_url
 from tests.database import query
 
 RUNS = Path(__file__).with_name("dagman_out")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.bp_events import BpFormat
-from monitord_job.cli import monitord
-from monitord_job.daemon import Limits
-from monitord_job.event_file import EventFile
-from monitord_job.session import catch_up, rebuild
-from monitord_job.static_bp import StaticEvent, parse
-from monitord_job.status import read_status
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.cli.monitord_and_status import monitord
+from monitord_job.event_stream.netlogger import BpFormat
+from monitord_job.event_stream.sink import EventFile
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up, rebuild
+from monitord_job.readers.status import read_status
+from monitord_job.stampede.static_bp import StaticEvent, parse
 from tests.database import query
 from tests.recorded import prepare
 

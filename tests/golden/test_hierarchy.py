@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import open_submit_dir
-from monitord_job import ingest
-from monitord_job.daemon import Limits
-from monitord_job.hierarchy import Hierarchy
-from monitord_job.session import catch_up, rebuild
-from monitord_job.store import Store, sqlite_url
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up, rebuild
+from monitord_job.recording import ingest
+from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.recording.store import Store, sqlite_url
 from tests.database import check_sound, dump, query
 from tests.recorded import dagman_lines, prepare
 

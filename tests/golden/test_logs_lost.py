@@ -8,12 +8,12 @@ from contextlib import closing
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job import ingest
-from monitord_job.daemon import Limits
-from monitord_job.hierarchy import Hierarchy
-from monitord_job.session import catch_up
-from monitord_job.store import Store, sqlite_url
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.recording import ingest
+from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.recording.store import Store, sqlite_url
 from tests.database import Rows, dump, query
 from tests.recorded import as_it_ran, prepare
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter import files
-from dag_rewriter.metrics import parse_metrics
-from dag_rewriter.metrics_files import measure, read_metrics, write_metrics
-from dag_rewriter.metrics_planner import render_planner_metrics
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.metrics.dag_metrics import parse_metrics
+from dag_rewriter.metrics.metrics_files import measure, read_metrics, write_metrics
+from dag_rewriter.metrics.planner_format import render_planner_metrics
 from tests.conftest import PLANNED, Corpus
 
 NEWER = [name for name in PLANNED if name != "pegasus-4.9.3-diamond"]

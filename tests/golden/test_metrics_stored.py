@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dag_rewriter.metrics_files import write_metrics
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.daemon import Limits
-from monitord_job.session import catch_up, rebuild
-from monitord_job.status import as_mapping, read_status
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.metrics.metrics_files import write_metrics
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up, rebuild
+from monitord_job.readers.status import as_mapping, read_status
 from tests.database import query
 from tests.recorded import prepare
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job import daemon, session
+from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.lock import locked, this_process
+from monitord_job.monitor import daemon, session
 from planner_ext.cli import run_command
 from tests.notified import Hook, kept
 from tests.recorded import prepare

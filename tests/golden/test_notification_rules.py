@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import session
-from monitord_job.daemon import Limits
-from monitord_job.hierarchy import Hierarchy
-from monitord_job.outbox_feed import Notify, OutboxFeed
-from monitord_job.store import Store, sqlite_url
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.monitor import session
+from monitord_job.monitor.daemon import Limits
+from monitord_job.notifications.row_tap import Notify, OutboxFeed
+from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.recording.store import Store, sqlite_url
 from tests.database import query
 from tests.notified import Hook, kept
 from tests.recorded import dagman_lines, prepare

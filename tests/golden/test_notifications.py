@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import session
-from monitord_job.daemon import Limits
-from monitord_job.database_url import database_of
-from monitord_job.notification_list import resend
-from monitord_job.outbox import State
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.database.url import database_of
+from monitord_job.monitor import session
+from monitord_job.monitor.daemon import Limits
+from monitord_job.notifications.outbox import State
+from monitord_job.readers.notification_list import resend
 from tests.notified import Hook, Witness, kept
 from tests.played import Played, cluster_output
 from tests.recorded import as_it_ran, dagman_lines, prepare

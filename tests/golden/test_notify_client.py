@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.notify_cli import notify
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.cli.bridle_notify import notify
 from planner_ext.cli import run_command
 from tests.conftest import Corpus
 from tests.mailbox import (

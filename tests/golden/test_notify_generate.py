@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.rule import Entity, On
-from monitord_job.rules import parse
-from planner_ext import notify_file, xml_document, yaml_nodes
+from monitord_job.notifications.rule import Entity, On
+from monitord_job.notifications.rule_file import parse
+from planner_ext.abstract import xml_document, yaml_nodes
+from planner_ext.abstract.workflow_yaml import load_hooks
 from planner_ext.cli import run_command
-from planner_ext.notify_file import find_workflow, load_workflow
-from planner_ext.workflow_yaml import load_hooks
+from planner_ext.notify import notify_file
+from planner_ext.notify.notify_file import find_workflow, load_workflow
 from tests.conftest import PLANNED
 
 WITH_HOOKS = {
@@ -222,7 +223,7 @@ def test_of_a_document_without_end_no_more_is_read_than_is_taken(
 
 @pytest.mark.parametrize("archive", PLANNED)
 def test_the_planners_inputs_are_understood_whole(archive, corpus) -> None:
-    from dag_rewriter.submit_dir import open_submit_dir
+    from dag_rewriter.directory.submit_dir import open_submit_dir
 
     run = run_of(corpus(f"planned/{archive}"))
     workflow = load_workflow(find_workflow(open_submit_dir(run)))

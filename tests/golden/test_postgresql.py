@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job import session
-from monitord_job.daemon import Limits, Monitor
-from monitord_job.database_url import database_of, parse_url
-from monitord_job.queries import JobStatus, is_stored, open_database, progress, summary
-from monitord_job.rows import FileMetaRow, FilePlaceRow, WorkflowRow
-from monitord_job.store import Changes, Store
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.database.run_queries import JobStatus, is_stored, open_database, progress, summary
+from monitord_job.database.url import database_of, parse_url
+from monitord_job.monitor import session
+from monitord_job.monitor.daemon import Limits, Monitor
+from monitord_job.recording.store import Changes, Store
+from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, WorkflowRow
 from planner_ext.cli import run_command
 from tests.database import dump, query
 from tests.golden.test_recorded_runs import RUNS

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from monitord_job.job import NodeState, RunState
-from monitord_job.queries import JobStatus, open_database, progress, summary
-from monitord_job.rows import InstanceRow, JobRow, JobStateRow, Row, WorkflowRow
-from monitord_job.run import Turn
-from monitord_job.store import Changes, Store, sqlite_url
+from monitord_job.database.run_queries import JobStatus, open_database, progress, summary
+from monitord_job.recording.store import Changes, Store, sqlite_url
+from monitord_job.stampede.rows import InstanceRow, JobRow, JobStateRow, Row, WorkflowRow
+from monitord_job.stampede.state import NodeState, RunState
+from monitord_job.stampede.transitions import Turn
 
 
 def filled(path: Path, jobs: int) -> Path:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.daemon import Limits
-from monitord_job.dagman_out import parse_lines
-from monitord_job.dagman_out_state import DagmanOutState
-from monitord_job.events import DagmanEvent, DagmanState, Malformed, NodeEvent
-from monitord_job.session import catch_up
+from monitord_job.logs.dagman_out import parse_lines
+from monitord_job.logs.dagman_out_state import DagmanOutState
+from monitord_job.logs.events import DagmanEvent, DagmanState, Malformed, NodeEvent
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
 from tests.conftest import corpus_archives
 from tests.database import Rows, check_sound, dump, query
 from tests.golden import test_recorded_runs

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from dag_rewriter.expand import expand
-from monitord_job import jobstate_log
-from monitord_job.events import DagmanEvent, NodeEvent
-from monitord_job.job import JobFiles, RunState
-from monitord_job.job_plans import plans_of
-from monitord_job.rows import InvocationRow, JobStateRow, WorkflowStateRow
-from monitord_job.run import Turn, apply_dagman, apply_node
+from dag_rewriter.model.splices import expand
+from monitord_job.logs import jobstate_log
+from monitord_job.logs.events import DagmanEvent, NodeEvent
+from monitord_job.stampede.job_plans import plans_of
+from monitord_job.stampede.rows import InvocationRow, JobStateRow, WorkflowStateRow
+from monitord_job.stampede.state import JobFiles, RunState
+from monitord_job.stampede.transitions import Turn, apply_dagman, apply_node
 
 RECORDED = Path(__file__).with_name("dagman_out")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job import session
-from monitord_job.daemon import Limits
-from monitord_job.database_url import database_of
-from monitord_job.happening import Happening
-from monitord_job.queries import open_database
-from monitord_job.report import Report
-from monitord_job.report_queries import read_run
-from monitord_job.report_read import read_report
-from monitord_job.report_view import message
+from monitord_job.database.run_queries import open_database
+from monitord_job.database.url import database_of
+from monitord_job.messages.render import message
+from monitord_job.messages.report import Report
+from monitord_job.messages.report_queries import read_run
+from monitord_job.messages.report_reader import read_report
+from monitord_job.messages.subject import Happening
+from monitord_job.monitor import session
+from monitord_job.monitor.daemon import Limits
 from tests.conftest import Corpus
 from tests.recorded import prepare
 

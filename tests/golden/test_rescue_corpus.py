@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.rescue_files import Workflow, read_workflow
-from dag_rewriter.rescue_plan import Choice, plan_redo, plan_use
-from dag_rewriter.rescue_state import NodeState
-from dag_rewriter.submit_dir import open_submit_dir
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.rescue.rescue_files import Workflow, read_workflow
+from dag_rewriter.rescue.rescue_plan import Choice, plan_redo, plan_use
+from dag_rewriter.rescue.run_state import NodeState
 from tests.conftest import Corpus
 
 NOW = Choice(now=2_000_000_000)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.dag import Dag, Node, NodeKind, parse_dag
-from dag_rewriter.report import Report
-from dag_rewriter.rewrite import Options, is_rewritten, read_dag, rewrite, undo
-from dag_rewriter.submit_dir import open_submit_dir
-from dag_rewriter.submit_file import class_and_priority, parse_submit_file
-from dag_rewriter.syntax import parse, render
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.directory.submit_file import class_and_priority, parse_submit_file
+from dag_rewriter.language.syntax import parse, render
+from dag_rewriter.model.dag import Dag, Node, NodeKind, parse_dag
+from dag_rewriter.rewriting.rewrite import Options, is_rewritten, read_dag, rewrite, undo
+from dag_rewriter.rewriting.rewrite_report import Report
 from tests.conftest import PLANNED, Corpus
 
 OPTIONS = Options(executable="/opt/bridle/bin/bridle")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from monitord_job.store import Store, sqlite_url
+from monitord_job.recording.store import Store, sqlite_url
 
 
 def described(connection: sqlite3.Connection) -> dict[str, tuple[list, list, list]]:

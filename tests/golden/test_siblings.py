@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from monitord_job import follow, ingest
-from monitord_job.daemon import Limits
-from monitord_job.hierarchy import Hierarchy
-from monitord_job.session import catch_up
-from monitord_job.store import Store, sqlite_url
+from monitord_job.logs import tail
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.recording import ingest
+from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.recording.store import Store, sqlite_url
 from tests.database import check_sound, query
 from tests.runs import BRIDLE
 from tests.siblings import make_siblings
@@ -28,7 +29,7 @@ FILES = 32
 def reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How many times a log was opened since the last call."""
     count = 0
-    read = follow.read_new_lines
+    read = tail.read_new_lines
 
     def counting(*args: Any) -> Any:
         nonlocal count

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import open_submit_dir
-from monitord_job.plan import static_rows
-from monitord_job.rows import (
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.stampede.rows import (
     FileMetaRow,
     FilePlaceRow,
     JobRow,
@@ -20,6 +19,7 @@ from monitord_job.rows import (
     TaskRow,
     WorkflowMetaRow,
 )
+from monitord_job.stampede.static_rows import static_rows
 from tests.conftest import PLANNED, Corpus
 
 

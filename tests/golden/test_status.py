@@ -9,11 +9,11 @@ import shutil
 import pytest
 from rich.console import Console
 
-from dag_rewriter.submit_dir import open_submit_dir
-from monitord_job import status
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.database.run_queries import JobStatus
 from monitord_job.lock import locked
-from monitord_job.queries import JobStatus
-from monitord_job.status import RunState, as_mapping, read_status, show, state_of
+from monitord_job.readers import status
+from monitord_job.readers.status import RunState, as_mapping, read_status, show, state_of
 from tests.recorded import prepare
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dag_rewriter.submit_dir import open_submit_dir
-from monitord_job.job import JobPlan
-from monitord_job.subworkflows import find, open_sub_directory
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.recording.subworkflows import find, open_sub_directory
+from monitord_job.stampede.state import JobPlan
 
 
 def top(folder: Path) -> Path:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.kickstart import parse_output
-from monitord_job.kickstart_records import ClusterLine, Damage, Invocation
-from monitord_job.kickstart_scan import scan
-from monitord_job.kickstart_yaml import read_record
-from monitord_job.verdict import failure_of
+from monitord_job.kickstart.job_output import parse_output
+from monitord_job.kickstart.records import ClusterLine, Damage, Invocation
+from monitord_job.kickstart.regex_parser import scan
+from monitord_job.kickstart.verdict import failure_of
+from monitord_job.kickstart.yaml_parser import read_record
 from tests.conftest import Corpus
 
 SUCCEEDED = {

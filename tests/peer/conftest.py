@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
-from planner_ext.pool_release import find_release
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.release import find_release
 from tests.database import Rows, dump
 from tests.faults import tool
 from tests.runs import BRIDLE, RUN_LIMIT, bridle, ended, submitted, until

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.target import open_target
-from monitord_job.bp_events import BpFormat
-from monitord_job.daemon import Limits
-from monitord_job.event_file import EventFile
-from monitord_job.identity import identified
-from monitord_job.session import catch_up
+from dag_rewriter.directory.locate import open_target
+from monitord_job.event_stream.netlogger import BpFormat
+from monitord_job.event_stream.sink import EventFile
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.monitor.unplanned_identity import identified
 from tests.database import Rows, dump
 from tests.recorded import as_it_ran
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.daemon import Limits
-from monitord_job.session import catch_up
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
 from tests.conftest import Corpus
 from tests.notified import Witness
 from tests.recorded import prepare

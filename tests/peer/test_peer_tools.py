@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.rewrite import undo
-from dag_rewriter.submit_dir import open_submit_dir
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.rewriting.rewrite import undo
 from tests.database import dump, query
 
 

@@ -27,9 +27,9 @@ from typing import NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.daemon import Limits
-from monitord_job.session import catch_up
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
 from tests.golden import test_recorded_hierarchies, test_recorded_runs
 from tests.recorded import as_it_ran, dagman_lines, prepare
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.rules import parse
-from planner_ext import dax_xml, workflow_yaml
+from monitord_job.notifications.rule_file import parse
+from planner_ext.abstract import dax_xml, workflow_yaml
+from planner_ext.abstract.workflow import AbstractWorkflow, Link, Use
 from planner_ext.builder import Workflow
-from planner_ext.workflow import AbstractWorkflow, Link, Use
 from tests.conftest import Corpus
 
 Pegasus = Callable[..., str]

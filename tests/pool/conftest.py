@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from planner_ext.pool import Pool
-from planner_ext.pool_release import Release, find_release
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.release import Release, find_release
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 

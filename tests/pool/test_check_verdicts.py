@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.check_files import check_path
-from dag_rewriter.check_findings import Severity
-from dag_rewriter.rewrite import Options, rewrite
-from dag_rewriter.submit_dir import open_submit_dir
-from planner_ext.pool import Pool
+from dag_rewriter.check.check_disk import check_path
+from dag_rewriter.check.findings import Severity
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.rewriting.rewrite import Options, rewrite
+from planner_ext.pool.pool import Pool
 from tests.conftest import PLANNED, Corpus
 from tests.dag_verdicts import BAD, CHECKER_ACCEPTS, GOOD, OLDER, since
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.target import open_target
-from planner_ext.pool import Pool
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from planner_ext.pool.pool import Pool
 from tests.database import check_sound, dump, query
 from tests.faults import check_rebuilt, module_folder, open_gate, planned_run, side_by_side, wait_for_end
 from tests.runs import bridle, queue, until

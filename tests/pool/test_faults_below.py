@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.target import open_target
-from planner_ext.pool import Pool
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from planner_ext.pool.pool import Pool
 from tests.database import query
 from tests.faults import (
     check_rebuilt,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from planner_ext.pool import Pool, PoolState
-from planner_ext.pool_environment import as_pool_user
-from planner_ext.pool_release import Release
+from dag_rewriter.directory.submit_dir import SubmitDir
+from planner_ext.pool.environment import as_pool_user
+from planner_ext.pool.pool import Pool, PoolState
+from planner_ext.pool.release import Release
 from tests.database import check_sound, query
 from tests.faults import (
     check_rebuilt,

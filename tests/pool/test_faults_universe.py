@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from planner_ext.pool import Pool
+from dag_rewriter.directory.submit_dir import SubmitDir
+from planner_ext.pool.pool import Pool
 from tests.faults import (
     dagman_job,
     deliver,

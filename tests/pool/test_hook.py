@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.hooked import is_hooked
-from dag_rewriter.originals import submit_file_in_the_way
-from dag_rewriter.rewrite import is_rewritten
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
+from dag_rewriter.directory.dagman_submit_file import is_hooked
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.rewriting.originals import submit_file_in_the_way
+from dag_rewriter.rewriting.rewrite import is_rewritten
+from planner_ext.pool.pool import Pool
 from tests.database import check_sound, query
 from tests.faults import (
     check_rebuilt,

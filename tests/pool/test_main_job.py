@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.rewrite import read_dag
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.rewriting.rewrite import read_dag
 from tests.database import check_sound, dump, query
 from tests.runs import bridle, ended, monitor_pid, queue, submitted, succeeded, timeless, until
 from tests.workflows import plan, plan_mosaic

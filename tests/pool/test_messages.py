@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from planner_ext.pool import Pool
+from planner_ext.pool.pool import Pool
 from tests.mailbox import Webhook, http_server
 from tests.pool.conftest import Condor
 from tests.runs import bridle, queue, until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from tests.database import check_sound, dump, query
 from tests.runs import bridle, until
 from tests.workflows import plan

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.pool.pool import Pool
 from tests.faults import dagman_job, jobs_of, kill, new_monitor, tool, wait_for_end
 from tests.notified import Hook, kept
 from tests.runs import bridle, monitor_pid, submitted, until

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
-from planner_ext.pool_release import Release
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.release import Release
 from tests.faults import check_rebuilt, jobs_of, kill, new_monitor, tool
 from tests.runs import bridle, ended, monitor_pid, until
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from planner_ext.errors import PoolError
-from planner_ext.pool import Pool, PoolState
-from planner_ext.pool_processes import wait_for
-from planner_ext.pool_release import Release
+from planner_ext.pool.pool import Pool, PoolState
+from planner_ext.pool.processes import wait_for
+from planner_ext.pool.release import Release
 
 SLEEPER = """\
 universe = {universe}

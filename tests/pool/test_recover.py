@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.condition import Condition
-from monitord_job.diagnosis import diagnose
-from monitord_job.facts import gather
-from planner_ext.pool import Pool, PoolState
-from planner_ext.pool_environment import as_pool_user
-from planner_ext.pool_release import Release
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.diagnosis.diagnose import diagnose
+from monitord_job.diagnosis.facts import gather
+from monitord_job.diagnosis.run_states import Condition
+from planner_ext.pool.environment import as_pool_user
+from planner_ext.pool.pool import Pool, PoolState
+from planner_ext.pool.release import Release
 from tests.faults import (
     check_rebuilt,
     dagman_job,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.pool.pool import Pool
 from tests.database import check_sound, query
 from tests.runs import bridle, queue, until
 from tests.workflows import plan

@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from dag_rewriter.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_dir import SubmitDir
 from tests.database import check_sound, query
 from tests.faults import dagman_pid
 from tests.runs import ended, monitor_pid, submitted, succeeded, until

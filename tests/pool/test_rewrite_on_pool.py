@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.rewrite import Options, rewrite, undo
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.pool import Pool
-from planner_ext.pool_processes import wait_for
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.rewriting.rewrite import Options, rewrite, undo
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.processes import wait_for
 from tests.conftest import PLANNED, Corpus
 
 # Stands in for the monitor: it tells what it was given and leaves when the DAG ends.

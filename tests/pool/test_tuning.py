@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
-from planner_ext.tune import scripts_at_work
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from planner_ext.operations.live_limits import scripts_at_work
 from tests.database import check_sound, query
 from tests.runs import BRIDLE, bridle, ended, submitted, succeeded, until
 from tests.workflows import plan

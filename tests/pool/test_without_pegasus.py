@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from dag_rewriter.target import open_target
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
 from tests.database import check_sound, dump, query
 from tests.runs import bridle, until
 

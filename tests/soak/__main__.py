@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
-from planner_ext.pool import Pool
-from planner_ext.pool_release import find_release
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.release import find_release
 from tests.faults import BUILD, jobs_of, tool
 from tests.runs import bridle, ended, monitor_pid, until
 from tests.soak.hierarchy import LEAST, Hierarchy, make_hierarchy

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from dag_rewriter.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 from planner import Options, fan, plan

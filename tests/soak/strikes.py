@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dag_rewriter.submit_dir import SubmitDir
-from planner_ext.pool import Pool
-from planner_ext.pool_release import Release
+from dag_rewriter.directory.submit_dir import SubmitDir
+from planner_ext.pool.pool import Pool
+from planner_ext.pool.release import Release
 from tests.faults import daemon_pid, tool
 from tests.runs import BRIDLE, monitor_pid, until
 from tests.soak.hierarchy import Hierarchy

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from planner_ext.pool import Pool
+from planner_ext.pool.pool import Pool
 from tests.database import QUERIES, Rows, check_sound, dump, query
 from tests.runs import bridle
 from tests.soak.hierarchy import Hierarchy, Member

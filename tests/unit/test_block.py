@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter import block
+from dag_rewriter.model import block
 
 texts = st.lists(
     st.sampled_from(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job import rows as r
-from monitord_job.bp_events import BpEvent, BpFormat, events_of, pack, render, unpack
 from monitord_job.errors import CannotWorkError, TryAgainError
-from monitord_job.event_file import EventFile
-from monitord_job.static_bp import StaticEvent, parse
+from monitord_job.event_stream.netlogger import BpEvent, BpFormat, events_of, pack, render, unpack
+from monitord_job.event_stream.sink import EventFile
+from monitord_job.stampede import rows as r
+from monitord_job.stampede.static_bp import StaticEvent, parse
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]))
 NUMBER = st.one_of(st.integers(), st.floats(allow_nan=False))

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from hypothesis import given
 
-from monitord_job.rule import On
-from planner_ext import dax_xml, workflow_yaml
+from monitord_job.notifications.rule import On
+from planner_ext.abstract import dax_xml, workflow_yaml
+from planner_ext.abstract.workflow import Hook, TaskKind, TransformationName
 from planner_ext.builder import Workflow
 from planner_ext.errors import WorkflowError
-from planner_ext.workflow import Hook, TaskKind, TransformationName
 from tests.abstract_workflows import workflows
 
 
@@ -101,7 +101,7 @@ def test_mistakes_are_told_where_they_are_made(make, what) -> None:
 
 
 def test_written_files_are_read_by_their_looks(tmp_path) -> None:
-    from planner_ext.notify_file import load_workflow
+    from planner_ext.notify.notify_file import load_workflow
 
     for name in ("w.yml", "w.yaml", "w.xml", "w.dax"):
         assert load_workflow(diamond().write(tmp_path / name)) == diamond().build()

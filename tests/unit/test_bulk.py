@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter import block
-from dag_rewriter.check import check_dag
-from dag_rewriter.commands import NodeKind
-from dag_rewriter.dag import Dag, Node, Work
+from dag_rewriter.check.check_dag import check_dag
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.expand import Part, WholeDag
-from dag_rewriter.index import build_index
-from dag_rewriter.pieces import pieces
-from dag_rewriter.syntax import parse, render, render_command
-from dag_rewriter.tally import levels_of, tally
+from dag_rewriter.language.chunks import pieces
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.language.syntax import parse, render, render_command
+from dag_rewriter.model import block
+from dag_rewriter.model.dag import Dag, Node, Work
+from dag_rewriter.model.index import build_index
+from dag_rewriter.model.splices import Part, WholeDag
+from dag_rewriter.model.tally import levels_of, tally
 from tests.unit.test_syntax import commands
 
 PLANNED = b"""\

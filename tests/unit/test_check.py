@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dag_rewriter.check_cli import check
-from dag_rewriter.check_files import check_path
+from dag_rewriter.check.check_disk import check_path
+from dag_rewriter.cli.check import check
 from dag_rewriter.errors import FileError
 from tests.dag_verdicts import BAD, GOOD
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.cluster import parse_list, task_runs
-from monitord_job.job import JobDescription, JobFiles, JobPlan, NodeState, ScriptPlan
-from monitord_job.kickstart import parse_output
-from monitord_job.outcome import Attempt, finished_rows
-from monitord_job.rows import InvocationRow, QuarantineRow
+from monitord_job.kickstart.clustered_tasks import parse_list, task_runs
+from monitord_job.kickstart.job_output import parse_output
+from monitord_job.stampede.attempt_rows import Attempt, finished_rows
+from monitord_job.stampede.rows import InvocationRow, QuarantineRow
+from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, NodeState, ScriptPlan
 from tests.made_records import Made
 
 LIST = "".join(f"#@ {n} work w{n} \n/opt/pegasus-kickstart -N w{n} /bin/work -n {n}\n" for n in range(1, 6))

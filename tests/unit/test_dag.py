@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter import block
-from dag_rewriter.commands import NodeStatusFile
-from dag_rewriter.dag import Node, NodeKind, Script, parse_dag
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.language.commands import NodeStatusFile
+from dag_rewriter.model import block
+from dag_rewriter.model.dag import Node, NodeKind, Script, parse_dag
 
 DAG = b"""\
 PARENT NODE CHILD a.b+c n\xc3\xa4me

@@ -1,7 +1,7 @@
 """The throttles that the planner hands to DAGMan."""
 
-from condor_templates.render import dagman_config
-from dag_rewriter.dagman_options import throttles
+from condor_templates.dagman_config import dagman_config
+from dag_rewriter.directory.dagman_options import throttles
 
 PLANNED = b"""\
 universe = scheduler

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.database_url import DatabaseUrlError, database_of, note_url, parse_url
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.url import DatabaseUrlError, database_of, note_url, parse_url
 
 HERE = Path("/run")
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.rule import On, Source
-from planner_ext.dax_xml import load
+from monitord_job.notifications.rule import On, Source
+from planner_ext.abstract.dax_xml import load
+from planner_ext.abstract.workflow import Executable, Hook, Link, TaskKind, TransformationName, Use
 from planner_ext.errors import WorkflowError
-from planner_ext.workflow import Executable, Hook, Link, TaskKind, TransformationName, Use
 
 HEAD = '<adag xmlns="http://pegasus.isi.edu/schema/DAX" version="3.6" name="w">\n'
 

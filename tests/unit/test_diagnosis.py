@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from monitord_job.condition import Condition, Ending, Facts, Lock, Monitor, Process, Queued, Remedy, Trouble
-from monitord_job.diagnosis import diagnose, ending_of
+from monitord_job.diagnosis.diagnose import diagnose, ending_of
+from monitord_job.diagnosis.run_states import (
+    Condition,
+    Ending,
+    Facts,
+    Lock,
+    Monitor,
+    Process,
+    Queued,
+    Remedy,
+    Trouble,
+)
 
 NOW = 1_795_900_000
 RUNS = Queued("7.0", 2)

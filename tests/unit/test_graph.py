@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from dag_rewriter.cli.graph import graph
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.expand import expand
-from dag_rewriter.graph import UnknownNodeError, build_graph
-from dag_rewriter.graph_cli import graph
-from dag_rewriter.graph_draw import as_dot, as_svg
+from dag_rewriter.model.graph import UnknownNodeError, build_graph
+from dag_rewriter.model.graph_draw import as_dot, as_svg
+from dag_rewriter.model.splices import expand
 
 TEXTS = {
     "x.dag": b"INCLUDE i.inc\nSPLICE S s.dag DIR d\nSPLICE T d/s.dag\nJOB A a\nJOB B b\nPARENT A CHILD S\n"

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter.hooked import (
+from dag_rewriter.directory.dagman_submit_file import (
     MARK,
     appended,
     is_hooked,
     planners_environment,
     with_environment,
 )
-from planner_ext.submit_call import RunCall, parse_run, parse_submit_dag
+from planner_ext.shims.call_arguments import RunCall, parse_run, parse_submit_dag
 
 PLANNERS = ["-append", "executable=/opt/pegasus/bin/pegasus-dagman", "-no_submit", "-MaxPost", "20"]
 ATTRIBUTES = ["-append", '+pegasus_wf_uuid="x"', "-append", "+pegasus_job_class=11"]

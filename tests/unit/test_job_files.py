@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter.submit_dir import SubmitDir
-from monitord_job.job import JobFiles, JobPlan
-from monitord_job.job_files import HEAD, MAX_DAMAGES, TAIL, JobFileReader
-from monitord_job.kickstart import parse_output, parse_windows
-from monitord_job.kickstart_records import Damage, Invocation, ListedTask
-from monitord_job.run import Due
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.kickstart.job_output import parse_output, parse_windows
+from monitord_job.kickstart.records import Damage, Invocation, ListedTask
+from monitord_job.recording.job_files import HEAD, MAX_DAMAGES, TAIL, JobFileReader
+from monitord_job.stampede.state import JobFiles, JobPlan
+from monitord_job.stampede.transitions import Due
 from tests.made_records import Made
 
 PLAN = JobPlan("job", "job.sub")
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 def read(folder: Path, number: int | None = None) -> JobFiles:
     """What the reader finds at the end of an attempt."""
-    from dag_rewriter.submit_dir import open_submit_dir
+    from dag_rewriter.directory.submit_dir import open_submit_dir
 
     submit_dir: SubmitDir = open_submit_dir(folder)
     return JobFileReader(submit_dir).read(Due(PLAN, attempt_ended=True, output=number))
@@ -88,7 +88,7 @@ def test_without_a_submit_file_there_is_nothing_to_read(folder):
 
 
 def test_a_submit_file_that_comes_later_is_read_then(folder):
-    from dag_rewriter.submit_dir import open_submit_dir
+    from dag_rewriter.directory.submit_dir import open_submit_dir
 
     reader = JobFileReader(open_submit_dir(folder))
     text = (folder / "job.sub").read_text()
@@ -137,7 +137,7 @@ _LINES = st.builds(
 
 @given(st.lists(_LINES, max_size=8))
 def test_a_submit_file_says_the_same_whichever_way_it_is_read(tmp_path_factory, lines):
-    from dag_rewriter.submit_dir import SubmitDir
+    from dag_rewriter.directory.submit_dir import SubmitDir
 
     folder = tmp_path_factory.mktemp("run")
     text = "\n".join(lines)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.kickstart import parse_output
-from monitord_job.kickstart_records import ClusterLine, Damage, IntegritySummary, Invocation, epoch
+from monitord_job.kickstart.job_output import parse_output
+from monitord_job.kickstart.records import ClusterLine, Damage, IntegritySummary, Invocation, epoch
 
 RECORD = """\
 - invocation: True

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitord_job.kickstart_records import Invocation
-from monitord_job.kickstart_scan import scan
-from monitord_job.kickstart_yaml import read_record
+from monitord_job.kickstart.records import Invocation
+from monitord_job.kickstart.regex_parser import scan
+from monitord_job.kickstart.yaml_parser import read_record
 from tests.made_records import Made
 
 # But the last private plane, where what YAML forbids is hidden on its way through the library.

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.kickstart import parse_output
-from monitord_job.kickstart_records import ClusterLine, Damage, Invocation
+from monitord_job.kickstart.job_output import parse_output
+from monitord_job.kickstart.records import ClusterLine, Damage, Invocation
 
 RECORD = """\
 <?xml version="1.0" encoding="UTF-8"?>

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone
 
-from monitord_job.job import NodeState
-from monitord_job.late_events import in_queue_yet, late_events
+from monitord_job.stampede.leftover_jobs import in_queue_yet, late_events
+from monitord_job.stampede.state import NodeState
 
 LOG = b"""\
 000 (021.000.000) 2026-11-29 01:03:37 Job submitted from host: <127.0.0.1:31380?addrs=127.0.0.1-31380>

@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condor_templates.policy import JobFacts
-from dag_rewriter.commands import NodeKind
+from dag_rewriter.directory.job_facts import facts_of
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.expand import ORDINARY, WholeDag, expand
-from dag_rewriter.job_facts import facts_of
-from dag_rewriter.metrics import (
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.metrics.dag_metrics import (
     DagMetrics,
     MetricsError,
     class_name,
@@ -26,9 +25,10 @@ from dag_rewriter.metrics import (
     parse_metrics,
     render_metrics,
 )
-from dag_rewriter.metrics_levels import level_sizes
-from dag_rewriter.metrics_planner import java_double, render_planner_metrics
-from dag_rewriter.tally import tally_whole
+from dag_rewriter.metrics.planner_format import java_double, render_planner_metrics
+from dag_rewriter.model.levels import level_sizes
+from dag_rewriter.model.splices import ORDINARY, WholeDag, expand
+from dag_rewriter.model.tally import tally_whole
 
 
 def counted(texts: Mapping[str, bytes], facts: Mapping[str, JobFacts]) -> DagMetrics:

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.metrics_rows import MetricSource, metric_rows
-from monitord_job.rows import MetricRow, QuarantineRow
+from monitord_job.stampede.metrics_rows import MetricSource, metric_rows
+from monitord_job.stampede.rows import MetricRow, QuarantineRow
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from monitord_job.events import DagmanEvent, Malformed, NodeLogEvent, NodeLogKind
-from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
-from monitord_job.jobstate_log import parse as parse_line
-from monitord_job.notifications import Notification, RuleBook
-from monitord_job.occasions import Listener, Memory, Told, monitor_restarted, stalled
-from monitord_job.rule import Dialect
-from monitord_job.rules import parse
-from monitord_job.run import Turn, add_detail, apply_dagman, apply_node
+from monitord_job.logs.events import DagmanEvent, Malformed, NodeLogEvent, NodeLogKind
+from monitord_job.logs.jobstate_log import parse as parse_line
+from monitord_job.notifications.matching import Notification, RuleBook
+from monitord_job.notifications.rule import Dialect
+from monitord_job.notifications.rule_file import parse
+from monitord_job.notifications.triggers import Listener, Memory, Told, monitor_restarted, stalled
+from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
+from monitord_job.stampede.transitions import Turn, add_detail, apply_dagman, apply_node
 
 POST = ScriptPlan("pegasus-exitcode", "")
 PLANS = {

@@ -10,12 +10,12 @@ from condor_templates.errors import BridleError
 from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
 from condor_templates.policy_file import PolicyError
 from monitord_job.errors import NotifyError
-from monitord_job.notify_send import check
-from monitord_job.notify_services import masked, relay_of, service_of
-from monitord_job.notify_targets import NotifyConfig, Target, Way, check_private, parse_config, targets_of
-from monitord_job.pegasus_scripts import our_arguments
-from monitord_job.rule import Dialect
-from monitord_job.rules import parse
+from monitord_job.messages.apprise_services import masked, relay_of, service_of
+from monitord_job.messages.send import check
+from monitord_job.messages.targets import NotifyConfig, Target, Way, check_private, parse_config, targets_of
+from monitord_job.notifications.pegasus_scripts import our_arguments
+from monitord_job.notifications.rule import Dialect
+from monitord_job.notifications.rule_file import parse
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 CONFIG = NotifyConfig(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from monitord_job.hidden import text_of
-from monitord_job.job import JobDescription, JobFiles, JobPlan, NodeState, ScriptPlan
-from monitord_job.kickstart import parse_output
-from monitord_job.kickstart_records import Damage
-from monitord_job.outcome import Attempt, finished_rows
-from monitord_job.rows import (
+from monitord_job.kickstart.job_output import parse_output
+from monitord_job.kickstart.records import Damage
+from monitord_job.kickstart.verdict import failure_of
+from monitord_job.stampede.attempt_rows import Attempt, finished_rows
+from monitord_job.stampede.rows import (
     FileMetaRow,
     InstanceUpdate,
     IntegrityRow,
@@ -18,7 +17,8 @@ from monitord_job.rows import (
     Row,
     TagRow,
 )
-from monitord_job.verdict import failure_of
+from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, NodeState, ScriptPlan
+from monitord_job.text.unprintable import text_of
 from tests.made_records import Made
 
 JUDGED = ScriptPlan("/opt/pegasus/bin/pegasus-exitcode", "-r $RETURN")

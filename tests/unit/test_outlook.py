@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from monitord_job.at_rest import rest_by_dagman
-from monitord_job.jobstate_log import parse
-from monitord_job.outlook import NodeTerms, Outlook, Rest
+from monitord_job.logs.jobstate_log import parse
+from monitord_job.recording.completion import NodeTerms, Outlook, Rest
+from monitord_job.recording.completion_watch import rest_by_dagman
 
 EDGES = [("a", "b"), ("b", "c"), ("x", "c")]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.expand import expand as expanded
-from dag_rewriter.submit_dir import open_dag
-from monitord_job.job import JobFiles, JobPlan
-from monitord_job.job_files import JobFileReader
-from monitord_job.job_plans import plans_of
-from monitord_job.own_description import expand, of_attempt
-from monitord_job.run import Due
+from dag_rewriter.directory.submit_dir import open_dag
+from dag_rewriter.model.splices import expand as expanded
+from monitord_job.recording.job_files import JobFileReader
+from monitord_job.recording.plain_submit_files import expand, of_attempt
+from monitord_job.stampede.job_plans import plans_of
+from monitord_job.stampede.state import JobFiles, JobPlan
+from monitord_job.stampede.transitions import Due
 
 INLINE = b'JOB A {\n executable = /bin/a\n arguments = "-n \'$(n)\' $(JOB)"\n output = $(JOB).out\n}\nVARS A n="x y"\n'
 

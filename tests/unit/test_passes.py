@@ -17,9 +17,9 @@ from condor_templates.policy import (
     MonitorKind,
     layered,
 )
-from dag_rewriter import block
-from dag_rewriter.categories import CategoryRequest, categories_of, settings_in
-from dag_rewriter.commands import (
+from dag_rewriter.categories.categories import CategoryRequest, categories_of, settings_in
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.language.commands import (
     Category,
     Config,
     JobstateLog,
@@ -30,10 +30,10 @@ from dag_rewriter.commands import (
     Priority,
     Retry,
 )
-from dag_rewriter.dag import parse_dag
-from dag_rewriter.errors import RewriterError
-from dag_rewriter.monitor_node import monitor_in
-from dag_rewriter.passes import (
+from dag_rewriter.model import block
+from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.rewriting.monitor_node import monitor_in
+from dag_rewriter.rewriting.passes import (
     ALL,
     PASSES,
     Change,
@@ -43,7 +43,7 @@ from dag_rewriter.passes import (
     changes_of,
     choice_in,
 )
-from dag_rewriter.rescue_safety import RescueFile
+from dag_rewriter.rewriting.rescue_lines import RescueFile
 
 PLANNED = b"""\
 MAXJOBS cleanup 4

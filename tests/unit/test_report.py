@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.happening import Happening, happening_of
-from monitord_job.notify_mail import Headers, compose
-from monitord_job.plain import last_lines, one_line
-from monitord_job.quote import quote
-from monitord_job.report import (
+from monitord_job.messages.mail import Headers, compose
+from monitord_job.messages.render import fields, kind, message
+from monitord_job.messages.report import (
     MOST_GROUPS,
     MOST_NAMES,
     Failure,
@@ -25,7 +23,9 @@ from monitord_job.report import (
     advice,
     last_words,
 )
-from monitord_job.report_view import fields, kind, message
+from monitord_job.messages.subject import Happening, happening_of
+from monitord_job.text.display import last_lines, one_line
+from monitord_job.text.stampede_quoting import quote
 
 UUID = "0f9b1129-8e29-4df2-838b-032554acae9e"
 EVIL = "<script>alert(1)</script>\r\nBcc: victim@example.org\x1b[31m\x00\u202e\udcff&\"'{{ 7*7 }}"

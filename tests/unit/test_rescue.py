@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter import files
+from dag_rewriter.cli.rescue import rescue
+from dag_rewriter.directory.locate import open_target
 from dag_rewriter.errors import DagSyntaxError, FileError, RunningError
-from dag_rewriter.graph import UnknownNodeError
-from dag_rewriter.rescue import RescueDag, RescueError, Retries, parse_rescue, render_rescue
-from dag_rewriter.rescue_cli import rescue
-from dag_rewriter.rescue_files import read_workflow, refuse_if_in_use, wants_to_run
-from dag_rewriter.rescue_history import parse_history, queued_dagman
-from dag_rewriter.rescue_plan import Choice, limit_notes, plan_redo, plan_scratch, plan_use
-from dag_rewriter.rescue_state import NodeState
-from dag_rewriter.rescue_steps import SetAside, Write, carry_out
-from dag_rewriter.target import open_target
+from dag_rewriter.model.graph import UnknownNodeError
+from dag_rewriter.rescue.rescue_dag import RescueDag, RescueError, Retries, parse_rescue, render_rescue
+from dag_rewriter.rescue.rescue_files import read_workflow, refuse_if_in_use, wants_to_run
+from dag_rewriter.rescue.rescue_plan import Choice, limit_notes, plan_redo, plan_scratch, plan_use
+from dag_rewriter.rescue.rescue_steps import SetAside, Write, carry_out
+from dag_rewriter.rescue.run_history import parse_history, queued_dagman
+from dag_rewriter.rescue.run_state import NodeState
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters=",#", exclude_categories=["Cc", "Cs", "Z"]), min_size=1

@@ -7,7 +7,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from monitord_job.errors import RuleError
-from monitord_job.rule import (
+from monitord_job.notifications.rule import (
     OF_JOBS,
     OF_WORKFLOWS,
     OUTCOMES,
@@ -22,7 +22,7 @@ from monitord_job.rule import (
     Scope,
     Source,
 )
-from monitord_job.rules import RuleFile, Words, parse, render, render_rule, with_rules
+from monitord_job.notifications.rule_file import RuleFile, Words, parse, render, render_rule, with_rules
 
 PIECES = st.sampled_from(
     [

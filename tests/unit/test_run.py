@@ -2,9 +2,8 @@
 
 import pytest
 
-from monitord_job.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
-from monitord_job.job import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
-from monitord_job.rows import (
+from monitord_job.logs.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
+from monitord_job.stampede.rows import (
     FilePlaceRow,
     InstanceRow,
     InstanceUpdate,
@@ -13,7 +12,8 @@ from monitord_job.rows import (
     Row,
     WorkflowStateRow,
 )
-from monitord_job.run import (
+from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
+from monitord_job.stampede.transitions import (
     Turn,
     add_detail,
     apply_dagman,

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.events import Malformed
-from monitord_job.plan import rows_of_lines, static_rows
-from monitord_job.static_bp import StaticEvent, _exactly, _plainly, parse
+from monitord_job.logs.events import Malformed
+from monitord_job.stampede.static_bp import StaticEvent, _exactly, _plainly, parse
+from monitord_job.stampede.static_rows import rows_of_lines, static_rows
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\n\r"))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter import files
-from dag_rewriter.braindump import BraindumpError, parse_braindump
-from dag_rewriter.dag import parse_dag
+from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
+from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_submit_dir
 from dag_rewriter.errors import FileError, RewriterError
-from dag_rewriter.submit_dir import SubmitDir, jobstate_log_of, open_submit_dir
+from dag_rewriter.model.dag import parse_dag
 
 BRAINDUMP = """\
 dag: "m-0.dag"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter.submit_file import class_and_priority, parse_submit_file
+from dag_rewriter.directory.submit_file import class_and_priority, parse_submit_file
 
 SUB = b"""\
 # pegasus

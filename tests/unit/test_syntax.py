@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_rewriter.commands import (
+from dag_rewriter.language.commands import (
     AbortDagOn,
     Category,
     Command,
@@ -37,10 +37,10 @@ from dag_rewriter.commands import (
     Tolerance,
     Vars,
 )
-from dag_rewriter.lexer import statements, words
-from dag_rewriter.pairs import pairs
-from dag_rewriter.syntax import parse, parse_command, render, render_command
-from dag_rewriter.text import bytes_of
+from dag_rewriter.language.lexer import statements, words
+from dag_rewriter.language.syntax import parse, parse_command, render, render_command
+from dag_rewriter.language.text import bytes_of
+from dag_rewriter.language.vars_assignments import pairs
 
 UGLY = ["NODE", "DONE", "DIR", "NOOP", "a.b+c", "näme-wf.v1_2-β", "{x", "-", "#n", "job"]
 names = st.one_of(

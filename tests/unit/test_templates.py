@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from condor_templates.dagman_config import dagman_config
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
 from condor_templates.monitor_policy import DEFAULT_MONITOR, Universe
 from condor_templates.policy import DEFAULT_CATEGORIES, MonitorKind
-from condor_templates.render import dagman_config
-from dag_rewriter.submit_file import parse_submit_file
+from dag_rewriter.directory.submit_file import parse_submit_file
 
 
 def test_the_monitor_is_a_local_job_that_comes_back() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.rule import On, Source
+from monitord_job.notifications.rule import On, Source
+from planner_ext.abstract.workflow_yaml import load, load_hooks
 from planner_ext.errors import WorkflowError
-from planner_ext.workflow_yaml import load, load_hooks
 
 HEAD = "pegasus: 5.0.4\nname: w\n"
 JOB = HEAD + "jobs:\n- type: job\n  id: a\n  name: x\n"

@@ -1,0 +1,1 @@
+"""What DAGMan would refuse, in the order in which it reads."""

@@ -1,0 +1,129 @@
+"""What DAGMan would say to a DAG: every line that it would refuse, not only the first.
+
+Follows DagProcessor::process (condor_dagman/parse.cpp, 25.14): each file is read twice, first its nodes, splices
+and descriptions, then everything else, and there INCLUDE. Where condor_dag_checker says less, DAGMan is right.
+No file is opened here: `Files` is the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from dag_rewriter.check.findings import Finding
+from dag_rewriter.check.pass_end import close
+from dag_rewriter.check.pass_one import FIRST, bulk_jobs
+from dag_rewriter.check.pass_two_dag import WHOLE
+from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_settings
+from dag_rewriter.check.scope import Check, Files, Place, Scope
+from dag_rewriter.language.chunks import Piece, pieces
+from dag_rewriter.language.field_words import MalformedError
+from dag_rewriter.language.lexer import Statement, keyword
+from dag_rewriter.language.node_fields import PARSERS
+from dag_rewriter.language.text import text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of it."""
+
+    findings: tuple[Finding, ...]
+    nodes: int
+    edges: int
+    sub_dags: tuple[tuple[str, str], ...]
+    """(directory, DAG file) of the sub-workflows whose DAG is no PRE script's work"""
+
+
+_NONE = Place("", 0)
+_LATER = {**SETTINGS, **WHOLE}
+
+
+def _silent(_done: int) -> None:
+    """Tells nobody how far it is."""
+
+
+def check_dag(
+    path: str, files: Files, directory: str = "", progress: Callable[[int], None] = _silent
+) -> Checked:
+    """All that is wrong with a DAG and with what it includes and splices, by file and line.
+
+    `directory` is where DAGMan runs: relative names begin there. `progress` is told of bytes as they are read.
+    """
+    check = Check(files, _walk, top=path, progress=progress)
+    scope = Scope(b"", directory)
+    _walk(check, scope, path, _NONE)
+    close(check, scope)
+    found = dict.fromkeys(check.findings)  # a splice that is used twice says everything twice
+    order = {name: at for at, name in enumerate(dict.fromkeys(finding.file for finding in found))}
+    sorted_ = tuple(sorted(found, key=lambda finding: (order[finding.file], finding.line)))
+    sub_dags = {(where, file): None for node, where, file, _ in check.sub_dags if node not in check.scripted}
+    return Checked(sorted_, len(scope.nodes), len(check.graph.parents), tuple(sub_dags))
+
+
+def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
+    """Reads one file into a scope; False if it is not there, or is being read already."""
+    identity = check.files.identity(path)
+    if identity in check.active:
+        check.error(place, f"{path} is read while it is being read", "take the line out")
+        return False
+    data = check.files.read(path)
+    if data is None:
+        check.error(place, f"the file {path} is not there", "restore it, or mend the line")
+        return False
+    check.active.add(identity)
+    _first(check, scope, path, pieces(data))
+    _second(check, scope, path, pieces(data))
+    scope.lift()
+    if scope.prefix:
+        members = scope.members()
+        scope.initial.update(dict.fromkeys(filter(check.graph.is_initial, members)))
+        scope.terminal.update(dict.fromkeys(filter(check.graph.is_terminal, members)))
+    check.active.remove(identity)
+    return True
+
+
+def _first(check: Check, scope: Scope, path: str, found: Iterable[Piece]) -> None:
+    for piece in found:
+        check.progress(piece.stop - piece.start)
+        if piece.found is None or not bulk_jobs(check, scope, piece, path):
+            for statement in piece.statements():
+                _one(check, scope, path, statement, first=True)
+
+
+def _second(check: Check, scope: Scope, path: str, found: Iterable[Piece]) -> None:
+    for piece in found:
+        check.progress(piece.stop - piece.start)
+        if piece.found is not None and bulk_settings(scope, piece.found, check):
+            if bulk_edges(check, scope, piece.found):
+                continue
+            words: tuple[bytes, ...] | None = (b"PARENT",)
+        else:
+            words = None
+        for statement in piece.statements():
+            if words is None or statement[2].startswith(words):
+                _one(check, scope, path, statement, first=False)
+
+
+def _one(check: Check, scope: Scope, path: str, statement: Statement, *, first: bool) -> None:
+    """Looks at one command in the reading in which DAGMan does."""
+    line, _, text, body, problem = statement
+    place = Place(path, line)
+    word = text.split(None, 1)[0] if text else b""
+    key = keyword(word)
+    if problem and body is None:
+        if first:
+            check.warn(place, f"DAGMan leaves the command out: {problem}", "take the backslash out")
+        return
+    handler = (FIRST if first else _LATER).get(key)
+    if handler is None:
+        if first and key not in PARSERS:
+            check.error(place, f"DAGMan has no command {text_of(word)[:80]}", "mend the word, or take it out")
+        return
+    try:
+        if problem:
+            raise MalformedError(problem, "a line of its own that ends the description")
+        fields = PARSERS[key](text, body)
+    except MalformedError as error:
+        check.error(place, f"{text_of(word)[:80]}: {error.what}", f"DAGMan reads: {error.example}")
+        return
+    handler(check, scope, fields, place)

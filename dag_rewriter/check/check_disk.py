@@ -1,0 +1,88 @@
+"""`bridle check` on disk: which DAG is meant, its files, its sub-workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.check.check_dag import Checked, check_dag
+from dag_rewriter.check.findings import Finding, Severity
+from dag_rewriter.check.scope import join
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.rewriting.originals import check_complete
+
+Progress = Callable[[int, int], None]
+"""is told (bytes read, bytes there are to read)"""
+
+
+@dataclass(slots=True)
+class _Disk:
+    """Files below the directory in which DAGMan runs."""
+
+    root: Path
+
+    def read(self, path: str) -> bytes | None:
+        return files.read_if_there(self.root / path)
+
+    def exists(self, path: str) -> bool:
+        return files.mode_of(self.root / path) is not None
+
+    def identity(self, path: str) -> str:
+        return str((self.root / path).resolve())
+
+
+def find_dag(path: Path) -> Path:
+    """The DAG that is meant: the file itself, or that of a submit directory."""
+    return open_submit_dir(path).dag_file if path.is_dir() else path
+
+
+def check_path(path: Path, progress: Progress) -> Checked:
+    """Checks a DAG and its sub-workflows; FileError when the DAG itself cannot be read.
+
+    The files in the findings are named as seen from where `path` is.
+    """
+    data = files.read(path)  # the one file that must be there
+    findings = list(_whole(data, str(path)))
+    total = _Total(progress, 2 * len(data))
+    first = check_dag(path.name, _Disk(path.parent), progress=total.add)
+    findings += (_named(finding, path.parent) for finding in first.findings)
+    seen = {path.resolve()}
+    left = list(first.sub_dags)
+    while left:
+        where, file = left.pop(0)
+        below = path.parent / join(where, file)
+        if below.resolve() in seen or files.mode_of(below) is None:
+            continue
+        seen.add(below.resolve())
+        inner = check_dag(join(where, file), _Disk(path.parent), where)
+        findings += (_named(finding, path.parent) for finding in inner.findings)
+        left += inner.sub_dags
+    return replace(first, findings=tuple(findings))
+
+
+def _whole(data: bytes, source: str) -> tuple[Finding, ...]:
+    try:
+        check_complete(data, source)
+    except DagSyntaxError as error:
+        return (Finding(source, error.line_no, Severity.ERROR, error.what, error.now),)
+    return ()
+
+
+def _named(finding: Finding, root: Path) -> Finding:
+    return replace(finding, file=str(root / finding.file))
+
+
+@dataclass(slots=True)
+class _Total:
+    """Adds up what was read, for a bar."""
+
+    progress: Progress
+    total: int
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        self.done += count
+        self.progress(self.done, max(self.total, self.done))

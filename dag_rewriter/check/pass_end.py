@@ -1,0 +1,78 @@
+"""What can be said when all files of a DAG are read: cycles, submit files, names that differ in case only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dag_rewriter.check.dependency_graph import JOIN
+from dag_rewriter.check.scope import Check, Place, Scope
+from dag_rewriter.language.lexer import keyword, statements
+from dag_rewriter.language.text import text_of
+
+_SHOWN = 20  # nodes of a cycle
+
+
+def close(check: Check, scope: Scope) -> None:
+    """The findings that need the whole DAG."""
+    top = Place(check.top, 0)
+    if not check.graph.names and not check.findings:
+        check.warn(top, "the DAG has no node", "is it the right file?")
+    _cycle(check, top)
+    _submit_files(check)
+    _same_but_case(check, scope.nodes, top)
+    for limit, place in scope.max_jobs.items():
+        close_to = next((c for c in scope.categories if c != limit and c.lower() == limit.lower()), None)
+        if close_to is not None and limit not in scope.categories:
+            what = f"MAXJOBS {text_of(limit)} is not about the category {text_of(close_to)}: the case differs"
+            check.warn(place, what, "write both in the same way")
+
+
+def _cycle(check: Check, top: Place) -> None:
+    ring = [name for name in check.graph.cycle()[:-1] if name != JOIN]
+    if ring:
+        top = Place(check.top, _line_of_edge(check, ring[0], ring[1 % len(ring)]))
+        shown = [text_of(name) for name in (*ring, ring[0])]
+        if len(shown) > _SHOWN:
+            shown[_SHOWN // 2 : -_SHOWN // 2] = [f"({len(shown) - _SHOWN} more)"]
+        what = f"the nodes wait for each other: {' -> '.join(shown)}"
+        check.error(top, what, "take one of these dependencies out; DAGMan would never start them")
+
+
+def _line_of_edge(check: Check, parent: bytes, child: bytes) -> int:
+    """The line of the DAG itself that makes the edge, 0 if another file does."""
+    data = check.files.read(check.top) or b""
+    for line, _, text, _, _ in statements(data):
+        words = text.split()
+        at = next((n for n, word in enumerate(words) if keyword(word) == b"CHILD"), 0)
+        if at and parent in words[:at] and child in words[at:]:
+            return line
+    return 0
+
+
+def _submit_files(check: Check) -> None:
+    """Nodes that have no file and no description fail when DAGMan submits them; a PRE script may write the file."""
+    for path, wanted in check.missing.items():
+        left = [
+            (node, place)
+            for node, file, place in wanted
+            if file not in check.described and node not in check.scripted and node not in check.done
+        ]
+        if left:
+            node, place = left[0]
+            more = f" (and {len(left) - 1} more nodes want it)" if len(left) > 1 else ""
+            what = f"the submit file {path} of {text_of(check.graph.names[node])} is not there{more}"
+            check.error(place, what, "restore it, or plan the workflow again")
+    for node, directory, file, place in check.sub_dags:
+        path = f"{directory}/{file}" if directory and not file.startswith("/") else file
+        if node not in check.scripted and node not in check.done and not check.files.exists(path):
+            name = text_of(check.graph.names[node])
+            check.error(place, f"the DAG {path} of {name} is not there", "restore it, or mend the line")
+
+
+def _same_but_case(check: Check, names: Iterable[bytes], top: Place) -> None:
+    seen: dict[bytes, bytes] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other is not name:
+            what = f"the nodes {text_of(other)} and {text_of(name)} differ in case only"
+            check.warn(top, what, "DAGMan keeps them apart; people and some file systems may not")

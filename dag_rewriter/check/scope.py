@@ -1,0 +1,128 @@
+"""What a check knows: the names of each scope (the DAG, each splice), the graph, the files that nodes want."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from dag_rewriter.check.dependency_graph import Graph
+from dag_rewriter.check.findings import Finding, Severity
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.language.text import text_of
+
+
+class Place(NamedTuple):
+    """A line of a file."""
+
+    file: str
+    line: int
+
+
+class Files(Protocol):
+    """The door to the disk; paths are relative to where DAGMan runs."""
+
+    def read(self, path: str) -> bytes | None:
+        """All bytes; None if there is no such file."""
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or directory is there."""
+
+    def identity(self, path: str) -> str:
+        """The same for two paths of one file."""
+
+
+def join(directory: str, path: str) -> str:
+    """A path below a directory, as the system would resolve it.
+
+    >>> join("d", "x.sub"), join("", "x.sub"), join("d", "/x.sub")
+    ('d/x.sub', 'x.sub', '/x.sub')
+    """
+    if not directory or path.startswith("/"):
+        return path
+    return f"{directory}/{path}" if path else directory
+
+
+@dataclass(slots=True)
+class Scope:
+    """The DAG itself, or one splice of it; what it includes is a part of it."""
+
+    prefix: bytes
+    """S+ in the splice S"""
+    directory: str
+    """where relative names begin; "" is where DAGMan runs"""
+    nodes: dict[bytes, int] = field(default_factory=dict)
+    """name -> number in the graph"""
+    special: dict[bytes, NodeKind] = field(default_factory=dict)
+    """the nodes that are FINAL, SERVICE, PROVISIONER"""
+    splices: dict[bytes, Scope] = field(default_factory=dict)
+    joins: list[int] = field(default_factory=list)
+    pins: dict[tuple[bool, int], list[int]] = field(default_factory=dict)
+    """(out, number) -> nodes"""
+    initial: dict[int, None] = field(default_factory=dict)
+    terminal: dict[int, None] = field(default_factory=dict)
+    categories: dict[bytes, Place] = field(default_factory=dict)
+    max_jobs: dict[bytes, Place] = field(default_factory=dict)
+    incomplete: bool = False
+    """a part of it cannot be read, so that any name may be defined there"""
+
+    def lift(self) -> None:
+        """The nodes of splices become nodes with a `+` in their names: at the end of each file (LiftSplices)."""
+        for name, splice in self.splices.items():
+            for node, number in splice.nodes.items():
+                if splice.special.get(node) is not NodeKind.SERVICE:  # which are lost
+                    self.nodes[name + b"+" + node] = number
+                    if node in splice.special:
+                        self.special[name + b"+" + node] = splice.special[node]
+            self.joins += splice.joins
+        self.splices = {}
+
+    def members(self) -> list[int]:
+        """All nodes that take part in dependencies."""
+        lost = {self.nodes[name] for name, kind in self.special.items() if kind is NodeKind.SERVICE}
+        return [number for number in (*self.nodes.values(), *self.joins) if number not in lost]
+
+
+@dataclass(slots=True)
+class Check:
+    """One run over a DAG and all that it includes and splices."""
+
+    files: Files
+    walk: Callable[[Check, Scope, str, Place], bool]
+    """reads one more file into a scope; False if that cannot be done"""
+    top: str = ""
+    """the DAG itself"""
+    progress: Callable[[int], None] = lambda _: None
+    """is told of bytes that were read"""
+    findings: list[Finding] = field(default_factory=list)
+    graph: Graph = field(default_factory=Graph)
+    described: set[bytes] = field(default_factory=set)
+    scripted: set[int] = field(default_factory=set)
+    """the nodes with a PRE script"""
+    done: set[int] = field(default_factory=set)
+    missing: dict[str, list[tuple[int, bytes, Place]]] = field(default_factory=dict)
+    """path that is not there -> (node, its file as written, place)"""
+    present: set[str] = field(default_factory=set)
+    sub_dags: list[tuple[int, str, str, Place]] = field(default_factory=list)
+    """(node, directory, DAG file, place)"""
+    active: set[str] = field(default_factory=set)
+    """the files that are being read, by identity"""
+    configs: list[str] = field(default_factory=list)
+
+    def error(self, place: Place, what: str, now: str) -> None:
+        """DAGMan would refuse the DAG, or the node would fail."""
+        self.findings.append(Finding(*place, Severity.ERROR, what, now))
+
+    def warn(self, place: Place, what: str, now: str) -> None:
+        """DAGMan takes it, and it hardly is what was meant."""
+        self.findings.append(Finding(*place, Severity.WARNING, what, now))
+
+    def want(self, node: int, scope: Scope, file: bytes, directory: bytes | None, place: Place) -> None:
+        """A node needs a submit file."""
+        path = join(join(scope.directory, text_of(directory or b"")), text_of(file))
+        if path in self.present:
+            return
+        if path not in self.missing and self.files.exists(path):
+            self.present.add(path)
+            return
+        self.missing.setdefault(path, []).append((node, file, place))

@@ -1,0 +1,1 @@
+"""Commands on DAGs: they parse, call one function, print."""

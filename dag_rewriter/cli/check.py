@@ -1,0 +1,98 @@
+"""`bridle check`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dag_rewriter.check.check_dag import Checked
+from dag_rewriter.check.check_disk import Progress, check_path, find_dag
+from dag_rewriter.check.findings import Finding, Severity
+
+_SHOWN = 100
+_LONG = 20_000_000  # bytes: about a second
+
+
+@click.command()
+@click.argument("path", metavar="X.dag|SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def check(path: Path, as_json: bool) -> int:
+    """Say what DAGMan would refuse in a DAG.
+
+    Every line that condor_dagman 25.14 would refuse is named with its file: also what condor_dag_checker does
+    not see, like RETRY on a FINAL or SERVICE node. Splices, includes and sub-workflows are looked into. A
+    cycle is printed with its nodes; a submit file that is not there is an error, unless a PRE script may make it.
+
+    \b
+    Example:
+      bridle check x.dag
+      bridle check --json runs/mosaic/run0001
+
+    Exit codes: 0 DAGMan takes it (there may be warnings); 1 it would be refused, or could not succeed; 2 it cannot
+    be read.
+    """
+    dag = find_dag(path)
+    with _bar(dag) as progress:
+        found = check_path(dag, progress)
+    bad = sum(finding.severity is Severity.ERROR for finding in found.findings)
+    if as_json:
+        click.echo(json.dumps(_as_json(dag, found, bad), indent=2))
+    else:
+        for finding in found.findings[:_SHOWN]:
+            click.echo(str(finding).encode("utf-8", "surrogateescape"))
+        if len(found.findings) > _SHOWN:
+            click.echo(f"... and {len(found.findings) - _SHOWN} more; --json prints all")
+        click.echo(f"{dag}: {_summary(found, bad)}".encode("utf-8", "surrogateescape"))
+    return 1 if bad else 0
+
+
+def _summary(found: Checked, bad: int) -> str:
+    warnings = len(found.findings) - bad
+    size = f"{found.nodes} nodes, {found.edges} edges"
+    verdict = f"{bad} errors" if bad else "good"
+    return f"{verdict}, {warnings} warnings; {size}" if warnings else f"{verdict}; {size}"
+
+
+def _as_json(dag: Path, found: Checked, bad: int) -> dict[str, Any]:
+    return {
+        "dag": _shown(str(dag)),
+        "good": not bad,
+        "nodes": found.nodes,
+        "edges": found.edges,
+        "findings": [_finding(finding) for finding in found.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "file": _shown(finding.file),
+        "line": finding.line or None,
+        "severity": finding.severity.value,
+        "what": _shown(finding.what),
+        "now": _shown(finding.now),
+    }
+
+
+def _shown(text: str) -> str:
+    """JSON is UTF-8: bytes that are none are shown as `\\\\xe4`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def _bar(dag: Path) -> Iterator[Progress]:
+    """A bar on the terminal while a long DAG is read."""
+    if not sys.stderr.isatty() or not dag.is_file() or dag.stat().st_size < _LONG:
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"reading {dag.name}")
+        yield lambda done, total: bar.update(task, completed=done, total=total)

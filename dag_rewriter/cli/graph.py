@@ -1,0 +1,143 @@
+"""`bridle graph`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dag_rewriter import files
+from dag_rewriter.directory.locate import open_target, read_whole
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.model.graph import DagGraph, build_graph
+from dag_rewriter.model.graph_draw import as_dot, as_svg
+from dag_rewriter.model.splices import WholeDag
+
+_LIMIT = 500
+"""So many nodes make a picture of some 100 kB in which one still finds something."""
+_MOST = 12
+
+
+@click.command()
+@click.argument("target", metavar="SUBMIT_DIR|X.dag", type=click.Path(readable=False, path_type=Path))
+@click.option("--levels", is_flag=True, help="All nodes, one line for each level.")
+@click.option("--critical-path", is_flag=True, help="One of the longest ways, a node on each line.")
+@click.option("--ancestors", metavar="NODE", multiple=True, help="What NODE depends on, a node on each line.")
+@click.option(
+    "--descendants", metavar="NODE", multiple=True, help="What depends on NODE, a node on each line."
+)
+@click.option("--dot", "dot", metavar="FILE", help="Write the graph for graphviz; - is standard output.")
+@click.option(
+    "--svg", "svg", metavar="FILE", help="Draw it, with the critical path in red; - is standard output."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), default=_LIMIT, show_default=True, help="Most nodes of --svg."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object with what was asked for.")
+def graph(
+    target: Path,
+    levels: bool,
+    critical_path: bool,
+    ancestors: tuple[str, ...],
+    descendants: tuple[str, ...],
+    dot: str | None,
+    svg: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Ask the graph of a DAG: its levels, its longest way, what depends on what; draw it.
+
+    Splices and includes are put in: a node of a splice is called SPLICE+NODE. FINAL, SERVICE and PROVISIONER
+    nodes have no place in the graph.
+
+    \b
+    Example:
+      bridle graph runs/mosaic/run0001
+      bridle graph runs/mosaic/run0001 --descendants project_ID07
+      bridle graph runs/mosaic/run0001 --svg mosaic.svg
+
+    Exit codes: 0 done; 2 the DAG cannot be used, has no such node, has a cycle where levels are asked for, or is
+    too large to be drawn.
+    """
+    whole = read_whole(open_target(target))
+    found = build_graph(whole)
+    if dot is not None or svg is not None:
+        _draw(found, dot, svg, limit)
+        return
+    asked = {
+        "levels": found.levels if levels else None,
+        "critical_path": found.critical_path if critical_path else None,
+        "ancestors": (lambda: found.ancestors(ancestors)) if ancestors else None,
+        "descendants": (lambda: found.descendants(descendants)) if descendants else None,
+    }
+    answers = {name: answer() for name, answer in asked.items() if answer is not None}
+    if as_json:
+        _print(json.dumps({**_summary(whole, found), **answers}, indent=2))
+    else:
+        _print("\n".join(_lines(answers) if answers else _summary_lines(whole, found)))
+
+
+def _draw(found: DagGraph, dot: str | None, svg: str | None, limit: int) -> None:
+    if dot is not None:
+        _write(dot, as_dot(found))
+    if svg is None:
+        return
+    if len(found) > limit:
+        what = f"{len(found)} nodes make no picture that one can read (the limit is {limit})"
+        now = "draw it all the same with a higher --limit, or take --levels"
+        raise RewriterError(found.source, what, now)
+    _write(svg, as_svg(found, found.critical_path()))
+
+
+def _write(name: str, text: str) -> None:
+    if name == "-":
+        _print(text, end=False)
+    else:
+        files.replace(Path(name).absolute(), text.encode("utf-8", "surrogateescape"))
+
+
+def _summary(whole: WholeDag, found: DagGraph) -> dict[str, Any]:
+    sizes = [len(level) for level in found.levels()]
+    return {
+        "dag": found.source,
+        "nodes": len(found),
+        "edges": found.edge_count,
+        "splices": len(whole.parts) - 1,
+        "height": len(sizes),
+        "width": max(sizes, default=0),
+        "level_sizes": sizes,
+        "roots": found.roots(),
+        "leaves": found.leaves(),
+    }
+
+
+def _summary_lines(whole: WholeDag, found: DagGraph) -> Iterator[str]:
+    facts = _summary(whole, found)
+    splices = f", {facts['splices']} splices put in" if facts["splices"] else ""
+    yield f"{facts['dag']}: {facts['nodes']} nodes, {facts['edges']} edges{splices}"
+    yield f"{facts['height']} levels, at most {facts['width']} nodes side by side"
+    for title in ("roots", "leaves"):
+        yield f"{title}: {_some(facts[title])}"
+    yield f"a longest way: {' -> '.join(found.critical_path())}"
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
+
+
+def _lines(answers: dict[str, Any]) -> Iterator[str]:
+    for number, level in enumerate(answers.pop("levels", ()), 1):
+        yield f"{number}: {' '.join(level)}"
+    seen: set[str] = set()
+    for names in answers.values():
+        yield from (name for name in names if name not in seen)
+        seen.update(names)
+
+
+def _print(text: str, *, end: bool = True) -> None:
+    # Bytes: a node's name may be no UTF-8.
+    click.echo(text.encode("utf-8", "surrogateescape"), nl=end)

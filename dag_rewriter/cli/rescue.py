@@ -1,0 +1,222 @@
+"""`bridle rescue`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_in_use
+from dag_rewriter.rescue.rescue_plan import Choice, RescuePlan, plan_redo, plan_scratch, plan_use
+from dag_rewriter.rescue.rescue_show import as_mapping, list_lines, rescue_at, show_lines, show_mapping
+from dag_rewriter.rescue.rescue_steps import SetAside, carry_out, told
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MOST = 10
+_TARGET = click.argument("target", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="For programs: one object.")
+
+
+@click.group()
+def rescue() -> None:
+    """See, choose and make the rescue DAGs from which a workflow goes on.
+
+    DAGMan writes X.dag.rescueNNN when a run does not succeed, and the next run goes on from the highest number.
+    `use`, `redo` and `scratch` say what that run shall do; `bridle run` then runs it. No rescue DAG is ever
+    edited or deleted.
+
+    \b
+    Example:
+      bridle rescue show runs/mosaic/run0001
+      bridle rescue redo runs/mosaic/run0001 project_ID07 --with-descendants
+      bridle run runs/mosaic/run0001
+
+    Exit codes: 0 done; 2 it cannot be done, nothing was changed.
+    """
+
+
+@rescue.command("list")
+@_TARGET
+@_JSON
+def list_(target: Path, as_json: bool) -> None:
+    """Say which rescue DAGs there are, of the workflow and of its sub-workflows.
+
+    \b
+    Example:
+      bridle rescue list runs/mosaic/run0001
+
+    Exit codes: 0 done, also if there are none; 2 the directory or its DAG cannot be used.
+    """
+    workflow = read_workflow(open_target(target))
+    _print(json.dumps(as_mapping(workflow), indent=2) if as_json else "\n".join(list_lines(workflow)))
+
+
+@rescue.command()
+@_TARGET
+@click.argument("number", metavar="[N]", type=click.IntRange(1), required=False)
+@_JSON
+def show(target: Path, number: int | None, as_json: bool) -> None:
+    """Say what is done, what failed and what never started: now, or in rescue DAG N.
+
+    Without N it is where the workflow stands: what the next `bridle run` leaves out and what it runs.
+
+    \b
+    Example:
+      bridle rescue show runs/mosaic/run0001
+      bridle rescue show runs/mosaic/run0001 2 --json
+
+    Exit codes: 0 done; 2 the directory cannot be used, or has no rescue DAG N.
+    """
+    workflow = read_workflow(open_target(target))
+    standing = workflow.standing if number is None else rescue_at(workflow, number)
+    shown = show_mapping(workflow, standing)
+    _print(json.dumps(shown, indent=2) if as_json else "\n".join(show_lines(workflow, standing)))
+
+
+def _making(command: F) -> F:
+    """The options of the commands that make a rescue DAG."""
+    for option in (
+        _JSON,
+        click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing."),
+    ):
+        command = option(command)
+    return command
+
+
+def _choosing(command: F) -> F:
+    """Of those that may keep something."""
+    retries = click.option(
+        "--retries",
+        type=click.Choice(["reset", "keep"]),
+        default="reset",
+        show_default=True,
+        help="Give each node all of its retries again, or what the last run has left.",
+    )
+    renumber = click.option(
+        "--renumber", is_flag=True, help="Rename all rescue DAGs to *.old and begin at 001 again."
+    )
+    return retries(renumber(command))
+
+
+@rescue.command()
+@_TARGET
+@click.argument("number", metavar="N", type=click.IntRange(1))
+@_choosing
+@_making
+def use(target: Path, number: int, retries: str, renumber: bool, dry_run: bool, as_json: bool) -> None:
+    """Let the next run go on from rescue DAG N.
+
+    Its content is written as a new rescue DAG with the next number, which DAGMan takes. Sub-workflows that are
+    not done in it go back to where they stood when it was made.
+
+    \b
+    Example:
+      bridle rescue use runs/mosaic/run0001 1 && bridle run runs/mosaic/run0001
+
+    Exit codes: 0 done, or nothing to do; 2 there is no such rescue DAG, the workflow runs, or DAGMan's limit on
+    rescue DAGs is reached; nothing was changed.
+    """
+    workflow = _idle(target)
+    _do(workflow, plan_use(workflow, number, _choice(retries, renumber)), dry_run, as_json)
+
+
+@rescue.command()
+@_TARGET
+@_making
+def scratch(target: Path, dry_run: bool, as_json: bool) -> None:
+    """Let the next run run everything again.
+
+    All rescue DAGs are renamed to *.old, those of sub-workflows too, and one without any node is written. The
+    database and the logs stay: the attempts of the new run are counted on.
+
+    \b
+    Example:
+      bridle rescue scratch runs/mosaic/run0001 && bridle run runs/mosaic/run0001
+
+    Exit codes: 0 done; 2 nothing has run yet, or the workflow runs; nothing was changed.
+    """
+    workflow = _idle(target)
+    _do(workflow, plan_scratch(workflow, Choice(int(time.time()))), dry_run, as_json)
+
+
+@rescue.command()
+@_TARGET
+@click.argument("nodes", metavar="NODE...", nargs=-1, required=True)
+@click.option("--with-descendants", is_flag=True, help="Also all nodes that depend on them.")
+@_choosing
+@_making
+def redo(
+    target: Path,
+    nodes: tuple[str, ...],
+    with_descendants: bool,
+    retries: str,
+    renumber: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Let the next run run chosen nodes again, for instance after an input was mended.
+
+    What else is done stays done, what is not done runs as well. A sub-workflow among the nodes begins afresh.
+    Of a workflow with cleanup nodes, an input may be gone: then run again what made it, too.
+
+    \b
+    Example:
+      bridle rescue redo runs/mosaic/run0001 project_ID07 --with-descendants --dry-run
+      bridle rescue redo runs/mosaic/run0001 project_ID07 --with-descendants && bridle run runs/mosaic/run0001
+
+    Exit codes: 0 done; 2 there is no such node, nothing has run yet, the workflow runs, or DAGMan's limit on
+    rescue DAGs is reached; nothing was changed.
+    """
+    workflow = _idle(target)
+    plan = plan_redo(workflow, nodes, with_descendants, _choice(retries, renumber))
+    _do(workflow, plan, dry_run, as_json)
+
+
+def _idle(target: Path) -> Workflow:
+    workflow = read_workflow(open_target(target))
+    refuse_if_in_use(workflow)
+    return workflow
+
+
+def _choice(retries: str, renumber: bool) -> Choice:
+    return Choice(int(time.time()), keep_retries=retries == "keep", renumber=renumber)
+
+
+def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> None:
+    if not dry_run:
+        carry_out(plan.steps)
+    if as_json:
+        shown = {
+            "submit_dir": str(workflow.submit_dir.path),
+            "dry_run": dry_run,
+            "written": [str(step.path) for step in plan.steps if not isinstance(step, SetAside)],
+            "renamed": {str(step.path): str(step.to) for step in plan.steps if isinstance(step, SetAside)},
+            "runs": list(plan.runs),
+            "notes": list(plan.notes),
+        }
+        _print(json.dumps(shown, indent=2))
+        return
+    _print("\n".join(_lines(workflow, plan, dry_run)))
+
+
+def _lines(workflow: Workflow, plan: RescuePlan, dry_run: bool) -> Iterator[str]:
+    yield from told(plan.steps, workflow.submit_dir.path, would=dry_run)
+    yield from plan.notes
+    names = ", ".join(plan.runs[:_MOST]) + (
+        f" and {len(plan.runs) - _MOST} more" if len(plan.runs) > _MOST else ""
+    )
+    yield (
+        f"the next run runs {len(plan.runs)} nodes: {names}"
+        if plan.runs
+        else "the next run has nothing to do"
+    )
+
+
+def _print(text: str) -> None:
+    # Bytes: a node's name may be no UTF-8.
+    click.echo(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,100 @@
+"""`bridle rewrite`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from condor_templates.monitor_policy import Universe
+from condor_templates.policy import MonitorKind
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.rewriting.passes import ALL, PASSES
+from dag_rewriter.rewriting.rewrite import Options, undo
+from dag_rewriter.rewriting.rewrite import rewrite as rewrite_dag
+from dag_rewriter.rewriting.rewrite_report import Report
+
+_PASS = click.Choice(list(PASSES))
+
+
+@click.command()
+@click.argument("submit_dir", type=click.Path(readable=False, path_type=Path))
+@click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--undo", "take_back", is_flag=True, help="Take everything back that a rewrite added.")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice([kind.value for kind in MonitorKind]),
+    help="What the monitor is to DAGMan. service (default): DAGMan never waits for it. job: the DAG ends when "
+    "the database is complete.",
+)
+@click.option(
+    "--universe",
+    type=click.Choice([universe.value for universe in Universe]),
+    help="Of HTCondor, in which the monitor runs. [default: what the policy files say, else local]",
+)
+@click.option("--only", multiple=True, type=_PASS, help="Add this and nothing else; may be repeated.")
+@click.option("--skip", multiple=True, type=_PASS, help="Leave this out; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def rewrite(
+    submit_dir: Path,
+    show_diff: bool,
+    dry_run: bool,
+    take_back: bool,
+    kind: str | None,
+    universe: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Make the monitor one of the jobs of a planned DAG.
+
+    SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is changed in place: a
+    node for the monitor, a JOBSTATE_LOG, a DAGMan configuration, and categories for nodes that have none, all
+    in one marked block at its end. The planner's DAG is kept beside it. To rewrite twice changes nothing; --as,
+    --universe, --only and --skip are remembered until --undo.
+
+    \b
+    Example:
+      bridle rewrite --diff runs/mosaic/run0001
+      bridle rewrite --as job --skip categories runs/mosaic/run0001
+      bridle rewrite --undo runs/mosaic/run0001
+      bridle rewrite diamond.dag
+
+    Exit codes: 0 done, or nothing to do; 2 the directory or its DAG cannot be used, nothing was changed.
+    """
+    chosen = _passes(only, skip)
+    if take_back and (kind or universe or chosen is not None):
+        raise click.UsageError("--undo takes everything back: leave --as, --universe, --only and --skip out")
+    opened = open_target(submit_dir)
+    quiet = dry_run or show_diff
+    if take_back:
+        report = undo(opened, dry_run=quiet)
+    else:
+        monitor = None if kind is None else MonitorKind(kind)
+        where = None if universe is None else Universe(universe)
+        report = rewrite_dag(opened, Options(kind=monitor, universe=where, passes=chosen, dry_run=quiet))
+    _print(report, show_diff, as_json)
+
+
+def _print(report: Report, show_diff: bool, as_json: bool) -> None:
+    if as_json:
+        shown = report.as_json() | ({"diff": report.diff()} if show_diff else {})
+        click.echo(json.dumps(shown, indent=2))
+    elif show_diff:
+        # Bytes: a node's name may be no UTF-8.
+        click.echo(report.diff().encode("utf-8", "surrogateescape"), nl=False)
+    else:
+        for line in report.lines():
+            click.echo(line.encode("utf-8", "surrogateescape"))
+
+
+def _passes(only: tuple[str, ...], skip: tuple[str, ...]) -> frozenset[str] | None:
+    """The chosen passes; None if nothing was said."""
+    if only and skip:
+        raise click.UsageError("--only and --skip exclude each other")
+    if only:
+        return frozenset(only)
+    return ALL - set(skip) if skip else None

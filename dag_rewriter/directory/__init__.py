@@ -1,0 +1,1 @@
+"""A submit directory: which file is which, what submit files say of jobs."""

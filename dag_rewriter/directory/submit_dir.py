@@ -1,0 +1,223 @@
+"""Which file of a submit directory is which. Names come from braindump, paths from where the directory is
+now.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dag_rewriter import files
+from dag_rewriter.directory.braindump import BraindumpError, parse_braindump, parse_braindump_txt
+from dag_rewriter.errors import SubmitDirError
+
+if TYPE_CHECKING:
+    from dag_rewriter.model.dag import Dag
+
+_PLAN = "name the directory that pegasus-plan wrote (it holds a braindump.yml)"
+_REPLAN = "plan the workflow again, or copy the file from a backup"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitDir:
+    """A workflow on disk: one that was planned, or a DAG and its directory."""
+
+    path: Path
+    """absolute; where the directory is now, whatever braindump says"""
+    braindump: Mapping[str, str | None]
+    dag: str
+    """the file name of the DAG, e.g. "mosaic-0.dag" """
+
+    @property
+    def base(self) -> str:
+        """The DAG's name without .dag; other files are called after it."""
+        return self.dag.removesuffix(".dag")
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a braindump names the DAG; else it is a DAG without Pegasus."""
+        return "dag" in self.braindump
+
+    @property
+    def own_braindump(self) -> Path:
+        """What stands for the braindump of a DAG without Pegasus once it has a database."""
+        return self.path / f"{self.base}.bridle.braindump.yml"
+
+    @property
+    def own_properties(self) -> Path:
+        """Which database `bridle run --url` was told of; it goes before the planner's properties."""
+        return self.path / f"{self.base}.bridle.properties"
+
+    @property
+    def wf_uuid(self) -> str | None:
+        return self.braindump.get("wf_uuid")
+
+    @property
+    def root_wf_uuid(self) -> str | None:
+        """The uuid of the workflow at the top; the workflow's own when it is that."""
+        return self.braindump.get("root_wf_uuid") or self.wf_uuid
+
+    @property
+    def dag_file(self) -> Path:
+        return self.path / self.dag
+
+    @property
+    def planned_dag(self) -> Path:
+        """The planner's DAG, byte for byte; there after a rewrite."""
+        return self.path / f"{self.dag}.planned"
+
+    @property
+    def condor_sub(self) -> Path:
+        """The submit file of the DAGMan job, as the planner or condor_submit_dag wrote it last."""
+        return self.path / f"{self.dag}.condor.sub"
+
+    @property
+    def planned_condor_sub(self) -> Path:
+        """The planner's submit file of the DAGMan job, set aside by a rewrite."""
+        return self.path / f"{self.dag}.condor.sub.planned"
+
+    @property
+    def monitor_submit(self) -> Path:
+        return self.path / f"{self.base}.bridle.sub"
+
+    @property
+    def monitor_config(self) -> Path:
+        """The DAGMan configuration that the rewritten DAG names."""
+        return self.path / f"{self.base}.bridle.config"
+
+    @property
+    def jobstate_log(self) -> Path:
+        """Our own JOBSTATE_LOG; `jobstate_log_of` knows whether the user named another."""
+        return self.path / f"{self.base}.bridle.jobstate.log"
+
+    @property
+    def nodes_log(self) -> Path:
+        return self.path / f"{self.dag}.nodes.log"
+
+    @property
+    def dagman_log(self) -> Path:
+        """The event log of the DAGMan job itself."""
+        return self.path / f"{self.dag}.dagman.log"
+
+    @property
+    def dagman_out(self) -> Path:
+        return self.path / f"{self.dag}.dagman.out"
+
+    @property
+    def dagman_lock(self) -> Path:
+        return self.path / f"{self.dag}.lock"
+
+    @property
+    def halt_file(self) -> Path:
+        """While it is there, DAGMan submits nothing."""
+        return self.path / f"{self.dag}.halt"
+
+    @property
+    def database(self) -> Path:
+        return self.path / f"{self.base}.stampede.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one live monitor."""
+        return self.path / f"{self.base}.bridle.lock"
+
+    @property
+    def monitor_log(self) -> Path:
+        return self.path / f"{self.base}.bridle.log"
+
+    @property
+    def static_bp(self) -> Path:
+        return self.path / f"{self.base}.static.bp"
+
+    @property
+    def condor_log(self) -> Path:
+        """The log that all of the planner's jobs share."""
+        return self._named("condor_log", f"{self.base}.log")
+
+    @property
+    def notify(self) -> Path:
+        return self._named("notify", f"{self.base}.notify")
+
+    @property
+    def bridle_notify(self) -> Path:
+        """Notification rules that only bridle understands."""
+        return self.path / f"{self.base}.bridle-notify"
+
+    @property
+    def resend(self) -> Path:
+        """A folder of wishes: which notifications are to be delivered again; the monitor takes them."""
+        return self.path / f"{self.base}.bridle-resend"
+
+    @property
+    def delivered(self) -> Path:
+        """What became of notifications, written before the database has it; there while a monitor delivers."""
+        return self.path / f"{self.base}.bridle-delivered"
+
+    def _named(self, key: str, default: str) -> Path:
+        """A file that braindump names, in this directory, wherever that was when it was planned."""
+        return self.path / Path(self.braindump.get(key) or default).name
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / f"{self.base}.metrics"
+
+    @property
+    def bridle_metrics(self) -> Path:
+        """What bridle counts itself."""
+        return self.path / f"{self.base}.bridle.metrics"
+
+
+def open_submit_dir(path: Path) -> SubmitDir:
+    """Finds out what a directory holds; SubmitDirError or FileError when it is no planned workflow."""
+    path = path.absolute()
+    mode = files.mode_of(path)
+    if mode is None or not stat.S_ISDIR(mode):
+        what = "there is no such directory" if mode is None else "it is not a directory"
+        raise SubmitDirError(str(path), what, _PLAN)
+    source, braindump = _read_braindump(path)
+    if braindump.get("type") == "shell":
+        what = "the workflow was planned for the shell, without a DAG"
+        raise SubmitDirError(str(path), what, "plan it for HTCondor (pegasus.code.generator is not set then)")
+    dag = braindump.get("dag")
+    if not dag or "/" in dag:
+        raise SubmitDirError(str(source), "it names no DAG (key `dag`)", _REPLAN)
+    if files.mode_of(path / dag) is None:
+        raise SubmitDirError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
+    return SubmitDir(path, braindump, dag)
+
+
+def open_dag(dag_file: Path) -> SubmitDir:
+    """The directory of a DAG that nobody planned, with what bridle has noted of it. SubmitDirError or FileError."""
+    found = SubmitDir(dag_file.parent, {}, dag_file.name)
+    noted = files.read_if_there(found.own_braindump)
+    if noted is None:
+        return found
+    try:
+        return replace(found, braindump=parse_braindump(noted.decode("utf-8")))
+    except (BraindumpError, UnicodeDecodeError) as error:
+        what = f"it cannot be understood: {error}"
+        raise SubmitDirError(
+            str(found.own_braindump), what, "remove it and the database, then rebuild"
+        ) from error
+
+
+def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:
+    for name, parse in (("braindump.yml", parse_braindump), ("braindump.txt", parse_braindump_txt)):
+        data = files.read_if_there(path / name)
+        if data is None:
+            continue
+        try:
+            return path / name, parse(data.decode("utf-8"))
+        except (BraindumpError, UnicodeDecodeError) as error:
+            raise SubmitDirError(str(path / name), f"it cannot be understood: {error}", _REPLAN) from error
+    raise SubmitDirError(
+        str(path), "it has no braindump.yml, so pegasus-plan did not write it (or did not finish)", _PLAN
+    )
+
+
+def jobstate_log_of(submit_dir: SubmitDir, dag: Dag) -> Path:
+    """The JOBSTATE_LOG that DAGMan writes: the one that the DAG names, ours by default."""
+    return submit_dir.path / (dag.jobstate_log or submit_dir.jobstate_log.name)

@@ -1,0 +1,84 @@
+"""All submit files of a DAG, read once for what the rewriting needs to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_file import class_and_priority
+from dag_rewriter.errors import SubmitDirError
+from dag_rewriter.model.dag import Dag
+
+
+class JobClasses(Mapping[str, int]):
+    """Pegasus's job class by node, without an entry for each: a million nodes may share a few submit files."""
+
+    __slots__ = ("_by_node", "_by_path", "_dag")
+
+    def __init__(self, dag: Dag, by_path: Mapping[str, int], by_node: Mapping[str, int]) -> None:
+        self._dag = dag
+        self._by_path = by_path
+        self._by_node = by_node
+        """of the nodes whose description stands in the DAG"""
+
+    def __getitem__(self, name: str) -> int:
+        if name in self._by_node:
+            return self._by_node[name]
+        path = self._dag.submit_path(name) if self._by_path else None
+        if path is None:
+            raise KeyError(name)
+        return self._by_path[path]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._by_node
+        yield from (node for node, path, _ in self._dag.submit_files() if path in self._by_path)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitFiles:
+    """What the submit files of a DAG say."""
+
+    job_classes: Mapping[str, int] = field(default_factory=dict)
+    highest_priority: int = 0
+    all_have_priorities: bool = True
+
+
+def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
+    """What the passes need of the submit files. One that is missing is an error."""
+    by_path: dict[str, int] = {}
+    by_node: dict[str, int] = {}
+    priorities: set[int | None] = {0}
+    missing: set[str] = set()
+    wanted = dag.submit_paths()
+    for path, data in files.read_many(submit_dir.path, wanted):
+        if data is None:
+            priorities.add(None)
+            if wanted[path]:
+                missing.add(path)
+            continue
+        job_class, priority = class_and_priority(data)
+        priorities.add(priority)
+        if job_class is not None:
+            by_path[path] = job_class
+    for node, description in dag.inline_descriptions():
+        job_class, priority = class_and_priority(description)
+        priorities.add(priority)
+        if job_class is not None:
+            by_node[node] = job_class
+    if missing:
+        _complain(submit_dir, dag, missing)
+    highest = max(priority for priority in priorities if priority is not None)
+    return SubmitFiles(JobClasses(dag, by_path, by_node), highest, None not in priorities)
+
+
+def _complain(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> None:
+    missing = [(path, node) for node, path, required in dag.submit_files() if required and path in paths]
+    path, node = missing[0]
+    more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+    what = f"the submit file of node {node} ({submit_dir.dag}:{dag.nodes[node].line_no}) is not there{more}"
+    raise SubmitDirError(str(submit_dir.path / path), what, "plan the workflow again, or restore the file")

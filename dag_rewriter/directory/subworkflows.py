@@ -1,0 +1,67 @@
+"""Where the DAGs of sub-workflow nodes are: SUBDAG EXTERNAL by the DAG itself, Pegasus's by their submit files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.model.splices import Part, WholeDag
+
+_DAG = re.compile(r"(?<!\S)-dag\s+(\S+)", re.IGNORECASE)
+_DAGMAN = b"condor_dagman"
+_PEGASUS_DAGMAN = b"pegasus-dagman"
+
+
+@dataclass(frozen=True, slots=True)
+class SubWorkflow:
+    """A node that runs a DAG of its own, and that DAG's file (which may not be planned yet)."""
+
+    node: str
+    dag_file: Path
+
+    def open(self) -> SubmitDir | None:
+        """Its directory; None while there is no DAG."""
+        return open_target(self.dag_file) if files.mode_of(self.dag_file) is not None else None
+
+
+def sub_workflows(submit_dir: SubmitDir, whole: WholeDag) -> tuple[SubWorkflow, ...]:
+    """All nodes that run a DAG, in the order of the DAG. Reads the submit files."""
+    return tuple(found for part in whole.parts for found in _in_part(submit_dir, part))
+
+
+def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:
+    for node in part.nodes():
+        if node.kind is NodeKind.SUBDAG:
+            # Without a DIR, the DAGMan of the sub-DAG runs where ours does.
+            path = part.path(posixpath.join(node.directory or "", node.submit_file))
+            yield SubWorkflow(node.name, _moved(submit_dir, path))
+    nodes = {part.path(path): part.prefix + name for name, path, _ in part.dag.submit_files()}
+    for path, data in files.read_many(submit_dir.path, nodes):
+        if data is not None and (_DAGMAN in data or _PEGASUS_DAGMAN in data):
+            found = _planned(submit_dir, parse_submit_file(data))
+            if found is not None:
+                yield SubWorkflow(nodes[path], found)
+
+
+def _planned(submit_dir: SubmitDir, description: SubmitDescription) -> Path | None:
+    """The DAG that a planner's node starts condor_dagman for: `initialdir` and `-Dag` say so."""
+    dag = _DAG.search(description.arguments or "")
+    if dag is None:
+        return None
+    return _moved(submit_dir, posixpath.join(description.text("initialdir") or "", dag[1].strip("\"'")))
+
+
+def _moved(submit_dir: SubmitDir, path: str) -> Path:
+    """A path of the planner's; inside the submit directory it counts from where that is now."""
+    planned = submit_dir.braindump.get("submit_dir")
+    if planned and path.startswith(planned.rstrip("/") + "/"):
+        path = path[len(planned.rstrip("/")) + 1 :]
+    return submit_dir.path / posixpath.normpath(path)

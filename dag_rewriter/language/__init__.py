@@ -1,0 +1,1 @@
+"""DAGMan's language: bytes to commands and back, byte for byte. Pure."""

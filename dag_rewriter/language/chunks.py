@@ -1,0 +1,65 @@
+"""A DAG cut into pieces of whole commands: each is bulk (what planners write) or read command by command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dag_rewriter.language import regex_lines
+from dag_rewriter.language.lexer import Statement, statements
+
+SIZE = 1 << 16  # bytes; measured: smaller costs calls, larger costs the processor's cache
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some whole commands of the file, and all bytes between them."""
+
+    start: int
+    stop: int
+    line: int
+    """the number of its first line"""
+    framed: bytes
+    """its bytes as the patterns of `bulk` want them"""
+    found: dict[bytes, regex_lines.Pairs] | None
+    """its lines if it is bulk"""
+    commands: tuple[Statement, ...] = ()
+    """its commands if it is not"""
+
+    def statements(self) -> Iterator[Statement]:
+        """Its commands, one by one, also if it is bulk."""
+        return iter(self.commands) if self.found is None else statements(self.framed, self.line - 1)
+
+
+def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
+    """The whole file in order.
+
+    >>> [piece.found for piece in pieces(b"JOB A a\\njob B b\\nJOB C c", 1)]
+    [{b'JOB': [(b'A', b'a')]}, None, {b'JOB': [(b'C', b'c')]}]
+    """
+    at, line = 0, 1
+    likely: tuple[bytes, ...] = ()
+    while at < len(data):
+        stop = _end_of_line(data, at + size)
+        framed = regex_lines.framed(data, at, stop)
+        found = regex_lines.read(framed, likely)
+        likely = tuple(found or ())
+        commands: tuple[Statement, ...] = ()
+        if found is None:
+            stop, commands = _whole(data, at, stop, line)
+        yield Piece(at, stop, line, framed, found, commands)
+        line += data.count(b"\n", at, stop)
+        at = stop
+
+
+def _end_of_line(data: bytes, at: int) -> int:
+    return data.find(b"\n", at - 1) + 1 or len(data)
+
+
+def _whole(data: bytes, at: int, stop: int, line: int) -> tuple[int, tuple[Statement, ...]]:
+    """The commands of a piece, and where the last one ends: a continued line, an inline submit description."""
+    while True:
+        found = tuple(statements(data[at:stop], line))
+        if stop == len(data) or not found or not found[-1][4]:
+            return stop, found
+        stop = _end_of_line(data, 2 * stop - at)

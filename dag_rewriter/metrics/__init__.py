@@ -1,0 +1,1 @@
+"""Counts of a DAG, as bridle, the planner and DAGMan write them."""

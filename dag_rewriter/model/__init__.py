@@ -1,0 +1,1 @@
+"""What a DAG means: nodes, edges, splices put in, levels, graph. Pure."""

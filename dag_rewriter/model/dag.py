@@ -1,0 +1,268 @@
+"""What a DAG means: its nodes, edges, limits. Indexed once, in one pass over the bytes; nodes become values
+when asked for.
+
+Kept as bytes and small tuples inside, because a workflow may have a million nodes; text (UTF-8,
+surrogateescape) outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dag_rewriter.language.commands import (
+    Connect,
+    Dot,
+    Environment,
+    NodeKind,
+    NodeStatusFile,
+    Pin,
+    SetJobAttr,
+    Splice,
+)
+from dag_rewriter.language.text import bytes_of, text_of, texts_of
+from dag_rewriter.model.index import Index, build_index
+from dag_rewriter.model.nodes import Node, Nodes, Script, Work
+from dag_rewriter.model.tables import is_ordinary
+
+__all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "Work", "parse_dag"]
+
+
+class Edges:
+    """(parent, child) of every dependency between nodes; those that pass through a splice are left out."""
+
+    __slots__ = ("_index",)
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        known = self._index.ordinals
+        count = len(self._index.parents)
+        for parents, children, _ in self._index.groups:
+            count += sum(p in known for p in parents) * sum(c in known for c in children)
+        return count
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        names = [text_of(name) for name in self._index.ordinals]
+        for parent, child in zip(self._index.parents, self._index.children, strict=True):
+            yield names[parent], names[child]
+        known = self._index.ordinals
+        for parents, children, _ in self._index.groups:
+            for one in parents:
+                for other in children:
+                    if one in known and other in known:
+                        yield text_of(one), text_of(other)
+
+    @property
+    def groups(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...], bool], ...]:
+        """(parents, children, weak) of each PARENT line that names something which is no node of this file."""
+        return tuple((texts_of(p), texts_of(c), weak) for p, c, weak in self._index.groups)
+
+    @property
+    def weak(self) -> frozenset[tuple[str, str]]:
+        """The edges that a WEAK PARENT line gave: the child runs also if the parent failed (25.13)."""
+        names = [text_of(name) for name in self._index.ordinals] if self._index.weak else []
+        return frozenset((names[parent], names[child]) for parent, child in self._index.weak)
+
+
+class Dag:
+    """A parsed DAG; `parse_dag` makes it."""
+
+    __slots__ = ("_index", "edges", "max_jobs", "nodes", "source")
+
+    def __init__(self, index: Index, source: str) -> None:
+        self._index = index
+        self.source = source
+        self.nodes = Nodes(index)
+        self.edges = Edges(index)
+        self.max_jobs: Mapping[str, int] = {text_of(k): v for _, (k, v) in index.all(b"MAXJOBS")}
+
+    @property
+    def index(self) -> Index:
+        """What all of this is read from, for those who count a million nodes (`tally`)."""
+        return self._index
+
+    def _values(self, word: bytes) -> tuple[tuple[Any, ...], ...]:
+        return tuple(texts_of(fields) for _, fields in self._index.all(word))
+
+    @property
+    def config(self) -> str | None:
+        """The file of the CONFIG line, as written."""
+        return next((file for (file,) in self._values(b"CONFIG")), None)
+
+    @property
+    def config_lines(self) -> tuple[int, ...]:
+        """The line numbers of all CONFIG lines."""
+        return tuple(line for line, _ in self._index.all(b"CONFIG"))
+
+    @property
+    def jobstate_log(self) -> str | None:
+        """The file of the first JOBSTATE_LOG line (DAGMan takes the first), as written."""
+        return next((file for (file,) in self._values(b"JOBSTATE_LOG")), None)
+
+    @property
+    def node_status_file(self) -> NodeStatusFile | None:
+        """Of the first NODE_STATUS_FILE line, which DAGMan takes."""
+        return next((NodeStatusFile(*values) for values in self._values(b"NODE_STATUS_FILE")), None)
+
+    @property
+    def dot(self) -> Dot | None:
+        """Of the last DOT line, which DAGMan takes."""
+        return next((Dot(*values) for values in reversed(self._values(b"DOT"))), None)
+
+    @property
+    def environment(self) -> tuple[Environment, ...]:
+        """ENV SET and ENV GET."""
+        return tuple(Environment(*values) for values in self._values(b"ENV"))
+
+    @property
+    def job_attributes(self) -> tuple[SetJobAttr, ...]:
+        """SET_JOB_ATTR."""
+        return tuple(SetJobAttr(*values) for values in self._values(b"SET_JOB_ATTR"))
+
+    @property
+    def rejected(self) -> int | None:
+        """The line of REJECT."""
+        return next((line for line, _ in self._index.all(b"REJECT")), None)
+
+    @property
+    def monitor(self) -> str | None:
+        """The name of the monitor node that bridle put in; None in a DAG that was not rewritten."""
+        return None if self._index.monitor is None else text_of(self._index.monitor)
+
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        """Named submit descriptions (SUBMIT-DESCRIPTION)."""
+        return dict(self._values(b"SUBMIT_DESCRIPTION"))
+
+    @property
+    def splices(self) -> tuple[str, ...]:
+        """Names of the splices; their nodes are not among `nodes`."""
+        return tuple(splice.name for splice in self.splice_commands)
+
+    @property
+    def splice_commands(self) -> tuple[Splice, ...]:
+        """Each splice with its file and directory."""
+        return tuple(Splice(*values) for values in self._values(b"SPLICE"))
+
+    @property
+    def connections(self) -> tuple[Connect, ...]:
+        """CONNECT: which splices are joined at their pins."""
+        return tuple(Connect(*values) for values in self._values(b"CONNECT"))
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """PIN_IN and PIN_OUT."""
+        found = sorted((*self._index.all(b"PIN_IN"), *self._index.all(b"PIN_OUT")))
+        return tuple(Pin(*texts_of(fields)) for _, fields in found)
+
+    @property
+    def includes(self) -> tuple[str, ...]:
+        """Included files; their commands are not read."""
+        return tuple(file for (file,) in self._values(b"INCLUDE"))
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether nodes are defined in other files too: sub-DAGs, splices, includes."""
+        kinds = (self._index.fields_of(place, b"")[0] for place in self._index.special)
+        return bool(self._index.all(b"SPLICE") or self.includes) or NodeKind.SUBDAG in kinds
+
+    @property
+    def other(self) -> tuple[tuple[int, str], ...]:
+        """(line, text) of each line that is no command of DAGMan 25's."""
+        return tuple((line, text_of(text)) for line, text in self._index.other)
+
+    @property
+    def unknown(self) -> tuple[tuple[int, str], ...]:
+        """(line, first word) of each line that is no command of DAGMan 25's."""
+        return tuple((line, text_of(text.split(None, 1)[0])) for line, text in self._index.other)
+
+    def highest_priority(self) -> int:
+        """The highest PRIORITY of the DAG, 0 at least."""
+        highest: int = max((priority for (priority,) in self._index.table(b"PRIORITY").values()), default=0)
+        return max(0, highest)
+
+    def used_categories(self) -> set[str]:
+        """The categories that a CATEGORY line names."""
+        return {text_of(name) for name in self._index.categories()[1]}
+
+    def uncategorised(self) -> Iterator[tuple[str, NodeKind]]:
+        """(name, kind) of the nodes that could be in a category (JOB, SUBDAG) but are in none."""
+        chosen, _ = self._index.categories()
+        if all(chosen):
+            return
+        for name, (place, number) in zip(self._index.ordinals, enumerate(chosen), strict=True):
+            if not number:
+                kind = self._index.fields_of(place, name)[0]
+                if is_ordinary(kind):
+                    yield text_of(name), kind
+
+    def submit_files(self) -> Iterator[tuple[str, str, bool]]:
+        """(node, path of its submit file from the DAG's directory, whether it must be there before the
+        start).
+
+        A node without a file of its own (SUBDAG, NOOP, DONE, inline or named description) is left out; one
+        with a PRE script may get its file from that.
+        """
+        index = self._index
+        pre, done, described = index.table(b"PRE"), index.done, self._described()
+        for (name, place), fields in zip(index.ordinals.items(), index.nodes):  # noqa: B905
+            if isinstance(fields, bytes):
+                kind, path, file = NodeKind.JOB, fields, fields
+            else:
+                kind, _, file, directory, noop, is_done, inline = index.fields_of(place, name)
+                if kind is NodeKind.SUBDAG or noop or is_done or inline is not None:
+                    continue
+                path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
+            if file not in described and name not in done:
+                yield text_of(name), text_of(path), not pre or pre.get(place, kind) is None
+
+    def submit_paths(self) -> dict[str, bool]:
+        """The paths of `submit_files`, each once, and whether one of its nodes needs it before the start."""
+        index = self._index
+        if index.special or index.done or self._described() or index.table(b"PRE"):
+            found: dict[str, bool] = {}
+            for _, path, required in self.submit_files():
+                found[path] = found.get(path, False) or required
+            return found
+        paths = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
+        return dict.fromkeys(map(text_of, dict.fromkeys(paths)), True)
+
+    def submit_path(self, name: str) -> str | None:
+        """The path of one node's submit file; None if it has none of its own."""
+        place = self._index.ordinals.get(bytes_of(name))
+        if place is None:
+            return None
+        plain = self._index.nodes[place]
+        if isinstance(plain, bytes) and not self._index.all(b"SUBMIT_DESCRIPTION"):
+            return text_of(plain)
+        kind, _, file, directory, noop, done, inline = self._index.fields_of(place, b"")
+        if kind is NodeKind.SUBDAG or noop or done or inline is not None or file in self._described():
+            return None
+        return text_of(file if directory is None or file[:1] == b"/" else directory + b"/" + file)
+
+    def inline_descriptions(self) -> Iterator[tuple[str, bytes]]:
+        """(node, its submit description) of the nodes whose description stands in the DAG."""
+        described = self._described()
+        if not described and not self._index.special:
+            return
+        for name, place in self._index.ordinals.items():
+            kind, _, file, _, _, _, inline = self._index.fields_of(place, name)
+            if inline is not None:
+                yield text_of(name), inline
+            elif file in described and kind is not NodeKind.SUBDAG:
+                yield text_of(name), described[file]
+
+    def _described(self) -> dict[bytes, bytes]:
+        return dict(fields for _, fields in self._index.all(b"SUBMIT_DESCRIPTION"))
+
+
+def parse_dag(data: bytes, source: str) -> Dag:
+    """The meaning of a DAG; `source` names the file in errors. Raises DagSyntaxError.
+
+    >>> dag = parse_dag(b"JOB A a.sub\\nJOB B b.sub\\nPARENT A CHILD B\\nRETRY ALL_NODES 2\\n", "x.dag")
+    >>> dag.nodes["B"].retries, list(dag.edges)
+    (2, [('A', 'B')])
+    """
+    return Dag(build_index(data, source), source)

@@ -1,0 +1,200 @@
+"""A DAG with its splices and includes put in, as DAGMan sees it: one set of nodes, one set of edges.
+
+A node of a splice is called SPLICE+NODE. The text of the files comes from a function, so nothing is read here.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
+from typing import TypeAlias
+
+from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.language.commands import Include, NodeKind
+from dag_rewriter.language.syntax import parse
+from dag_rewriter.model.dag import Dag, Node, Work, parse_dag
+
+Read: TypeAlias = Callable[[str], bytes]
+"""path -> bytes; a relative path counts from where DAGMan runs"""
+Edge: TypeAlias = tuple[str, str]
+
+MONITOR = "bridle_monitor"
+_OURS = ".bridle.sub"
+ORDINARY = frozenset({NodeKind.JOB, NodeKind.SUBDAG})
+"""The kinds that have a place in the graph; the others run beside it (SERVICE), before (PROVISIONER) or after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of the whole: the DAG itself, or a splice."""
+
+    prefix: str
+    """stands before the names of its nodes: "" or "SPLICE+" """
+    directory: str
+    """where DAGMan is when it reads the file, from where it runs: "" or a DIR"""
+    dag: Dag
+
+    def nodes(self) -> Iterator[Node]:
+        """Its nodes under their whole names. SERVICE nodes of a splice are left out: DAGMan never starts them."""
+        for node in self.dag.nodes.values():
+            if not self.prefix:
+                yield node
+            elif node.kind is not NodeKind.SERVICE:
+                yield replace(node, name=self.prefix + node.name, category=self.category(node.category))
+
+    def works(self) -> Iterator[Work]:
+        """The same of them, for who asks for nothing but what they run."""
+        for work in self.dag.nodes.works():
+            if not self.prefix:
+                yield work
+            elif work.kind is not NodeKind.SERVICE:
+                yield work._replace(name=self.prefix + work.name)
+
+    def category(self, name: str | None) -> str | None:
+        """A category of a splice is its own, unless it begins with a plus sign (throttle_by_category.cpp)."""
+        return name if name is None or name.startswith("+") else self.prefix + name
+
+    def path(self, name: str) -> str:
+        """A file that this part names, from where DAGMan runs."""
+        return posixpath.normpath(posixpath.join(self.directory, name))
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDag:
+    """All parts of a DAG, the DAG itself first."""
+
+    parts: tuple[Part, ...]
+    links: tuple[Edge, ...] = ()
+    """the edges that begin or end in a splice"""
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node under its whole name."""
+        return chain.from_iterable(part.nodes() for part in self.parts)
+
+    def edges(self) -> Iterator[Edge]:
+        """(parent, child) of every dependency."""
+        for part in self.parts:
+            before = part.prefix
+            yield from part.dag.edges if not before else ((before + a, before + b) for a, b in part.dag.edges)
+        yield from self.links
+
+    def descriptions(self) -> dict[str, tuple[str, str]]:
+        """The file and the text of each SUBMIT-DESCRIPTION: for DAGMan they hold in all parts, wherever they stand."""
+        return {
+            name: (part.dag.source, text)
+            for part in self.parts
+            for name, text in part.dag.descriptions.items()
+        }
+
+    @property
+    def dag(self) -> Dag:
+        """The DAG itself."""
+        return self.parts[0].dag
+
+    @property
+    def monitor(self) -> str | None:
+        """The node that bridle put in, be it a SERVICE or a JOB."""
+        if self.dag.monitor is not None:
+            return self.dag.monitor
+        names = (MONITOR, *(f"{MONITOR}_{number}" for number in range(2, 10)))
+        there = (self.dag.nodes[name] for name in names if name in self.dag.nodes)
+        return next((node.name for node in there if node.submit_file.endswith(_OURS)), None)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """A file while it is put together: what DAGMan calls a Dag, for the root and for each splice."""
+
+    parts: list[Part] = field(default_factory=list)
+    links: list[Edge] = field(default_factory=list)
+    first: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+    pins: dict[tuple[bool, int], list[str]] = field(default_factory=dict)
+
+
+def expand(source: str, read: Read) -> WholeDag:
+    """The DAG in the file `source` with all that it splices in and includes. Raises DagSyntaxError, and what read
+    raises.
+
+    >>> texts = {"x.dag": b"SPLICE S s.dag\\nJOB B b\\nPARENT S CHILD B\\n", "s.dag": b"JOB A a\\nJOB C c\\n"}
+    >>> list(expand("x.dag", texts.__getitem__).edges())
+    [('S+A', 'B'), ('S+C', 'B')]
+    """
+    scope = _scope(source, "", "", read, (source,))
+    return WholeDag(tuple(scope.parts), tuple(scope.links))
+
+
+def _scope(source: str, prefix: str, directory: str, read: Read, above: Sequence[str]) -> _Scope:
+    data = _with_includes(read(source), directory, read, above)
+    part = Part(prefix, directory, parse_dag(data, source))
+    scope = _Scope(parts=[part])
+    splices = {}
+    for splice in part.dag.splice_commands:
+        inner = posixpath.join(directory, splice.directory or "")
+        file = _known_once(posixpath.normpath(posixpath.join(inner, splice.dag_file)), above)
+        splices[splice.name] = _scope(file, f"{prefix}{splice.name}+", inner, read, (*above, file))
+    for inside in splices.values():
+        scope.parts += inside.parts
+        scope.links += inside.links
+    scope.links += _links(part, splices)
+    if prefix:
+        _ends(scope)
+        for pin in part.dag.pins:
+            scope.pins.setdefault((pin.out, pin.number), []).append(prefix + pin.node)
+    return scope
+
+
+def _known_once(file: str, above: Sequence[str]) -> str:
+    if file in above:
+        what = f"the files include or splice each other in a circle: {' -> '.join((*above, file))}"
+        raise DagSyntaxError(above[-1], 0, what, "take one of the lines out")
+    return file
+
+
+def _with_includes(data: bytes, directory: str, read: Read, above: Sequence[str]) -> bytes:
+    """The text with the text of each INCLUDE in its place."""
+    if b"include" not in data.lower():  # no need to look at a million lines
+        return data
+    pieces: list[bytes] = []
+    for line in parse(data):
+        if isinstance(line.command, Include):
+            file = _known_once(posixpath.normpath(posixpath.join(directory, line.command.file)), above)
+            text = _with_includes(read(file), directory, read, (*above, file))
+            pieces.append(text if text.endswith(b"\n") else text + b"\n")
+        else:
+            pieces.append(line.raw)
+    return b"".join(pieces)
+
+
+def _links(part: Part, splices: Mapping[str, _Scope]) -> Iterator[Edge]:
+    """The edges that PARENT and CONNECT lines draw to and from splices."""
+    for parents, children, _weak in part.dag.edges.groups:
+        for parent, child in product(parents, children):
+            if parent in part.dag.nodes and child in part.dag.nodes:
+                continue  # Dag.edges has it
+            ends = splices[parent].last if parent in splices else [part.prefix + parent]
+            begins = splices[child].first if child in splices else [part.prefix + child]
+            yield from product(ends, begins)
+    for connection in part.dag.connections:
+        yield from _connected(splices.get(connection.parent), splices.get(connection.child))
+
+
+def _connected(parent: _Scope | None, child: _Scope | None) -> Iterator[Edge]:
+    """Each PIN_OUT of one splice to the PIN_IN of the same number of another."""
+    if parent is None or child is None:
+        return
+    for (out, number), nodes in parent.pins.items():
+        if out:
+            yield from product(nodes, child.pins.get((False, number), ()))
+
+
+def _ends(scope: _Scope) -> None:
+    """The nodes that have no parent, and those that have no child, inside a splice."""
+    whole = WholeDag(tuple(scope.parts), tuple(scope.links))
+    edges = list(whole.edges())
+    parents, children = {parent for parent, _ in edges}, {child for _, child in edges}
+    names = [node.name for node in whole.nodes() if node.kind in ORDINARY]
+    scope.first = [name for name in names if name not in children]
+    scope.last = [name for name in names if name not in parents]

@@ -1,0 +1,141 @@
+"""Rescue DAGs: text -> value and back. Pure.
+
+DAGMan (Dag::WriteRescue in dag.cpp) writes comments that count the nodes and name those that failed, then a
+`DONE node` line for each node that is done, and RETRY lines if retries are to be kept. It starts from the file with
+the highest number, X.dag.rescueNNN.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import MappingProxyType
+
+from dag_rewriter.errors import DagSyntaxError, RewriterError
+from dag_rewriter.language.text import bytes_of, text_of
+
+MAX_RESCUE_NUM = 100
+"""DAGMAN_MAX_RESCUE_NUM: DAGMan looks for no higher number, and overwrites the last one when it is reached."""
+JOIN_NODE = "_condor_join_node"
+"""DAGMan's own nodes for `PARENT a b CHILD c d`: no line of the DAG defines them, rescue DAGs name them."""
+
+_CREATED = re.compile(r"^# Created (\d+)/(\d+)/(\d+) (\d+):(\d+):(\d+) UTC", re.MULTILINE)
+_TOTAL = re.compile(r"^# Total number of Nodes: (\d+)", re.MULTILINE)
+_FAILED = re.compile(r"^# Nodes that failed: \d+\r?\n#   (.*?),?<ENDLIST>", re.MULTILINE)
+_DONE = re.compile(r"^[ \t]*DONE[ \t]+(\S+)", re.MULTILINE | re.IGNORECASE)
+_RETRY = re.compile(
+    r"^[ \t]*RETRY[ \t]+(\S+)[ \t]+(\d+)(?:[ \t]+UNLESS-EXIT[ \t]+(-?\d+))?", re.MULTILINE | re.IGNORECASE
+)
+_WHOLE = re.compile(r"^[ \t]*JOB[ \t]", re.MULTILINE | re.IGNORECASE)
+_OURS = "# by bridle rescue: "
+
+
+class RescueError(RewriterError):
+    """A rescue that cannot be made or used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """What is left of a node's retries: a RETRY line of a rescue DAG."""
+
+    left: int
+    unless_exit: int | None = None
+    most: int | None = None
+    """how many there were; only for the comment"""
+
+
+@dataclass(frozen=True, slots=True)
+class RescueDag:
+    """What a rescue DAG says."""
+
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    retries: Mapping[str, Retries] = field(default_factory=lambda: MappingProxyType({}))
+    created: int | None = None
+    """seconds since the epoch"""
+    total: int | None = None
+    origin: str | None = None
+    """for one that bridle wrote: from what"""
+
+
+def rescue_name(dag: str, number: int) -> str:
+    """The file's name.
+
+    >>> rescue_name("x.dag", 7)
+    'x.dag.rescue007'
+    """
+    return f"{dag}.rescue{number:03d}"
+
+
+def rescue_number(dag: str, name: str) -> int | None:
+    """The number of a rescue DAG by its file's name; None for any other file.
+
+    >>> [rescue_number("x.dag", name) for name in ("x.dag.rescue012", "x.dag.rescue012.old", "x.dag.rescue000")]
+    [12, None, None]
+    """
+    found = re.fullmatch(re.escape(dag) + r"\.rescue(\d{3,})", name)
+    return int(found[1]) or None if found else None
+
+
+def parse_rescue(data: bytes, source: str) -> RescueDag:
+    """Reads a rescue DAG of any DAGMan since 7.7. Raises DagSyntaxError for a whole DAG of the old form, which
+    cannot be combined with another.
+
+    >>> parse_rescue(b"# Total number of Nodes: 2\\nDONE A\\n", "x.dag.rescue001").done
+    ('A',)
+    """
+    text = text_of(data)
+    if _WHOLE.search(text):
+        what = "it is a whole DAG, as DAGMan wrote rescue DAGs with DAGMAN_WRITE_PARTIAL_RESCUE = False"
+        raise DagSyntaxError(
+            source, 0, what, f"run it by itself: condor_submit_dag -dorescuefrom, or on {source}"
+        )
+    created, total, failed = _CREATED.search(text), _TOTAL.search(text), _FAILED.search(text)
+    origin = re.search(f"^{_OURS}(.*)$", text, re.MULTILINE)
+    retries = {m[1]: Retries(int(m[2]), None if m[3] is None else int(m[3])) for m in _RETRY.finditer(text)}
+    return RescueDag(
+        done=tuple(_DONE.findall(text)),
+        failed=tuple(name for name in failed[1].split(",") if name) if failed else (),
+        retries=MappingProxyType(retries),
+        created=_seconds(created) if created else None,
+        total=int(total[1]) if total else None,
+        origin=origin[1].rstrip("\r") if origin else None,
+    )
+
+
+def _seconds(created: re.Match[str]) -> int:
+    month, day, year, hour, minute, second = map(int, created.groups())
+    return calendar.timegm((year, month, day, hour, minute, second))
+
+
+def render_rescue(rescue: RescueDag, dag: str) -> bytes:
+    """A rescue DAG in DAGMan's own form; `parse_rescue` is the inverse."""
+    then = datetime.fromtimestamp(rescue.created or 0, timezone.utc)
+    lines = [
+        "# Rescue DAG file, created after running",
+        f"#   the {dag} DAG file",
+        f"# Created {then.month}/{then.day}/{then.year} {then:%H:%M:%S} UTC",
+        "# Rescue DAG version: 2.1.0",
+        *([] if rescue.origin is None else [_OURS + rescue.origin]),
+        "#",
+        f"# Total number of Nodes: {rescue.total or 0}",
+        f"# Nodes premarked DONE: {len(rescue.done)}",
+        f"# Nodes that failed: {len(rescue.failed)}",
+        "#   " + "".join(f"{name}," for name in rescue.failed) + "<ENDLIST>",
+        "",
+        *(f"DONE {name}" for name in rescue.done),
+        *(line for name, retries in rescue.retries.items() for line in _retry_lines(name, retries)),
+    ]
+    return bytes_of("\n".join(lines) + "\n")
+
+
+def _retry_lines(name: str, retries: Retries) -> tuple[str, ...]:
+    unless = "" if retries.unless_exit is None else f" UNLESS-EXIT {retries.unless_exit}"
+    line = f"RETRY {name} {retries.left}{unless}"
+    if retries.most is None:
+        return (line,)
+    performed = retries.most - retries.left
+    return (f"# {performed} of {retries.most} retries already performed; {retries.left} remaining", line)

@@ -1,0 +1,146 @@
+"""Rescue DAGs on disk: which there are, where the workflow stands, and the steps that make, or set aside, some."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.directory import liveness
+from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
+from dag_rewriter.directory.subworkflows import sub_workflows
+from dag_rewriter.errors import RunningError
+from dag_rewriter.model.splices import WholeDag
+from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, parse_rescue, rescue_number
+from dag_rewriter.rescue.run_history import History, parse_history, queued_dagman
+from dag_rewriter.rescue.run_state import NumberedRescue, Standing, standing_after, standing_now
+
+_MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d+)", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A DAG with its rescue DAGs, its log, and the DAGs of its sub-workflow nodes."""
+
+    submit_dir: SubmitDir
+    whole: WholeDag
+    rescues: tuple[NumberedRescue, ...]
+    """by number, the lowest first"""
+    set_aside: tuple[str, ...]
+    """the names of those that are out of use, and of old locks (*.old)"""
+    log: bytes
+    history: History
+    limit: int
+    """DAGMAN_MAX_RESCUE_NUM"""
+    has_log: bool
+    """whether a DAGMan ever wrote its nodes.log"""
+    has_lock: bool
+    """whether a DAGMan works on it, or died"""
+    children: Mapping[str, Workflow] = field(default_factory=dict)
+    """by node; those that are planned"""
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands now."""
+        return standing_now(self.whole, self.rescues, self.history)
+
+    @property
+    def has_run(self) -> bool:
+        return bool(self.rescues) or self.history.started is not None or self.has_log
+
+    def standing_at(self, found: NumberedRescue) -> Standing:
+        """Where a run stands that goes on from that rescue DAG."""
+        return standing_after(self.whole, found, parse_history(self.log, until=found.time))
+
+    def in_all(self) -> Iterator[Workflow]:
+        """This one and all below it."""
+        yield self
+        for child in self.children.values():
+            yield from child.in_all()
+
+
+def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workflow:
+    """Everything that `bridle rescue` needs. Raises FileError, SubmitDirError, DagSyntaxError."""
+    whole = read_whole(submit_dir)
+    above = (*above, submit_dir.dag_file.resolve())
+    children = {}
+    for sub in sub_workflows(submit_dir, whole):
+        below = sub.open()
+        if below is not None and below.dag_file.resolve() not in above:
+            children[sub.node] = read_workflow(below, above)
+    rescues, old = find_rescues(submit_dir)
+    log = _jobstate_log(submit_dir, whole)
+    return Workflow(
+        submit_dir=submit_dir,
+        whole=whole,
+        rescues=rescues,
+        set_aside=old,
+        log=log,
+        history=parse_history(log),
+        limit=_limit(submit_dir, whole),
+        has_log=files.mode_of(submit_dir.nodes_log) is not None,
+        has_lock=files.mode_of(submit_dir.dagman_lock) is not None,
+        children=children,
+    )
+
+
+def find_rescues(submit_dir: SubmitDir) -> tuple[tuple[NumberedRescue, ...], tuple[str, ...]]:
+    """The rescue DAGs by number, and the names of those that were set aside."""
+    found: list[NumberedRescue] = []
+    old: list[str] = []
+    for name in files.names_in(submit_dir.path):
+        number = rescue_number(submit_dir.dag, name)
+        if number is not None:
+            found.append(_read(submit_dir.path / name, number))
+        elif name.startswith((f"{submit_dir.dag}.rescue", f"{submit_dir.dag}.lock.old")):
+            old.append(name)
+    return tuple(sorted(found, key=lambda each: each.number)), tuple(sorted(old))
+
+
+def _read(path: Path, number: int) -> NumberedRescue:
+    rescue = parse_rescue(files.read(path), str(path))
+    made = int(path.stat().st_mtime) if rescue.created is None else rescue.created
+    return NumberedRescue(number, path.name, rescue, made)
+
+
+def wants_to_run(submit_dir: SubmitDir, ended: int) -> bool:
+    """Whether the next run has something to do although the last one succeeded: a rescue DAG was made since."""
+    rescues, _ = find_rescues(submit_dir)
+    return bool(rescues) and rescues[-1].time >= ended
+
+
+def refuse_if_in_use(workflow: Workflow) -> None:
+    """Raises RunningError while a DAGMan works on the DAG or one below it, or waits in the queue."""
+    for each in workflow.in_all():
+        submit_dir = each.submit_dir
+        if liveness.dagman_lives(submit_dir):
+            now = "wait until it has ended, or remove it with condor_rm"
+            raise RunningError(str(submit_dir.path), "DAGMan is running this workflow", now)
+        job = queued_dagman(files.read_if_there(submit_dir.dagman_log) or b"")
+        if job is not None:
+            what = f"DAGMan job {job} of this workflow is in the queue, perhaps held"
+            lost = f"if it is in no queue any more, rename {submit_dir.dagman_log.name}"
+            now = f"see `condor_q {job}`, and remove it with `condor_rm {job}`; {lost}"
+            raise RunningError(str(submit_dir.path), what, now)
+
+
+def _jobstate_log(submit_dir: SubmitDir, whole: WholeDag) -> bytes:
+    """DAGMan's own, or monitord's of a run that was not rewritten."""
+    for path in (jobstate_log_of(submit_dir, whole.dag), submit_dir.path / "jobstate.log"):
+        data = files.read_if_there(path)
+        if data is not None:
+            return data
+    return b""
+
+
+def _limit(submit_dir: SubmitDir, whole: WholeDag) -> int:
+    """DAGMAN_MAX_RESCUE_NUM, if the DAG's own configuration sets it."""
+    named = [submit_dir.path / whole.dag.config] if whole.dag.config else []
+    for path in (*named, submit_dir.monitor_config):
+        found = _MAX.findall(files.read_if_there(path) or b"")
+        if found:
+            return int(found[-1])
+    return MAX_RESCUE_NUM

@@ -1,0 +1,124 @@
+"""Where a workflow stands, and where it would go on: from its rescue DAGs, its log and its DAG. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from dag_rewriter.model.splices import ORDINARY, WholeDag
+from dag_rewriter.rescue.rescue_dag import RescueDag
+from dag_rewriter.rescue.run_history import History
+
+
+class NodeState(Enum):
+    """Where a node stands."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """began and did not end: DAGMan was removed, or died"""
+    AGAIN = "again"
+    """ran before, and is to run again"""
+    NEVER = "never started"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRescue:
+    """A rescue DAG on disk."""
+
+    number: int
+    name: str
+    rescue: RescueDag
+    time: int
+    """when it was made (what its header says, else the file's time), in seconds since the epoch"""
+
+    @property
+    def ours(self) -> bool:
+        return self.rescue.origin is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Every node and where it stands."""
+
+    source: str
+    """what says so"""
+    nodes: Mapping[str, NodeState]
+    rescue: int | None = None
+    """the number of the rescue DAG that says so"""
+
+    def of(self, state: NodeState) -> tuple[str, ...]:
+        """The nodes in one state, in the order of the DAG."""
+        return tuple(name for name, found in self.nodes.items() if found is state)
+
+    def as_json(self) -> dict[str, Any]:
+        """For --json."""
+        counts = {state.value: len(self.of(state)) for state in NodeState}
+        return {
+            "source": self.source,
+            "rescue": self.rescue,
+            "nodes": len(self.nodes),
+            "counts": counts,
+            **{state.value.replace(" ", "_"): list(self.of(state)) for state in NodeState},
+        }
+
+
+def node_names(whole: WholeDag) -> tuple[str, ...]:
+    """The nodes that a rescue DAG may mark as done: bridle's monitor is none, nor are FINAL, SERVICE, PROVISIONER."""
+    return tuple(node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != whole.monitor)
+
+
+def standing_after(whole: WholeDag, found: NumberedRescue, history: History) -> Standing:
+    """Where a run stands that goes on from a rescue DAG; `history` is the log up to when the file was made."""
+    done, failed = set(found.rescue.done), set(found.rescue.failed)
+    return Standing(found.name, _states(whole, done, failed, history), found.number)
+
+
+def standing_now(whole: WholeDag, rescues: Sequence[NumberedRescue], history: History) -> Standing:
+    """Where a workflow stands now.
+
+    The newest rescue DAG says so if it is of the last run or was made after it; else the last run's own end; else,
+    where DAGMan died without a word, its log.
+    """
+    newest = rescues[-1] if rescues else None
+    if newest is not None and _newer(newest, history):
+        return standing_after(whole, newest, history)
+    names = node_names(whole)
+    if history.succeeded and not any(
+        node.abort_dag_on for node in whole.nodes()
+    ):  # RETURN 0 may cut a run short
+        return Standing("the last run, which succeeded", dict.fromkeys(names, NodeState.DONE))
+    if history.started is None:
+        return Standing("the DAG, which has not run", _states(whole, set(), set(), history))
+    post = {node.name for node in whole.nodes() if node.post is not None}
+    done = {name for name, attempts in history.nodes.items() if attempts.done(name in post)}
+    failed = {name for name, attempts in history.nodes.items() if attempts.failed}
+    if newest is not None:
+        done |= set(newest.rescue.done)  # the last run went on from there
+    return Standing("the log of the last run", _states(whole, done, failed, history))
+
+
+def _newer(found: NumberedRescue, history: History) -> bool:
+    """One that we write is made before the run that uses it, one of DAGMan's at the end of a run: in the second in
+    which a run begins, that tells them apart."""
+    if history.started is None:
+        return True
+    return found.time > history.started or (not found.ours and found.time == history.started)
+
+
+def _states(whole: WholeDag, done: set[str], failed: set[str], history: History) -> dict[str, NodeState]:
+    done = done | {node.name for node in whole.nodes() if node.done}
+    return {name: _state(name, done, failed, history) for name in node_names(whole)}
+
+
+def _state(name: str, done: set[str], failed: set[str], history: History) -> NodeState:
+    if name in done:
+        return NodeState.DONE
+    if name in failed:
+        return NodeState.FAILED
+    attempts = history.nodes.get(name)
+    if attempts is not None and not attempts.over:
+        return NodeState.INTERRUPTED
+    return NodeState.AGAIN if name in history.ever else NodeState.NEVER

@@ -1,0 +1,1 @@
+"""What is added to a DAG, taken out again, changed in it."""

@@ -1,0 +1,107 @@
+"""What the planner wrote: whether it is whole, where it is kept, what of it stands in the way of a rewritten DAG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.directory.dagman_submit_file import is_hooked, planners_environment, with_environment
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_file import parse_submit_file
+from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.model import block
+from dag_rewriter.rewriting.rescue_lines import RescueFile
+
+_HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
+_TRAILER = b"# End of DAG"
+_RULE = b"#" * 70
+EDITED = "the DAG was edited since it was planned: the edits stay, the planner's DAG is in {}"
+
+
+def check_complete(data: bytes, source: str) -> None:
+    """DagSyntaxError when a planner's DAG lacks its last lines: the planner died, or the disk was full."""
+    if _HEADER not in data[:1000]:
+        return
+    at = data.rfind(b"\n" + _TRAILER)
+    after = data[at + 1 :].split(b"\n", 2)
+    if at < 0 or after[0].rstrip() != _TRAILER or len(after) < 2 or after[1].rstrip() != _RULE:
+        line = data.count(b"\n") + 1
+        what = f"the file ends before the planner's last lines ({_TRAILER.decode()!r}): it is cut"
+        raise DagSyntaxError(source, line, what, "plan the workflow again; do not run this DAG")
+
+
+def take_apart(submit_dir: SubmitDir, data: bytes) -> block.Parts:
+    """The planner's and the user's bytes, and our block. DagSyntaxError if only half of the block is there."""
+    try:
+        return block.split(data)
+    except block.CutBlockError:
+        what = "the first or the last line of bridle's block is missing"
+        now = f"copy {submit_dir.planned_dag.name} over it (the planner's DAG) and rewrite again"
+        raise DagSyntaxError(str(submit_dir.dag_file), 0, what, now) from None
+
+
+def copies(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
+    """The planner's DAG is copied before the DAG changes; an older copy of another DAG is kept too."""
+    planned = files.read_if_there(submit_dir.planned_dag)
+    if parts.block is not None and planned is not None:
+        return
+    if planned is not None and planned != parts.original:
+        yield submit_dir.planned_dag.with_name(submit_dir.planned_dag.name + ".old"), planned
+    yield submit_dir.planned_dag, parts.original
+
+
+def submit_file_in_the_way(submit_dir: SubmitDir) -> bytes | None:
+    """The planner's X.dag.condor.sub, if it stands in the way.
+
+    condor_submit_dag refuses to write its own where one is, and only that tells DAGMan of a CONFIG line.
+    The planner's starts pegasus-dagman, whose pegasus-monitord crashes on a SERVICE node (seen, 5.1.2); that of the
+    planner hook starts condor_dagman and knows the CONFIG line.
+    """
+    data = files.read_if_there(submit_dir.condor_sub)
+    if data is None or is_hooked(data):
+        return None
+    found = parse_submit_file(data)
+    is_planners = "+pegasus_wf_uuid" in found or (found.executable or "").endswith("/pegasus-dagman")
+    return data if is_planners else None
+
+
+def planners_submit_file(submit_dir: SubmitDir) -> bytes | None:
+    """The X.dag.condor.sub that was set aside, as the planner wanted it; None if none was.
+
+    The planner adds to DAGMan's environment when the hook has set its file aside: in the one that the hook had made.
+    """
+    planned = files.read_if_there(submit_dir.planned_condor_sub)
+    current = files.read_if_there(submit_dir.condor_sub)
+    if planned is None or current is None or not is_hooked(current):
+        return planned
+    return with_environment(planned, planners_environment(current))
+
+
+def dagman_submit_file(submit_dir: SubmitDir) -> bytes:
+    """The planner's X.dag.condor.sub, wherever it is now; empty if there is none."""
+    planned = files.read_if_there(submit_dir.planned_condor_sub)
+    return planned or submit_file_in_the_way(submit_dir) or b""
+
+
+def notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
+    """What the user should know of the kept copy."""
+    planned = files.read_if_there(submit_dir.planned_dag)
+    name = submit_dir.planned_dag.name
+    if planned is None or planned == parts.original:
+        return
+    if parts.block is not None:
+        yield EDITED.format(name)
+    else:
+        yield f"{name} was of another DAG; it is kept as {name}.old"
+
+
+def newest_rescue(submit_dir: SubmitDir) -> RescueFile | None:
+    """The rescue DAG with the highest number; None if there is none."""
+    pattern = re.compile(re.escape(submit_dir.dag) + r"\.rescue([0-9]{3})")
+    numbers = [int(m[1]) for name in files.names_in(submit_dir.path) if (m := pattern.fullmatch(name))]
+    if not numbers:
+        return None
+    found = RescueFile(submit_dir.dag, max(numbers), b"")
+    return RescueFile(found.dag, found.number, files.read(submit_dir.path / found.name))

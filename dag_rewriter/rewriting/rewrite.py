@@ -1,0 +1,302 @@
+"""A planned directory becomes a rewritten one, and back. Decides first (a Plan), then writes, in an order
+that no crash can spoil: at any instant the DAG is the planner's or the rewritten one, whole, and `undo`
+works.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from condor_templates.dagman_config import dagman_config
+from condor_templates.header import OURS
+from condor_templates.monitor_job import MonitorJob, monitor_submit_description
+from condor_templates.monitor_policy import Universe
+from condor_templates.policy import CategoryPolicy, Limit, MonitorKind, layered
+from dag_rewriter import files
+from dag_rewriter.categories.categories import settings_in
+from dag_rewriter.categories.category_facts import category_request
+from dag_rewriter.categories.policy_layers import read_monitor_policy, read_policy
+from dag_rewriter.directory import find_bridle, liveness
+from dag_rewriter.directory.dagman_options import base_priority, throttles
+from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_files import SubmitFiles, read_submit_files
+from dag_rewriter.errors import RewriterError, RunningError
+from dag_rewriter.metrics.metrics_files import files_of, made_by_bridle, measure
+from dag_rewriter.model import block
+from dag_rewriter.model.dag import Dag, parse_dag
+from dag_rewriter.model.splices import Part, WholeDag
+from dag_rewriter.rewriting import originals
+from dag_rewriter.rewriting.monitor_node import monitor_in
+from dag_rewriter.rewriting.passes import (
+    Change,
+    Choice,
+    Context,
+    MetricFiles,
+    apply,
+    changes_of,
+    choice_in,
+)
+from dag_rewriter.rewriting.rescue_lines import mended
+from dag_rewriter.rewriting.rewrite_report import Report, describe
+
+_HIGHEST = 2**31 - 1  # JobPrio is a 32-bit integer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be asked of a rewrite."""
+
+    executable: str | None = None
+    """the `bridle` that HTCondor starts; None: the one that is installed with this interpreter, or in PATH"""
+    monitor: bool = True
+    """False for a sub-workflow"""
+    kind: MonitorKind | None = None
+    """None: as at the last rewrite, SERVICE at first"""
+    passes: frozenset[str] | None = None
+    """None: as at the last rewrite, all of them at first"""
+    categories: CategoryPolicy | None = None
+    """None: what the policy files say"""
+    settings: Mapping[str, Limit] = field(default_factory=lambda: MappingProxyType({}))
+    """limits that hold whatever the DAG says"""
+    universe: Universe | None = None
+    """of the monitor's job; None: as at the last rewrite, else what the policy files say"""
+    dry_run: bool = False
+
+
+_DEFAULT = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Files to write and to remove, in this order."""
+
+    writes: tuple[tuple[Path, bytes], ...] = ()
+    removes: tuple[Path, ...] = ()
+    known: Mapping[Path, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    """what files hold that were read already and are replaced last: to copy one, a link is enough"""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A submit directory as it was read: the DAG without our block, and all that the passes ask about it."""
+
+    submit_dir: SubmitDir
+    parts: block.Parts
+    dag: Dag
+    found: SubmitFiles
+    choice: Choice
+    context: Context
+
+
+def read_dag(submit_dir: SubmitDir) -> Dag:
+    """The DAG as it is now, our block included."""
+    return parse_dag(files.read(submit_dir.dag_file), str(submit_dir.dag_file))
+
+
+def is_rewritten(submit_dir: SubmitDir) -> bool:
+    """Whether the DAG has our block and the files that the block names are there."""
+    found = originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block
+    if found is None:
+        return False
+    named = (p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in found)
+    return all(p.exists() for p in named)
+
+
+def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
+    """Reads all that a rewrite depends on; writes nothing."""
+    parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
+    source = str(submit_dir.dag_file)
+    originals.check_complete(parts.original, source)
+    dag = parse_dag(parts.original, source)
+    found = read_submit_files(submit_dir, dag)
+    before = choice_in(parts.block)
+    choice = Choice(
+        options.kind or before.kind,
+        before.passes if options.passes is None else options.passes,
+        options.universe or before.universe,
+    )
+    policy = read_policy(submit_dir) if options.categories is None else options.categories
+    forced = CategoryPolicy(forced={**settings_in(parts.block), **options.settings})
+    policy = layered([policy, forced])
+    context = Context(
+        monitor_submit=submit_dir.monitor_submit.name,
+        config=submit_dir.monitor_config.name,
+        jobstate_log=submit_dir.jobstate_log.name,
+        categories=category_request(submit_dir, dag, found, policy),
+        monitor=choice.kind if options.monitor else None,
+        priority=_above_all(dag, found),
+        original=parts.original,
+        rescue=originals.newest_rescue(submit_dir),
+        chosen=choice.passes,
+    )
+    return Planned(submit_dir, parts, dag, found, choice, context)
+
+
+def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
+    """Rewrites the DAG in place; a second time it changes nothing. Errors leave everything as it was."""
+    planned = plan_for(submit_dir, options)
+    dag, parts = planned.dag, planned.parts
+    context, unmeasured = _measured(planned)
+    changes = changes_of(dag, context)
+    # Only a monitor of ours is what the planner's submit file stands in the way of.
+    sets_aside = bool(changes["monitor"].added)
+    submit_file = originals.submit_file_in_the_way(submit_dir) if sets_aside else None
+    plan = Plan(
+        writes=(
+            *_own_files(planned, options, changes),
+            *((submit_dir.path / name, data) for change in changes.values() for name, data in change.files),
+            *originals.copies(submit_dir, parts),
+            *(() if submit_file is None else ((submit_dir.planned_condor_sub, submit_file),)),
+            (submit_dir.dag_file, apply(parts.original, changes, planned.choice)),
+        ),
+        removes=() if submit_file is None else (submit_dir.condor_sub,),
+        known={submit_dir.dag_file: parts.original} if parts.block is None else {},
+        notes=(
+            *originals.notes(submit_dir, parts),
+            *_kept(dag),
+            *unmeasured,
+            *(note for change in changes.values() for note in change.notes),
+        ),
+    )
+    return _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
+
+
+def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
+    """With the metrics, if they are asked for: they are the one pass that needs all of the DAG's edges."""
+    if "metrics" not in planned.choice.passes:
+        return planned.context, ()
+    dag = planned.dag
+    try:
+        single = WholeDag((Part("", "", dag),))
+        whole = read_whole(planned.submit_dir) if dag.splices or dag.includes else single
+    except RewriterError as error:
+        return planned.context, (f"no metrics are made: {error}",)
+    found = measure(planned.submit_dir, whole)
+    ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, found)]
+    return replace(planned.context, metrics=MetricFiles(ours[0], found.dag, tuple(planners))), ()
+
+
+def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
+    """Takes the block and our files away. If nobody edited the DAG meanwhile, it is the planner's again, byte
+    for byte.
+    """
+    parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
+    planned = files.read_if_there(submit_dir.planned_dag)
+    removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
+    removes += [path for path in (submit_dir.bridle_metrics,) if path.exists()]
+    if made_by_bridle(files.read_if_there(submit_dir.metrics)):
+        removes.append(submit_dir.metrics)
+    notes: tuple[str, ...] = ()
+    if planned == parts.original:
+        removes.append(submit_dir.planned_dag)
+    elif planned is not None:
+        notes = (originals.EDITED.format(submit_dir.planned_dag.name),)
+    writes = [*_rescue_without_monitor(submit_dir, parts), (submit_dir.dag_file, parts.original)]
+    submit_file = originals.planners_submit_file(submit_dir)
+    if submit_file is not None:
+        writes.append((submit_dir.condor_sub, submit_file))
+        removes.append(submit_dir.planned_condor_sub)
+    plan = Plan(tuple(writes), tuple(removes), notes=notes)
+    if not dry_run and liveness.monitor_lives(submit_dir):
+        _refuse(submit_dir, "a monitor is at work in this directory")
+    return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
+
+
+def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
+    """Before the monitor's node goes: DAGMan would refuse a rescue DAG that names it."""
+    rescue = originals.newest_rescue(submit_dir)
+    monitor = monitor_in(parts.block)
+    if rescue is None or monitor is None or _encode(monitor.name) not in rescue.content:
+        return
+    found = mended(rescue, parse_dag(parts.original, submit_dir.dag).nodes)
+    if found is not None:
+        yield submit_dir.path / found[0], found[1]
+
+
+def _above_all(dag: Dag, found: SubmitFiles) -> int:
+    return min(max(dag.highest_priority(), found.highest_priority) + 1, _HIGHEST)
+
+
+def _own_files(
+    planned: Planned, options: Options, changes: Mapping[str, Change]
+) -> Iterable[tuple[Path, bytes]]:
+    """Ours first: a DAG never names a file that is not there yet."""
+    submit_dir, kind = planned.submit_dir, planned.context.monitor
+    dagman = originals.dagman_submit_file(submit_dir)
+    if kind is not None and changes["monitor"].added:
+        executable = options.executable
+        if executable is None:
+            executable = find_bridle.find_bridle(find_bridle.script_directories(), os.environ.get("PATH", ""))
+        # DAGMan adds its -priority to those of all nodes.
+        above = planned.context.priority + max(0, base_priority(dagman))
+        policy = read_monitor_policy(submit_dir)
+        priority = min(max(policy.least_priority, above), _HIGHEST)
+        universe = planned.choice.universe or policy.universe
+        target = "." if submit_dir.is_planned else submit_dir.dag
+        job = MonitorJob(executable, submit_dir.base, priority, policy.max_starts, kind, universe, target)
+        yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
+    if kind is not None and changes["configuration"].added:
+        below = _below(planned.dag, planned.found) if kind is MonitorKind.SERVICE else 0
+        config = dagman_config(planned.dag.config, below, throttles(dagman), one_more=kind is MonitorKind.JOB)
+        yield submit_dir.monitor_config, _encode(config)
+
+
+def _below(dag: Dag, found: SubmitFiles) -> int:
+    """What to lower the priorities of all nodes by, so that DAGMan submits the monitor before them; 0: leave them.
+
+    A priority in a submit file wins over DAGMan's, so nothing else comes of it where every file has one, as the
+    planner's have. Without, and for a sub-DAG, which gets DAGMan's, jobs would fall behind the user's other ones.
+    """
+    if dag.highest_priority() <= 0 or not found.all_have_priorities or dag.has_parts:
+        return 0
+    return dag.highest_priority() + 1
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _kept(dag: Dag) -> Iterable[str]:
+    for name in dag.includes:
+        yield f"{name} is included and not looked into"
+    for line, word in dag.unknown:
+        yield f"line {line}: DAGMan has no command {word}; the line is kept, DAGMan may refuse it"
+
+
+def _is_ours(path: Path) -> bool:
+    data = files.read_if_there(path)
+    return data is not None and data.startswith(OURS.encode())
+
+
+def _refuse(submit_dir: SubmitDir, what: str) -> None:
+    raise RunningError(
+        str(submit_dir.path), what, "wait until the workflow has ended, or remove it with condor_rm"
+    )
+
+
+def _carry_out(submit_dir: SubmitDir, plan: Plan, dry_run: bool, report: Report) -> Report:
+    """Does what differs from what is there, and reports it; refuses while DAGMan runs (it reads its DAG
+    anew).
+    """
+    writes = [(path, plan.known.get(path) or files.read_if_there(path), data) for path, data in plan.writes]
+    writes = [(path, old, new) for path, old, new in writes if old != new]
+    if (writes or plan.removes) and not dry_run and liveness.dagman_lives(submit_dir):
+        _refuse(submit_dir, "DAGMan is running this workflow")
+    for path, _, new in writes:
+        if not dry_run and not _linked(plan, path, new):
+            files.replace(path, new)
+    for path in plan.removes:
+        if not dry_run:
+            files.remove(path)
+    return report.with_work(writes, plan.removes, plan.notes, dry_run)
+
+
+def _linked(plan: Plan, path: Path, data: bytes) -> bool:
+    """Whether a link could stand for the copy of a file."""
+    return any(data is held and files.link(source, path) for source, held in plan.known.items())

@@ -1,0 +1,1 @@
+"""Commands of the monitor and its readers: they parse, call one function, print."""

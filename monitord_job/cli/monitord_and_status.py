@@ -1,0 +1,164 @@
+"""`bridle monitord` and `bridle status`: parse, call one function, print."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from condor_templates.errors import BridleError
+from dag_rewriter.directory.locate import open_target
+from monitord_job.errors import CannotWorkError
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.unplanned_identity import identified
+
+if TYPE_CHECKING:
+    from monitord_job.event_stream.sink import EventFile
+
+EXIT_NODES_FAILED = 3
+
+
+class Mode(Enum):
+    """What `bridle monitord` is asked for."""
+
+    FOLLOW = "follow"
+    CATCH_UP = "catch-up"
+    REBUILD = "rebuild"
+
+
+@click.command(
+    epilog="""\b
+Example:
+  bridle monitord --catch-up run0001
+  bridle monitord --rebuild run0001
+  bridle monitord --catch-up diamond.dag
+  bridle monitord --events run0001/events.bp run0001
+\b
+Exit codes:
+  0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
+  1   cannot work here, and a restart would not help; the message says why
+  2   wrong usage
+  3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
+  75  try again: another monitor serves the directory or has taken over, or the database cannot be written now
+"""
+)
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@click.option("--follow", "mode", flag_value="follow", default="follow", help="Until the run ends (default).")
+@click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")
+@click.option(
+    "--rebuild", "mode", flag_value="rebuild", help="Make the database anew, then replace the old one."
+)
+@click.option(
+    "--poll", default=Limits().poll, show_default=True, help="Seconds between two looks at quiet logs."
+)
+@click.option(
+    "--drain", default=Limits().drain, show_default=True, help="Seconds to wait for DAGMan after SIGTERM."
+)
+@click.option(
+    "--lock-wait", default=60.0, show_default=True, help="Seconds to wait for another monitor to leave."
+)
+@click.option(
+    "--url", help="The database, instead of the one in pegasus.catalog.workflow.url or beside the DAG."
+)
+@click.option(
+    "--database-wait",
+    type=float,
+    help="Seconds to wait for a database that cannot be used now, then 75. "
+    "[default: pegasus.catalog.workflow.timeout, else 600]",
+)
+@click.option(
+    "--events",
+    metavar="FILE",
+    help="Write the events of the Stampede model there as they are stored; - is stdout.",
+)
+@click.option(
+    "--events-format",
+    type=click.Choice(["bp", "json"]),
+    default="bp",
+    show_default=True,
+    help="NetLogger lines as in a static.bp, or one JSON object a line.",
+)
+@click.option(
+    "--notify/--no-notify",
+    default=None,
+    help="Make notifications due and deliver them. [default: --follow does, but not for a run that was over before; "
+    "--catch-up and --rebuild do not, and take nothing away from a monitor that does]",
+)
+def monitord(
+    submit_dir: Path,
+    mode: str,
+    poll: float,
+    drain: float,
+    lock_wait: float,
+    url: str | None,
+    database_wait: float | None,
+    events: str | None,
+    events_format: str,
+    notify: bool | None,
+) -> int:
+    """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
+
+    It reads what DAGMan and the jobs write below SUBMIT_DIR (or beside a DAG without Pegasus, X.dag), and takes
+    up where an earlier one stopped, after any kind of death. SIGTERM makes it store the rest and leave.
+    """
+    from monitord_job.monitor import session
+
+    limits = Limits(poll=poll, drain=drain, database=database_wait)
+    try:
+        found = identified(open_target(submit_dir))
+        outlet = None if events is None else _event_file(events, events_format)
+        if mode == Mode.FOLLOW.value:
+            return (
+                0 if session.follow_run(found, limits, lock_wait, url, outlet, notify) else EXIT_NODES_FAILED
+            )
+        if mode == Mode.CATCH_UP.value:
+            session.catch_up(found, limits, lock_wait, url, outlet, notify)
+        else:
+            session.rebuild(found, limits, lock_wait, url, outlet, notify)
+    except BridleError as error:
+        # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
+        if error.exit_code == BridleError.exit_code:
+            raise CannotWorkError(error.where, error.what, error.now) from error
+        raise
+    return 0
+
+
+def _event_file(name: str, kind: str) -> EventFile:
+    from monitord_job.event_stream.netlogger import BpFormat
+    from monitord_job.event_stream.sink import EventFile
+
+    return EventFile(name, BpFormat(kind))
+
+
+@click.command(
+    epilog="""\b
+Example:
+  bridle status run0001
+  bridle status --json run0001 | jq .jobs
+  bridle status diamond.dag
+\b
+Exit codes:
+  0  the state of the run was shown, whatever it is (--json: key `state`)
+  2  there is no such submit directory, or its database cannot be read
+"""
+)
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--url", help="The database, if the monitor was told of it by its own --url.")
+def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
+    """Say how far the run in SUBMIT_DIR has come and what failed, from its database.
+
+    If no monitor is alive, what the logs hold beyond the database is stored first.
+    """
+    from monitord_job.readers.status import as_mapping, diagnosis_of, read_status, show
+
+    opened = identified(open_target(submit_dir))
+    found = read_status(opened, url)
+    diagnosis = diagnosis_of(opened, url)
+    if as_json:
+        click.echo(json.dumps(as_mapping(found, diagnosis), indent=2))
+    else:
+        show(found, diagnosis=diagnosis)

@@ -1,0 +1,1 @@
+"""Tables, engines, rows in bulk, queries: SQLite and PostgreSQL."""

@@ -1,0 +1,74 @@
+"""The state of the rules in the database: what `bridle_run`, `bridle_node` and `bridle_detail` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from operator import attrgetter
+
+from sqlalchemy import Connection, select
+
+from monitord_job.database import bridle_tables
+from monitord_job.database.bulk_sql import Bulk, Clash
+from monitord_job.logs.events import NodeLogEvent, NodeLogKind
+from monitord_job.stampede.state import NodeState, RunState, WorkflowState
+from monitord_job.stampede.transitions import Turn
+
+_NODE = [item.name for item in fields(NodeState)]
+_RUN = WorkflowState._fields
+_node_values = attrgetter(*_NODE)
+_run_values = attrgetter(*_RUN)
+_NODE_COLUMNS = " ".join(("wf_id", "name", *_NODE))
+_RUN_COLUMNS = " ".join(("wf_id", *_RUN))
+_DELETE_DETAILS = "DELETE FROM bridle_detail WHERE wf_id = ? AND job = ?"
+
+
+def write(bulk: Bulk, wf_id: int, turn: Turn) -> None:
+    """Store what a turn changed."""
+    if turn.workflow != turn.before.workflow:
+        row = (wf_id, *_run_values(turn.workflow))
+        bulk.insert(bridle_tables.BRIDLE_RUN, _RUN_COLUMNS, [row], Clash.REPLACE)
+    nodes = [(wf_id, name, *_node_values(node)) for name, node in turn.nodes.items()]
+    bulk.insert(bridle_tables.BRIDLE_NODE, _NODE_COLUMNS, nodes, Clash.REPLACE)
+    bulk.run(_DELETE_DETAILS, [(wf_id, job) for job in turn.details if job in turn.before.details])
+    waiting = [
+        (wf_id, job, position, detail.kind.value, detail.value)
+        for job, details in turn.details.items()
+        for position, detail in enumerate(details)
+    ]
+    bulk.insert(bridle_tables.BRIDLE_DETAIL, "wf_id job position kind value", waiting)
+
+
+def load(connection: Connection, wf_id: int | None, fresh: RunState) -> RunState:
+    """The state that the last committed turn left, put into a fresh one."""
+    return replace(
+        fresh,
+        workflow=_load_workflow(connection, wf_id),
+        nodes=dict(_load_nodes(connection, wf_id)),
+        details=_load_details(connection, wf_id),
+    )
+
+
+def _load_workflow(connection: Connection, wf_id: int | None) -> WorkflowState:
+    table = bridle_tables.BRIDLE_RUN
+    row = connection.execute(
+        select(*(table.c[name] for name in _RUN)).where(table.c.wf_id == wf_id)
+    ).one_or_none()
+    return WorkflowState() if row is None else WorkflowState(*row)
+
+
+def _load_nodes(connection: Connection, wf_id: int | None) -> Iterator[tuple[str, NodeState]]:
+    table = bridle_tables.BRIDLE_NODE
+    statement = select(table.c.name, *(table.c[name] for name in _NODE)).where(table.c.wf_id == wf_id)
+    for row in connection.execute(statement):
+        yield row[0], NodeState(*row[1:])
+
+
+def _load_details(connection: Connection, wf_id: int | None) -> dict[str, tuple[NodeLogEvent, ...]]:
+    table = bridle_tables.BRIDLE_DETAIL
+    statement = select(table).where(table.c.wf_id == wf_id).order_by(table.c.job, table.c.position)
+    found: dict[str, tuple[NodeLogEvent, ...]] = {}
+    for row in connection.execute(statement):
+        detail = NodeLogEvent(NodeLogKind(row.kind), row.job, row.value)
+        found[row.job] = (*found.get(row.job, ()), detail)
+    return found

@@ -1,0 +1,169 @@
+"""Which database a submit directory's monitor writes to, and how patient it is with it.
+
+The word comes from the command line, else from what `bridle run --url` has noted beside the DAG, else from the
+properties that the planner left there (pegasus.catalog.workflow.url, pegasus.catalog.workflow.timeout), else it is an
+SQLite file beside the DAG.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import javaproperties
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.engine import POSTGRESQL, SQLITE, sqlite_url
+from monitord_job.errors import CannotWorkError
+
+URL_PROPERTIES = ("pegasus.catalog.workflow.url", "pegasus.monitord.output")
+"""In the order of pegasus-monitord; the second is the name of old."""
+WAIT_PROPERTIES = (
+    "pegasus.catalog.workflow.timeout",
+    "pegasus.catalog.workflow.db.timeout",
+    "pegasus.catalog.*.timeout",
+    "pegasus.catalog.*.db.timeout",
+)
+
+_NOTED = (
+    "# Written by bridle run --url: before the planner's properties. Remove it to let those count again.\n"
+)
+_FORMS = "write sqlite:////absolute/path, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+class DatabaseUrlError(CannotWorkError):
+    """The database that was asked for is none that this monitor writes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where to write to; `wait` is how many seconds to wait for it, None where nobody said."""
+
+    url: URL
+    wait: float | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, None for a server."""
+        name = self.url.database if self.url.get_backend_name() == SQLITE else None
+        return None if name is None else Path(name)
+
+    def __str__(self) -> str:
+        """As it may be shown: without a password."""
+        return self.url.render_as_string(hide_password=True)
+
+
+def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
+    """The database of a submit directory. Raises DatabaseUrlError if it is none that we write to."""
+    path, properties = properties_of(submit_dir)
+    wait = _wait(path, properties)
+    if url:
+        return Database(parse_url("--url", url, submit_dir.path), wait)
+    noted = submit_dir.own_properties
+    for source, found in ((noted, read_properties(noted)), (path, properties)):
+        for name in URL_PROPERTIES:
+            value = (found.get(name) or "").strip()
+            if value:
+                return Database(parse_url(f"{source}: {name}", value, submit_dir.path), wait)
+    return Database(sqlite_url(submit_dir.database), wait)
+
+
+def note_url(submit_dir: SubmitDir, url: str) -> None:
+    """Let everybody who asks for the directory's database find this one. DatabaseUrlError if it can be none."""
+    parse_url("--url", url, submit_dir.path)
+    text = _NOTED + javaproperties.dumps({URL_PROPERTIES[0]: url}, timestamp=False)
+    # There may be a password in it.
+    files.replace(submit_dir.own_properties, text.encode(), new_mode=0o600)
+
+
+def parse_url(source: str, text: str, directory: Path) -> URL:
+    """A URL in any form that Pegasus takes. `source` is where it stands, `directory` where a relative path begins.
+
+    >>> print(parse_url("--url", "jdbc:sqlite:/data/run.db", Path("/run")))
+    sqlite:////data/run.db
+    >>> print(parse_url("--url", "jdbc:postgresql://host/stampede?user=me", Path("/run")))
+    postgresql+psycopg://me@host/stampede
+    """
+    plain = text.removeprefix("jdbc:")
+    if plain.startswith("sqlite:") and not plain.startswith("sqlite://"):
+        # JDBC's SQLite takes a bare path; a file: of its own is the same.
+        plain = "sqlite:///" + plain.removeprefix("sqlite:").removeprefix("file:")
+    try:
+        url = make_url(plain)
+    except (ArgumentError, ValueError) as error:
+        # The text is not repeated: there may be a password in it.
+        raise DatabaseUrlError(source, "it is not the URL of a database", _FORMS) from error
+    kind = url.get_backend_name()
+    if kind == "postgres":
+        kind = POSTGRESQL
+    if kind not in _KINDS:
+        what = f"{kind} is no database that the monitor can write to; SQLite and PostgreSQL are"
+        raise DatabaseUrlError(source, what, _FORMS)
+    return _KINDS[kind](source, url, directory)
+
+
+def _sqlite(source: str, url: URL, directory: Path) -> URL:
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUrlError(source, "it names no file", _FORMS)
+    return sqlite_url(directory / url.database)
+
+
+def _postgresql(source: str, url: URL, _directory: Path) -> URL:
+    if not url.database:
+        raise DatabaseUrlError(source, "it names no database", _FORMS)
+    if importlib.util.find_spec("psycopg") is None:
+        what = "PostgreSQL needs the package psycopg, which is not installed"
+        raise DatabaseUrlError(source, what, "pip install 'pegasus-bridle[postgresql]'")
+    # JDBC has the user and the password among the parameters.
+    query = dict(url.query)
+    user, password = query.pop("user", None), query.pop("password", None)
+    url = url.set(drivername="postgresql+psycopg", query=query)
+    if url.username is None and isinstance(user, str):
+        url = url.set(username=user)
+    if url.password is None and isinstance(password, str):
+        url = url.set(password=password)
+    return url
+
+
+_KINDS = {SQLITE: _sqlite, POSTGRESQL: _postgresql}
+
+
+def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
+    """The file's name for messages, and the properties that the planner left beside the DAG."""
+    path = _properties_file(submit_dir)
+    return str(path), {} if path is None else read_properties(path)
+
+
+def read_properties(path: Path) -> Mapping[str, str]:
+    """The properties in a file, none if it is not there (a copied directory may lack it)."""
+    data = files.read_if_there(path)
+    if data is None:
+        return {}
+    try:
+        return javaproperties.loads(data.decode("utf-8", "backslashreplace"))
+    except javaproperties.InvalidUEscapeError as error:
+        now = "mend that escape, or name the database with --url"
+        raise DatabaseUrlError(str(path), f"it is no properties file: {error}", now) from error
+
+
+def _properties_file(submit_dir: SubmitDir) -> Path | None:
+    """The file that braindump names, in the directory as it is now, wherever that was when it was planned."""
+    name = submit_dir.braindump.get("properties")
+    return submit_dir.path / Path(name).name if name else None
+
+
+def _wait(where: str, properties: Mapping[str, str]) -> float | None:
+    for name in WAIT_PROPERTIES:
+        value = (properties.get(name) or "").strip()
+        if value:
+            try:
+                return float(value)
+            except ValueError as error:
+                what = f"{name} is {value!r}, which is no number of seconds"
+                raise DatabaseUrlError(where, what, f"for example: {name} = 600") from error
+    return None

@@ -1,0 +1,1 @@
+"""Facts of a run, the state it is in, and what helps."""

@@ -1,0 +1,210 @@
+"""What state a run is in, and what to do about it: decided from facts that somebody else has gathered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitord_job.diagnosis.run_states import (
+    OVER,
+    Condition,
+    Diagnosis,
+    Ending,
+    Facts,
+    Finding,
+    Lock,
+    Monitor,
+    Process,
+    Queued,
+    Remedy,
+    Trouble,
+)
+
+_BY_DAGMAN = {3: Ending.ABORTED, 4: Ending.REMOVED, 6: Ending.HALTED}
+"""DAGMan's DAG_STATUS, of which these three are certain: 2 (a node failed) also stays when a retry succeeds (seen)."""
+_EXIT_ABORT = 2
+
+
+def ending_of(code: int, failed: int, dag_status: int | None, *, aborted: bool = False) -> Ending:
+    """How a run ended: from DAGMan's exit code, the number of failed nodes, and DAGMan's own DAG_STATUS if it is known.
+
+    A FINAL node, or ABORT-DAG-ON ... RETURN 0, can make the exit code 0 whatever happened; in the second case also
+    DAG_STATUS: then only DAGMan's log says that it was `aborted`.
+
+    >>> ending_of(0, 1, 2), ending_of(0, 0, 4), ending_of(2, 0, None)
+    (<Ending.FAILED: 'failed'>, <Ending.REMOVED: 'removed'>, <Ending.REMOVED: 'removed'>)
+    """
+    if aborted:
+        return Ending.ABORTED
+    told = _BY_DAGMAN.get(dag_status or 0)
+    if told is not None:
+        return told
+    if dag_status is None and code == _EXIT_ABORT:
+        return Ending.REMOVED
+    return Ending.FAILED if code or failed else Ending.SUCCEEDED
+
+
+_LIVE = (1, 2, 5)
+_IDLE, _RUNNING, _REMOVED, _HELD = 1, 2, 3, 5
+_SETTLE = 60
+"""Seconds that a monitor may take to begin."""
+
+
+def diagnose(facts: Facts) -> Diagnosis:
+    """The state of a run, with all that is wrong beside it.
+
+    >>> diagnose(Facts(now=0)).condition
+    <Condition.NEVER_SUBMITTED: 'never submitted'>
+    """
+    found = _condition(facts)
+    return Diagnosis(
+        found.condition, found.what, found.advice, found.remedy, found.job, tuple(_findings(facts, found))
+    )
+
+
+def _condition(facts: Facts) -> Diagnosis:
+    orphans = [process for process in facts.processes if process.orphan]
+    if facts.queue is None:
+        return _without_queue(facts)
+    queued = [job for job in facts.queue if job.status in _LIVE]
+    if len(queued) > 1 or len(facts.processes) > 1 or (queued and orphans):
+        return _two(facts, queued, orphans)
+    if queued:
+        return _in_queue(facts, queued[0])
+    if facts.processes or facts.lock is Lock.LIVE:
+        return _orphan(facts)
+    if facts.queue:
+        job = facts.queue[0].job
+        return Diagnosis(
+            Condition.LEAVING, f"DAGMan job {job} is being removed", "wait until it is gone", job=job
+        )
+    return _over(facts)
+
+
+def _without_queue(facts: Facts) -> Diagnosis:
+    """The schedd is silent, which is no end: only what DAGMan itself wrote, and what lives here, counts."""
+    if facts.processes or facts.lock is Lock.LIVE:
+        what = f"DAGMan is at work ({_who(facts)}), and the schedd does not answer"
+        return Diagnosis(Condition.RUNNING, what, "start HTCondor again; DAGMan and its jobs belong to it")
+    if facts.submitted is None or facts.left or facts.ended is not None:
+        return _over(facts)
+    what = f"DAGMan job {facts.submitted} has not left the queue, but the schedd does not answer"
+    return Diagnosis(Condition.UNKNOWN, what, "ask again when HTCondor is up", job=facts.submitted)
+
+
+def _two(facts: Facts, queued: list[Queued], orphans: list[Process]) -> Diagnosis:
+    names = [f"job {job.job}" for job in queued] + [f"process {each.pid}" for each in orphans]
+    what = f"two DAGMans for one DAG: {', '.join(names)}"
+    job = queued[0].job if queued else None
+    if queued and orphans:
+        advice = "HTCondor was started anew beside an orphan: what that has done would be done a second time"
+        return Diagnosis(Condition.TWO_DAGMANS, what, advice, Remedy.END_ORPHANS, job)
+    if not queued:
+        names = [f"process {each.pid}" for each in facts.processes]
+        what = f"two DAGMans for one DAG, and none is in the queue: {', '.join(names)}"
+        return Diagnosis(Condition.TWO_DAGMANS, what, "end the younger one with `kill PID`")
+    return Diagnosis(
+        Condition.TWO_DAGMANS, what, f"remove the younger one: condor_rm {queued[-1].job}", job=job
+    )
+
+
+def _in_queue(facts: Facts, queued: Queued) -> Diagnosis:
+    job = queued.job
+    if queued.status == _HELD:
+        what = f"DAGMan job {job} is held: {queued.hold_reason or 'no reason is known'}"
+        return Diagnosis(Condition.HELD, what, "mend that, then `bridle release`", Remedy.RELEASE, job)
+    if queued.status == _IDLE and queued.cool_down_until > facts.now:
+        wait = queued.cool_down_until - facts.now
+        what = f"DAGMan job {job} is to start again, and HTCondor lets it wait for {wait} s more"
+        return Diagnosis(Condition.COOLING_DOWN, what, "wait, or `bridle release`", Remedy.END_COOL_DOWN, job)
+    if facts.halt_files:
+        what = f"DAGMan job {job} submits nothing, because of {facts.halt_files[0]}"
+        advice = "`bridle resume`; when its last job has left, it ends with a rescue DAG"
+        return Diagnosis(Condition.HALTED, what, advice, Remedy.RESUME, job)
+    if queued.status == _IDLE:
+        return Diagnosis(Condition.WAITING, f"DAGMan job {job} is idle: the schedd starts it soon", job=job)
+    if facts.recovering:
+        what = f"DAGMan job {job} reads its logs to find out where it was"
+        return Diagnosis(Condition.RECOVERING, what, job=job)
+    return Diagnosis(Condition.RUNNING, f"DAGMan job {job} is at work", job=job)
+
+
+def _orphan(facts: Facts) -> Diagnosis:
+    what = f"a DAGMan that is in no queue of this schedd runs this workflow: {_who(facts)}"
+    advice = "leave it: it goes on to the end; a second one would do everything twice"
+    if facts.processes:
+        pid = facts.processes[0].pid
+        advice += f"; or stop it with `kill {pid}`, then `bridle recover --fix`"
+    return Diagnosis(Condition.ORPHAN, what, advice)
+
+
+def _who(facts: Facts) -> str:
+    if facts.processes:
+        return f"process {facts.processes[0].pid}"
+    return "it holds the lock, and is no process of this host"
+
+
+_ENDED = {
+    Ending.SUCCEEDED: Diagnosis(Condition.SUCCEEDED, "all is done"),
+    Ending.FAILED: Diagnosis(Condition.FAILED, "nodes failed", "mend them, then `bridle run`"),
+    Ending.REMOVED: Diagnosis(Condition.REMOVED, "it was removed", "`bridle run` goes on where it was"),
+    Ending.ABORTED: Diagnosis(
+        Condition.ABORTED, "ABORT-DAG-ON ended it", "`bridle run` goes on where it was"
+    ),
+    Ending.HALTED: Diagnosis(
+        Condition.ENDED_HALTED, "a halt file let it run dry", "`bridle run` goes on where it was"
+    ),
+}
+
+
+def _over(facts: Facts) -> Diagnosis:
+    if facts.submitted is None and not facts.has_run:
+        return Diagnosis(Condition.NEVER_SUBMITTED, "it was never submitted", "`bridle run` it")
+    if not facts.left and facts.ended is None:
+        if facts.elsewhere:
+            what = f"DAGMan job {facts.submitted} was submitted on {facts.elsewhere}, and has not ended"
+            return Diagnosis(
+                Condition.UNKNOWN, what, "ask there: this is another schedd", job=facts.submitted
+            )
+        what = f"DAGMan job {facts.submitted} has not ended, but the queue does not know it"
+        advice = "`bridle recover --fix` or `bridle run` takes up what is done"
+        return Diagnosis(Condition.LOST, what, advice, Remedy.RESUBMIT, facts.submitted)
+    found = _ENDED[facts.ending or Ending.FAILED]
+    what = found.what if facts.rescue is None else f"{found.what}; {facts.rescue} says where it goes on"
+    again = found.condition is Condition.FAILED and facts.rescue is not None
+    if found.condition is Condition.SUCCEEDED:
+        what = found.what
+    return Diagnosis(
+        found.condition, what, found.advice, Remedy.RUN_AGAIN if again else None, facts.submitted
+    )
+
+
+def _findings(facts: Facts, found: Diagnosis) -> Iterator[Finding]:
+    over = found.condition in OVER
+    gone = over or found.condition is Condition.LOST
+    if facts.queue is None and not over:
+        yield Finding(Trouble.SCHEDD_SILENT, facts.silence)
+    if facts.lock is Lock.STALE and gone:
+        what = "a DAGMan that died left its lock: the next one would take for failed what was removed"
+        yield Finding(Trouble.STALE_LOCK, what, Remedy.SET_LOCK_ASIDE if over else None)
+    if over and facts.jobs:
+        what = f"{len(facts.jobs)} jobs are in the queue whose DAGMan has left: {', '.join(facts.jobs[:5])}"
+        yield Finding(Trouble.LEFT_BEHIND, what, Remedy.REMOVE_LEFT_BEHIND)
+    yield from _about_the_monitor(facts, found, over=over)
+
+
+def _about_the_monitor(facts: Facts, found: Diagnosis, *, over: bool) -> Iterator[Finding]:
+    if facts.monitor is Monitor.STOPPED:
+        yield Finding(Trouble.MONITOR_STOPPED, "the monitor was stopped (SIGSTOP): `kill -CONT` it")
+    elif facts.monitor is Monitor.HELD:
+        what = f"the monitor, job {facts.monitor_job}, is held"
+        yield Finding(Trouble.MONITOR_HELD, what, Remedy.RELEASE_MONITOR)
+    elif facts.monitor is Monitor.GONE and over and (facts.unread or facts.goes_on):
+        what = f"{facts.unread} bytes of the log are not in the database"
+        yield Finding(Trouble.BEHIND, what if facts.unread else "the run's end is not in it", Remedy.CATCH_UP)
+    elif facts.monitor is Monitor.GONE and facts.has_monitor and _should_have_one(facts, found):
+        yield Finding(Trouble.MONITOR_GONE, "no monitor serves it", Remedy.START_MONITOR)
+
+
+def _should_have_one(facts: Facts, found: Diagnosis) -> bool:
+    at_work = found.condition in (Condition.RUNNING, Condition.ORPHAN, Condition.HALTED)
+    return at_work and facts.now - facts.started > _SETTLE

@@ -1,0 +1,198 @@
+"""Gathers the facts of a run for `diagnose`: from the queue, the logs, the locks, the processes, the database."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from dag_rewriter import files
+from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.rescue.rescue_dag import rescue_number
+from monitord_job import schedd
+from monitord_job.database.run_queries import is_stored, offsets, open_database, progress
+from monitord_job.database.url import database_of
+from monitord_job.diagnosis.dagman_processes import dagman_processes
+from monitord_job.diagnosis.diagnose import ending_of
+from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor, Queued
+from monitord_job.errors import MonitorError, ScheddError
+from monitord_job.lock import holder_of
+from monitord_job.logs import dagman_log
+from monitord_job.logs.dagman_log import DagmanJob
+from monitord_job.logs.events import DAGMAN_RESTARTS
+from monitord_job.logs.tail import read_tail
+from monitord_job.schedd import JobStatus, QueuedJob
+
+_TAIL = 1 << 20
+_SUBMITTED_ON = re.compile(
+    rb"^000 \([^\n]* Job submitted from host: <[^>\n]*[?&]alias=([^&>\n]+)", re.MULTILINE
+)
+_FAILED_NODES = re.compile(
+    rb"Of \d+ nodes total:[^\n]*\n[^\n]*Un-Ready +Failed[^\n]*\n[^\n]*===[^\n]*\n\S+ \S+(?: +\d+){6} +(\d+)"
+)
+_MARKS = re.compile(
+    rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
+    rb"|(?P<recovered>done with RECOVERY mode)|(?P<aborts>Aborting DAG because we got the ABORT exit value)"
+    rb"|EXITING WITH STATUS (?P<code>\d+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What DAGMan said last of itself in its own log."""
+
+    recovering: bool = False
+    ended: int | None = None
+    aborted: bool = False
+    """by ABORT-DAG-ON"""
+    failed: int = 0
+    """nodes, as it counted last: the metrics of 23 leave them out"""
+
+
+def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
+    """The facts of now. A schedd that does not answer is a fact; FileError and OSError of the directory are not."""
+    silence, here, dagmans, nodes = "", "", None, []
+    try:
+        dagmans = schedd.dagman_jobs(submit_dir.dagman_log)
+        # A run may have a hundred thousand jobs in the queue: they count only where no DAGMan waits for them.
+        nodes = schedd.node_jobs(submit_dir.nodes_log, only_monitors=bool(dagmans))
+        here = schedd.machine()
+    except ScheddError as error:
+        silence = error.what
+    log = files.read_if_there(submit_dir.dagman_log) or b""
+    job = dagman_log.parse(log)
+    out = read_tail(submit_dir.dagman_out, _TAIL)
+    word = _last_word(out)
+    monitors = [found for found in nodes if found.is_monitor]
+    halt = submit_dir.halt_file
+    stored = _stored(submit_dir, url)
+    return Facts(
+        now=int(time.time()),
+        queue=None if dagmans is None else tuple(_queued(found) for found in dagmans),
+        silence=silence,
+        submitted=job.job if job else None,
+        elsewhere=_elsewhere(log, here),
+        left=job is not None and job.ended,
+        processes=dagman_processes(submit_dir),
+        lock=_lock(submit_dir),
+        halt_files=(halt.name,) if files.mode_of(halt) is not None else (),
+        recovering=word.recovering,
+        ended=word.ended,
+        ending=_ending(submit_dir, job, word),
+        rescue=_newest_rescue(submit_dir),
+        jobs=() if dagmans else tuple(found.job for found in nodes if not found.is_monitor),
+        monitor=_monitor(submit_dir, monitors),
+        monitor_job=monitors[0].job if monitors else "",
+        has_monitor=files.mode_of(submit_dir.monitor_submit) is not None,
+        unread=_unread(submit_dir, stored),
+        goes_on=stored is not None and stored.goes_on,
+        started=max((found.started for found in dagmans or ()), default=0),
+        has_run=bool(out),
+    )
+
+
+def _elsewhere(log: bytes, here: str) -> str:
+    """The host that the last DAGMan job was submitted on, if it is not this schedd's."""
+    found = _SUBMITTED_ON.findall(log)
+    there = found[-1].decode("ascii", "replace") if found else ""
+    return there if here and there and there.lower() != here.lower() else ""
+
+
+def _queued(job: QueuedJob) -> Queued:
+    return Queued(job.job, job.status, job.hold_reason, job.cool_down_until)
+
+
+def _last_word(tail: bytes) -> _Word:
+    word = _Word()
+    for found in _MARKS.finditer(tail):
+        if found["starts"]:
+            word = _Word()
+        elif found["aborts"]:
+            word = replace(word, aborted=True)
+        elif found["code"]:
+            code = int(found["code"])
+            word = replace(word, recovering=False, ended=None if code == DAGMAN_RESTARTS else code)
+        else:
+            word = replace(word, recovering=bool(found["recovers"]))
+    counts = _FAILED_NODES.findall(tail, max(0, tail.rfind(b" STARTING UP")))
+    return replace(word, failed=int(counts[-1])) if counts else word
+
+
+def _lock(submit_dir: SubmitDir) -> Lock:
+    if files.mode_of(submit_dir.dagman_lock) is None:
+        return Lock.NONE
+    return Lock.LIVE if dagman_lives(submit_dir) else Lock.STALE
+
+
+def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: _Word) -> Ending | None:
+    """From DAGMan's metrics if they are of this run, else from what its job's log says, or its own last word."""
+    code = word.ended if job is None or job.code is None else job.code
+    try:
+        metrics = json.loads(files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics") or b"{}")
+        if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
+            failed = max(int(metrics.get("nodes_failed", 0)), word.failed)
+            status = int(metrics.get("DagStatus", 0))
+            return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
+    except (ValueError, KeyError, AttributeError):
+        pass  # cut short: the other witnesses are asked
+    if job is not None and job.ended and job.code is None:
+        return Ending.REMOVED
+    return None if code is None else ending_of(code, word.failed, None, aborted=word.aborted)
+
+
+def _newest_rescue(submit_dir: SubmitDir) -> str | None:
+    numbered = ((rescue_number(submit_dir.dag, name), name) for name in files.names_in(submit_dir.path))
+    found = sorted((number, name) for number, name in numbered if number is not None)
+    return found[-1][1] if found else None
+
+
+def _monitor(submit_dir: SubmitDir, jobs: list[QueuedJob]) -> Monitor:
+    if files.is_locked(submit_dir.lock):
+        holder = holder_of(submit_dir.lock)
+        return Monitor.STOPPED if holder is not None and holder.stands_still() else Monitor.AT_WORK
+    if not jobs:
+        return Monitor.GONE
+    return Monitor.HELD if jobs[0].status == JobStatus.HELD else Monitor.QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database has: how far each log was read; whether the run has not ended there."""
+
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    goes_on: bool = False
+
+
+def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
+    """None where the database cannot be asked."""
+    wf_uuid = submit_dir.wf_uuid or ""
+    try:
+        database = database_of(submit_dir, url)
+        if not is_stored(database, wf_uuid):
+            return _Stored()
+        engine = open_database(database)
+        try:
+            found = progress(engine, wf_uuid)
+            goes_on = found.started is not None and found.ended is None
+            return _Stored(offsets(engine, wf_uuid), goes_on)
+        finally:
+            engine.dispose()
+    except MonitorError:
+        return None
+
+
+def _unread(submit_dir: SubmitDir, stored: _Stored | None) -> int:
+    """Bytes of the log of this run that are not stored."""
+    if stored is None:
+        return 0
+    log = submit_dir.jobstate_log
+    debug_log = submit_dir.dagman_out
+    if log.name not in stored.offsets and (debug_log.name in stored.offsets or files.mode_of(log) is None):
+        log = debug_log
+    try:
+        return max(0, log.stat().st_size - stored.offsets.get(log.name, 0))
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,1 @@
+"""Events for other programs: from rows, through an outbox, to a file."""

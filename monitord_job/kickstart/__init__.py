@@ -1,0 +1,1 @@
+"""What a job wrote on its stdout: text to records. Pure."""

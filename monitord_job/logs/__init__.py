@@ -1,0 +1,1 @@
+"""What HTCondor and DAGMan write: text to events. `tail` alone opens files."""

@@ -1,0 +1,38 @@
+"""Reads the JOBSTATE_LOG that DAGMan writes (jobstate_log.cpp), one line at a time."""
+
+from __future__ import annotations
+
+from monitord_job.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent, new
+
+_INTERNAL = "INTERNAL"
+_DAGMAN_STATES = {state.value: state for state in DagmanState}
+
+
+def parse(line: bytes) -> JobstateLine:
+    """The event in one line without its newline; a line that DAGMan would not write comes back Malformed.
+
+    >>> parse(b"1795410615 A SUBMIT 38.0 - - 2")[:-1]
+    (1795410615, 'A', 'SUBMIT', '38.0', 2)
+    >>> parse(b"1795410615 INTERNAL *** DAGMAN_STARTED 55.0 ***").info
+    '55.0'
+    >>> parse(b"17954 A SUBM").reason
+    'not a line of a JOBSTATE_LOG'
+    """
+    text = line.decode("utf-8", "backslashreplace")
+    # DAGMan separates by single blanks and node names hold none, so a plain split is exact.
+    words = text.split(" ")
+    if len(words) == 7 and words[1] != _INTERNAL:
+        time, node, state, info, _site, _unused, attempt = words
+        if time.isdecimal() and attempt.isdecimal() and node and state:
+            return new(NodeEvent, (int(time), node, state, info, int(attempt), None))
+        return Malformed(text, "time and attempt number must be whole numbers")
+    if len(words) >= 5 and words[1] == _INTERNAL and words[2] == "***" and words[-1] == "***":
+        return _dagman_event(words, text)
+    return Malformed(text, "not a line of a JOBSTATE_LOG")
+
+
+def _dagman_event(words: list[str], text: str) -> JobstateLine:
+    state = _DAGMAN_STATES.get(words[3])
+    if state is None or not words[0].isdecimal():
+        return Malformed(text, "an INTERNAL line with a word that DAGMan does not use")
+    return DagmanEvent(int(words[0]), state, " ".join(words[4:-1]))

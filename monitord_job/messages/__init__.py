@@ -1,0 +1,1 @@
+"""What a notification tells, and how it is sent: mail, services, log."""

@@ -1,0 +1,171 @@
+"""A report as a message: subject, text and HTML, from the templates in condor_templates/notify."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from monitord_job.messages.report import Report, Run, advice
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_COLUMNS = {
+    "succeeded": "done",
+    "failed": "failed",
+    "held": "held",
+    "pre": "running",
+    "running": "running",
+    "post": "running",
+    "queued": "waiting",
+    "unready": "waiting",
+}
+"""In which column a status is counted: few and short ones, a mail may be read on a telephone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent. `subject` is one line; `text` and `html` say the same."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def message(report: Report) -> Message:
+    """The message of a report."""
+    environment = _environment()
+    types = _types(report.run)
+    columns = tuple(
+        one for one in dict.fromkeys(_COLUMNS.values()) if any(counts[one] for counts in types.values())
+    )
+    values = {
+        "report": report,
+        "about": report.about,
+        "run": report.run,
+        "job": report.job,
+        "advice": advice(report),
+        "types": types,
+        "columns": columns,
+        "table": "\n".join(_table(types, columns)),
+        "took": _took(report),
+        "color": _color(report),
+    }
+    text, html = (environment.get_template(f"report.{form}").render(values) for form in ("txt", "html"))
+    return Message(report.subject, _BLANK_LINES.sub("\n\n", text).strip() + "\n", html)
+
+
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("condor_templates", "notify"),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=duration, clock=_clock)
+    return environment
+
+
+def duration(seconds: float) -> str:
+    """For people.
+
+    >>> duration(0.4), duration(75), duration(3 * 3600 + 60), duration(3 * 86400)
+    ('0 s', '1 min 15 s', '3 h 1 min', '3 d 0 h')
+    """
+    whole = max(0, int(seconds))
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // part} {smaller}"
+    return f"{whole} s"
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
+
+
+def _took(report: Report) -> float | None:
+    run = report.run
+    return None if run is None or run.started is None else (run.ended or report.now) - run.started
+
+
+def _types(run: Run | None) -> dict[str, Counter[str]]:
+    """How many jobs of each type are in which column."""
+    found: dict[str, Counter[str]] = {}
+    for kind, counts in (run.types if run else {}).items():
+        shown = found.setdefault(kind, Counter())
+        for status, count in counts.items():
+            shown[_COLUMNS[status]] += count
+    return found
+
+
+def _table(types: Mapping[str, Counter[str]], columns: tuple[str, ...]) -> list[str]:
+    """Lined up, for text."""
+    rows = [("type", *columns, "total")]
+    rows += [
+        (kind, *(str(counts[one] or "") for one in columns), str(counts.total()))
+        for kind, counts in types.items()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+_RED, _GREEN, _BLUE, _AMBER = "#b3261e", "#1b6e3c", "#1f4e8c", "#8a5a00"
+
+
+def _color(report: Report) -> str:
+    """Of the bar at the top: bad news, good news, neither."""
+    if report.about.event in ("held", "stalled", "retry"):
+        return _AMBER
+    if report.about.failed or (not report.about.event and report.run and report.run.state == "failed"):
+        return _RED
+    ended_well = report.about.status == 0 or report.about.event in ("success", "on_success")
+    return _GREEN if ended_well else _BLUE
+
+
+def kind(report: Report) -> str:
+    """In a word of apprise's."""
+    return {_RED: "failure", _GREEN: "success", _AMBER: "warning"}.get(_color(report), "info")
+
+
+def fields(report: Report) -> dict[str, str]:
+    """For programs: what a webhook gets beside title and text. Names stay; new ones may come."""
+    about, run = report.about, report.run
+    found: dict[str, object] = {
+        "event": about.event,
+        "workflow": about.wf_uuid,
+        "label": report.name,
+        "job": about.job,
+        "task": about.task,
+        "attempt": about.attempt,
+        "status": about.status,
+        "reason": about.reason,
+        "submit_dir": about.directory,
+        "key": about.key,
+    }
+    if run:
+        found |= {
+            "state": run.state,
+            "done": run.done,
+            "total": run.total,
+            "failed": run.failed.count,
+            "held": run.held.count,
+        }
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}

@@ -1,0 +1,233 @@
+"""Reads what a message tells of a run from its database: counts and bounded pages, also of runs with 100,000 jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, or_, select, true
+
+from monitord_job.database import bridle_tables
+from monitord_job.database import schema as s
+from monitord_job.database.run_queries import JobStatus, WorkflowProgress, node_status, progress, reading
+from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Run, last_words
+from monitord_job.messages.subject import Happening
+from monitord_job.readers.status import state_of
+from monitord_job.stampede.wait_status import exit_code
+from monitord_job.text.display import one_line
+
+_TAIL = 3000
+"""Characters of each text that are looked at."""
+_PAGE, MOST_LOOKED_AT = 500, 5000
+_FAILED = ("POST_SCRIPT_FAILED", "JOB_FAILURE", "JOB_ABORTED", "PRE_SCRIPT_FAILED", "SUBMIT_FAILED")
+_HELD = ("JOB_HELD",)
+_CAUSES = {
+    "JOB_ABORTED": "removed",
+    "PRE_SCRIPT_FAILED": "its PRE script failed",
+    "SUBMIT_FAILED": "HTCondor did not take it",
+}
+
+
+def read_run(engine: Engine, wf_uuid: str) -> Run:
+    """How far a workflow is and what failed in it. Raises MonitorError."""
+    found = progress(engine, wf_uuid)
+    with reading(engine) as connection:
+        workflow = connection.execute(
+            select(s.WORKFLOW.c.wf_id, s.WORKFLOW.c.submit_hostname).where(s.WORKFLOW.c.wf_uuid == wf_uuid)
+        ).one()
+        host, types = one_line(workflow.submit_hostname or ""), _types(connection, workflow.wf_id)
+        return _with_troubles(connection, workflow.wf_id, replace(_run(found), host=host, types=types))
+
+
+def _run(found: WorkflowProgress) -> Run:
+    return Run(
+        label=one_line(found.label or ""),
+        state=state_of(found).value,
+        started=found.started,
+        ended=found.ended,
+        restarts=found.restarts,
+        done=found.count()[JobStatus.SUCCEEDED],
+        total=found.total,
+    )
+
+
+def _with_troubles(connection: Connection, wf_id: int, run: Run) -> Run:
+    """With what failed and what is held, in the workflow and in all below it."""
+    node, workflow = bridle_tables.BRIDLE_NODE.c, s.WORKFLOW.c
+    here, failed, held = node.wf_id == wf_id, node.state.in_(_FAILED), node.state.in_(_HELD)
+    run = replace(run, failed=_groups(connection, here & failed), held=_groups(connection, here & held))
+    others = select(workflow.wf_id).where(workflow.root_wf_id == wf_id, workflow.wf_id != wf_id)
+    if connection.execute(others.limit(1)).one_or_none() is None:
+        return run
+    below = node.wf_id.in_(others)
+    return replace(
+        run,
+        failed_below=_groups(connection, below & failed, name_workflow=True),
+        held_below=_groups(connection, below & held, name_workflow=True),
+    )
+
+
+def _types(connection: Connection, wf_id: int) -> dict[str, dict[str, int]]:
+    job, node = s.JOB.c, bridle_tables.BRIDLE_NODE.c
+    statement = (
+        select(job.type_desc, node.state, func.count())
+        .select_from(s.JOB)
+        .outerjoin(bridle_tables.BRIDLE_NODE, and_(node.wf_id == job.wf_id, node.name == job.exec_job_id))
+        .where(job.wf_id == wf_id)
+        .group_by(job.type_desc, node.state)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for kind, state, count in connection.execute(statement).all():
+        status = JobStatus.UNREADY if state is None else node_status(state)
+        counts = found.setdefault(kind, {})
+        counts[status.value] = counts.get(status.value, 0) + count
+    return {kind: found[kind] for kind in sorted(found)}
+
+
+def _groups(connection: Connection, meant: ColumnElement[bool], *, name_workflow: bool = False) -> Groups:
+    count = connection.scalar(select(func.count()).select_from(bridle_tables.BRIDLE_NODE).where(meant)) or 0
+    grouping = Grouping()
+    if count:
+        for label, failure in _failures(connection, meant):
+            grouping.add(failure, f"{failure.job} in {label}" if name_workflow else failure.job)
+    return grouping.largest(count)
+
+
+def _failures(connection: Connection, meant: ColumnElement[bool]) -> Iterator[tuple[str, Failure]]:
+    """With the label of the workflow of each."""
+    node = bridle_tables.BRIDLE_NODE.c
+    statement = _attempts(meant).limit(_PAGE)
+    after: ColumnElement[bool] = true()
+    read = 0
+    # In pages: as long as a question is open, SQLite lets nobody commit.
+    while read < MOST_LOOKED_AT and (page := connection.execute(statement.where(after)).all()):
+        for row in page:
+            yield one_line(row.dax_label or "", 60), _failure(row)
+        last, read = page[-1], read + len(page)
+        after = or_(node.wf_id > last.wf_id, and_(node.wf_id == last.wf_id, node.name > last.name))
+
+
+def _attempts(meant: ColumnElement[bool]) -> Any:
+    job, instance, node = s.JOB.c, s.JOB_INSTANCE.c, bridle_tables.BRIDLE_NODE.c
+    task, state = s.INVOCATION.c, s.JOBSTATE.c
+    failing = (
+        select(task.task_submit_seq, task.exitcode)
+        .where(task.job_instance_id == instance.job_instance_id, task.exitcode != 0, task.task_submit_seq > 0)
+        .order_by(task.task_submit_seq)
+        .limit(1)
+    )
+    reason = (
+        select(state.reason)
+        .where(state.job_instance_id == instance.job_instance_id)
+        .order_by(state.jobstate_submit_seq.desc())
+        .limit(1)
+    )
+    of_job = and_(job.wf_id == node.wf_id, job.exec_job_id == node.name)
+    newest = and_(instance.job_id == job.job_id, instance.job_submit_seq == node.seq)
+    return (
+        select(
+            node.wf_id,
+            node.name,
+            node.state,
+            s.WORKFLOW.c.dax_label,
+            job.type_desc,
+            instance.exitcode,
+            instance.stdout_file,
+            _tail(instance.stdout_text).label("stdout_text"),
+            _tail(instance.stderr_text).label("stderr_text"),
+            failing.with_only_columns(task.task_submit_seq)
+            .correlate(s.JOB_INSTANCE)
+            .scalar_subquery()
+            .label("task"),
+            failing.with_only_columns(task.exitcode)
+            .correlate(s.JOB_INSTANCE)
+            .scalar_subquery()
+            .label("task_code"),
+            reason.correlate(s.JOB_INSTANCE).scalar_subquery().label("reason"),
+        )
+        .select_from(bridle_tables.BRIDLE_NODE)
+        .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == node.wf_id)
+        .join(s.JOB, of_job)
+        .outerjoin(s.JOB_INSTANCE, newest)
+        .where(meant)
+        .order_by(node.wf_id, node.name)
+    )
+
+
+def _tail(column: Column[Any]) -> ColumnElement[str]:
+    """The end of a text. Not substr with a negative number, which PostgreSQL understands otherwise than SQLite."""
+    start = func.length(column) - _TAIL + 1
+    return case((start > 1, func.substr(column, start)), else_=column)
+
+
+def _failure(row: Any) -> Failure:
+    return Failure(
+        job=one_line(row.name, 200),
+        type=row.type_desc,
+        code=_code(row),
+        reason=one_line(row.reason or _CAUSES.get(row.state, ""), 300),
+        lines=last_words(row.task, row.stdout_text or "", row.stderr_text or ""),
+        file=one_line(row.stdout_file or "", 300),
+    )
+
+
+def _code(row: Any) -> int | None:
+    """The task's own code says more than that of the POST script."""
+    raw = row.task_code or row.exitcode
+    return None if raw is None else exit_code(raw)
+
+
+def read_job(engine: Engine, about: Happening) -> JobFacts | None:
+    """The attempt that a message is about, None if the database does not have it. Raises MonitorError."""
+    job, instance, task = s.JOB.c, s.JOB_INSTANCE.c, s.INVOCATION.c
+    statement = (
+        select(
+            job.type_desc,
+            instance.job_instance_id,
+            instance.site,
+            instance.local_duration,
+            _tail(instance.stdout_text).label("stdout_text"),
+            _tail(instance.stderr_text).label("stderr_text"),
+            select(s.HOST.c.hostname)
+            .where(s.HOST.c.host_id == instance.host_id)
+            .correlate(s.JOB_INSTANCE)
+            .scalar_subquery()
+            .label("host"),
+        )
+        .select_from(s.JOB)
+        .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == job.wf_id)
+        .join(s.JOB_INSTANCE, instance.job_id == job.job_id)
+        .where(s.WORKFLOW.c.wf_uuid == about.wf_uuid, job.exec_job_id == about.job)
+        .order_by(instance.job_submit_seq)
+        .offset(max((about.attempt or 1) - 1, 0))
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        row = connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        tasks = connection.execute(
+            select(task.task_submit_seq, task.transformation, task.exitcode, task.remote_duration)
+            .where(task.job_instance_id == row.job_instance_id, task.task_submit_seq > 0)
+            .order_by(task.task_submit_seq)
+            .limit(1000)
+        ).all()
+    return _job_facts(row, tasks, about)
+
+
+def _job_facts(row: Any, tasks: Any, about: Happening) -> JobFacts:
+    meant = [one for one in tasks if about.task in (None, one.task_submit_seq)]
+    failed = next((one for one in meant if one.exitcode), None)
+    shown = failed or (meant[0] if meant else None)
+    seconds = row.local_duration if about.task is None else shown and shown.remote_duration
+    return JobFacts(
+        type=row.type_desc,
+        transformation=one_line(shown.transformation, 200) if shown else "",
+        site=one_line(row.site or "", 100),
+        host=one_line(row.host or "", 200),
+        seconds=None if seconds is None else float(seconds),
+        lines=last_words(failed and failed.task_submit_seq, row.stdout_text or "", row.stderr_text or "")
+        if about.failed
+        else (),
+    )

@@ -1,0 +1,1 @@
+"""The monitor's process: loop, lock, database, delivery."""

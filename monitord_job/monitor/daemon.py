@@ -1,0 +1,239 @@
+"""The loop of the monitor: one step after the other until the run has ended, then out with 0."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.errors import LockedError, TryAgainError
+from monitord_job.logs import dagman_log
+from monitord_job.logs.dagman_log import DagmanJob
+from monitord_job.recording.completion import Rest
+from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.stampede.transitions import UNKNOWN_FAILURE
+
+if TYPE_CHECKING:
+    from monitord_job.monitor.dispatcher import Desk
+
+LOG = logging.getLogger("bridle.monitor")
+_T = TypeVar("_T")
+DATABASE_WAIT = 600.0
+"""Seconds, where neither the command line nor a property says how long to wait for the database."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
+_IDLE, _LONGEST_PAUSE = 100, 5.0
+"""A look at quiet logs takes one part in so many of the time: with thousands of sub-workflows it is no short one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the monitor waits for what, in seconds."""
+
+    poll: float = 0.5
+    """between two looks at logs that have not grown"""
+    drain: float = 60.0
+    """after SIGTERM, for DAGMan's last line"""
+    settle: float = 6.0
+    """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
+    metrics: float = 2.0
+    """after DAGMan's last line, for its metrics, which it writes next"""
+    last_jobs: float = 20.0
+    """after DAGMan's last line, for jobs that leave after it; the next reader stores the rest"""
+    notifications: float = 60.0
+    """at the end, for what is in the outbox; the next monitor delivers the rest"""
+    database: float | None = None
+    """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
+
+
+class Monitor:
+    """Follows one run. `stop` is set by SIGTERM: the run is about to end, so the monitor drains and leaves.
+
+    The caller holds the submit directory's lock.
+    """
+
+    def __init__(
+        self,
+        submit_dir: SubmitDir,
+        ingest: Hierarchy,
+        limits: Limits | None = None,
+        stop: threading.Event | None = None,
+        desk: Desk | None = None,
+    ) -> None:
+        self._dir = submit_dir
+        self._ingest = ingest
+        self._limits = limits or Limits()
+        self._stop = stop or threading.Event()
+        self._desk = desk
+        self._drain_until: float | None = None
+        self._failed_since: float | None = None
+        self._look = 0.0
+
+    def follow(self) -> None:
+        """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now."""
+        LOG.info("following %s", self._dir.path)
+        self._patiently(self._ingest.open)
+        if self._ingest.watch is not None:
+            self._ingest.watch.refuse_to_be_the_only_one()
+        if self._desk is not None and self._ingest.workflow.running:
+            self._tell_of_a_restart(self._desk)
+        # First to the end: in a rescue run, what is stored says that the run (before) has ended.
+        self._to_the_end_of_the_logs()
+        while not self._ingest.ended and not self._came_to_rest():
+            if not self._settle_what_dagman_left():
+                self._wait()
+            self._to_the_end_of_the_logs()
+        self._await_metrics()
+        self._await_the_last_jobs()
+        LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
+        self._empty_the_outbox()
+
+    def _came_to_rest(self) -> bool:
+        """Whether DAGMan waits for nothing but us; then the run is stored as ended, for it ends when we leave."""
+        watch = self._ingest.watch
+        rest = Rest.GOES_ON if watch is None else watch.rest
+        if watch is None or rest is Rest.GOES_ON:
+            self._failed_since = None
+            return False
+        if rest is Rest.FAILED:
+            self._failed_since = self._failed_since or time.monotonic()
+            if time.monotonic() - self._failed_since < self._limits.settle:
+                return False
+        self._to_the_end_of_the_logs()
+        if watch.ends_the_run and self._ingest.workflow.running:
+            code = int(rest is Rest.FAILED)
+            self._patiently(lambda: self._ingest.end_run(watch.latest, code))
+        LOG.info("nothing more can happen: %s", rest.value)
+        return True
+
+    def _await_metrics(self) -> None:
+        deadline = time.monotonic() + self._limits.metrics
+        while self._ingest.metrics_due and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self._to_the_end_of_the_logs()
+
+    def _await_the_last_jobs(self) -> None:
+        """A DAGMan that was removed leaves before its jobs do."""
+        deadline = time.monotonic() + self._limits.last_jobs
+        while self._patiently(self._ingest.hear_late) and time.monotonic() < deadline:
+            time.sleep(0.3)
+
+    def catch_up(self) -> None:
+        """Store what the logs hold now, and return."""
+        self._patiently(self._ingest.open)
+        self._to_the_end_of_the_logs()
+        self._settle_what_dagman_left()
+        self._patiently(self._ingest.hear_late)
+        self._empty_the_outbox()
+
+    def _tell_of_a_restart(self, desk: Desk) -> None:
+        token = str(time.time_ns())
+        self._patiently(lambda: desk.restarted(token))
+
+    def _deliver(self) -> None:
+        if self._desk is not None:
+            self._patiently(self._desk.step)
+
+    def _empty_the_outbox(self) -> None:
+        deadline = time.monotonic() + self._limits.notifications
+        while self._desk is not None and time.monotonic() < deadline:
+            self._deliver()
+            if self._desk.is_empty:
+                return
+            self._desk.wait(0.2)
+
+    def _to_the_end_of_the_logs(self) -> None:
+        while True:
+            began = time.thread_time()
+            progress = self._patiently(self._ingest.step)
+            self._look = time.thread_time() - began
+            self._deliver()
+            if not progress.lines and progress.at_end:
+                return
+
+    def _settle_what_dagman_left(self) -> bool:
+        """End a run whose DAGMan left the queue without a last line of its own; False if there is no such thing."""
+        workflow = self._ingest.workflow
+        job = self._dagman_job(workflow.dagman_id) if workflow.running else None
+        if job is None or not job.ended:
+            return False
+        # The last line, if DAGMan wrote one, stood in its log before the schedd wrote this event.
+        self._to_the_end_of_the_logs()
+        if self._ingest.workflow.running:
+            code = UNKNOWN_FAILURE if not job.code else job.code
+            self._patiently(lambda: self._ingest.end_run(_local_time(job.when), code))
+        return True
+
+    def _dagman_job(self, job: str | None) -> DagmanJob | None:
+        try:
+            return dagman_log.job_in(self._dir.dagman_log.read_bytes(), job or "")
+        except OSError:
+            return None
+
+    def _wait(self) -> None:
+        if self._drain_until is None and not self._pause():
+            return
+        now = time.monotonic()
+        self._drain_until = self._drain_until or now + self._limits.drain
+        where = str(self._dir.path)
+        if self._ingest.workflow.restarting:
+            raise TryAgainError(where, "DAGMan was stopped and will be run again", "so will its monitor")
+        if now > self._drain_until:
+            raise TryAgainError(
+                where, "told to stop while DAGMan goes on", "HTCondor starts the monitor again"
+            )
+        time.sleep(min(self._limits.poll, 0.1))
+
+    def _pause(self) -> bool:
+        """Let the time between two looks go by, in which scripts may end; True if told to stop."""
+        desk = self._desk
+        pause = max(self._limits.poll, min(_IDLE * self._look, _LONGEST_PAUSE))
+        if desk is None:
+            return self._stop.wait(pause)
+        if self._ingest.workflow.running:
+            self._patiently(desk.silent)
+        deadline = time.monotonic() + pause
+        while desk.at_work and not self._stop.is_set() and time.monotonic() < deadline:
+            desk.wait(max(0.0, deadline - time.monotonic()))
+            self._deliver()
+        return self._stop.wait(max(0.0, deadline - time.monotonic()))
+
+    def _patiently(self, action: Callable[[], _T]) -> _T:
+        # Whether a commit that failed took place after all, and which database this now is, stands there.
+        return patiently(action, self._limits, self._ingest.open)
+
+
+def patiently(action: Callable[[], _T], limits: Limits, before_again: Callable[[], object]) -> _T:
+    """Do it, and again with longer and longer waits, as long as the database cannot be used."""
+    limit = DATABASE_WAIT if limits.database is None else limits.database
+    failed, wait = None, _FIRST_WAIT
+    while True:
+        try:
+            if failed is not None:
+                before_again()
+            result = action()
+        except LockedError:
+            raise  # another monitor has taken over
+        except TryAgainError as error:
+            failed = failed or time.monotonic()
+            if time.monotonic() - failed > limit:
+                raise
+            LOG.warning("%s (again in %.1f s)", error, wait)
+            time.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+            continue
+        if failed is not None:
+            LOG.info("the database can be used again, after %.1f s", time.monotonic() - failed)
+        return result
+
+
+def _local_time(when: str) -> int:
+    """Seconds since the epoch of an event's local time; now, if it has none that can be read."""
+    try:
+        return int(datetime.fromisoformat(when).timestamp())
+    except ValueError:
+        return int(time.time())

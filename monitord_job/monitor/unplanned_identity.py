@@ -1,0 +1,42 @@
+"""A name for a workflow that nobody planned: a uuid that its database is kept under, in a file beside its DAG."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from getpass import getuser
+from uuid import uuid4
+
+from dag_rewriter import files
+from dag_rewriter.directory.braindump import parse_braindump
+from dag_rewriter.directory.submit_dir import SubmitDir
+
+
+def identified(submit_dir: SubmitDir) -> SubmitDir:
+    """The same with a wf_uuid. For a DAG without Pegasus one is made the first time, and a copy of the directory keeps
+    it. Raises FileError if it cannot be written.
+    """
+    if submit_dir.is_planned or submit_dir.wf_uuid is not None:
+        return submit_dir
+    path = submit_dir.own_braindump
+    text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in _made_up(submit_dir).items())
+    # Two that begin at the same time: the first one's is there, whole, and both read it.
+    files.create(path, text.encode())
+    return replace(submit_dir, braindump=parse_braindump(files.read(path).decode()))
+
+
+def _made_up(submit_dir: SubmitDir) -> Mapping[str, str]:
+    wf_uuid = str(uuid4())
+    return {
+        "wf_uuid": wf_uuid,
+        "root_wf_uuid": wf_uuid,
+        "dax_label": submit_dir.base,
+        "submit_dir": os.fspath(submit_dir.path),
+        "submit_hostname": socket.gethostname(),
+        "user": getuser(),
+        "timestamp": datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%z"),
+    }

@@ -1,0 +1,1 @@
+"""Rules, what they are triggered by, the outbox and its delivery."""

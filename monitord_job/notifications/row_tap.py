@@ -1,0 +1,208 @@
+"""Taps the rows on their way into the transaction, and puts the notifications that follow from them beside these.
+
+Whoever stores rows does it, once a monitor has begun to notify of a run: also a reader that catches up takes nothing
+away from the next monitor. Without rules it costs a look at the files at each turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from monitord_job.database.bridle_tables import BRIDLE_NOTIFYING
+from monitord_job.database.bulk_sql import Bulk, Clash
+from monitord_job.notifications import outbox
+from monitord_job.notifications.active_rules import Rules
+from monitord_job.notifications.matching import Notification
+from monitord_job.notifications.rule import On
+from monitord_job.notifications.triggers import Listener, Memory, Occasion, Told, monitor_restarted, stalled
+from monitord_job.stampede.rows import Row
+
+
+class Notify(Enum):
+    """Whether what happens makes notifications due."""
+
+    BEGIN = "begin"
+    """yes: a monitor at work, or somebody who asked for it"""
+    GO_ON = "go on"
+    """if a monitor has begun to"""
+    NO = "no"
+
+
+@dataclass(slots=True)
+class _Followed:
+    told: Told
+    rules: Rules
+    memory: Memory | None = None
+
+
+@dataclass(slots=True)
+class OutboxFeed:
+    """The notifications of the hierarchy whose top is `wf_uuid`. `since`: what happened before is nobody's news."""
+
+    wf_uuid: str
+    notify: Notify = Notify.GO_ON
+    since: Callable[[], int] = int
+    may_be_due: bool = True
+    """whether anything may be due now, as far as is known"""
+    next_retry: float | None = None
+    _followed: dict[str, _Followed] = field(default_factory=dict)
+    _silences: frozenset[str] = frozenset()
+    _begun: int | None = None
+    """since when notifications are made; -1: they are not"""
+
+    def follow(self, told: Told, rules: Rules) -> None:
+        """A workflow is at work; its rows will come."""
+        self._followed[told.wf_uuid] = _Followed(told, rules)
+
+    def forget(self) -> None:
+        """The database may be another one, or lack what was thought to be stored."""
+        self._begun = None
+        self.may_be_due = True
+        for followed in self._followed.values():
+            followed.memory = None
+
+    def tapped(self, bulk: Bulk, wf_uuid: str, rows: Iterable[Row]) -> Iterable[Row]:
+        """The same rows; when they have passed, what they made due is in the outbox."""
+        followed = self._at_work(bulk, wf_uuid)
+        return rows if followed is None else self._tap(bulk, followed, rows)
+
+    def is_new(self, bulk: Bulk) -> bool:
+        """Whether no monitor has begun to notify of the run."""
+        return not bulk.select("SELECT since FROM bridle_notifying WHERE wf_uuid = ?", self.wf_uuid)
+
+    def _at_work(self, bulk: Bulk, wf_uuid: str) -> _Followed | None:
+        followed = self._followed.get(wf_uuid)
+        if followed is None or self._since(bulk) < 0:
+            return None
+        if not followed.rules.refresh():
+            followed.memory = None
+            return None
+        if followed.memory is None:
+            followed.memory = _load(bulk, wf_uuid)
+        return followed
+
+    def _since(self, bulk: Bulk) -> int:
+        if self._begun is None:
+            found = bulk.select("SELECT since FROM bridle_notifying WHERE wf_uuid = ?", self.wf_uuid)
+            self._begun = found[0][0] if found else -1
+            if not found and self.notify is Notify.BEGIN:
+                self._begun = self.since()
+            if not found and self._begun >= 0:
+                bulk.insert(BRIDLE_NOTIFYING, "wf_uuid since", [(self.wf_uuid, self._begun)], Clash.KEEP)
+            if self.notify is Notify.NO:
+                self._begun = -1
+        return self._begun
+
+    def _tap(self, bulk: Bulk, followed: _Followed, rows: Iterable[Row]) -> Iterator[Row]:
+        assert followed.memory is not None
+        listener = Listener(followed.told, followed.memory, followed.rules.book.asks_about)
+        due: list[Notification] = []
+        ears = listener.ears
+        for row in rows:
+            if type(row) in ears:  # each row of a run passes here, and most tell of nothing
+                for occasion in listener.hear(row):
+                    due += self._due(followed, occasion)
+            yield row
+        self._put(bulk, due)
+
+    def _due(self, followed: _Followed, occasion: Occasion) -> Iterable[Notification]:
+        if occasion.time < (self._begun or 0):
+            return ()
+        return followed.rules.book.due(followed.told, occasion)
+
+    def _put(self, bulk: Bulk, due: list[Notification]) -> None:
+        if due:
+            outbox.put(bulk, self.wf_uuid, due)
+            self.may_be_due = True
+
+    def restarted(self, bulk: Bulk, token: str, now: int) -> None:
+        """Another monitor is at work in the middle of a run that an earlier one notified of."""
+        if self.is_new(bulk):
+            return
+        followed = self._at_work(bulk, self.wf_uuid)
+        if followed is not None:
+            self._put(bulk, list(self._due(followed, monitor_restarted(followed.told, token, now))))
+
+    def says_more(self, now: int) -> bool:
+        """Whether the silence up to now makes anything due that is not in the outbox, as far as is known."""
+        followed = self._followed.get(self.wf_uuid)
+        if followed is None or not followed.rules.refresh().asks_for(On.STALLED):
+            return False
+        return followed.memory is None or bool(self._of_silence(followed, followed.memory, now))
+
+    def silent(self, bulk: Bulk, now: int) -> None:
+        """Time goes by while nothing happens."""
+        followed = self._at_work(bulk, self.wf_uuid)
+        if followed is not None and followed.memory is not None:
+            followed.memory.latest = max(followed.memory.latest, _latest_below(bulk, self.wf_uuid))
+            due = self._of_silence(followed, followed.memory, now)
+            self._put(bulk, due)
+            self._silences = self._silences | {item.key for item in due}
+
+    def _of_silence(self, followed: _Followed, memory: Memory, now: int) -> list[Notification]:
+        due = self._due(followed, stalled(followed.told, memory, now))
+        return [item for item in due if item.key not in self._silences]
+
+    def exchange(self, bulk: Bulk, ended: list[outbox.Ended], wanted: outbox.Wanted) -> list[outbox.Task]:
+        """Note what has ended and take what is to be run next."""
+        if ended:
+            outbox.settle(bulk, ended, wanted)
+        found = outbox.take(bulk, self.wf_uuid, wanted)
+        self.next_retry = found.next_retry
+        # What has just ended, or been taken, may have held back others of its entity: `exchange` comes again then.
+        self.may_be_due = found.more
+        return found.tasks
+
+
+_ATTEMPTS = (
+    "SELECT j.exec_job_id, count(*), max(CASE WHEN i.exitcode = 0 THEN 1 ELSE 0 END) FROM job_instance i "
+    "JOIN job j ON j.job_id = i.job_id JOIN workflow w ON w.wf_id = j.wf_id WHERE w.wf_uuid = ? GROUP BY j.exec_job_id"
+)
+_FAILURES = (
+    "SELECT j.exec_job_id, count(*) FROM job_instance i JOIN job j ON j.job_id = i.job_id "
+    "JOIN workflow w ON w.wf_id = j.wf_id WHERE w.wf_uuid = ? AND (i.exitcode <> 0 OR (i.exitcode IS NULL AND EXISTS "
+    "(SELECT 1 FROM jobstate s WHERE s.job_instance_id = i.job_instance_id AND s.state = 'PRE_SCRIPT_FAILED'))) "
+    "AND EXISTS (SELECT 1 FROM jobstate s WHERE s.job_instance_id = i.job_instance_id AND s.timestamp >= ?) "
+    "GROUP BY j.exec_job_id"
+)
+_STARTS = (
+    "SELECT s.timestamp FROM workflowstate s JOIN workflow w ON w.wf_id = s.wf_id "
+    "WHERE w.wf_uuid = ? AND s.state = 'WORKFLOW_STARTED' ORDER BY s.restart_count DESC LIMIT 1"
+)
+_UNSUBMITTED = (
+    "SELECT n.name, n.seq FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
+    "JOIN bridle_run r ON r.wf_id = n.wf_id WHERE w.wf_uuid = ? AND r.running "
+    "AND n.state IN ('SUBMIT_FAILED', 'PRE_SCRIPT_FAILED')"
+)
+_LATEST = (
+    "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id WHERE w.wf_uuid = ?"
+)
+
+_LATEST_BELOW = (
+    "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
+    "JOIN workflow r ON r.wf_id = w.root_wf_id WHERE r.wf_uuid = ?"
+)
+
+
+def _latest_below(bulk: Bulk, wf_uuid: str) -> int:
+    """When anything happened last in a workflow or below it, in seconds since the epoch; 0: nothing did."""
+    ((latest,),) = bulk.select(_LATEST_BELOW, wf_uuid)
+    return latest or 0
+
+
+def _load(bulk: Bulk, wf_uuid: str) -> Memory:
+    """What has happened before the rows at hand, from the database."""
+    attempts = bulk.select(_ATTEMPTS, wf_uuid)
+    started = next((int(time) for (time,) in bulk.select(_STARTS, wf_uuid)), 0)
+    failures = bulk.select(_FAILURES, wf_uuid, started)
+    ((latest,),) = bulk.select(_LATEST, wf_uuid)
+    unsubmitted = bulk.select(_UNSUBMITTED, wf_uuid)
+    return Memory(
+        attempts={job: number for job, number, _ in attempts},
+        failures=dict(failures),
+        done={job for job, _, is_done in attempts if is_done},
+        unsubmitted=dict(unsubmitted),
+        latest=max(latest or 0, started),
+    )

@@ -1,0 +1,1 @@
+"""Readers of the database: they catch up first."""

@@ -1,0 +1,143 @@
+"""What `bridle notifications` says of a run, and what it does about those that are to be delivered again."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.run_queries import open_database
+from monitord_job.errors import LockedError, MonitorError
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.dispatcher import settings_of
+from monitord_job.monitor.session import catch_up
+from monitord_job.notifications.outbox import State
+from monitord_job.notifications.outbox_queries import Entry, entries
+from monitord_job.notifications.resend_requests import wish
+from monitord_job.readers.status import brought_up
+
+ALL_FAILED = State.FAILED.value
+_MOST = 20
+"""lines of a kind for people"""
+
+
+def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
+    """The outbox of a run, after catching up if no monitor is alive to do that."""
+    engine = open_database(brought_up(submit_dir, url))
+    try:
+        found = entries(engine, submit_dir.wf_uuid or "")
+    finally:
+        engine.dispose()
+    if files.is_locked(submit_dir.lock):
+        return found
+    # What ran when its monitor died runs no more: the next one delivers it.
+    return [replace(one, state=State.DUE) if one.state is State.RUNNING else one for one in found]
+
+
+def waits_in_vain(submit_dir: SubmitDir, found: Iterable[Entry]) -> bool:
+    """Whether any is due, and nobody is at work who would deliver it."""
+    return any(one.state is State.DUE for one in found) and not files.is_locked(submit_dir.lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What became of a wish: the keys, and how they stand now; `waits`: a monitor at work will do it."""
+
+    keys: tuple[str, ...]
+    waits: bool
+    found: list[Entry]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any of them failed again, or could not be delivered now."""
+        return not self.waits and any(
+            one.state is not State.DELIVERED for one in self.found if one.key in self.keys
+        )
+
+
+def resend(submit_dir: SubmitDir, wanted: Sequence[str], url: str | None = None) -> Resent:
+    """Deliver these again, now or by the monitor at work. Raises MonitorError for a key that is not there."""
+    found = read_outbox(submit_dir, url)
+    keys = tuple(dict.fromkeys(key for word in wanted for key in _keys(word, found)))
+    if settings_of(submit_dir) is None:
+        what = "notifications are switched off for this run"
+        now = "see pegasus.monitord.notifications and its .max in the properties"
+        raise MonitorError(str(submit_dir.path), what, now)
+    if not keys:
+        return Resent(keys, waits=False, found=found)
+    wish(submit_dir.resend, keys)
+    try:
+        catch_up(submit_dir, Limits(), url=url, deliver=True)
+    except LockedError:
+        return Resent(keys, waits=True, found=found)
+    return Resent(keys, waits=False, found=read_outbox(submit_dir, url))
+
+
+def _keys(word: str, found: Sequence[Entry]) -> list[str]:
+    if word == ALL_FAILED:
+        return [one.key for one in found if one.state is State.FAILED]
+    meant = [one for one in found if one.key.startswith(word)]
+    if len(meant) != 1:
+        what = f"{len(meant)} notifications have a key that begins with {word!r}"
+        raise MonitorError("--resend", what, "see `bridle notifications --json` for the keys")
+    if meant[0].state not in (State.FAILED, State.DELIVERED):
+        what = f"{meant[0].key} is still {meant[0].state.value}"
+        raise MonitorError("--resend", what, "wait until it has ended")
+    return [meant[0].key]
+
+
+def as_json(found: Iterable[Entry]) -> dict[str, Any]:
+    """For --json; times are seconds since the epoch."""
+    shown = [asdict(one) | {"state": one.state.value, "not_before": one.not_before or None} for one in found]
+    counts = Counter(one["state"] for one in shown)
+    return {"counts": {state.value: counts[state.value] for state in State}, "notifications": shown}
+
+
+def lines(found: Sequence[Entry], states: Sequence[State]) -> list[str]:
+    """For people: how many there are, and the newest of each of these states."""
+    counts = Counter(one.state for one in found)
+    said = [", ".join(f"{counts[state]} {state.value}" for state in State)]
+    for state in states:
+        those = [one for one in found if one.state is state]
+        left_out = len(those) - _MOST
+        if left_out > 0:
+            said.append(f"{state.value}: {left_out} earlier ones (--json shows all)")
+        said += [_line(one) for one in those[-_MOST:]]
+    return said
+
+
+def _line(one: Entry) -> str:
+    whom = one.environment.get("PEGASUS_JOBID", one.entity)
+    event = one.environment.get("PEGASUS_EVENT", one.rule)
+    return (
+        f"{one.state.value} {one.key[:12]} {event} of {whom}: {shlex.join(one.argv)}{_SAID[one.state](one)}"
+    )
+
+
+def _how_it_ended(one: Entry) -> str:
+    why = one.cause or (f"signal {-one.code}" if one.code and one.code < 0 else f"exit code {one.code}")
+    last = (one.stderr or "").strip().rpartition("\n")[2][:200]
+    return f"; {why} after {one.seconds} s{_try(one)}{f': {last}' if last else ''}"
+
+
+def _when_due(one: Entry) -> str:
+    wait = one.not_before - time.time()
+    again = f"; tried {one.tries} times, again" if one.tries else ""
+    return f"{again} in {wait:.0f} s" if again and wait > 0 else again
+
+
+def _try(one: Entry) -> str:
+    return f" (try {one.tries})" if one.tries > 1 else ""
+
+
+_SAID: dict[State, Callable[[Entry], str]] = {
+    State.DUE: _when_due,
+    State.RUNNING: lambda one: f"; for {max(0.0, time.time() - (one.started or 0.0)):.0f} s{_try(one)}",
+    State.DELIVERED: lambda one: f"; {one.seconds} s{_try(one)}",
+    State.FAILED: _how_it_ended,
+}

@@ -1,0 +1,110 @@
+"""Whether a run has come to rest, for a monitor that DAGMan waits for: from the log, and from DAGMan's own count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from dag_rewriter import files
+from dag_rewriter.directory.dagman_options import SETTINGS, throttles
+from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.model.splices import ORDINARY
+from dag_rewriter.rescue.rescue_files import find_rescues
+from monitord_job.errors import CannotWorkError
+from monitord_job.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
+from monitord_job.logs.tail import read_tail
+from monitord_job.recording.completion import NodeTerms, Outlook, Rest
+from monitord_job.stampede.job_plans import shown
+
+_TAIL = 1 << 16
+_STARTS = b" STARTING UP"
+_COUNTS = re.compile(
+    rb"Of \d+ nodes total:[^\n]*\n[^\n]* Done +Pre +Queued +Post +Ready +Un-Ready +Failed( +Futile)?[^\n]*\n"
+    rb"[^\n]*===[^\n]*\n\S+ \S+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"
+)
+
+
+def rest_by_dagman(tail: bytes) -> Rest:
+    """What DAGMan's last count in its own log comes to, if no node but the monitor is left.
+
+    HTCondor 23 counts nodes that can never run as Un-Ready: after a failure it says nothing.
+    """
+    this_run = tail[max(0, tail.rfind(_STARTS)) :]
+    found = _COUNTS.findall(this_run)
+    if not found:
+        return Rest.GOES_ON
+    _done, pre, queued, post, ready, unready, failed = map(int, found[-1][1:])
+    if pre or post or ready or unready or queued > 1:
+        return Rest.GOES_ON
+    return Rest.FAILED if failed else Rest.SUCCEEDED
+
+
+class RestWatch:
+    """Hears every event of a run and knows whether more can come. `monitor` is our own node."""
+
+    def __init__(self, submit_dir: SubmitDir, monitor: str) -> None:
+        self._dir = submit_dir
+        whole = read_whole(submit_dir)
+        nodes = list(whole.nodes())
+        self._planned_done = [shown(node.name) for node in nodes if node.done]
+        self._has_final = any(node.kind is NodeKind.FINAL for node in nodes)
+        terms = {
+            shown(node.name): NodeTerms(node.retries, node.unless_exit, node.post is not None)
+            for node in nodes
+            if node.kind in ORDINARY and node.name != monitor
+        }
+        self._outlook = Outlook(terms, ((shown(a), shown(b)) for a, b in whole.edges()))
+
+    @property
+    def rest(self) -> Rest:
+        """How the run stands. DAGMan's own count decides what the log leaves open: UNLESS-EXIT, PRE_SKIP and such."""
+        found = self._outlook.rest
+        return found if found is not Rest.GOES_ON else rest_by_dagman(read_tail(self._dir.dagman_out, _TAIL))
+
+    @property
+    def ends_the_run(self) -> bool:
+        """Whether the run is over when it has come to rest; a FINAL node runs after the monitor has left."""
+        return not self._has_final
+
+    @property
+    def latest(self) -> int:
+        """When the last node came to rest, in seconds since the epoch."""
+        return self._outlook.latest
+
+    def refuse_to_be_the_only_one(self) -> None:
+        """CannotWorkError under -maxjobs 1: no other node could run, and DAGMan would wait for ever."""
+        found = throttles(files.read_if_there(self._dir.condor_sub) or b"")
+        if found.get(SETTINGS["maxjobs"]) == 1:
+            what = "with -maxjobs 1 the monitor keeps all other nodes from running"
+            now = "submit with -maxjobs 2, or `bridle rewrite --as service`"
+            raise CannotWorkError(str(self._dir.path), what, now)
+
+    def hear(self, event: JobstateLine) -> JobstateLine:
+        """The next line, as it is to be recorded: the run ends with its last node, not when DAGMan leaves."""
+        if not isinstance(event, DagmanEvent):
+            self._outlook.apply(event)
+            return event
+        starts = event.state is DagmanState.STARTED
+        self._outlook.apply(event, self._done_at(event.time) if starts else ())
+        if event.state is not DagmanState.FINISHED:
+            return event
+        restarts = event.info == str(DAGMAN_RESTARTS)
+        settled = self._outlook.rest is not Rest.GOES_ON and self.ends_the_run and not restarts
+        return event._replace(time=self.latest) if settled else event
+
+    def hear_again(self, events: Iterable[JobstateLine]) -> None:
+        """What was read before, after a restart."""
+        for event in events:
+            self.hear(event)
+
+    def _done_at(self, time: int) -> list[str]:
+        """The nodes that a DAGMan that starts now takes for done: from the newest rescue DAG, and from the DAG."""
+        try:
+            rescues, _ = find_rescues(self._dir)
+        except RewriterError:
+            return self._planned_done  # a whole DAG of HTCondor 23: DAGMan's count says when it is over
+        older = [found for found in rescues if found.time <= time]
+        return [*self._planned_done, *(map(shown, older[-1].rescue.done) if older else ())]

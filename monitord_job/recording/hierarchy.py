@@ -1,0 +1,207 @@
+"""A run and all sub-workflows below it, to any depth: one monitor follows them all, each by the one way of an event."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import RewriterError
+from monitord_job.errors import CannotWorkError
+from monitord_job.notifications.active_rules import Rules, rule_files, told_of
+from monitord_job.recording.ingest import NOTHING_NEW, Ingest, Looks, Progress
+from monitord_job.recording.store import Store
+from monitord_job.recording.subworkflows import SubWorkflow, open_sub_directory
+from monitord_job.stampede.rows import QuarantineRow, Row, SubWorkflowLink, SubWorkflowRow
+from monitord_job.stampede.state import WorkflowState
+from monitord_job.stampede.transitions import UNKNOWN_FAILURE
+
+if TYPE_CHECKING:
+    from monitord_job.recording.completion_watch import RestWatch
+
+LOG = logging.getLogger("bridle.monitor")
+
+
+@dataclass(slots=True)
+class _Member:
+    """One workflow at work; `origin` is the attempt of its parent's node that runs it, None at the root."""
+
+    directory: SubmitDir
+    ingest: Ingest
+    origin: SubWorkflow | None = None
+    parent: _Member | None = None
+    below: dict[str, _Member] = field(default_factory=dict)
+    """by wf_uuid: a workflow may have thousands of siblings"""
+    read_as: Looks | None = None
+    """how its logs looked when they were read to their end"""
+
+    def above(self) -> Iterator[SubmitDir]:
+        """The directories of the workflows that it is a part of, the nearest first."""
+        if self.parent is not None:
+            yield self.parent.directory
+            yield from self.parent.above()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the node that runs it has left, or the whole workflow above: nothing is written any more."""
+        if self.origin is None or self.parent is None:
+            return False
+        return self.parent.ingest.attempt_ended(self.origin) or self.parent.ingest.ended
+
+
+class Hierarchy:
+    """Brings the database of a root workflow and of everything below it up to their logs."""
+
+    def __init__(self, submit_dir: SubmitDir, store: Store) -> None:
+        self._store = store
+        self._root = _Member(submit_dir, Ingest(submit_dir, store))
+        self._settled: dict[tuple[str, str, str], _Member] = {}
+
+    @property
+    def workflow(self) -> WorkflowState:
+        """How far the root is, as committed."""
+        return self._root.ingest.workflow
+
+    @property
+    def ended(self) -> bool:
+        """Whether the root has ended and nothing of a sub-workflow is left to be stored."""
+        return self._root.ingest.ended and not self._root.below
+
+    @property
+    def metrics_due(self) -> bool:
+        """Whether the root's DAGMan is about to write its metrics."""
+        return self.watch is None and self._root.ingest.metrics_due
+
+    @property
+    def root(self) -> Ingest:
+        """The root workflow alone."""
+        return self._root.ingest
+
+    @property
+    def watch(self) -> RestWatch | None:
+        """Of the root: whether DAGMan waits for nothing but the monitor."""
+        return self._root.ingest.watch
+
+    def open(self) -> None:
+        """Take up where the database stands, also in sub-workflows that were at work then."""
+        self._root.below.clear()
+        self._settled.clear()
+        self._root.read_as = None
+        self._open(self._root)
+
+    def step(self) -> Progress:
+        """One step of every workflow at work."""
+        lines, at_end = 0, True
+        for member in list(self._members(self._root)):
+            # A DAGMan that was removed with the one above leaves after it, and has yet to say so. Asked before its log
+            # is read: what it wrote before it left is then read, too.
+            speaks = member.is_over and dagman_lives(member.directory)
+            progress = self._step(member)
+            for found in progress.begun:
+                self._begin(member, found)
+            lines += progress.lines
+            at_end = at_end and progress.at_end and not progress.begun
+            if progress.at_end and not progress.lines and not member.below and member.is_over and not speaks:
+                self._settle(member)
+        return Progress(lines, at_end)
+
+    def _step(self, member: _Member) -> Progress:
+        """One step, unless the logs look as they did when they were read to their end: nothing is opened then."""
+        looks = member.ingest.looks()
+        if looks == member.read_as and not member.ingest.metrics_due:
+            return NOTHING_NEW
+        progress = member.ingest.step()
+        member.read_as = looks if progress.at_end else None
+        return progress
+
+    def end_run(self, time: int, code: int) -> None:
+        """Store that the root has ended, for a DAGMan that left no last line of its own."""
+        self._root.ingest.end_run(time, code)
+
+    def hear_late(self) -> bool:
+        """Store how jobs have left whose DAGMan was gone by then, here and below; whether some have not left yet."""
+        return self._hear_late(self._root)
+
+    def _hear_late(self, member: _Member) -> bool:
+        waits = member.ingest.hear_late()
+        for child in (*member.below.values(), *self._settled_below(member)):
+            waits = self._hear_late(child) or waits
+        return waits
+
+    def _settled_below(self, member: _Member) -> list[_Member]:
+        """The sub-workflows that did not succeed, and are stored but for that."""
+        for found in self._store.load_sub_workflows(member.ingest.wf_uuid, settled=True):
+            key = (member.ingest.wf_uuid, found.directory, found.dag)
+            if key in self._settled or member.ingest.ended_well(found):
+                continue
+            with suppress(RewriterError, CannotWorkError):  # it was named when it was to be followed
+                directory = open_sub_directory(member.directory, found)
+                ingest = Ingest(directory, self._store, member.ingest.wf_uuid)
+                child = _Member(directory, ingest, found, member)
+                self._open(child)
+                self._settled[key] = child
+        return [child for key, child in self._settled.items() if key[0] == member.ingest.wf_uuid]
+
+    def _members(self, member: _Member) -> Iterator[_Member]:
+        yield member
+        for child in member.below.values():
+            yield from self._members(child)
+
+    def _open(self, member: _Member) -> None:
+        if self._store.notifications is not None:
+            told = told_of(member.directory, member.ingest.plans, member.ingest.describe)
+            rules = Rules(rule_files(member.directory, member.above()))
+            self._store.notifications.follow(told, rules)
+        member.ingest.open()
+        for found in self._store.load_sub_workflows(member.ingest.wf_uuid):
+            self._begin(member, found)
+
+    def _begin(self, parent: _Member, found: SubWorkflow) -> None:
+        """Follow a sub-workflow too; one that cannot be read is named and costs the others nothing."""
+        try:
+            directory = open_sub_directory(parent.directory, found)
+            if self._goes_on(parent, found, directory):
+                return
+            child = _Member(directory, Ingest(directory, self._store, parent.ingest.wf_uuid), found, parent)
+        except (RewriterError, CannotWorkError) as error:
+            LOG.warning("sub-workflow of %s: %s", found.job, error)
+            lost = QuarantineRow(f"{found.directory}/{found.dag}", 0, error.what[:255], error.now)
+            parent.ingest.store_rows([lost, SubWorkflowRow(*found, settled=True)])
+            return
+        self._open(child)
+        parent.ingest.store_rows([SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)])
+        parent.below[child.ingest.wf_uuid] = child
+        LOG.info("following sub-workflow %s of node %s", directory.path, found.job)
+
+    def _goes_on(self, parent: _Member, found: SubWorkflow, directory: SubmitDir) -> bool:
+        """Whether a new attempt goes on with a sub-workflow that is followed already (its rescue run)."""
+        child = parent.below.get(directory.wf_uuid or "")
+        if child is None or child.origin is None:
+            return False
+        if child.origin != found:
+            earlier = SubWorkflowRow(*child.origin, settled=True)
+            link = SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)
+            parent.ingest.store_rows([earlier, link])
+            child.origin = found
+        return True
+
+    def _settle(self, member: _Member) -> None:
+        """Leave a sub-workflow whose node has left and whose logs are read to their end."""
+        assert member.parent is not None
+        assert member.origin is not None
+        if member.ingest.workflow.running:
+            ended = member.parent.ingest.ended_at(member.origin)
+            member.ingest.end_run(ended, UNKNOWN_FAILURE)
+        rows: list[Row] = [SubWorkflowRow(*member.origin, settled=True)]
+        if member.ingest.workflow.restart_count < 0:
+            file = f"{member.origin.directory}/{member.origin.dag}.dagman.out"
+            lost = (
+                "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
+            )
+            rows.append(QuarantineRow(file, 0, lost, ""))
+        member.parent.ingest.store_rows(rows)
+        del member.parent.below[member.ingest.wf_uuid]

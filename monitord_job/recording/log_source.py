@@ -1,0 +1,107 @@
+"""From which file the events of a run come: the JOBSTATE_LOG if DAGMan writes one, else its debug log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone, tzinfo
+from functools import partial
+from pathlib import Path
+
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.logs import jobstate_log
+from monitord_job.logs.events import JobstateLine
+from monitord_job.logs.tail import CHUNK, Cursor, read_new_lines
+
+Numbered = list[tuple[int, JobstateLine]]
+"""Events, each with the number of the line that it was read from, counted from 0."""
+
+_AT_WORK = b"Bootstrapping..."
+"""What a DAGMan writes to its debug log after the first line in its JOBSTATE_LOG (dagman_main.cpp)."""
+_BEGINNING = 1 << 18
+_PLANNED = re.compile(r"(\d{8}T\d{6})([+-]\d{4})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and how it is read: `events(memo, lines)` gives the next memo, and the events in the lines.
+
+    The memo is what the reader has to remember between two lines; it is stored with the file's cursor, and empty at
+    the beginning of the file. `rest(memo)` are the events that wait for a line after them, when there will be none.
+    """
+
+    path: Path
+    events: Callable[[str, list[bytes]], tuple[str, Numbered]]
+    rest: Callable[[str], tuple[str, list[JobstateLine]]] = lambda memo: (memo, [])
+
+    def events_before(self, end: int) -> Iterator[JobstateLine]:
+        """The events in the lines before the byte `end`, read again."""
+        cursor = Cursor()
+        while cursor.offset < end:
+            reading = read_new_lines(self.path, cursor, min(CHUNK, end - cursor.offset))
+            if reading.replaced or not reading.lines:
+                return
+            memo, events = self.events(cursor.memo, reading.lines)
+            cursor = replace(reading.cursor, memo=memo)
+            yield from (event for _, event in events)
+
+
+def pick_source(submit_dir: SubmitDir, log: Path, read_before: Collection[str]) -> Source:
+    """The source of a run whose DAG has the JOBSTATE_LOG `log`; its database was made from the files `read_before`.
+
+    A database stays with its source: no event is stored twice. Otherwise it is the JOBSTATE_LOG, when it is there or
+    when the run has yet to begin; a DAGMan that has begun without writing it was started before the DAG named it.
+    """
+    debug_log = submit_dir.dagman_out
+    if log.name not in read_before and (debug_log.name in read_before or _only_source(debug_log, log)):
+        zone = zone_of(submit_dir.braindump.get("timestamp"))
+        return Source(debug_log, partial(_from_dagman_out, zone=zone), _held_back)
+    return Source(log, _from_jobstate_log)
+
+
+def zone_of(planned: str | None) -> tzinfo | None:
+    """The zone of the local times of a run that was planned at a time like `20230305T091006-0800`.
+
+    None, this machine's, if that is how its clock stood then; else (the run was copied from elsewhere) the offset.
+    """
+    found = _PLANNED.match(planned or "")
+    if found is None:
+        return None
+    try:
+        when = datetime.strptime(found[1] + found[2], "%Y%m%dT%H%M%S%z")
+        here = when.astimezone().utcoffset()
+    except (ValueError, OverflowError, OSError):
+        return None
+    offset = when.utcoffset()
+    return None if offset is None or offset == here else timezone(offset)
+
+
+def _only_source(debug_log: Path, log: Path) -> bool:
+    if log.exists():
+        return False
+    try:
+        with debug_log.open("rb") as stream:
+            return _AT_WORK in stream.read(_BEGINNING)
+    except OSError:
+        return False
+
+
+def _from_jobstate_log(memo: str, lines: list[bytes]) -> tuple[str, Numbered]:
+    return memo, [(number, jobstate_log.parse(line)) for number, line in enumerate(lines)]
+
+
+def _from_dagman_out(memo: str, lines: list[bytes], zone: tzinfo | None) -> tuple[str, Numbered]:
+    from monitord_job.logs import dagman_out  # only runs that were never rewritten need it
+    from monitord_job.logs.dagman_out_state import dump, load
+
+    state, events = dagman_out.parse_lines(load(memo), lines, zone)
+    return dump(state), events
+
+
+def _held_back(memo: str) -> tuple[str, list[JobstateLine]]:
+    from monitord_job.logs import dagman_out
+    from monitord_job.logs.dagman_out_state import dump, load
+
+    state, events = dagman_out.finish(load(memo))
+    return dump(state), events

@@ -1,0 +1,382 @@
+"""The database, and its only writer: rows, cursors and the state of the rules go in by one transaction."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, func, inspect, make_url, select
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+
+from monitord_job.database import bridle_tables, schema, state_rows
+from monitord_job.database.bulk_sql import Bulk, Clash
+from monitord_job.database.engine import POSTGRESQL, SQLITE, open_engine, sqlite_url
+from monitord_job.database.fence import Fence, take
+from monitord_job.database.row_writer import RowWriter
+from monitord_job.errors import SchemaError, TryAgainError
+from monitord_job.event_stream.feed import EventFeed
+from monitord_job.logs.tail import Cursor
+from monitord_job.notifications.row_tap import OutboxFeed
+from monitord_job.recording.subworkflows import SubWorkflow
+from monitord_job.stampede.metrics_rows import MetricSource
+from monitord_job.stampede.rows import Row
+from monitord_job.stampede.state import RunState
+from monitord_job.stampede.transitions import Turn
+
+__all__ = ["Changes", "Claim", "Store", "replace_database", "sqlite_url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one transaction is to store: the rows of the turn or of a plan, and how far the files were read."""
+
+    rows: Iterable[Row]
+    cursors: Mapping[str, Cursor] = field(default_factory=dict)
+    turn: Turn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """To be the one who writes a root workflow and all below it: `holder` says for people who that is."""
+
+    root_wf_uuid: str
+    holder: str
+
+
+class Store:
+    """A Stampede database. One at a time writes to it; whoever calls `commit` holds the submit directory's lock.
+
+    With a `claim`, nobody can who was at it before: `create` takes over, and each transaction checks that nobody
+    else has since. It raises FencedError then.
+    """
+
+    def __init__(
+        self,
+        url: URL | str,
+        feed: EventFeed | None = None,
+        claim: Claim | None = None,
+        notifications: OutboxFeed | None = None,
+    ) -> None:
+        self._feed = feed
+        self.notifications = notifications
+        self._claim = claim
+        self._fence: Fence | None = None
+        self._url = make_url(url)
+        self._engine = open_engine(self._url)
+        self._writers: dict[str, RowWriter] = {}
+        self._file_id: tuple[int, int] | None = None
+        self._all_at_once: Connection | None = None
+        self._ready = False
+
+    @property
+    def name(self) -> str:
+        """The database as it may be shown: without a password."""
+        return self._url.render_as_string(hide_password=True)
+
+    def create(self) -> None:
+        """Make the tables that are not there. Raises SchemaError for a database of another version."""
+        if self._ready:
+            self.send_events()
+            return
+        with self._transaction() as connection:
+            if self._url.get_backend_name() == POSTGRESQL:
+                # Two monitors that make the tables at the same time: the second waits and finds them.
+                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY)))
+            found = set(inspect(connection).get_table_names())
+            if "bridle_schema" in found:
+                self._check_version(connection)
+            elif "workflow" in found:
+                raise SchemaError(
+                    self.name,
+                    "this Stampede database was made by another monitor",
+                    "move it away and run `bridle monitord --rebuild`, which reads the run's logs anew",
+                )
+            else:
+                self._make_tables(connection)
+        self._take_over()
+        self._ready = True
+        self.send_events()
+
+    def _take_over(self) -> None:
+        """Once in a store's life: whoever lost the right does not get it back by opening the database again."""
+        claim = self._claim
+        if claim is None:
+            return
+        with self._writing() as connection:
+            if self._fence is not None:
+                return
+            bulk = Bulk(connection)
+            taken = take(bulk, claim.root_wf_uuid, claim.holder, time.time_ns())
+            taken.check(bulk, self.name)
+        self._fence = taken
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._engine.dispose()
+
+    def commit(self, wf_uuid: str, changes: Changes) -> None:
+        """Store all of the changes, or on an error none of them. Raises TryAgainError if the database cannot now.
+
+        After an error it may be unknown whether they were stored (a connection that was lost in the commit):
+        what was read of the state before has to be loaded again.
+        """
+        writer = self._writers.setdefault(wf_uuid, RowWriter(wf_uuid))
+        try:
+            with self._writing() as connection:
+                bulk = Bulk(connection)
+                writer.write(bulk, self._tapped(bulk, wf_uuid, changes.rows))
+                rows = [(writer.wf_id, file, *_fields(cursor)) for file, cursor in changes.cursors.items()]
+                bulk.insert(
+                    bridle_tables.BRIDLE_CURSOR, "wf_id file offset fingerprint memo", rows, Clash.REPLACE
+                )
+                if changes.turn is not None:
+                    state_rows.write(bulk, writer.wf_id, changes.turn)
+        except BaseException:
+            # What the writer learned of ids in this transaction is gone with it.
+            self._writers.pop(wf_uuid, None)
+            if self.notifications is not None:
+                self.notifications.forget()
+            raise
+        self.send_events()
+
+    def _tapped(self, bulk: Bulk, wf_uuid: str, rows: Iterable[Row]) -> Iterable[Row]:
+        if self._feed is not None:
+            rows = self._feed.tapped(bulk, wf_uuid, rows, int(time.time()))
+        return rows if self.notifications is None else self.notifications.tapped(bulk, wf_uuid, rows)
+
+    def send_events(self) -> None:
+        """Write out the events that are committed. Raises TryAgainError if they cannot be written now."""
+        feed = self._feed
+        if feed is None or not feed.has_outlet or self._all_at_once is not None:
+            return
+        more = True
+        while more:
+            with self._writing() as connection:
+                more = feed.send(Bulk(connection))
+
+    def settle_events(self) -> None:
+        """Note which events are written out."""
+        self.send_events()
+        if self._feed is not None:
+            with self._writing() as connection:
+                self._feed.settle(Bulk(connection))
+
+    @contextmanager
+    def rebuilding(self, root_wf_uuid: str) -> Iterator[None]:
+        """What is stored within takes the place of all rows of a hierarchy, when it is whole, or not at all."""
+        with self._writing() as connection:
+            delete_hierarchy(connection, root_wf_uuid)
+            if self._feed is not None:
+                self._feed.cancel(Bulk(connection))
+            self._all_at_once = connection
+            try:
+                yield
+            finally:
+                self._all_at_once = None
+                self._writers.clear()
+
+    def load_cursors(self, wf_uuid: str) -> dict[str, Cursor]:
+        """How far each file of the workflow has been read; empty if nothing was loaded yet."""
+        table = bridle_tables.BRIDLE_CURSOR
+        statement = (
+            select(table.c.file, table.c.offset, table.c.fingerprint, table.c.memo)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
+        )
+        with self._transaction() as connection:
+            return {row.file: Cursor(*row[1:]) for row in connection.execute(statement)}
+
+    def load_dagman_of_metrics(self, wf_uuid: str) -> str | None:
+        """Which DAGMan's metrics of the workflow are stored, by its job; None if none are."""
+        table = bridle_tables.BRIDLE_WORKFLOW_METRICS
+        statement = (
+            select(table.c.value)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
+            .where(table.c.source == MetricSource.DAGMAN.value, table.c.key == "dagman_id")
+        )
+        with self._transaction() as connection:
+            return connection.scalar(statement)
+
+    def load_state(self, fresh: RunState) -> RunState:
+        """The state that the last committed turn left, put into a fresh one."""
+        with self._transaction() as connection:
+            wf_id = connection.scalar(
+                select(schema.WORKFLOW.c.wf_id).where(schema.WORKFLOW.c.wf_uuid == fresh.wf_uuid)
+            )
+            return state_rows.load(connection, wf_id, fresh)
+
+    def load_jobs(self, wf_uuid: str) -> set[str]:
+        """The names of the workflow's jobs."""
+        statement = (
+            select(schema.JOB.c.exec_job_id)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == schema.JOB.c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
+        )
+        with self._transaction() as connection:
+            return set(connection.scalars(statement))
+
+    def load_sub_workflows(self, wf_uuid: str, *, settled: bool = False) -> list[SubWorkflow]:
+        """The sub-workflows right below a workflow that are not stored to their end, or those that are."""
+        c = bridle_tables.BRIDLE_SUBWORKFLOW.c
+        statement = (
+            select(c.job, c.seq, c.directory, c.dag)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid, c.settled == settled)
+            .order_by(c.seq)
+        )
+        with self._transaction() as connection:
+            return [SubWorkflow(*row) for row in connection.execute(statement)]
+
+    def give_way_to(self, fresh: Path) -> None:
+        """Let a closed, whole SQLite file take the place of this one, if nobody has taken over meanwhile.
+
+        Whoever reads the old one goes on reading it; whoever writes finds out before its next commit.
+        """
+        assert self._url.database is not None, "an SQLite file"
+        with self._writing():
+            replace_database(fresh, Path(self._url.database))
+            self._file_id = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Bulk]:
+        """A transaction of its own, for what is no row of a workflow. Raises TryAgainError as `commit` does."""
+        with self._writing() as connection:
+            yield Bulk(connection)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._transaction() as connection:
+            if self._fence is not None:
+                self._fence.check(Bulk(connection), self.name)
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._all_at_once is not None:
+            yield self._all_at_once
+            return
+        try:
+            self._check_file()
+            with self._engine.begin() as connection:
+                yield connection
+                # Not after the commit: what is then found gone was stored, and is lost with the file.
+                self._check_file()
+        except TryAgainError:
+            self._forget()
+            raise
+        except (OperationalError, InterfaceError) as error:
+            self._forget()
+            if _is_hopeless(error):
+                raise SchemaError(self.name, f"the database refuses: {error.orig}", _LOOK) from error
+            raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _NOW) from error
+        except DatabaseError as error:
+            self._forget()
+            if error.connection_invalidated:
+                raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _NOW) from error
+            what = f"the database refuses what is to be stored: {error.orig}"
+            raise SchemaError(self.name, what, _LOOK) from error
+
+    def _check_file(self) -> None:
+        """Raises TryAgainError if another file, or none, is where the database was."""
+        if self._url.get_backend_name() != SQLITE or not self._url.database:
+            return
+        try:
+            found = Path(self._url.database).stat()
+        except FileNotFoundError:
+            now = None
+        else:
+            now = (found.st_dev, found.st_ino)
+        if self._file_id is None:
+            self._file_id = now
+        elif self._file_id != now:
+            what = "the database file was removed or replaced; its rows are read from the logs anew"
+            raise TryAgainError(self.name, what, "leave it where it is while a monitor is at work")
+
+    def _forget(self) -> None:
+        """Take nothing of what was learned of the database for true any more: the next one may be another."""
+        self._engine.dispose()
+        self._file_id = None
+        self._ready = False
+        self._writers.clear()
+        if self._feed is not None:
+            self._feed.forget()
+        if self.notifications is not None:
+            self.notifications.forget()
+
+    def _make_tables(self, connection: Connection) -> None:
+        schema.METADATA.create_all(connection)
+        version = str(schema.STAMPEDE_VERSION)
+        connection.execute(
+            schema.DBVERSION.insert(),
+            {
+                "version_number": schema.STAMPEDE_VERSION,
+                "version": version,
+                "version_timestamp": int(time.time()),
+            },
+        )
+        connection.execute(bridle_tables.BRIDLE_SCHEMA.insert(), {"version": bridle_tables.BRIDLE_VERSION})
+
+    def _check_version(self, connection: Connection) -> None:
+        version = connection.scalar(select(func.max(bridle_tables.BRIDLE_SCHEMA.c.version)))
+        if version != bridle_tables.BRIDLE_VERSION:
+            raise SchemaError(
+                self.name,
+                f"the database is of bridle schema {version}, this bridle writes {bridle_tables.BRIDLE_VERSION}",
+                "use the bridle that made it, or run `bridle monitord --rebuild SUBMIT_DIR`",
+            )
+
+
+_ADVISORY = 0x6272_6964_6C65
+"""Any number that everybody who makes our tables agrees on ("bridle")."""
+_NOW = "it is tried again; if this stays, look for a full disk or a program that holds the database"
+_LOOK = (
+    "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
+    "`bridle monitord --rebuild SUBMIT_DIR`"
+)
+_HOPELESS = ("28", "3D", "42", "54")
+"""Classes of SQLSTATE that no waiting mends: wrong password, no such database, no permission, a limit exceeded."""
+
+_REFUSED = re.compile(
+    r'FATAL: +((database|role) ".*" does not exist|.*authentication failed|no pg_hba\.conf entry)'
+    r"|no password supplied"
+)
+"""The same where a connection is refused: the driver then passes on no SQLSTATE, only the server's words."""
+
+
+def _is_hopeless(error: OperationalError | InterfaceError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith(_HOPELESS) or bool(_REFUSED.search(str(error.orig)))
+
+
+def _fields(cursor: Cursor) -> tuple[int, str, str]:
+    return cursor.offset, cursor.fingerprint, cursor.memo
+
+
+def delete_hierarchy(connection: Connection, root_wf_uuid: str) -> None:
+    """Take away a workflow and all below it; what other workflows may share (rc_*) stays."""
+    table = schema.WORKFLOW
+    root = select(table.c.wf_id).where(table.c.wf_uuid == root_wf_uuid).scalar_subquery()
+    found = connection.scalars(select(table.c.wf_id).where(table.c.root_wf_id == root)).all()
+    if not found:
+        return
+    instances = schema.JOB_INSTANCE
+    jobs = select(schema.JOB.c.job_id).where(schema.JOB.c.wf_id.in_(found))
+    # From the leaves up, because a cascade looks at every row of a table whose reference has no index.
+    for child in reversed(schema.METADATA.sorted_tables):
+        if child is instances:
+            connection.execute(instances.delete().where(instances.c.job_id.in_(jobs)))
+        elif "wf_id" in child.c and not child.name.startswith("master_"):
+            connection.execute(child.delete().where(child.c.wf_id.in_(found)))
+
+
+def replace_database(fresh: Path, old: Path) -> None:
+    """Put a closed, whole SQLite file in another's place; whoever reads the old one goes on reading it."""
+    for path in (fresh, old):
+        # Emptied by the last commit; beside another database of that name it would be taken for that one's.
+        path.with_name(path.name + "-journal").unlink(missing_ok=True)
+    fresh.replace(old)

@@ -1,0 +1,1 @@
+"""The Stampede rules: events and records to rows. Pure."""

@@ -1,0 +1,60 @@
+"""The nodes of a DAG as the monitor's plans of jobs."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from dag_rewriter.model.dag import NodeKind, Work
+from dag_rewriter.model.splices import Part, WholeDag
+from monitord_job.stampede.state import JobPlan, OwnPlan, ScriptPlan
+
+
+def plans_of(whole: WholeDag, monitor: str | None, *, is_ours: bool = False) -> dict[str, JobPlan]:
+    """The nodes whose jobs are recorded: all but the monitor itself. `is_ours`: Pegasus planned none of them."""
+    named = whole.descriptions()
+    plans = {}
+    for part in whole.parts:
+        for work in part.works():
+            if work.name != monitor:
+                plan = _plan(work, part, named, is_ours)
+                plans[plan.name] = plan
+    return plans
+
+
+def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours: bool) -> JobPlan:
+    is_subdag, text = work.kind is NodeKind.SUBDAG, work.inline
+    if text is not None:
+        file = part.dag.source
+    elif not is_subdag and work.submit_file in named:
+        file, text = named[work.submit_file]
+    else:
+        file = part.path(posixpath.join(work.directory or "", work.submit_file))
+    own = None
+    if is_ours or text is not None:
+        own = OwnPlan(part.path(work.directory or ""), text, part.dag.nodes[_own_name(work, part)].vars)
+    abort = work.abort_dag_on[0] if work.abort_dag_on else None
+    return JobPlan(
+        shown(work.name),
+        None if is_subdag else file,
+        work.pre and ScriptPlan(*work.pre),
+        work.post and ScriptPlan(*work.post),
+        is_subdag,
+        file if is_subdag else None,
+        work.retries,
+        tuple([code for code in (work.unless_exit, abort) if code is not None]),
+        work.pre_skip,
+        own,
+    )
+
+
+def _own_name(work: Work, part: Part) -> str:
+    """The node's name in its file."""
+    return work.name.removeprefix(part.prefix)
+
+
+def shown(name: str) -> str:
+    """A name of the DAG as the logs' parsers spell it: bytes that are no UTF-8 shown, not hidden."""
+    if name.isascii():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,49 @@
+"""The stdout and stderr texts of an attempt as Stampede keeps them: quoted and cut."""
+
+from __future__ import annotations
+
+from monitord_job.kickstart.monitoring_payload import without_payloads
+from monitord_job.kickstart.records import Invocation
+from monitord_job.stampede.state import JobFiles
+from monitord_job.text.stampede_quoting import quote
+
+MAX_TEXT = 2**16 - 1
+"""Characters of stdout or stderr kept per attempt, as pegasus-monitord keeps them."""
+_MAX_FILE_TEXT = MAX_TEXT - 2000
+_MARK = 20  # what pegasus-monitord reckons for the line above each task's text
+
+
+def stderr_text(files: JobFiles) -> str | None:
+    """The job's own stderr; None if there is no file."""
+    return _of_file(files.stderr_text) if files.stderr_text else files.stderr_text
+
+
+def stdout_text(files: JobFiles, records: list[Invocation]) -> str | None:
+    """What the tasks wrote, stdout and stderr of each after a line that names it; without records, the stdout file."""
+    if records:
+        return _of_records(records)
+    return None if files.stdout_text is None else _of_file(files.stdout_text, "#@ 1 stdout\n")
+
+
+def _of_file(text: str, mark: str = "") -> str:
+    return quote(mark + without_payloads(text)[:_MAX_FILE_TEXT])[:MAX_TEXT]
+
+
+def _of_records(records: list[Invocation]) -> str:
+    parts: list[str] = []
+    size = 0
+    for number, record in enumerate(records, 1):
+        for stream, text in _streams(record):
+            room = MAX_TEXT - size - _MARK
+            if text is not None and room > 0:
+                parts.append(quote(f"#@ {number} {stream}\n{text[:room]}\n"))
+                size += min(len(text), room) + _MARK
+    return "".join(parts)[:MAX_TEXT]
+
+
+def _streams(record: Invocation) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
+    # pegasus-monitord puts a blank before each task's stderr, or says there by what signal it died.
+    signal = f"Job was {record.signal}" if record.signal else " "
+    stdout = None if record.stdout is None else without_payloads(record.stdout)
+    stderr = None if record.stderr is None else signal + without_payloads(record.stderr)
+    return ("stdout", stdout), ("stderr", stderr)

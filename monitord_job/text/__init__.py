@@ -1,0 +1,1 @@
+"""Text of jobs: stripped of what a terminal obeys, quoted for Stampede. Pure."""

@@ -1,0 +1,1 @@
+"""Abstract workflows: values, YAML 5.0, DAX XML. Pure."""

@@ -1,0 +1,21 @@
+"""When a hook of an abstract workflow is due: the words of Pegasus 4 and 5, which the planner takes both."""
+
+from __future__ import annotations
+
+from monitord_job.notifications.rule import PEGASUS_CONDITIONS, On
+from monitord_job.notifications.rule_file import OLD_WORDS
+
+_CONDITIONS = {on.value: on for on in On if on in PEGASUS_CONDITIONS} | OLD_WORDS
+HOOK_WORDS = tuple(on.value for on in On if on in PEGASUS_CONDITIONS)
+"""as Pegasus 5 writes them"""
+DAX_WORDS = {on: on.value for on in On} | {on: word for word, on in OLD_WORDS.items()}
+"""as every planner that reads XML knows them"""
+
+
+def hook_condition(word: str) -> On | None:
+    """The condition; None for a word that Pegasus does not know.
+
+    >>> hook_condition("at_end"), hook_condition("held")
+    (<On.END: 'end'>, None)
+    """
+    return _CONDITIONS.get(word.strip())

@@ -1,0 +1,1 @@
+"""Commands of the roof: they parse, call one function, print."""

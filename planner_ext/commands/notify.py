@@ -1,0 +1,231 @@
+"""`bridle notify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.notifications.rule import Action, How, Rule
+from monitord_job.notifications.rule_file import Words
+from planner_ext.notify import notify_file, own_rules
+from planner_ext.notify.notify_file import NotifyFile, Written
+from planner_ext.notify.own_rules import About, Added, Listed
+
+
+@click.group()
+def notify() -> None:
+    """Say who is told of what: the rules in a workflow's .notify files.
+
+    \b
+    Example:
+      bridle notify generate runs/mosaic/run0001
+      bridle notify add runs/mosaic/run0001 --on error --to mailto://me@example.org
+      bridle notify list runs/mosaic/run0001
+
+    Exit codes: 0 done; 2 wrong usage, or what was named cannot be used. `bridle notify COMMAND -h` explains each.
+    """
+
+
+@notify.command()
+@click.argument("directory", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+@click.option(
+    "--workflow",
+    metavar="FILE",
+    type=click.Path(readable=False, path_type=Path),
+    help="The abstract workflow, YAML or XML; by default the one that was planned.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(readable=False, path_type=Path, allow_dash=True),
+    help="Where to write; - is stdout. By default the .notify file of SUBMIT_DIR.",
+)
+@click.option(
+    "--words",
+    type=click.Choice(["4", "5"]),
+    default="4",
+    show_default=True,
+    help="Of Pegasus 4 (on_error, at_end: what each pegasus-monitord understands) or 5 (error, end).",
+)
+@click.option("--force", is_flag=True, help="Replace a file that has other rules; it is kept as FILE.000.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The rules, their sources and what was done, for programs."
+)
+def generate(
+    directory: Path, workflow: Path | None, output: Path | None, words: str, *, force: bool, as_json: bool
+) -> None:
+    """Write the .notify file that the hooks of the abstract workflow ask for.
+
+    Hooks of the workflow, of jobs and sub-workflows, and of the transformations that they run. Tasks of a clustered job
+    become INVOCATION rules. A file that has rules or comments of somebody else's is left alone.
+
+    \b
+    Example:
+      bridle notify generate runs/mosaic/run0001
+      bridle notify generate runs/mosaic/run0001 --workflow mosaic.xml --output -
+
+    Exit codes: 0 done, also when nothing had to be changed; 2 a file cannot be read or understood, or somebody else's
+    rules would be lost.
+    """
+    submit_dir = open_submit_dir(directory)
+    made = notify_file.generate(
+        submit_dir, workflow or notify_file.find_workflow(submit_dir), Words(int(words))
+    )
+    done = None
+    if output != Path("-"):
+        done = notify_file.write(output or submit_dir.notify, made, force=force)
+    for note in made.notes:
+        click.echo(f"bridle: {note}", err=True)
+    if as_json:
+        click.echo(json.dumps(_as_json(made, done), indent=2))
+    elif done is None:
+        click.echo(made.content, nl=False)
+    else:
+        click.echo(_said(made, done))
+
+
+@notify.command()
+@click.argument("target", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+@click.option(
+    "--on",
+    "conditions",
+    metavar="WHEN",
+    multiple=True,
+    required=True,
+    help="start, success, error, end, all (error/final etc.: of the last attempt only), held, released, evicted, "
+    "retry, failed_permanently; of workflows: rescue, progress=50%, stalled=30m, monitor_restarted. May be repeated.",
+)
+@click.option("--cmd", "commands", metavar="TEXT", multiple=True, help="A command line, run without a shell.")
+@click.option("--shell", "shells", metavar="TEXT", multiple=True, help="A text for /bin/sh.")
+@click.option("--to", "urls", metavar="URL", multiple=True, help="Where bridle-notify is to send a message.")
+@click.option("--workflow", is_flag=True, help="About the workflow, not about its jobs.")
+@click.option(
+    "--job", "jobs", metavar="NODE", multiple=True, help="About these nodes; * and ? as in a shell."
+)
+@click.option(
+    "--task",
+    "tasks",
+    metavar="NODE[#N]",
+    multiple=True,
+    help="About the Nth task of a clustered job, or all.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def add(
+    target: Path,
+    conditions: tuple[str, ...],
+    commands: tuple[str, ...],
+    shells: tuple[str, ...],
+    urls: tuple[str, ...],
+    *,
+    workflow: bool,
+    jobs: tuple[str, ...],
+    tasks: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Add rules to a run, also while it runs: when this happens, do that.
+
+    About every job, or, for a condition that only a workflow meets, about the workflow. The abstract workflow and the
+    planner's files stay as they are: the rules are in NAME.bridle-notify, and hold as long as they stand there.
+
+    \b
+    Example:
+      bridle notify add run0001 --on error --cmd '/home/me/bin/tell.sh failed'
+      bridle notify add run0001 --workflow --on end --to mailto://me@example.org
+      bridle notify add run0001 --on stalled=30m --on progress=50% --shell 'echo $PEGASUS_EVENT | mail me'
+      bridle notify add run0001 --job 'merge_*' --on error/final --to mailto://me@example.org
+
+    Exit codes: 0 added, or there already; 2 a rule cannot be understood, or the file not be written: nothing was added.
+    """
+    texts = {How.COMMAND: commands, How.SHELL: shells, How.URL: urls}
+    actions = [Action(how, text) for how, given in texts.items() for text in given]
+    if not actions:
+        raise click.UsageError("say what is to be done, with --cmd, --shell or --to")
+    opened = identified(open_target(target))
+    added = own_rules.add(opened, conditions, actions, About(workflow, jobs, tasks))
+    for note in added.notes:
+        click.echo(f"bridle: {note}", err=True)
+    if as_json:
+        click.echo(json.dumps(_added_as_json(added), indent=2))
+        return
+    for rule in added.new:
+        click.echo(f"{added.path}: {rule}")
+    for rule in added.before:
+        click.echo(f"{added.path} has it already: {rule}")
+
+
+@notify.command(name="list")
+@click.argument("target", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_command(target: Path, *, as_json: bool) -> None:
+    """List the rules that hold for a run, where each stands, and the lines that are no rules.
+
+    Those of the planner, of the submit directory, of the site's policy and yours. Sub-workflows have their own files.
+
+    \b
+    Example:
+      bridle notify list run0001
+      bridle notify list run0001 --json | jq '.rules[].command'
+
+    Exit codes: 0 listed; 2 there is no such submit directory.
+    """
+    found = own_rules.list_rules(open_target(target))
+    if as_json:
+        click.echo(json.dumps(_listed_as_json(found), indent=2))
+        return
+    for line in found:
+        said = line.text if line.rule else f"NO RULE: {line.text}"
+        click.echo(f"{line.source}: {said}".encode("utf-8", "backslashreplace"))
+    if not found:
+        click.echo("no rules; `bridle notify add` makes some")
+
+
+def _added_as_json(added: Added) -> dict[str, Any]:
+    return {
+        "file": str(added.path),
+        "added": list(added.new),
+        "there_before": list(added.before),
+        "notes": list(added.notes),
+    }
+
+
+def _listed_as_json(found: list[Listed]) -> dict[str, Any]:
+    return {
+        "rules": [_rule_as_json(line.rule) | {"when": line.when} for line in found if line.rule],
+        "damaged": [{"source": line.source, "what": line.text} for line in found if not line.rule],
+    }
+
+
+def _said(made: NotifyFile, done: Written) -> str:
+    if not done.changed:
+        return f"{done.path}: {len(made.rules)} rules, nothing to change"
+    kept = f"; what was there is in {done.kept_as.name}" if done.kept_as else ""
+    return f"{done.path}: {len(made.rules)} rules from {made.workflow}{kept}"
+
+
+def _as_json(made: NotifyFile, done: Written | None) -> dict[str, Any]:
+    return {
+        "workflow": str(made.workflow),
+        "file": str(done.path) if done else None,
+        "changed": bool(done and done.changed),
+        "kept_as": str(done.kept_as) if done and done.kept_as else None,
+        "rules": [_rule_as_json(rule) for rule in made.rules],
+        "notes": list(made.notes),
+    }
+
+
+def _rule_as_json(rule: Rule) -> dict[str, Any]:
+    return {
+        "entity": rule.entity.value,
+        "name": rule.name,
+        "invocation": rule.number,
+        "on": rule.condition.on.value,
+        "how": rule.action.how.name.lower(),
+        "command": rule.action.text,
+        "source": str(rule.source),
+    }

@@ -1,0 +1,65 @@
+"""`bridle recover` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from dag_rewriter.directory.locate import open_target
+from monitord_job.diagnosis.run_states import Diagnosis
+from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.readers.status import tell_diagnosis
+from planner_ext.operations.recover import Recovered, fix, look
+
+EXIT_ATTENTION = 1
+
+
+@click.command()
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@click.option("--fix", "do", is_flag=True, help="Do what helps, and say what was done.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
+    """Say what state a run is in, and with --fix, put it in order.
+
+    It looks at the queue, at the logs of DAGMan and of its job, at locks, processes and the database. --fix releases
+    what is held or waits, resumes what is halted, takes up what the queue has lost, runs what has failed again from
+    its rescue DAG, ends an orphan beside which HTCondor has started another DAGMan, and stores what is not stored.
+    It never starts a second DAGMan beside a live one, and leaves a run alone that was removed.
+
+    \b
+    Example:
+      bridle recover ~/runs/mosaic/run0001
+      bridle recover --fix ~/runs/mosaic/run0001
+      bridle recover --json diamond.dag | jq -r .condition
+
+    \b
+    Exit codes: 0 it goes on by itself, or is over with nothing left to do; 1 something is to be done, and --fix
+    has not done it; 2 there is no such run.
+    """
+    opened = identified(open_target(submit_dir))
+    if not do:
+        found = look(opened)
+        click.echo(json.dumps(found.as_json(), indent=2)) if as_json else _show(found)
+        return EXIT_ATTENTION if found.needs_attention else 0
+    recovered = fix(opened, lambda remedy: None if as_json else click.echo(f"now: {remedy.value}"))
+    if as_json:
+        click.echo(json.dumps(_as_json(recovered), indent=2))
+    else:
+        tell_diagnosis(recovered.after, click.echo)
+    return EXIT_ATTENTION if recovered.after.needs_attention else 0
+
+
+def _show(found: Diagnosis) -> None:
+    tell_diagnosis(found, click.echo)
+    for remedy in found.remedies:
+        click.echo(f"--fix would {remedy.value}")
+
+
+def _as_json(recovered: Recovered) -> dict[str, object]:
+    return {
+        "before": recovered.before.as_json(),
+        "done": [remedy.value for remedy in recovered.done],
+        "after": recovered.after.as_json(),
+    }

@@ -1,0 +1,90 @@
+"""`bridle run` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.run_queries import WorkflowProgress, WorkflowSummary
+from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.readers.status import EXIT_CODES, as_mapping, diagnosis_of, ending, show
+from planner_ext.operations.run import LostError, Submitted, start, watch
+
+EXIT_LOST = LostError.exit_code
+
+
+@click.command()
+@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object at the end.")
+@click.option(
+    "--url",
+    help="The database to write to. It is noted beside the DAG: all commands use it from then on.",
+)
+def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
+    """Submit a planned workflow, with its monitor as one of its jobs.
+
+    SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
+    yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG, a halted one
+    goes on, one that the queue has lost is taken up; one that has succeeded is left alone, unless `bridle rescue` was
+    told what shall run again, and a live one is refused.
+
+    \b
+    Example:
+      bridle run ~/runs/mosaic/run0001
+      bridle run --wait ~/runs/mosaic/run0001 && echo done
+      bridle run diamond.dag
+
+    \b
+    Exit codes: 0 submitted, or with --wait: the workflow succeeded; with --wait also 1 it failed, 4 it was removed,
+    5 ABORT-DAG-ON ended it, 6 it has not ended and does not go on by itself (held, halted, lost from the queue);
+    2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
+    """
+    opened = identified(open_target(submit_dir))
+    begun = start(opened, url)
+    if isinstance(begun, WorkflowSummary):
+        return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
+    if not as_json:
+        click.echo(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
+    if wait:
+        return _report(opened, _wait(opened, begun, quiet=as_json), as_json)
+    if as_json:
+        click.echo(json.dumps({"job": begun.job, "rewritten": begun.rewritten}))
+    else:
+        click.echo(f"see `bridle status {submit_dir}`")
+    return 0
+
+
+def _report(opened: SubmitDir, found: WorkflowSummary, as_json: bool, note: str = "") -> int:
+    diagnosis = diagnosis_of(opened)
+    if as_json:
+        click.echo(json.dumps(as_mapping(found, diagnosis), indent=2))
+    else:
+        if note:
+            click.echo(note)
+        show(found, diagnosis=diagnosis)
+    ended = ending(found, diagnosis)
+    return EXIT_LOST if ended is None else EXIT_CODES[ended]
+
+
+def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:
+    """Draw a live bar on a terminal; elsewhere a line whenever something has changed."""
+    from rich.console import Console
+
+    from planner_ext.operations.progress_display import Bar, Lines
+
+    console = Console(highlight=False, quiet=quiet)
+    last: WorkflowProgress | WorkflowSummary | None = None
+    with (Bar if console.is_terminal else Lines)(console) as display:
+        for found in watch(opened, begun.job):
+            if found is not None:
+                last = found
+                display.update(found.total, found.count())
+    assert isinstance(last, WorkflowSummary), "watch ends with a summary or an error"
+    return last

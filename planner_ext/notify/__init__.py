@@ -1,0 +1,1 @@
+"""Hooks of abstract workflows, and people's own rules, as notification rules."""

@@ -1,0 +1,150 @@
+"""Rules that people give from the command line, beside those of the planner, and all that hold for a workflow."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from condor_templates.errors import BridleError
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.messages.config_files import read_config
+from monitord_job.messages.targets import may_hold_a_secret, targets_of
+from monitord_job.notifications.active_rules import RulePlace, condition_word, read_rules, rule_files
+from monitord_job.notifications.rule import ALL_NAMES, OF_WORKFLOWS, Action, Dialect, Entity, How, Rule
+from monitord_job.notifications.rule_file import WORDS, parse, render, render_rule, with_rules
+from planner_ext.errors import NotifyFileError
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom rules are about: the workflow, these nodes, or these tasks; nothing of it: each condition's own kind."""
+
+    workflow: bool = False
+    jobs: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did: the lines that are new, those that stood there before, and what may be wrong with them."""
+
+    path: Path
+    new: tuple[str, ...]
+    before: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a file with rules; `rule` is None where it is none, and `text` says why."""
+
+    source: str
+    rule: Rule | None
+    when: str
+    text: str
+
+
+def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Action], about: About) -> Added:
+    """Put rules into NAME.bridle-notify, all at once; a monitor at work takes them up at its next look.
+
+    Raises RuleError or NotifyFileError, and writes nothing then.
+    """
+    for action in actions:
+        _refuse_secret(action)
+    path = submit_dir.bridle_notify
+    there = parse(files.read_if_there(path) or b"", str(path), Dialect.BRIDLE)
+    wanted = [
+        _rule(" ".join((*whom, condition)), action)
+        for condition in conditions
+        for whom in _whom(submit_dir, condition, about)
+        for action in actions
+    ]
+    new = [rule for rule in dict.fromkeys(wanted) if rule not in there.rules]
+    if new:
+        files.replace(path, render(with_rules(there, new)))
+    before = [rule for rule in wanted if rule in there.rules]
+    return Added(path, _texts(new), _texts(before), tuple(_notes(submit_dir, actions)))
+
+
+def _whom(submit_dir: SubmitDir, condition: str, about: About) -> Iterator[tuple[str, ...]]:
+    of_workflows = re.split("[=/]", condition)[0] in {on.value for on in OF_WORKFLOWS}
+    if about.workflow or (of_workflows and not (about.jobs or about.tasks)):
+        yield Entity.WORKFLOW.value, submit_dir.wf_uuid or ALL_NAMES
+    elif not (about.jobs or about.tasks):
+        yield Entity.JOB.value, ALL_NAMES
+    for job in about.jobs:
+        yield Entity.JOB.value, job
+    for task in about.tasks:
+        job, _, number = task.partition("#")
+        yield Entity.INVOCATION.value, job, number or ALL_NAMES
+
+
+def _rule(head: str, action: Action) -> Rule:
+    """Through the file's own parser, so that what is written is what is read. Raises RuleError."""
+    line = parse(f"{head} x".encode("utf-8", "surrogateescape"), "", Dialect.BRIDLE).lines[0].content
+    if not isinstance(line, Rule):
+        what, now = ("it is no rule", "see docs/notifications.md") if line is None else (line.what, line.now)
+        raise NotifyFileError(f"rule {head!r}", what, now)
+    rule = Rule(line.entity, line.name, line.number, line.condition, action)
+    parsed = parse(render_rule(rule, Dialect.BRIDLE), "", Dialect.BRIDLE).rules
+    return parsed[0]
+
+
+def _texts(rules: Iterable[Rule]) -> tuple[str, ...]:
+    return tuple(
+        render_rule(rule, Dialect.BRIDLE, WORDS[Dialect.BRIDLE]).decode("utf-8", "backslashreplace").strip()
+        for rule in rules
+    )
+
+
+def _refuse_secret(action: Action) -> None:
+    if action.how is How.URL and may_hold_a_secret(action.text):
+        what = "the address may have a secret in it, and who may read the submit directory could read it"
+        now = 'name it below [targets] in ~/.config/bridle/notify.toml, e.g. ops = "...", and say --to ops'
+        raise NotifyFileError("--to", what, now)
+
+
+def _notes(submit_dir: SubmitDir, actions: Iterable[Action]) -> Iterator[str]:
+    for action in actions:
+        if action.how is How.URL:
+            yield from _unknown_target(action.text)
+        if action.how is not How.COMMAND:
+            continue
+        program = action.argv[0]
+        # With a slash it is looked up from where it runs: in the submit directory.
+        place = submit_dir.path / program if "/" in program else program
+        if shutil.which(place) is None:
+            yield f"{program} cannot be run from here now; it must be there, and executable, where the monitor runs"
+
+
+def _unknown_target(word: str) -> Iterator[str]:
+    try:
+        targets_of((word,), read_config(), os.environ)
+    except BridleError as error:
+        yield f"{error.where}: {error.what}; it must be known where the monitor runs (notify.toml)"
+
+
+def list_rules(submit_dir: SubmitDir) -> list[Listed]:
+    """All rules that hold for a workflow itself, and all lines that are none, file by file. Reads only."""
+    return [listed for place in rule_files(submit_dir, ()) for listed in _listed(place)]
+
+
+def _listed(place: RulePlace) -> Iterator[Listed]:
+    try:
+        read = read_rules(place)
+    except BridleError as error:
+        yield Listed(str(place.path), None, "", str(error))
+        return
+    for line in read.lines:
+        if isinstance(line.content, Rule):
+            when = condition_word(line, line.content)
+            yield Listed(
+                str(line.content.source), line.content, when, line.raw.decode("utf-8", "replace").strip()
+            )
+        elif line.content is not None:
+            yield Listed(str(line.content.source), None, "", f"{line.content.what}; {line.content.now}")

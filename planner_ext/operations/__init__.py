@@ -1,0 +1,1 @@
+"""What bridle does to a run: submit, recover, control, change limits."""

@@ -1,0 +1,162 @@
+"""`bridle recover`: what state a run is in, and what is done about it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar
+
+from condor_templates.errors import BridleError
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job import schedd
+from monitord_job.diagnosis.dagman_processes import dagman_processes
+from monitord_job.diagnosis.diagnose import diagnose
+from monitord_job.diagnosis.facts import gather
+from monitord_job.diagnosis.run_states import Condition, Diagnosis, Remedy
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from planner_ext.operations.control import resume_run
+from planner_ext.operations.lost_run import put_in_order, remove_left_behind, wait_for
+from planner_ext.operations.run import start
+
+_STOP_LIMIT = 60.0
+"""Seconds for an orphan to end after SIGTERM."""
+_START_LIMIT = 30.0
+"""Seconds for HTCondor to start what it may start."""
+_ROUNDS = 8
+_REASON = "bridle recover --fix"
+
+
+class RecoverError(BridleError):
+    """What was tried did not help."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How a run was, what was done about it, and how it is now."""
+
+    before: Diagnosis
+    after: Diagnosis
+    done: tuple[Remedy, ...] = ()
+
+
+def look(submit_dir: SubmitDir) -> Diagnosis:
+    """The state of a run now."""
+    return diagnose(gather(submit_dir))
+
+
+def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:
+    """Do what helps, one after the other, and look again after each. Never a second DAGMan beside a live one.
+
+    `tell` hears of each remedy before it is tried. Raises RecoverError, ScheddError, RewriterError, MonitorError.
+    """
+    before = found = look(submit_dir)
+    done: list[Remedy] = []
+    for _ in range(_ROUNDS):
+        wanted = [remedy for remedy in found.remedies if remedy not in done]
+        if not wanted:
+            break
+        tell(wanted[0])
+        _DO[wanted[0]](submit_dir, found)
+        done.append(wanted[0])
+        found = _settled(submit_dir)
+    return Recovered(before, found, tuple(done))
+
+
+def _settled(submit_dir: SubmitDir) -> Diagnosis:
+    """The state once the schedd has started what it starts at once."""
+    wait_for(lambda: look(submit_dir).condition is not Condition.WAITING, _START_LIMIT)
+    return look(submit_dir)
+
+
+def _release(_submit_dir: SubmitDir, found: Diagnosis) -> None:
+    schedd.release_job(found.job or "", _REASON)
+
+
+def _end_cool_down(submit_dir: SubmitDir, found: Diagnosis) -> None:
+    schedd.end_cool_down(found.job or "")
+    wait_for(lambda: look(submit_dir).condition is not Condition.COOLING_DOWN, _START_LIMIT)
+
+
+def _resume(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    resume_run(submit_dir)
+
+
+def _end_orphans(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    """SIGTERM: DAGMan leaves its jobs in the queue, and its log in order, as when its host goes down."""
+
+    def orphans() -> list[int]:
+        return [process.pid for process in dagman_processes(submit_dir) if process.orphan]
+
+    for pid in orphans():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    if not wait_for(lambda: not orphans(), _STOP_LIMIT):
+        what = f"DAGMan, process {orphans()[0]}, does not end on SIGTERM"
+        raise RecoverError(str(submit_dir.path), what, f"`kill -9 {orphans()[0]}`, then try again")
+
+
+def _submit(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    start(submit_dir)
+
+
+def _catch_up(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    catch_up(submit_dir, Limits(), deliver=True)
+
+
+def _set_lock_aside(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    put_in_order(submit_dir)
+
+
+def _remove_left_behind(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    remove_left_behind(submit_dir)
+
+
+def _release_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    for job in schedd.node_jobs(submit_dir.nodes_log):
+        if job.is_monitor and job.status == schedd.JobStatus.HELD:
+            schedd.release_job(job.job, _REASON)
+    _await_monitor(submit_dir)
+
+
+def _start_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+    """As HTCondor would, but it dies with this machine and nobody starts it again."""
+    target = "." if submit_dir.is_planned else submit_dir.dag
+    subprocess.Popen(
+        [sys.executable, "-m", "planner_ext", "monitord", "--follow", "--notify", target],
+        cwd=submit_dir.path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _await_monitor(submit_dir)
+
+
+def _await_monitor(submit_dir: SubmitDir) -> None:
+    if not wait_for(lambda: files.is_locked(submit_dir.lock), _START_LIMIT):
+        what = f"its monitor has not begun within {_START_LIMIT:.0f} s"
+        raise RecoverError(str(submit_dir.path), what, f"see {submit_dir.monitor_log.name}")
+
+
+_DO: Mapping[Remedy, Callable[[SubmitDir, Diagnosis], None]] = {
+    Remedy.RELEASE: _release,
+    Remedy.END_COOL_DOWN: _end_cool_down,
+    Remedy.RESUME: _resume,
+    Remedy.END_ORPHANS: _end_orphans,
+    Remedy.RESUBMIT: _submit,
+    Remedy.RUN_AGAIN: _submit,
+    Remedy.CATCH_UP: _catch_up,
+    Remedy.SET_LOCK_ASIDE: _set_lock_aside,
+    Remedy.REMOVE_LEFT_BEHIND: _remove_left_behind,
+    Remedy.RELEASE_MONITOR: _release_monitor,
+    Remedy.START_MONITOR: _start_monitor,
+}

@@ -1,0 +1,210 @@
+"""`bridle run`: from a planned directory to a DAGMan in the queue, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from dag_rewriter import files
+from dag_rewriter.directory.dagman_submit_file import is_hooked, planners_environment
+from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_file import parse_submit_file
+from dag_rewriter.rescue.rescue_files import wants_to_run
+from dag_rewriter.rewriting import originals
+from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
+from monitord_job.database.run_queries import (
+    WorkflowProgress,
+    WorkflowSummary,
+    is_stored,
+    open_database,
+    progress,
+    summary,
+)
+from monitord_job.database.url import database_of, note_url
+from monitord_job.diagnosis.dagman_processes import dagman_processes
+from monitord_job.diagnosis.diagnose import diagnose
+from monitord_job.diagnosis.facts import gather
+from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
+from monitord_job.errors import LockedError, MonitorError
+from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.readers.status import RunState, ending, read_status, state_of
+from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
+from planner_ext.errors import AlreadyRunningError, RunError
+from planner_ext.operations.control import resume_run
+from planner_ext.operations.lost_run import prepare, put_in_order, wait_for
+
+_Answer = TypeVar("_Answer")
+_POLL = 1.0
+_LEAVE_LIMIT = 30.0
+"""Seconds for jobs of a DAGMan that was removed to leave."""
+_HELD = 5
+
+
+class LostError(RunError):
+    """The DAGMan job is gone or stands still, and the run has not ended."""
+
+    exit_code: ClassVar[int] = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A DAGMan job of the run; `rewritten` tells whether the DAG had to be rewritten for it, `how` it began."""
+
+    job: str
+    rewritten: bool
+    how: str = "submitted"
+
+
+def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | WorkflowSummary:
+    """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
+    a rescue DAG was made since (`bridle rescue`): its summary comes back. A halted one goes on, one that the queue has
+    lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan."""
+    found = diagnose(gather(submit_dir, url))
+    if found.condition is Condition.HALTED:
+        resume_run(submit_dir)
+        return Submitted(found.job or "", rewritten=False, how="resumed")
+    rewritten = not is_rewritten(submit_dir)
+    rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
+    refuse_if_live(submit_dir)
+    if found.condition is Condition.UNKNOWN:
+        raise AlreadyRunningError(str(submit_dir.path), found.what, found.advice)
+    if url is not None:
+        note_url(submit_dir, url)
+    stored = store_the_run_before(submit_dir)
+    is_done = stored is not None and ending(stored, found) is Ending.SUCCEEDED
+    if stored is not None and is_done and not wants_to_run(submit_dir, stored.ended or 0):
+        return stored
+    recover = _take_up(submit_dir, found)
+    job = _submit(submit_dir, recover=recover)
+    if recover:
+        hand_over((each.job for each in node_jobs(submit_dir.nodes_log)), job)
+        release_job(job, "it has its jobs now")
+    return Submitted(job, rewritten, "submitted again" if found.condition is Condition.LOST else "submitted")
+
+
+def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:
+    """The id of the DAGMan job, which has what the planner wants it to have."""
+    planned = keep_planners_submit_file(submit_dir)
+    environment = planners_environment(planned).decode("utf-8", "surrogateescape")
+    before = files.read_if_there(submit_dir.condor_sub) or b""
+    job = submit_dag(submit_dir.dag_file, _attributes(planned), environment, recover=recover)
+    if is_hooked(before):
+        # To submit has written another one, without what pegasus-run and its like want on the job.
+        files.replace(submit_dir.condor_sub, before)
+    return job
+
+
+def _take_up(submit_dir: SubmitDir, found: Diagnosis) -> bool:
+    """Put in order what a DAGMan left that is no more; whether the next one is to recover, and adopt its jobs."""
+    if found.condition is Condition.LOST:
+        return prepare(submit_dir)
+    if not wait_for(lambda: not _jobs_left(submit_dir), _LEAVE_LIMIT):
+        what = f"jobs of the run before are in the queue: {', '.join(_jobs_left(submit_dir)[:5])}"
+        raise AlreadyRunningError(str(submit_dir.path), what, "wait until they have left, or `bridle remove`")
+    if found.condition is not Condition.NEVER_SUBMITTED:
+        put_in_order(submit_dir)
+        resume_run(submit_dir)
+    return False
+
+
+def _jobs_left(submit_dir: SubmitDir) -> list[str]:
+    return [job.job for job in node_jobs(submit_dir.nodes_log) if not job.is_monitor]
+
+
+def store_the_run_before(submit_dir: SubmitDir) -> WorkflowSummary | None:
+    """Catch the database up before a DAGMan starts anew: it empties its nodes.log, and what is not stored is lost.
+
+    The run as it is stored then; None if nothing was run or is stored.
+    """
+    is_new = not is_stored(database_of(submit_dir), submit_dir.wf_uuid or "")
+    # Without a database, there may have been a run all the same: one whose monitor never came to work.
+    if is_new and files.mode_of(submit_dir.jobstate_log) is None:
+        return None
+    return read_status(submit_dir)
+
+
+def refuse_if_live(submit_dir: SubmitDir) -> None:
+    """AlreadyRunningError if a DAGMan runs this directory; ScheddError if the queue cannot be asked."""
+    queued = dagman_jobs(submit_dir.dagman_log)
+    if queued:
+        held = f", held: {queued[0].hold_reason}" if queued[0].status == _HELD else ""
+        what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
+        raise AlreadyRunningError(
+            str(submit_dir.path), what, "see `bridle status`, or remove it with `bridle remove`"
+        )
+    if dagman_lives(submit_dir) or dagman_processes(submit_dir):
+        what = "a DAGMan that is in no queue of this schedd runs this workflow"
+        raise AlreadyRunningError(
+            str(submit_dir.path), what, f"see `bridle recover`, and {submit_dir.dagman_lock.name}"
+        )
+
+
+def keep_planners_submit_file(submit_dir: SubmitDir) -> bytes:
+    """The planner's submit file for DAGMan, complete, in the place where it is set aside; empty if there is none.
+
+    Where the hook has made another one, to submit the DAG writes that anew, and what the planner added is lost.
+    """
+    planned = originals.planners_submit_file(submit_dir)
+    if planned is not None:
+        files.replace(submit_dir.planned_condor_sub, planned)
+    return planned or b""
+
+
+def _attributes(planned: bytes) -> dict[str, str]:
+    """The +pegasus_ attributes that the planner wants on the DAGMan job: pegasus-status and its like look for them."""
+    found = parse_submit_file(planned)
+    return {name[3:]: value for name, value in found.assigned.items() if name.startswith("my.pegasus_")}
+
+
+def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | WorkflowSummary | None]:
+    """How far the run has come, every now and then, and its summary at the end; None while nothing can be read.
+
+    Raises LostError if DAGMan is held or gone and its run has not ended.
+    """
+    while True:
+        queued = [found for found in dagman_jobs(submit_dir.dagman_log) if found.job == job]
+        found: WorkflowProgress | WorkflowSummary | None
+        found = _glance(submit_dir) if queued else _settled(submit_dir)
+        yield found
+        if queued and queued[0].status == _HELD:
+            what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
+            raise LostError(str(submit_dir.path), what, f"mend that, then `bridle release {submit_dir.path}`")
+        if not queued:
+            if found is None or state_of(found) in (RunState.NOT_STARTED, RunState.RUNNING):
+                what = f"DAGMan job {job} has left the queue, but the run has not ended"
+                raise LostError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
+            return
+        time.sleep(_POLL)
+
+
+def _glance(submit_dir: SubmitDir) -> WorkflowProgress | None:
+    """What can be read now: a database that is locked or away for a while ends no wait."""
+    with suppress(MonitorError):
+        return _read(submit_dir, progress)
+    return None
+
+
+def _read(submit_dir: SubmitDir, question: Callable[[Any, str], _Answer]) -> _Answer | None:
+    database, wf_uuid = database_of(submit_dir), submit_dir.wf_uuid or ""
+    if not is_stored(database, wf_uuid):
+        return None
+    engine = open_database(database)
+    try:
+        return question(engine, wf_uuid)
+    finally:
+        engine.dispose()
+
+
+def _settled(submit_dir: SubmitDir) -> WorkflowSummary | None:
+    """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here.
+
+    Notifications, too: of a run that is over before its monitor is at work, the monitor goes without a word.
+    """
+    with suppress(LockedError):
+        catch_up(submit_dir, Limits(), lock_wait=Limits().drain, deliver=True)
+    return _read(submit_dir, summary)

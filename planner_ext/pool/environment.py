@@ -1,0 +1,89 @@
+"""As whom a pool runs, and what a process must have in its environment to use it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from planner_ext.errors import PoolError
+from planner_ext.pool.release import Release
+
+
+def pool_uid(passwd: Iterable[tuple[str, int]]) -> int:
+    """The uid that root's pool runs as: the first ordinary user's, else the first that is not root's.
+
+    >>> pool_uid([("root", 0), ("daemon", 1), ("nobody", 65534), ("ada", 1000)])
+    1000
+    >>> pool_uid([("root", 0), ("daemon", 1)])
+    1
+    """
+    uids = [uid for _, uid in passwd if uid != 0]
+    return next((uid for uid in uids if 1000 <= uid < 60000), uids[0] if uids else 65534)
+
+
+def as_pool_user(euid: int) -> list[str]:
+    """The words before condor_master's command line: none for an ordinary user.
+
+    HTCondor never lets root own a job (condor_schedd.V6/qmgmt.cpp). Root's pool therefore runs in a user
+    namespace that shows root as an ordinary user; outside, its files and processes are still root's.
+    """
+    if euid != 0:
+        return []
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        raise PoolError(
+            "unshare", "not in PATH, and root needs it", "install util-linux, or start the pool as a user"
+        )
+    uid = pool_uid((entry.pw_name, entry.pw_uid) for entry in pwd.getpwall())
+    return [unshare, "--user", f"--map-user={uid}", f"--map-group={uid}", "--"]
+
+
+def variables(directory: Path, config_file: Path, euid: int) -> dict[str, str]:
+    """What makes the pool in `directory` the one to use, PATH apart."""
+    chosen = {"CONDOR_CONFIG": str(config_file), "BRIDLE_POOL": str(directory)}
+    if euid == 0:
+        # Root's files are the pool user's inside the namespace; outside, the C++ tools of plain root must be
+        # told not to look for a user "condor". The Python bindings do not ask.
+        chosen["CONDOR_IDS"] = "0.0"
+    return chosen
+
+
+def path_entries(release: Release) -> list[str]:
+    """The folders to put before PATH."""
+    return list(dict.fromkeys((str(release.bin), str(release.sbin))))
+
+
+def without_condor(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what would turn HTCondor to another pool (`_CONDOR_X` overrides any X).
+
+    >>> without_condor({"HOME": "/h", "CONDOR_CONFIG": "/other", "_CONDOR_PORT": "1"})
+    {'HOME': '/h'}
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith(("CONDOR_", "_CONDOR_"))
+    }
+
+
+@contextlib.contextmanager
+def in_environment(environment: Mapping[str, str]) -> Iterator[None]:
+    """Within the block, this process has that environment and HTCondor's bindings in it know so."""
+    before = dict(os.environ)
+    _replace_environment(environment)
+    import htcondor2
+
+    htcondor2.reload_config()
+    try:
+        yield
+    finally:
+        _replace_environment(before)
+
+
+def _replace_environment(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)

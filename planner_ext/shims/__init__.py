@@ -1,0 +1,1 @@
+"""The planner hook: shims in PATH before the programs of Pegasus and HTCondor."""
