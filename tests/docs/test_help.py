@@ -57,7 +57,26 @@ def shell_words(document: Path) -> set[str]:
 
 
 def documents() -> list[Path]:
-    return [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+    return [*sorted(CHECKOUT.glob("*.md")), *sorted((CHECKOUT / "docs").rglob("*.md"))]
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors that a forge makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_the_links_in_the_documents_lead_somewhere() -> None:
+    lost, followed = [], 0
+    for document in documents():
+        for target in re.findall(r"\]\((?!https?://)([^)\s]*)\)", document.read_text()):
+            name, _, anchor = target.partition("#")
+            page = document.parent / name if name else document
+            followed += 1
+            if not page.exists() or (anchor and anchor not in _anchors(page)):
+                lost.append(f"{document.name}: {target}")
+    assert followed > 30
+    assert lost == []
 
 
 def test_the_commands_in_the_documents_exist() -> None:
