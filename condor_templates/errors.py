@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class BridleError(Exception):
-    """An error in three parts: where it is, what is wrong, what to do now.
+    """An error in three parts: where it is, what is wrong, and a hint: what to do.
 
     >>> str(BridleError("x.dag:7", "MAXJOBS needs a category and a number", "write e.g. MAXJOBS transfer 5"))
     'x.dag:7: MAXJOBS needs a category and a number; write e.g. MAXJOBS transfer 5'
@@ -15,11 +15,11 @@ class BridleError(Exception):
     exit_code: ClassVar[int] = 2
     """What `bridle` exits with when this error ends a command (docs/exit-codes.md)."""
 
-    def __init__(self, where: str, what: str, now: str) -> None:
-        super().__init__(where, what, now)
+    def __init__(self, where: str, what: str, hint: str) -> None:
+        super().__init__(where, what, hint)
         self.where = where
         self.what = what
-        self.now = now
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.now}"
+        return f"{self.where}: {self.what}; {self.hint}"

@@ -18,8 +18,8 @@ class DagSyntaxError(RewriterError):
     'x.dag:7: MAXJOBS has no limit; write e.g. MAXJOBS transfer 5'
     """
 
-    def __init__(self, source: str, line_no: int, what: str, now: str) -> None:
-        super().__init__(f"{source}:{line_no}" if line_no else source, what, now)
+    def __init__(self, source: str, line_no: int, what: str, hint: str) -> None:
+        super().__init__(f"{source}:{line_no}" if line_no else source, what, hint)
         self.source = source
         self.line_no = line_no
 

@@ -14,7 +14,7 @@ from dag_rewriter.errors import FileError
 _PIECE = 1 << 20
 _CHUNK = 1 << 14  # most submit files fit; a larger buffer costs more than a second read
 
-_NOW = {
+_HINTS = {
     errno.EACCES: "give yourself the permission, or ask its owner",
     errno.EPERM: "give yourself the permission, or ask its owner",
     errno.ENOSPC: "make room on that disk; nothing was changed",
@@ -28,8 +28,8 @@ _NOW = {
 
 def file_error(path: Path, doing: str, error: OSError) -> FileError:
     """An OSError in our three parts."""
-    now = _NOW.get(error.errno or 0, "see to the file system and try again")
-    return FileError(str(path), f"cannot {doing}: {error.strerror or error}", now)
+    hint = _HINTS.get(error.errno or 0, "see to the file system and try again")
+    return FileError(str(path), f"cannot {doing}: {error.strerror or error}", hint)
 
 
 def mode_of(path: Path) -> int | None:

@@ -114,8 +114,8 @@ def _held(path: Path, other: Holder | None, *, stopped: bool) -> LockedError:
         what = f"another monitor is at work on this submit directory{who}"
         return LockedError(str(path.parent), what, "leave it to that one, or try again when it has gone")
     what = f"a monitor that was stopped keeps this submit directory{who}"
-    now = f"let it go on with `kill -CONT {other.pid}`, or end it with `kill -9 {other.pid}`"
-    return StoppedError(str(path.parent), what, now)
+    hint = f"let it go on with `kill -CONT {other.pid}`, or end it with `kill -9 {other.pid}`"
+    return StoppedError(str(path.parent), what, hint)
 
 
 def _try(handle: int) -> bool:

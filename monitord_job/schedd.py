@@ -255,8 +255,8 @@ def command_throttles(job: str, limits: Mapping[str, int]) -> dict[str, int]:
     with _asking(f"job {job}", "DAGMan was not reached"):
         answer = htcondor2.DAGMan(int(job.partition(".")[0])).throttle(**arguments)
     if isinstance(answer, str):
-        now = "is it running, and of HTCondor 25.10 or newer?"
-        raise ScheddError(f"job {job}", f"DAGMan changed nothing: {answer}", now)
+        hint = "is it running, and of HTCondor 25.10 or newer?"
+        raise ScheddError(f"job {job}", f"DAGMan changed nothing: {answer}", hint)
     found = {word: answer.get(name) for word, name in THROTTLES.items()}
     return {word: int(number) for word, number in found.items() if number is not None}
 

@@ -67,7 +67,7 @@ def _whole(data: bytes, source: str) -> tuple[Finding, ...]:
     try:
         check_complete(data, source)
     except DagSyntaxError as error:
-        return (Finding(source, error.line_no, Severity.ERROR, error.what, error.now),)
+        return (Finding(source, error.line_no, Severity.ERROR, error.what, error.hint),)
     return ()
 
 

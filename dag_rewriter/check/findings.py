@@ -26,8 +26,8 @@ class Finding:
     """0: the file as a whole"""
     severity: Severity
     what: str
-    now: str
+    hint: str
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.severity.value}: {self.what}; {self.now}"
+        return f"{where}: {self.severity.value}: {self.what}; {self.hint}"

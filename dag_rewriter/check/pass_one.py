@@ -78,11 +78,11 @@ def _fits(check: Check, scope: Scope, kind: NodeKind, name: bytes, file: bytes, 
     """What DAGMan asks of a new node beside its name being free."""
     shown = text_of(name)
     if b"+" in name:
-        now = "take the + out, or set DAGMAN_ALLOW_ANY_NODE_NAME_CHARACTERS"
-        check.error(place, f"the name {shown} has a + in it, which DAGMan keeps for splices", now)
+        hint = "take the + out, or set DAGMAN_ALLOW_ANY_NODE_NAME_CHARACTERS"
+        check.error(place, f"the name {shown} has a + in it, which DAGMan keeps for splices", hint)
     elif file.endswith(_SUBMIT) and kind not in (NodeKind.FINAL, NodeKind.SUBDAG):
-        now = f"write: SUBDAG EXTERNAL {shown} {text_of(file.removesuffix(_SUBMIT))}"
-        check.error(place, "DAGMan takes no DAG as an ordinary node", now)
+        hint = f"write: SUBDAG EXTERNAL {shown} {text_of(file.removesuffix(_SUBMIT))}"
+        check.error(place, "DAGMan takes no DAG as an ordinary node", hint)
     elif kind is NodeKind.FINAL and scope.prefix:
         check.error(place, "a splice has no FINAL node", "define it in the DAG itself")
     elif kind is NodeKind.FINAL and kind in scope.special.values():
@@ -91,8 +91,8 @@ def _fits(check: Check, scope: Scope, kind: NodeKind, name: bytes, file: bytes, 
         check.error(place, f"there is a PROVISIONER node already, and {shown} is another one", _ONE_ONLY)
     else:
         if kind is NodeKind.SERVICE and scope.prefix:
-            now = "define it in the DAG itself"
-            check.warn(place, f"DAGMan never starts {shown}, a SERVICE node in a splice", now)
+            hint = "define it in the DAG itself"
+            check.warn(place, f"DAGMan never starts {shown}, a SERVICE node in a splice", hint)
         return True
     return False
 
@@ -116,8 +116,8 @@ def _description(check: Check, _scope: Scope, fields: Fields, _place: Place) -> 
 
 
 def _reject(check: Check, _scope: Scope, _fields: Fields, place: Place) -> None:
-    now = "mend what is said above the line in the file, then take it out"
-    check.error(place, "REJECT: the file says itself that it shall not run", now)
+    hint = "mend what is said above the line in the file, then take it out"
+    check.error(place, "REJECT: the file says itself that it shall not run", hint)
 
 
 def _nothing(_check: Check, _scope: Scope, _fields: Fields, _place: Place) -> None:

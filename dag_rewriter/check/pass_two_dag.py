@@ -63,8 +63,8 @@ def _config(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
     file = text_of(fields[0])
     check.configs.append(file)
     if file not in check.configs[:1] and len(set(check.configs)) == 2:
-        now = "put both into one file: a configuration may say include : file"
-        check.error(place, f"DAGMan takes one CONFIG, and there is {check.configs[0]} already", now)
+        hint = "put both into one file: a configuration may say include : file"
+        check.error(place, f"DAGMan takes one CONFIG, and there is {check.configs[0]} already", hint)
     elif not check.files.exists(join(scope.directory, file)):
         check.error(place, f"the configuration {file} is not there", "make it, or take the line out")
 

@@ -109,13 +109,13 @@ class Check:
     """the files that are being read, by identity"""
     configs: list[str] = field(default_factory=list)
 
-    def error(self, place: Place, what: str, now: str) -> None:
+    def error(self, place: Place, what: str, hint: str) -> None:
         """DAGMan would refuse the DAG, or the node would fail."""
-        self.findings.append(Finding(*place, Severity.ERROR, what, now))
+        self.findings.append(Finding(*place, Severity.ERROR, what, hint))
 
-    def warn(self, place: Place, what: str, now: str) -> None:
+    def warn(self, place: Place, what: str, hint: str) -> None:
         """DAGMan takes it, and it hardly is what was meant."""
-        self.findings.append(Finding(*place, Severity.WARNING, what, now))
+        self.findings.append(Finding(*place, Severity.WARNING, what, hint))
 
     def want(self, node: int, scope: Scope, file: bytes, directory: bytes | None, place: Place) -> None:
         """A node needs a submit file."""

@@ -75,7 +75,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line or None,
         "severity": finding.severity.value,
         "what": _shown(finding.what),
-        "now": _shown(finding.now),
+        "hint": _shown(finding.hint),
     }
 
 

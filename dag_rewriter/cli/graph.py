@@ -87,8 +87,8 @@ def _draw(found: DagGraph, dot: str | None, svg: str | None, limit: int) -> None
         return
     if len(found) > limit:
         what = f"{len(found)} nodes make no picture that one can read (the limit is {limit})"
-        now = "draw it all the same with a higher --limit, or take --levels"
-        raise RewriterError(found.source, what, now)
+        hint = "draw it all the same with a higher --limit, or take --levels"
+        raise RewriterError(found.source, what, hint)
     _write(svg, as_svg(found, found.critical_path()))
 
 

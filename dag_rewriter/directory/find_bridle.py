@@ -29,6 +29,6 @@ def find_bridle(directories: tuple[Path, ...], search_path: str) -> str:
             return str(candidate.absolute())
     found = shutil.which(COMMAND, path=search_path)
     if found is None:
-        now = "install pegasus-bridle (pip install pegasus-bridle), or put its directory into PATH"
-        raise RewriterError(COMMAND, "the command that HTCondor shall start as the monitor is nowhere", now)
+        hint = "install pegasus-bridle (pip install pegasus-bridle), or put its directory into PATH"
+        raise RewriterError(COMMAND, "the command that HTCondor shall start as the monitor is nowhere", hint)
     return str(Path(found).absolute())

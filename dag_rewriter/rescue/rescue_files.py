@@ -117,14 +117,14 @@ def refuse_if_in_use(workflow: Workflow) -> None:
     for each in workflow.in_all():
         submit_dir = each.submit_dir
         if liveness.dagman_lives(submit_dir):
-            now = "wait until it has ended, or remove it with condor_rm"
-            raise RunningError(str(submit_dir.path), "DAGMan is running this workflow", now)
+            hint = "wait until it has ended, or remove it with condor_rm"
+            raise RunningError(str(submit_dir.path), "DAGMan is running this workflow", hint)
         job = queued_dagman(files.read_if_there(submit_dir.dagman_log) or b"")
         if job is not None:
             what = f"DAGMan job {job} of this workflow is in the queue, perhaps held"
             lost = f"if it is in no queue any more, rename {submit_dir.dagman_log.name}"
-            now = f"see `condor_q {job}`, and remove it with `condor_rm {job}`; {lost}"
-            raise RunningError(str(submit_dir.path), what, now)
+            hint = f"see `condor_q {job}`, and remove it with `condor_rm {job}`; {lost}"
+            raise RunningError(str(submit_dir.path), what, hint)
 
 
 def _jobstate_log(submit_dir: SubmitDir, whole: WholeDag) -> bytes:

@@ -38,8 +38,8 @@ def take_apart(submit_dir: SubmitDir, data: bytes) -> block.Parts:
         return block.split(data)
     except block.CutBlockError:
         what = "the first or the last line of bridle's block is missing"
-        now = f"copy {submit_dir.planned_dag.name} over it (the planner's DAG) and rewrite again"
-        raise DagSyntaxError(str(submit_dir.dag_file), 0, what, now) from None
+        hint = f"copy {submit_dir.planned_dag.name} over it (the planner's DAG) and rewrite again"
+        raise DagSyntaxError(str(submit_dir.dag_file), 0, what, hint) from None
 
 
 def copies(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:

@@ -121,7 +121,7 @@ def monitord(
     except BridleError as error:
         # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
         if error.exit_code == BridleError.exit_code:
-            raise CannotWorkError(error.where, error.what, error.now) from error
+            raise CannotWorkError(error.where, error.what, error.hint) from error
         raise
     return 0
 

@@ -209,10 +209,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DatabaseError as error:
         where = engine.url.render_as_string(hide_password=True)
-        now = "rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
+        hint = "rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
         if engine.url.get_backend_name() == POSTGRESQL:
-            now = "see whether its server runs and lets you in"
-        raise MonitorError(where, f"the database cannot be read: {error.orig}", now) from error
+            hint = "see whether its server runs and lets you in"
+        raise MonitorError(where, f"the database cannot be read: {error.orig}", hint) from error
 
 
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:

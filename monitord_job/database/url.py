@@ -147,8 +147,8 @@ def read_properties(path: Path) -> Mapping[str, str]:
     try:
         return javaproperties.loads(data.decode("utf-8", "backslashreplace"))
     except javaproperties.InvalidUEscapeError as error:
-        now = "mend that escape, or name the database with --url"
-        raise DatabaseUrlError(str(path), f"it is no properties file: {error}", now) from error
+        hint = "mend that escape, or name the database with --url"
+        raise DatabaseUrlError(str(path), f"it is no properties file: {error}", hint) from error
 
 
 def _properties_file(submit_dir: SubmitDir) -> Path | None:

@@ -82,8 +82,8 @@ def service_of(target: Target, extra: Mapping[str, str] | None = None) -> Notify
         found = Apprise.instantiate(address, asset=_asset(), suppress_exceptions=True)
     if found is None:
         what = f"apprise does not understand the address that begins with {target.name.removesuffix('...')}"
-        now = "see https://github.com/caronc/apprise/wiki for how it is written"
-        raise NotifyError("--to", what, now)
+        hint = "see https://github.com/caronc/apprise/wiki for how it is written"
+        raise NotifyError("--to", what, hint)
     return found
 
 

@@ -100,8 +100,8 @@ def send_by_smtp(mail: EmailMessage, relay: Relay, limit: float) -> None:
     except smtplib.SMTPResponseException as error:
         raise _refusal(where, (error.smtp_code, error.smtp_error)) from None
     except (smtplib.SMTPNotSupportedError, ssl.SSLCertVerificationError) as error:
-        now = "mend its address in notify.toml (?mode=insecure, ?verify=no), or the server"
-        raise UndeliveredError(where, f"no mail can be handed over: {_said(error)}", now) from None
+        hint = "mend its address in notify.toml (?mode=insecure, ?verify=no), or the server"
+        raise UndeliveredError(where, f"no mail can be handed over: {_said(error)}", hint) from None
     except (OSError, smtplib.SMTPException) as error:
         raise TryAgainError(
             where, f"no mail can be handed over: {_said(error)}", "it is tried again"

@@ -73,11 +73,11 @@ class Damaged:
 
     text: str
     what: str
-    now: str
+    hint: str
     source: Source
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.what}; {self.now}"
+        return f"{self.source}: {self.what}; {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ class RuleFile:
 class _NoRuleError(Exception):
     """What is wrong with a line, and what to do."""
 
-    def __init__(self, what: str, now: str) -> None:
-        super().__init__(what, now)
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
         self.what = what
-        self.now = now
+        self.hint = hint
 
 
 # Pegasus opens the file as text: a carriage return alone ends a line, too.
@@ -141,7 +141,7 @@ def _line(raw: bytes, source: Source, dialect: Dialect) -> Line:
     try:
         return Line(raw, _rule(text, source, dialect))
     except _NoRuleError as error:
-        return Line(raw, Damaged(text, error.what, error.now, source))
+        return Line(raw, Damaged(text, error.what, error.hint, source))
 
 
 _EXAMPLES = {
@@ -194,8 +194,8 @@ def _condition(text: str, dialect: Dialect) -> Condition:
         and text not in OLD_WORDS
         and text not in {on.value for on in PEGASUS_CONDITIONS}
     ):
-        now = "put the rule into the .bridle-notify file: pegasus-monitord would run it at each end of a job"
-        raise _NoRuleError(f"only bridle knows the condition {text}", now)
+        hint = "put the rule into the .bridle-notify file: pegasus-monitord would run it at each end of a job"
+        raise _NoRuleError(f"only bridle knows the condition {text}", hint)
     scope = Scope(found[4]) if found[4] else Scope.ATTEMPT
     if found[4] and on not in OUTCOMES:
         raise _NoRuleError(f"{on.value} is no outcome, /{scope.value} says nothing", f"write {on.value}")
@@ -280,7 +280,7 @@ def render_rule(rule: Rule, dialect: Dialect = Dialect.PEGASUS, words: Words = W
             where, "a rule is one line, and this has line breaks", "put the command into a script"
         )
     if isinstance(line, Damaged):
-        raise RuleError(where, line.what, line.now)
+        raise RuleError(where, line.what, line.hint)
     raise RuleError(where, f"a .{dialect.value} file cannot say this rule", "use a name without white space")
 
 

@@ -66,8 +66,8 @@ def resend(submit_dir: SubmitDir, wanted: Sequence[str], url: str | None = None)
     keys = tuple(dict.fromkeys(key for word in wanted for key in _keys(word, found)))
     if settings_of(submit_dir) is None:
         what = "notifications are switched off for this run"
-        now = "see pegasus.monitord.notifications and its .max in the properties"
-        raise MonitorError(str(submit_dir.path), what, now)
+        hint = "see pegasus.monitord.notifications and its .max in the properties"
+        raise MonitorError(str(submit_dir.path), what, hint)
     if not keys:
         return Resent(keys, waits=False, found=found)
     wish(submit_dir.resend, keys)

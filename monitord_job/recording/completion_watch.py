@@ -79,8 +79,8 @@ class RestWatch:
         found = throttles(files.read_if_there(self._dir.condor_sub) or b"")
         if found.get(SETTINGS["maxjobs"]) == 1:
             what = "with -maxjobs 1 the monitor keeps all other nodes from running"
-            now = "submit with -maxjobs 2, or `bridle rewrite --as service`"
-            raise CannotWorkError(str(self._dir.path), what, now)
+            hint = "submit with -maxjobs 2, or `bridle rewrite --as service`"
+            raise CannotWorkError(str(self._dir.path), what, hint)
 
     def hear(self, event: JobstateLine) -> JobstateLine:
         """The next line, as it is to be recorded: the run ends with its last node, not when DAGMan leaves."""

@@ -169,7 +169,7 @@ class Hierarchy:
             child = _Member(directory, Ingest(directory, self._store, parent.ingest.wf_uuid), found, parent)
         except (RewriterError, CannotWorkError) as error:
             LOG.warning("sub-workflow of %s: %s", found.job, error)
-            lost = QuarantineRow(f"{found.directory}/{found.dag}", 0, error.what[:255], error.now)
+            lost = QuarantineRow(f"{found.directory}/{found.dag}", 0, error.what[:255], error.hint)
             parent.ingest.store_rows([lost, SubWorkflowRow(*found, settled=True)])
             return
         self._open(child)

@@ -273,11 +273,11 @@ class Store:
             self._forget()
             if _is_hopeless(error):
                 raise SchemaError(self.name, f"the database refuses: {error.orig}", _LOOK) from error
-            raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _NOW) from error
+            raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _HINT) from error
         except DatabaseError as error:
             self._forget()
             if error.connection_invalidated:
-                raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _NOW) from error
+                raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _HINT) from error
             what = f"the database refuses what is to be stored: {error.orig}"
             raise SchemaError(self.name, what, _LOOK) from error
 
@@ -333,7 +333,7 @@ class Store:
 
 _ADVISORY = 0x6272_6964_6C65
 """Any number that everybody who makes our tables agrees on ("bridle")."""
-_NOW = "it is tried again; if this stays, look for a full disk or a program that holds the database"
+_HINT = "it is tried again; if this stays, look for a full disk or a program that holds the database"
 _LOOK = (
     "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
     "`bridle monitord --rebuild SUBMIT_DIR`"

@@ -170,8 +170,8 @@ class _Reader:
                         raise self._error(element, what, "correct the ref, or add the job")
                 yield parent.get("ref"), child.get("ref")
 
-    def _error(self, element: Element, what: str, now: str) -> WorkflowError:
-        return WorkflowError(f"{self._document.path}:{self._document.line_of(element)}", what, now)
+    def _error(self, element: Element, what: str, hint: str) -> WorkflowError:
+        return WorkflowError(f"{self._document.path}:{self._document.line_of(element)}", what, hint)
 
 
 _TRANSFERS = {"true": True, "optional": True, "false": False}

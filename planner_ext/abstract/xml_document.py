@@ -163,8 +163,8 @@ def _invalid(complaint: Any, path: str) -> WorkflowError:
     what = complaint.message.replace(QUALIFIED, "").rstrip(".")
     if len(what) > 400:
         what = f"{what[:400]}..."
-    now = _REMEDIES.get(complaint.type_name, "correct the value")
-    return WorkflowError(f"{path}:{complaint.line}", what, now)
+    hint = _REMEDIES.get(complaint.type_name, "correct the value")
+    return WorkflowError(f"{path}:{complaint.line}", what, hint)
 
 
 def _plain(tag: str) -> str:

@@ -28,8 +28,8 @@ class Fields:
             raise self.error(node.line, f"{what} is no mapping", "write `key: value` lines")
         return Fields(self.path, what, node, self.notes)
 
-    def error(self, line: int, what: str, now: str) -> WorkflowError:
-        return WorkflowError(f"{self.path}:{line}", what, now)
+    def error(self, line: int, what: str, hint: str) -> WorkflowError:
+        return WorkflowError(f"{self.path}:{line}", what, hint)
 
     def text(self, key: str) -> str | None:
         """The text, or the number as it is written; None when it is not there."""

@@ -178,5 +178,5 @@ class _Composer:
         parent.lines[node.text] = self._line
         return node
 
-    def _error(self, line: int, what: str, now: str) -> WorkflowError:
-        return WorkflowError(f"{self._path}:{line}", what, now)
+    def _error(self, line: int, what: str, hint: str) -> WorkflowError:
+        return WorkflowError(f"{self._path}:{line}", what, hint)

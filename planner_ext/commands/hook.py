@@ -178,8 +178,8 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         click.echo(f"bridle: {error}", err=True)
         return EXIT_STOP
     except BridleError as error:
-        now = f"{error.now} ({program} goes on without bridle)"
-        failed = HookError(error.where, error.what, now)
+        hint = f"{error.hint} ({program} goes on without bridle)"
+        failed = HookError(error.where, error.what, hint)
         if program == "condor_submit":
             note_failure(arguments, Path.cwd(), str(failed))
         raise failed from error

@@ -115,8 +115,8 @@ def _check_nothing_is_lost(path: Path, before: bytes, made: NotifyFile) -> None:
         line, text = lost[0]
         more = f" and {len(lost) - 1} more lines" if len(lost) > 1 else ""
         what = f"{text!r}{more} would be lost: the workflow has no such hook"
-        now = "write elsewhere with --output, or replace it with --force (what is there now is kept)"
-        raise NotifyFileError(f"{path}:{line}", what, now)
+        hint = "write elsewhere with --output, or replace it with --force (what is there now is kept)"
+        raise NotifyFileError(f"{path}:{line}", what, hint)
 
 
 def _only_there(file: RuleFile, rules: tuple[Rule, ...]) -> Iterator[tuple[int, str]]:

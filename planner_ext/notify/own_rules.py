@@ -88,8 +88,10 @@ def _rule(head: str, action: Action) -> Rule:
     """Through the file's own parser, so that what is written is what is read. Raises RuleError."""
     line = parse(f"{head} x".encode("utf-8", "surrogateescape"), "", Dialect.BRIDLE).lines[0].content
     if not isinstance(line, Rule):
-        what, now = ("it is no rule", "see docs/notifications.md") if line is None else (line.what, line.now)
-        raise NotifyFileError(f"rule {head!r}", what, now)
+        what, hint = (
+            ("it is no rule", "see docs/notifications.md") if line is None else (line.what, line.hint)
+        )
+        raise NotifyFileError(f"rule {head!r}", what, hint)
     rule = Rule(line.entity, line.name, line.number, line.condition, action)
     parsed = parse(render_rule(rule, Dialect.BRIDLE), "", Dialect.BRIDLE).rules
     return parsed[0]
@@ -105,8 +107,8 @@ def _texts(rules: Iterable[Rule]) -> tuple[str, ...]:
 def _refuse_secret(action: Action) -> None:
     if action.how is How.URL and may_hold_a_secret(action.text):
         what = "the address may have a secret in it, and who may read the submit directory could read it"
-        now = 'name it below [targets] in ~/.config/bridle/notify.toml, e.g. ops = "...", and say --to ops'
-        raise NotifyFileError("--to", what, now)
+        hint = 'name it below [targets] in ~/.config/bridle/notify.toml, e.g. ops = "...", and say --to ops'
+        raise NotifyFileError("--to", what, hint)
 
 
 def _notes(submit_dir: SubmitDir, actions: Iterable[Action]) -> Iterator[str]:
@@ -147,4 +149,4 @@ def _listed(place: RulePlace) -> Iterator[Listed]:
                 str(line.content.source), line.content, when, line.raw.decode("utf-8", "replace").strip()
             )
         elif line.content is not None:
-            yield Listed(str(line.content.source), None, "", f"{line.content.what}; {line.content.now}")
+            yield Listed(str(line.content.source), None, "", f"{line.content.what}; {line.content.hint}")

@@ -125,8 +125,8 @@ def _see_them_leave(
 
     if not wait_for(gone, wait):
         what = f"{last} jobs are still in the queue after {wait:.0f} s"
-        now = "see `condor_q -nobatch`; `bridle remove` again waits for them and stores how they ended"
-        raise ControlError(str(submit_dir.path), what, now)
+        hint = "see `condor_q -nobatch`; `bridle remove` again waits for them and stores how they ended"
+        raise ControlError(str(submit_dir.path), what, hint)
 
 
 def _store_the_rest(submit_dir: SubmitDir) -> None:
@@ -135,8 +135,8 @@ def _store_the_rest(submit_dir: SubmitDir) -> None:
     try:
         catch_up(submit_dir, Limits(), lock_wait=5.0)
     except LockedError as error:
-        now = "see `bridle status` later: the database is complete when that has left"
-        raise ControlError(str(submit_dir.path), error.what, now) from error
+        hint = "see `bridle status` later: the database is complete when that has left"
+        raise ControlError(str(submit_dir.path), error.what, hint) from error
 
 
 def _all_jobs(submit_dir: SubmitDir, dagmans: set[str] | None = None) -> list[QueuedJob]:

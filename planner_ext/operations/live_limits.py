@@ -111,8 +111,8 @@ def _refuse_a_foreign_dagman(submit_dir: SubmitDir) -> None:
     for job in dagman_jobs(submit_dir.dagman_log):
         if job.command and not job.command.endswith("condor_dagman"):
             what = f"job {job.job} runs {job.command}, which may not survive being held"
-            now = "change the limits when the workflow has ended, and start it with `bridle run`"
-            raise TuneError(str(submit_dir.path), what, now)
+            hint = "change the limits when the workflow has ended, and start it with `bridle run`"
+            raise TuneError(str(submit_dir.path), what, hint)
 
 
 def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], None]) -> Tuned:
@@ -189,8 +189,8 @@ def _bring_back(
     effect = _wait(lambda: _back(submit_dir, job, recovery), RECOVERY_LIMIT)
     if effect is None:
         what = f"DAGMan job {job} is released and has not recovered within {RECOVERY_LIMIT:.0f} s"
-        now = f"the DAG has the new limits: see {submit_dir.dagman_out.name}"
-        raise TuneError(str(submit_dir.path), what, now)
+        hint = f"the DAG has the new limits: see {submit_dir.dagman_out.name}"
+        raise TuneError(str(submit_dir.path), what, hint)
     return effect
 
 

@@ -53,8 +53,8 @@ def _running(submit_dir: SubmitDir) -> str:
     jobs = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status == JobStatus.RUNNING]
     if not jobs:
         what = "no DAGMan of this schedd runs this workflow"
-        now = "throttles of a start are given to condor_submit_dag, or as dagman.maxjobs and the like to the planner"
-        raise NotRunningError(str(submit_dir.path), what, now)
+        hint = "throttles of a start are given to condor_submit_dag, or as dagman.maxjobs and the like to the planner"
+        raise NotRunningError(str(submit_dir.path), what, hint)
     return jobs[0].job
 
 

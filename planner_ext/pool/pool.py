@@ -180,11 +180,11 @@ class Pool:
             yield
 
     @contextlib.contextmanager
-    def _in_words(self, now: str) -> Iterator[None]:
+    def _in_words(self, hint: str) -> Iterator[None]:
         try:
             yield
         except TimeoutError as error:
-            raise PoolError(str(self.directory), f"the pool is not as asked: {error}", now) from error
+            raise PoolError(str(self.directory), f"the pool is not as asked: {error}", hint) from error
 
     def _write_configuration(self, release: Release, slots: int | None) -> None:
         for name in FOLDERS:

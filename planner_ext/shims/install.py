@@ -45,8 +45,8 @@ def install(directory: Path, bridle: str) -> list[Path]:
     wanted = {directory / name: shim(name, bridle).encode() for name in PROGRAMS}
     for path in wanted:
         if files.mode_of(path) is not None and not is_shim(_head(path)):
-            now = "name a directory that holds nothing but the shims"
-            raise InstallError(str(path), "there is another program of this name", now)
+            hint = "name a directory that holds nothing but the shims"
+            raise InstallError(str(path), "there is another program of this name", hint)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -69,7 +69,7 @@ HEAD = '<adag xmlns="http://pegasus.isi.edu/schema/DAX" version="3.6" name="w">\
 def test_an_error_names_line_element_and_remedy(text: str, line: int, what: str) -> None:
     with pytest.raises(WorkflowError, match=rf"^my\.xml:{line}: {what}") as caught:
         load(text.encode(), "my.xml")
-    assert caught.value.now
+    assert caught.value.hint
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))

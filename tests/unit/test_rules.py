@@ -157,7 +157,7 @@ def test_blanks_entities_and_line_ends_are_read_as_pegasus_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "what", "now"),
+    ("line", "what", "hint"),
     [
         ("TASK j end x", "'TASK' is not what a rule can be about", "use one of WORKFLOW, JOB"),
         ("JOB", "JOB has no name", "write e.g. JOB "),
@@ -177,12 +177,12 @@ def test_blanks_entities_and_line_ends_are_read_as_pegasus_does() -> None:
         ("JOB j end x\0y", "NUL byte", "remove it"),
     ],
 )
-def test_a_damaged_line_is_told_with_its_number_and_harms_no_other(line: str, what: str, now: str) -> None:
+def test_a_damaged_line_is_told_with_its_number_and_harms_no_other(line: str, what: str, hint: str) -> None:
     file = parse(b"JOB a end x\n\n" + line.encode() + b"\nJOB b end x\n", "my.notify")
     (damaged,) = file.damaged
     assert damaged.source == Source("my.notify", 3)
     assert what in damaged.what
-    assert now in damaged.now
+    assert hint in damaged.hint
     assert str(damaged).startswith("my.notify:3: ")
     assert [rule.name for rule in file.rules] == ["a", "b"]
 

@@ -140,7 +140,7 @@ def test_what_is_wrong_is_said_in_one_line(
         open_submit_dir(folder)
     assert error.value.where == str(folder / where if where else folder)
     assert what in error.value.what
-    assert error.value.now
+    assert error.value.hint
     assert error.value.exit_code == 2
     assert "\n" not in str(error.value)
 

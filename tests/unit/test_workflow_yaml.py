@@ -72,7 +72,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_an_error_names_line_and_remedy(text: str, line: int, what: str) -> None:
     with pytest.raises(WorkflowError, match=rf"^my\.yml:{line}: {what}") as caught:
         load(text.encode(), "my.yml")
-    assert caught.value.now
+    assert caught.value.hint
 
 
 def test_bytes_that_are_no_text_are_told_with_their_line() -> None:
