@@ -1,6 +1,7 @@
 # Everything is set up below build/ and nowhere else: the virtual environments, HTCondor, pools. See `make help`.
 PYTHON ?= python3
-BUILD := $(CURDIR)/build
+# A target's name can have no blank in it, so these are relative to the checkout, which may lie anywhere.
+BUILD := build
 VENV := $(BUILD)/venv
 STAMPS := $(BUILD)/stamps
 # The long tests wait for daemons most of their time.
@@ -11,13 +12,13 @@ SOAK_ARGS ?=
 
 # Daemons are in sbin, which an ordinary user's PATH may lack.
 export PATH := $(PATH):/usr/sbin:/sbin
-export BRIDLE_HTCONDOR := $(BUILD)/htcondor
-export BRIDLE_PEER := $(BUILD)/peer
-export BRIDLE_POSTGRESQL := $(BUILD)/postgresql
-export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
+export BRIDLE_HTCONDOR := $(CURDIR)/build/htcondor
+export BRIDLE_PEER := $(CURDIR)/build/peer
+export BRIDLE_POSTGRESQL := $(CURDIR)/build/postgresql
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 # The tests' git commands do not take build/ for a part of this checkout.
-export GIT_CEILING_DIRECTORIES := $(BUILD)
-export RUFF_CACHE_DIR := $(BUILD)/ruff
+export GIT_CEILING_DIRECTORIES := $(CURDIR)/build
+export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 
 # The machine's own HTCondor if it has one, else ours.
 HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_dag; do \
@@ -39,16 +40,16 @@ help:
 	@echo "make clean   stop every pool below build/ and remove what was made"
 
 demo: $(STAMPS)/bridle $(HTCONDOR)
-	@$(VENV)/bin/python examples/mosaic/demo.py --work $(BUILD)/demo --pool $(BUILD)/pools/demo
+	@work="$$($(PYTHON) tools/workplace.py .)" && $(VENV)/bin/python examples/mosaic/demo.py --work "$$work/demo" --pool "$$work/pools/demo"
 
-PYTEST = $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --basetemp $(BUILD)/pytest-tmp
+PYTEST = $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 # Of the tests on a pool, those that ARGS asks for once more, on the oldest HTCondor that is supported. pytest's 5: none.
 POOL_TESTS = $(if $(filter tests/%,$(ARGS)),$(filter tests/pool%,$(ARGS)),tests/pool)
 PYTEST_OPTIONS = $(patsubst tests/%,,$(ARGS))
 
 test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)/htcondor-23
 	@$(PYTEST) $(ARGS)
-	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR=$(BUILD)/htcondor-23 \
+	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR="$$PWD/$(BUILD)/htcondor-23" \
 		$(PYTEST) -m "not htcondor_25" $(PYTEST_OPTIONS) $(POOL_TESTS) || [ $$? -eq 5 ])
 
 soak: $(STAMPS)/bridle $(HTCONDOR)

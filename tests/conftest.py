@@ -8,19 +8,19 @@ import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.places import BUILD, CHECKOUT, WORK
 from tests.postgresql import Server
 
 # The machine may be busy with the daemons of other tests: how long an example takes proves nothing.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-BUILD = CHECKOUT / "build"
 
 Corpus = Callable[[str], Path]
 
@@ -47,26 +47,86 @@ PLANNED = [
 """The planned submit directories of the corpus."""
 
 
-def corpus_archives() -> Path:
-    """The folder of the archives; fails the test if there is none."""
-    named = os.environ.get("BRIDLE_CORPUS")
-    folder = Path(named) if named else CHECKOUT.parent / "shared" / "corpus"
-    if not (folder / "planned").is_dir():
-        pytest.fail(
-            f"no corpus of submit directories in {folder}: put it into ../shared/corpus beside the checkout, "
-            "or name its folder in BRIDLE_CORPUS",
-            pytrace=False,
+def corpus_archives() -> Path | None:
+    """The folder of the archives; None if there is none, or BRIDLE_CORPUS is set to nothing."""
+    named = os.environ.get("BRIDLE_CORPUS", str(CHECKOUT.parent / "shared" / "corpus"))
+    folder = Path(named)
+    return folder if named and (folder / "planned").is_dir() else None
+
+
+LEFT_OUT = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("BRIDLE_CORPUS_REQUIRED") and corpus_archives() is None:
+        raise pytest.UsageError(
+            "no corpus in ../shared/corpus or $BRIDLE_CORPUS, and BRIDLE_CORPUS_REQUIRED is set"
         )
-    return folder
+    # The planner's directories are made in tmp_path too. A worker of xdist is told a folder in that of the controller.
+    config.option.basetemp = config.option.basetemp or str(WORK / "pytest-tmp")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs the corpus, if there is none."""
+    if corpus_archives() is not None:
+        return
+    wanting = [item for item in items if needs_corpus(item)]
+    config.stash[LEFT_OUT] = len(wanting)
+    config.hook.pytest_deselected(items=wanting)
+    items[:] = [item for item in items if item not in set(wanting)]
+
+
+def needs_corpus(item: pytest.Item) -> bool:
+    return "corpus" in getattr(item, "fixturenames", ()) or item.get_closest_marker("corpus") is not None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist tells the controller, which collects nothing itself."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker collects the same."""
+    left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
+    node.config.stash[LEFT_OUT] = max(left_out, node.config.stash.get(LEFT_OUT, 0))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line, after the summary; and nothing is left outside of the checkout, unless a test failed."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if hasattr(config, "workeroutput") or reporter is None:
+        return
+    if WORK != BUILD and not reporter.stats.keys() & {"failed", "error"}:
+        leave_nothing(WORK)
+    left_out = config.stash.get(LEFT_OUT, 0)
+    if left_out:
+        reporter.write_line(
+            f"{left_out} tests left out: they need the corpus of real submit directories, which is neither in "
+            "../shared/corpus nor in $BRIDLE_CORPUS (tests/README.md)"
+        )
+
+
+def leave_nothing(work: Path) -> None:
+    """Remove what the workers share, and the folders that are empty then: the demo may be at work there."""
+    for name in ("pytest-tmp", "corpus"):
+        shutil.rmtree(work / name, ignore_errors=True)
+    for folder in (work / "tests", work / "pools", work):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @pytest.fixture(scope="session")
 def corpus() -> Corpus:
-    """`corpus("planned/fan100")` -> that archive, unpacked below build/ for all workers; read only."""
+    """`corpus("planned/fan100")` -> that archive, unpacked for all workers; read only."""
 
     def unpacked(name: str) -> Path:
-        archive = corpus_archives() / f"{name}.tar.xz"
-        target = BUILD / "corpus" / name
+        archives = corpus_archives()
+        assert archives is not None
+        archive = archives / f"{name}.tar.xz"
+        target = WORK / "corpus" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.with_name(f"{target.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -98,10 +158,10 @@ def fresh_corpus(corpus: Corpus, work_dir: Path) -> Corpus:
 
 @pytest.fixture
 def work_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """An empty directory below build/ (DAGMan refuses to work below /tmp), removed if the test succeeds."""
+    """An empty directory in which DAGMan works, removed if the test succeeds."""
     name = re.sub(r"[^\w.-]+", "_", request.node.nodeid.rpartition("/")[2])
     # With our pid, so that two test runs in one checkout do not meet.
-    folder = BUILD / "tests" / f"{name[:100]}-{os.getpid()}"
+    folder = WORK / "tests" / f"{name[:100]}-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     failures = request.session.testsfailed

@@ -21,10 +21,10 @@ from planner_ext.pool.pool import Pool
 from planner_ext.pool.processes import send
 from tests.database import check_sound, dump, query
 from tests.notices import check_notified, with_notices
+from tests.places import BUILD, WORK
 from tests.runs import bridle, ended, monitor_pid, queue, until
 from tests.workflows import plan
 
-BUILD = Path(__file__).resolve().parents[1] / "build"
 FIGURES = BUILD / "recovered.jsonl"
 """Seconds until recovered, a line for each fault: where docs/reliability.md has its figures from."""
 
@@ -107,8 +107,8 @@ def side_by_side(pool: Pool, runs: Mapping[str, SubmitDir]) -> Mapping[str, Subm
 
 @contextmanager
 def module_folder(pool: Pool, name: str) -> Iterator[Path]:
-    """Where a module's runs live: below build/, because DAGMan refuses to work below /tmp."""
-    path = BUILD / "tests" / f"{name}-{os.getpid()}"
+    """Where a module's runs live."""
+    path = WORK / "tests" / f"{name}-{os.getpid()}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     yield path

@@ -1,4 +1,4 @@
-"""clean.py BUILD: stop every pool below BUILD, by pid, then remove BUILD and the tools' caches."""
+"""clean.py BUILD: stop every pool of the checkout, by pid, then remove BUILD, its workplace and the tools' caches."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from workplace import workplace
+
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.processes import DAEMON_MARK, environment_of, send, wait_for
 
 
 def main(build: Path) -> None:
-    for settings in sorted(build.rglob("pool.json")):
-        pool = Pool(settings.parent)
-        if pool.processes.all():
-            pool.stop(limit=5)
-            print(f"stopped the pool in {settings.parent}")
-    _stop_strays(build.resolve())
-    shutil.rmtree(build, ignore_errors=True)
     checkout = build.resolve().parent
+    for place in {build.resolve(), workplace(checkout)}:
+        _remove(place)
     for name in (
         "__pycache__",
         ".ruff_cache",
@@ -32,6 +29,16 @@ def main(build: Path) -> None:
     ):
         for folder in checkout.rglob(name):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(build: Path) -> None:
+    for settings in sorted(build.rglob("pool.json")):
+        pool = Pool(settings.parent)
+        if pool.processes.all():
+            pool.stop(limit=5)
+            print(f"stopped the pool in {settings.parent}")
+    _stop_strays(build)
+    shutil.rmtree(build, ignore_errors=True)
 
 
 def _stop_strays(build: Path) -> None:

@@ -33,8 +33,11 @@ ATTEMPT_OF = 3
 """How many columns name an attempt: workflow, node, number."""
 
 
+@pytest.mark.corpus
 def test_every_recorded_run_is_compared():
-    archives = {f"{path.parent.name}/{path.name[:-7]}" for path in corpus_archives().glob("[rs]*/*.tar.xz")}
+    folder = corpus_archives()
+    assert folder is not None
+    archives = {f"{path.parent.name}/{path.name[:-7]}" for path in folder.glob("[rs]*/*.tar.xz")}
     assert archives == {*test_recorded_runs.ALL, *HIERARCHIES, *WITHOUT_DATABASE}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from dag_rewriter.language.syntax import parse, render
 from dag_rewriter.model.dag import Dag, Node, NodeKind, parse_dag
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, read_dag, rewrite, undo
 from dag_rewriter.rewriting.rewrite_report import Report
-from tests.conftest import PLANNED, Corpus
+from tests.conftest import PLANNED, Corpus, corpus_archives
 
 OPTIONS = Options(executable="/opt/bridle/bin/bridle")
 
@@ -51,11 +50,10 @@ def meaning(dag: Dag) -> tuple[dict[str, Node], list[tuple[str, str]]]:
     return {name: dag.nodes[name] for name in dag.nodes}, list(dag.edges)
 
 
-def test_the_whole_corpus_is_listed(corpus: Corpus) -> None:
-    corpus("planned/names")
-    archives = Path(
-        os.environ.get("BRIDLE_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus")
-    )
+@pytest.mark.corpus
+def test_the_whole_corpus_is_listed() -> None:
+    archives = corpus_archives()
+    assert archives is not None
     assert sorted(path.name.removesuffix(".tar.xz") for path in (archives / "planned").iterdir()) == PLANNED
 
 

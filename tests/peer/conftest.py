@@ -16,12 +16,12 @@ from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import find_release
 from tests.database import Rows, dump
 from tests.faults import tool
+from tests.places import BUILD, WORK
 from tests.runs import BRIDLE, RUN_LIMIT, bridle, ended, submitted, until
 from tests.workflows import plan, plan_mosaic
 
 collect_ignore = ["pegasus_documents.py", "pegasus_loader.py"]  # it runs in the peer's environment
 
-BUILD = Path(__file__).resolve().parents[2] / "build"
 
 Peer = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -68,12 +68,12 @@ class Ran(NamedTuple):
 @pytest.fixture(scope="module")
 def ran() -> Iterator[Ran]:
     """Three runs side by side, on a pool that is gone again."""
-    place = BUILD / "tests" / f"peer-{os.getpid()}"
+    place = WORK / "tests" / f"peer-{os.getpid()}"
     shutil.rmtree(place, ignore_errors=True)
     release = find_release(
         None, os.environ["PATH"], Path(os.environ.get("BRIDLE_HTCONDOR", BUILD / "htcondor"))
     )
-    pool = Pool(BUILD / "pools" / f"peer-{os.getpid()}")
+    pool = Pool(WORK / "pools" / f"peer-{os.getpid()}")
     with pool:
         pool.start(release, slots=8)
         fan = plan(place / "fan", "--fan", "3")

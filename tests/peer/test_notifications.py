@@ -18,9 +18,9 @@ from monitord_job.monitor.daemon import Limits
 from monitord_job.monitor.session import catch_up
 from tests.conftest import Corpus
 from tests.notified import Witness
+from tests.places import BUILD
 from tests.recorded import prepare
 
-BUILD = Path(__file__).resolve().parents[2] / "build"
 WORKFLOW = """\
 WORKFLOW {uuid} start {hook} wf start
 WORKFLOW {uuid} on_success {hook} wf success

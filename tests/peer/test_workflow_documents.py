@@ -15,10 +15,10 @@ from planner_ext.abstract import dax_xml, workflow_yaml
 from planner_ext.abstract.workflow import AbstractWorkflow, Link, Use
 from planner_ext.builder import Workflow
 from tests.conftest import Corpus
+from tests.places import BUILD
 
 Pegasus = Callable[..., str]
 SCRIPT = Path(__file__).with_name("pegasus_documents.py")
-BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
 @pytest.fixture

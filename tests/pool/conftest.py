@@ -12,8 +12,7 @@ import pytest
 
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import Release, find_release
-
-BUILD = Path(__file__).resolve().parents[2] / "build"
+from tests.places import BUILD, WORK
 
 Condor = Callable[..., str]
 
@@ -30,7 +29,7 @@ def release() -> Release:
 def pool(release: Release) -> Iterator[Pool]:
     """A running pool for tests that leave it as they found it, one for each worker process."""
     _remove_pools_of_the_dead()
-    shared = Pool(BUILD / "pools" / f"test-{os.getpid()}")
+    shared = Pool(WORK / "pools" / f"test-{os.getpid()}")
     with shared:
         shared.start(release, slots=8)
         yield shared
@@ -39,7 +38,7 @@ def pool(release: Release) -> Iterator[Pool]:
 
 def _remove_pools_of_the_dead() -> None:
     """A test run that was killed could not stop its pools."""
-    for folder in (BUILD / "pools").glob("test-*"):
+    for folder in (WORK / "pools").glob("test-*"):
         if not Path("/proc", folder.name.removeprefix("test-")).exists():
             Pool(folder).crash()
             shutil.rmtree(folder, ignore_errors=True)

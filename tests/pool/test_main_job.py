@@ -14,6 +14,7 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.rewriting.rewrite import read_dag
 from tests.database import check_sound, dump, query
+from tests.places import WORK
 from tests.runs import bridle, ended, monitor_pid, queue, submitted, succeeded, timeless, until
 from tests.workflows import plan, plan_mosaic
 
@@ -22,8 +23,8 @@ LOCAL_UNIVERSE = 12
 
 @pytest.fixture(scope="module")
 def folder(pool):
-    """Where this module's runs live: below build/, because DAGMan refuses to work below /tmp."""
-    path = Path(__file__).resolve().parents[2] / "build" / "tests" / f"main-job-{os.getpid()}"
+    """Where this module's runs live."""
+    path = WORK / "tests" / f"main-job-{os.getpid()}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     yield path

@@ -16,7 +16,8 @@ from statistics import median
 
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import find_release
-from tests.faults import BUILD, jobs_of, tool
+from tests.faults import jobs_of, tool
+from tests.places import BUILD, WORK
 from tests.runs import bridle, ended, monitor_pid, until
 from tests.soak.hierarchy import LEAST, Hierarchy, make_hierarchy
 from tests.soak.recovery import Watch
@@ -175,7 +176,7 @@ def main() -> int:
         return 0
     fallback = Path(os.environ.get("BRIDLE_HTCONDOR", BUILD / "htcondor"))
     release = find_release(given.release, os.environ.get("PATH", os.defpath), fallback)
-    work = BUILD / "soak" / f"{given.seed}-{os.getpid()}"
+    work = WORK / "soak" / f"{given.seed}-{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     began = time.monotonic()
     hierarchy = make_hierarchy(work, given.seed, given.nodes)
