@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CHECKOUT, Corpus
+from tests.conftest import Corpus
+from tests.places import CHECKOUT
 
 
 @pytest.fixture
