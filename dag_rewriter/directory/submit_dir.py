@@ -148,7 +148,7 @@ class SubmitDir:
 
     @property
     def resend(self) -> Path:
-        """A folder of wishes: which notifications are to be delivered again; the monitor takes them."""
+        """A folder of requests to deliver notifications again; the monitor takes them."""
         return self.path / f"{self.base}.bridle-resend"
 
     @property

@@ -16,11 +16,11 @@ import click
 
 from condor_templates.errors import BridleError
 from monitord_job.errors import TryAgainError
-from monitord_job.messages.subject import Happening, happening_of
+from monitord_job.messages.event_context import EventContext, event_context
 
 if TYPE_CHECKING:
     from monitord_job.messages.report import Report
-    from monitord_job.messages.send import Letter
+    from monitord_job.messages.send import OutgoingMessage
     from monitord_job.messages.targets import NotifyConfig, Target
 
 
@@ -102,11 +102,11 @@ def notify(
         about = _about(os.environ, run, test=test)
         found = _config(config, sender)
         targets = _targets(words, found, needed=not dry_run)
-        letter = _letter(_report(about, run, url, known=not (test or brief)))
+        outgoing = _outgoing(_report(about, run, url, known=not (test or brief)))
         if dry_run:
-            _show(letter, targets, html=html)
+            _show(outgoing, targets, html=html)
             return 0
-        return _send(targets, letter, found, timeout, tell=verbose > 0)
+        return _send(targets, outgoing, found, timeout, tell=verbose > 0)
 
 
 @contextmanager
@@ -126,15 +126,15 @@ def _limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _about(environment: Mapping[str, str], run: Path | None, *, test: bool) -> Happening:
+def _about(environment: Mapping[str, str], run: Path | None, *, test: bool) -> EventContext:
     if test:
         from monitord_job.messages.report import TEST
 
-        return Happening(TEST, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        return EventContext(TEST, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     if run is not None:
         place = str(run.absolute())
-        return Happening("", directory=place, run=place, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-    about = happening_of(environment)
+        return EventContext("", directory=place, run=place, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    about = event_context(environment)
     if not about.event:
         raise click.UsageError("the environment tells of no event (PEGASUS_EVENT): give --run or --test")
     return about
@@ -160,7 +160,7 @@ def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> l
     return found
 
 
-def _report(about: Happening, run: Path | None, url: str | None, *, known: bool) -> Report:
+def _report(about: EventContext, run: Path | None, url: str | None, *, known: bool) -> Report:
     from monitord_job.messages.report import Report
     from monitord_job.messages.report_reader import read_report
 
@@ -179,30 +179,32 @@ def _report(about: Happening, run: Path | None, url: str | None, *, known: bool)
     return read_report(about, Path(place), now, url or os.environ.get("BRIDLE_DATABASE_URL"))
 
 
-def _letter(report: Report) -> Letter:
+def _outgoing(report: Report) -> OutgoingMessage:
     from monitord_job.messages.render import fields, kind, message
-    from monitord_job.messages.send import Letter
+    from monitord_job.messages.send import OutgoingMessage
 
-    return Letter(message(report), report.about, kind(report), time.time(), fields(report))
+    return OutgoingMessage(message(report), report.about, kind(report), time.time(), fields(report))
 
 
-def _show(letter: Letter, targets: list[Target], *, html: bool) -> None:
+def _show(outgoing: OutgoingMessage, targets: list[Target], *, html: bool) -> None:
     if html:
-        click.echo(letter.message.html)
+        click.echo(outgoing.message.html)
         return
     for target in targets:
         click.echo(f"To: {target.name}")
-    click.echo(f"Subject: {letter.message.subject}\n\n{letter.message.text}")
+    click.echo(f"Subject: {outgoing.message.subject}\n\n{outgoing.message.text}")
 
 
-def _send(targets: list[Target], letter: Letter, config: NotifyConfig, timeout: float, *, tell: bool) -> int:
+def _send(
+    targets: list[Target], outgoing: OutgoingMessage, config: NotifyConfig, timeout: float, *, tell: bool
+) -> int:
     """To all of them, whatever becomes of one; the exit code that says the most: 75, then the largest."""
     from monitord_job.messages.send import send
 
     codes = {0}
     for target in targets:
         try:
-            send(target, letter, config, timeout)
+            send(target, outgoing, config, timeout)
         except BridleError as error:
             click.echo(f"bridle-notify: {error}", err=True)
             codes.add(error.exit_code)

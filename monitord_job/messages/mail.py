@@ -15,8 +15,8 @@ from email.utils import formatdate, make_msgid
 from enum import Enum
 
 from monitord_job.errors import TryAgainError, UndeliveredError
+from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.render import Message
-from monitord_job.messages.subject import Happening
 from monitord_job.text.display import last_lines, one_line
 
 _SENDMAIL_PLACES = ":/usr/sbin:/usr/lib:/usr/local/sbin"
@@ -55,7 +55,7 @@ class Headers:
     """Bcc: who gets it and is not named"""
 
 
-def compose(message: Message, headers: Headers, about: Happening, now: float) -> EmailMessage:
+def compose(message: Message, headers: Headers, about: EventContext, now: float) -> EmailMessage:
     """multipart/alternative, text first. A header with a line break in it is refused by `email` itself.
 
     A notification that is delivered twice has the same Message-ID; those of a workflow are one thread.

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from monitord_job.messages.subject import Happening
+from monitord_job.messages.event_context import EventContext
 from monitord_job.text.display import last_lines, one_line
 from monitord_job.text.stampede_quoting import unquote
 
@@ -100,7 +100,7 @@ class Run:
 class Report:
     """All that a message says. `trouble`: why there is no `run`."""
 
-    about: Happening
+    about: EventContext
     now: int
     run: Run | None = None
     job: JobFacts | None = None
@@ -115,7 +115,7 @@ class Report:
     def headline(self) -> str:
         """What happened to whom, in one line of at most some 200 characters.
 
-        >>> Report(Happening("error", workflow="mosaic-0", job="project_ID07", status=3, attempt=2), 0).headline
+        >>> Report(EventContext("error", workflow="mosaic-0", job="project_ID07", status=3, attempt=2), 0).headline
         'project_ID07 failed (exit code 3, attempt 2)'
         """
         about = self.about
@@ -143,7 +143,7 @@ class Report:
     def subject(self) -> str:
         """For a mail: one line, whatever jobs are called.
 
-        >>> Report(Happening("held", workflow="m-0", job="a\\nBcc: x", reason="no file"), 0).subject
+        >>> Report(EventContext("held", workflow="m-0", job="a\\nBcc: x", reason="no file"), 0).subject
         'm-0: a Bcc: x is held (no file)'
         """
         progress = f", {self.run.percent}% done" if self.run and self.run.total else ""

@@ -11,8 +11,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, fu
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.run_queries import JobStatus, WorkflowProgress, node_status, progress, reading
+from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Run, last_words
-from monitord_job.messages.subject import Happening
 from monitord_job.readers.status import state_of
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.text.display import one_line
@@ -178,7 +178,7 @@ def _code(row: Any) -> int | None:
     return None if raw is None else exit_code(raw)
 
 
-def read_job(engine: Engine, about: Happening) -> JobFacts | None:
+def read_job(engine: Engine, about: EventContext) -> JobFacts | None:
     """The attempt that a message is about, None if the database does not have it. Raises MonitorError."""
     job, instance, task = s.JOB.c, s.JOB_INSTANCE.c, s.INVOCATION.c
     statement = (
@@ -216,7 +216,7 @@ def read_job(engine: Engine, about: Happening) -> JobFacts | None:
     return _job_facts(row, tasks, about)
 
 
-def _job_facts(row: Any, tasks: Any, about: Happening) -> JobFacts:
+def _job_facts(row: Any, tasks: Any, about: EventContext) -> JobFacts:
     meant = [one for one in tasks if about.task in (None, one.task_submit_seq)]
     failed = next((one for one in meant if one.exitcode), None)
     shown = failed or (meant[0] if meant else None)

@@ -9,12 +9,12 @@ from condor_templates.errors import BridleError
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.url import database_of
+from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import Report
-from monitord_job.messages.subject import Happening
 from monitord_job.text.display import one_line
 
 
-def read_report(about: Happening, run: Path, now: int, url: str | None = None) -> Report:
+def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
     """What the database of a run says of an event. Only reads; a monitor may be at work."""
     try:
         return _read(about, open_target(run), now, url)
@@ -22,7 +22,7 @@ def read_report(about: Happening, run: Path, now: int, url: str | None = None) -
         return Report(about, now, trouble=one_line(str(error), 500))
 
 
-def _read(about: Happening, submit_dir: SubmitDir, now: int, url: str | None) -> Report:
+def _read(about: EventContext, submit_dir: SubmitDir, now: int, url: str | None) -> Report:
     from monitord_job.database.run_queries import open_database
     from monitord_job.messages.report_queries import read_job, read_run
 

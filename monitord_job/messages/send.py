@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitord_job.errors import NotifyError, UndeliveredError
+from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.mail import (
     Headers,
     Relay,
@@ -19,52 +20,51 @@ from monitord_job.messages.mail import (
     sendmail_program,
 )
 from monitord_job.messages.render import Message
-from monitord_job.messages.subject import Happening
-from monitord_job.messages.targets import NotifyConfig, Target, Way
+from monitord_job.messages.targets import Channel, NotifyConfig, Target
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMessage:
     """What is sent: the message, what it is about, fields for programs, and in one of apprise's words what kind it is.
 
     `now` in seconds since the epoch.
     """
 
     message: Message
-    about: Happening
+    about: EventContext
     kind: str
     now: float
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def send(target: Target, letter: Letter, config: NotifyConfig, limit: float) -> None:
+def send(target: Target, outgoing: OutgoingMessage, config: NotifyConfig, limit: float) -> None:
     """To one target, within `limit` seconds of waiting for each answer."""
-    match target.way:
-        case Way.MAIL:
-            _mail(target, letter, config, limit)
-        case Way.SENDMAIL:
-            _sendmail(target.address, letter, config, limit)
-        case Way.LOG:
-            _log(Path(target.address), letter)
-        case Way.SERVICE:
-            _service(target, letter, config, limit)
+    match target.channel:
+        case Channel.MAIL:
+            _mail(target, outgoing, config, limit)
+        case Channel.SENDMAIL:
+            _sendmail(target.address, outgoing, config, limit)
+        case Channel.LOG:
+            _log(Path(target.address), outgoing)
+        case Channel.SERVICE:
+            _service(target, outgoing, config, limit)
 
 
 def check(target: Target) -> None:
     """NotifyError for a target that cannot be one, before anything is sent."""
-    if target.way is Way.SERVICE:
+    if target.channel is Channel.SERVICE:
         from monitord_job.messages.apprise_services import service_of
 
         service_of(target)
 
 
-def _mail(target: Target, letter: Letter, config: NotifyConfig, limit: float) -> None:
+def _mail(target: Target, outgoing: OutgoingMessage, config: NotifyConfig, limit: float) -> None:
     """The way that the site or the user says; else what Pegasus's script does, the other way round."""
-    if config.via == Way.SENDMAIL.value or (not config.via and sendmail_program()):
-        _sendmail(target.address, letter, config, limit)
+    if config.via == Channel.SENDMAIL.value or (not config.via and sendmail_program()):
+        _sendmail(target.address, outgoing, config, limit)
         return
     relay, sender = _site_relay(config)
-    _by_relay(relay, Headers(sender, (target.address,)), letter, config, limit)
+    _by_relay(relay, Headers(sender, (target.address,)), outgoing, config, limit)
 
 
 def _site_relay(config: NotifyConfig) -> tuple[Relay, str]:
@@ -73,31 +73,32 @@ def _site_relay(config: NotifyConfig) -> tuple[Relay, str]:
 
     if not config.via:
         return Relay("localhost", 25), ""
-    found = relay_of(service_of(Target(Way.SERVICE, config.via, "[mail] via")))
+    found = relay_of(service_of(Target(Channel.SERVICE, config.via, "[mail] via")))
     if found is None:
         raise NotifyError("[mail] via", "it is no mail server", "write mailto://server:25, or mailtos://...")
     return found[0], found[1].sender
 
 
-def _by_relay(relay: Relay, headers: Headers, letter: Letter, config: NotifyConfig, limit: float) -> None:
+def _by_relay(
+    relay: Relay, headers: Headers, outgoing: OutgoingMessage, config: NotifyConfig, limit: float
+) -> None:
     if not headers.to and not headers.hidden:
         raise NotifyError("--to", f"nobody is written to through {relay.host}", "add ?to=me@example.org")
     sender = config.sender or headers.sender or here(getpass.getuser())
-    mail = compose(letter.message, replace(headers, sender=sender), letter.about, letter.now)
+    mail = compose(outgoing.message, replace(headers, sender=sender), outgoing.about, outgoing.now)
     send_by_smtp(mail, relay, limit)
 
 
-def _sendmail(to: str, letter: Letter, config: NotifyConfig, limit: float) -> None:
-    mail = compose(letter.message, Headers(config.sender, (to,)), letter.about, letter.now)
+def _sendmail(to: str, outgoing: OutgoingMessage, config: NotifyConfig, limit: float) -> None:
+    mail = compose(outgoing.message, Headers(config.sender, (to,)), outgoing.about, outgoing.now)
     send_by_sendmail(mail, to, limit)
 
 
-def _log(path: Path, letter: Letter) -> None:
+def _log(path: Path, outgoing: OutgoingMessage) -> None:
     """In one piece, so that several may do it at once."""
     path = path.expanduser()
-    entry = (
-        f"=== {letter.about.time or letter.now} {letter.message.subject}\n{letter.message.text.rstrip()}\n\n"
-    )
+    message, when = outgoing.message, outgoing.about.time or outgoing.now
+    entry = f"=== {when} {message.subject}\n{message.text.rstrip()}\n\n"
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -109,12 +110,12 @@ def _log(path: Path, letter: Letter) -> None:
         raise UndeliveredError(where, what, "name a file that can be written") from None
 
 
-def _service(target: Target, letter: Letter, config: NotifyConfig, limit: float) -> None:
+def _service(target: Target, outgoing: OutgoingMessage, config: NotifyConfig, limit: float) -> None:
     from monitord_job.messages.apprise_services import relay_of, send_to_service, service_of
 
-    service = service_of(target, letter.fields)
+    service = service_of(target, outgoing.fields)
     mail = relay_of(service)
     if mail is not None:
-        _by_relay(*mail, letter, config, limit)
+        _by_relay(*mail, outgoing, config, limit)
         return
-    send_to_service(target, service, letter.message, letter.kind, limit)
+    send_to_service(target, service, outgoing.message, outgoing.kind, limit)

@@ -24,7 +24,7 @@ from condor_templates.policy_file import parse_toml
 from monitord_job.errors import NotifyError
 
 
-class Way(Enum):
+class Channel(Enum):
     """How a message gets there; `.value` as in front of the address."""
 
     MAIL = "mailto"
@@ -38,7 +38,7 @@ class Way(Enum):
 class Target:
     """A place; `name` is how it may be called in messages, `address` may hold a secret."""
 
-    way: Way
+    channel: Channel
     address: str = field(repr=False)
     name: str
 
@@ -68,10 +68,10 @@ def targets_of(words: tuple[str, ...], config: NotifyConfig, environment: Mappin
     """What these words stand for, each once. Raises NotifyError.
 
     >>> targets_of(("a@b.org", "mailto://a@b.org"), NotifyConfig(), {})
-    [Target(way=<Way.MAIL: 'mailto'>, name='a@b.org')]
+    [Target(channel=<Channel.MAIL: 'mailto'>, name='a@b.org')]
     """
     found = [target for word in words for target in _targets(word.strip(), config, environment, ())]
-    unique = list({(target.way, target.address): target for target in found}.values())
+    unique = list({(target.channel, target.address): target for target in found}.values())
     if len(unique) > _MOST:
         raise NotifyError("--to", f"{len(unique)} targets are too many", f"name at most {_MOST}")
     return unique
@@ -111,25 +111,25 @@ def _named(
 
 def _target(word: str, within: tuple[str, ...]) -> Target:
     if _ADDRESS.fullmatch(word):
-        return Target(Way.MAIL, word, word)
+        return Target(Channel.MAIL, word, word)
     plain = _PLAIN_MAIL.fullmatch(word)
     if plain:
-        return Target(Way.MAIL, plain[1], plain[1])
+        return Target(Channel.MAIL, plain[1], plain[1])
     found = _SCHEME.match(word)
     if found is None:
         raise NotifyError(_where(within), "it is neither an address nor a URL", _NOWHERE)
     scheme, rest = found[1].lower(), word[found.end() :]
-    if scheme == Way.SENDMAIL.value:
+    if scheme == Channel.SENDMAIL.value:
         address = rest.removeprefix("//")
         if not _ADDRESS.fullmatch(address) and not _NAME.fullmatch(address):
             raise NotifyError(_where(within), "sendmail: needs one address", "write sendmail:me@example.org")
-        return Target(Way.SENDMAIL, address, f"sendmail:{address}")
-    if scheme == Way.LOG.value:
+        return Target(Channel.SENDMAIL, address, f"sendmail:{address}")
+    if scheme == Channel.LOG.value:
         path = rest if not rest.startswith("//") else rest[2:]
         if not path or "\0" in path:
             raise NotifyError(_where(within), "log: needs a file", "write log:/path/of/the/file")
-        return Target(Way.LOG, path, f"log:{shown(path)}")
-    return Target(Way.SERVICE, word, f"{scheme}://...")
+        return Target(Channel.LOG, path, f"log:{shown(path)}")
+    return Target(Channel.SERVICE, word, f"{scheme}://...")
 
 
 _OPEN = frozenset({"mailto", "mailtos", "json", "jsons", "xml", "xmls", "form", "forms"})
@@ -146,7 +146,7 @@ def may_hold_a_secret(word: str) -> bool:
     [False, False, False, True, True]
     """
     found = _SCHEME.match(word)
-    if found is None or found[1].lower() in ("env", Way.SENDMAIL.value, Way.LOG.value):
+    if found is None or found[1].lower() in ("env", Channel.SENDMAIL.value, Channel.LOG.value):
         return False
     return found[1].lower() not in _OPEN or _SECRET.search(word) is not None
 

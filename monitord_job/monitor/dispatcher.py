@@ -14,7 +14,7 @@ from monitord_job.errors import CannotWorkError, TryAgainError
 from monitord_job.logs.events import DAGMAN_RESTARTS
 from monitord_job.notifications import outbox
 from monitord_job.notifications.delivery import Delivery, DeliverySettings
-from monitord_job.notifications.resend_requests import drop_wishes, wishes_in
+from monitord_job.notifications.resend_requests import drop_requests, pending_requests
 from monitord_job.notifications.row_tap import OutboxFeed
 from monitord_job.recording.store import Store
 
@@ -92,7 +92,7 @@ class Desk:
     def step(self) -> None:
         """Keep what has ended, hand over what is due, look whether somebody wants something again."""
         if self._resend.exists():
-            self._take_wishes()
+            self._take_requests()
         self._delivery.step()
 
     def exchange(self, ended: list[outbox.Ended], in_flight: frozenset[str], room: int) -> list[outbox.Task]:
@@ -140,12 +140,14 @@ class Desk:
             except TryAgainError as error:
                 LOG.warning("%s", error)
 
-    def _take_wishes(self) -> None:
-        wishes = wishes_in(self._resend)
+    def _take_requests(self) -> None:
+        requests = pending_requests(self._resend)
         with self._store.writing() as bulk:
-            outbox.make_due_again(bulk, self._feed.wf_uuid, [key for keys in wishes.values() for key in keys])
+            outbox.make_due_again(
+                bulk, self._feed.wf_uuid, [key for keys in requests.values() for key in keys]
+            )
         self._feed.may_be_due = True
-        drop_wishes(self._resend, wishes)
+        drop_requests(self._resend, requests)
 
 
 def run_began(log: Path, dagman_out: Path) -> tuple[int, bool]:

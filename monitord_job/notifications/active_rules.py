@@ -19,7 +19,7 @@ from dag_rewriter.directory.policy_paths import policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.notifications.matching import RuleBook
 from monitord_job.notifications.rule import Action, Dialect, Entity, How, Rule
-from monitord_job.notifications.triggers import Told
+from monitord_job.notifications.triggers import WorkflowIdentity
 from monitord_job.stampede.state import JobDescription, JobPlan
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RulePl
     return [*found, *(RulePlace(path, None, patterns_only=True) for path in (*common, *folders, own))]
 
 
-def told_of(
+def identity_of(
     submit_dir: SubmitDir, plans: Mapping[str, JobPlan], describe: Callable[[JobPlan], JobDescription]
-) -> Told:
+) -> WorkflowIdentity:
     """The workflow as its notifications name it: where it is now, whatever braindump says."""
     label, index = (submit_dir.braindump.get(key) or "unknown" for key in ("dax_label", "dax_index"))
-    return Told(
+    return WorkflowIdentity(
         wf_uuid=submit_dir.wf_uuid or "",
         name=f"{label}-{index}",
         directory=str(submit_dir.path),

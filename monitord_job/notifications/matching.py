@@ -1,6 +1,6 @@
-"""Which notifications are due: what the rules make of an occasion, keyed by content.
+"""Which notifications are due: what the rules make of a trigger, keyed by content.
 
-An occasion that comes twice makes the same keys, so that it is due once.
+A trigger that comes twice makes the same keys, so that it is due once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitord_job.notifications.rule import OUTCOMES, Action, Condition, Entity, How, On, Rule, Scope
-from monitord_job.notifications.triggers import Occasion, Told
+from monitord_job.notifications.triggers import Trigger, WorkflowIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Notification:
     key: str
     wf_uuid: str
     entity: str
-    occasion: str
+    moment: str
     rule: str
     time: int
     argv: tuple[str, ...]
@@ -61,69 +61,69 @@ class RuleBook:
         """Whether any rule may be about this job or its tasks."""
         return self._any_job or job in self._named
 
-    def due(self, told: Told, occasion: Occasion) -> Iterator[Notification]:
-        """What the occasion makes due."""
-        named = self._named.get(occasion.name, ())
+    def due(self, workflow: WorkflowIdentity, trigger: Trigger) -> Iterator[Notification]:
+        """What the trigger makes due."""
+        named = self._named.get(trigger.name, ())
         for rule, word in (*named, *self._patterns):
-            if _is_about(rule, told, occasion) and _is_met(rule.condition, occasion):
-                yield _notification(rule, word, told, occasion)
+            if _is_about(rule, workflow, trigger) and _is_met(rule.condition, trigger):
+                yield _notification(rule, word, workflow, trigger)
 
 
-def _is_about(rule: Rule, told: Told, occasion: Occasion) -> bool:
-    if not rule.is_about(occasion.name, occasion.number):
+def _is_about(rule: Rule, workflow: WorkflowIdentity, trigger: Trigger) -> bool:
+    if not rule.is_about(trigger.name, trigger.number):
         return False
-    if occasion.entity is not Entity.JOB:
-        return rule.entity is occasion.entity
+    if trigger.entity is not Entity.JOB:
+        return rule.entity is trigger.entity
     if rule.entity in (Entity.WORKFLOW, Entity.INVOCATION):
         return False
     # A job that is named is meant, whatever it is called; pegasus-monitord makes no difference either.
-    return not rule.is_pattern or rule.entity is Entity.JOB or rule.entity is _kind(told, occasion.name)
+    return not rule.is_pattern or rule.entity is Entity.JOB or rule.entity is _kind(workflow, trigger.name)
 
 
 _SUB_DAX = 10
 
 
-def _kind(told: Told, job: str) -> Entity:
-    plan = told.plans.get(job)
+def _kind(workflow: WorkflowIdentity, job: str) -> Entity:
+    plan = workflow.plans.get(job)
     if plan is None:
         return Entity.JOB
     if plan.is_subdag:
         return Entity.DAGJOB
-    return Entity.DAXJOB if told.describe(plan).job_class == _SUB_DAX else Entity.JOB
+    return Entity.DAXJOB if workflow.describe(plan).job_class == _SUB_DAX else Entity.JOB
 
 
-def _is_met(condition: Condition, occasion: Occasion) -> bool:
+def _is_met(condition: Condition, trigger: Trigger) -> bool:
     on, amount = condition.on, condition.amount or 0
-    if on not in occasion.on:
+    if on not in trigger.on:
         return False
     if on is On.PROGRESS:
-        return occasion.before < amount <= occasion.percent
+        return trigger.before < amount <= trigger.percent
     if on is On.STALLED:
-        return occasion.quiet >= amount
+        return trigger.quiet >= amount
     if condition.scope is Scope.FINAL and on in OUTCOMES:
-        return occasion.first if On.START in occasion.on else occasion.final
+        return trigger.first if On.START in trigger.on else trigger.final
     return True
 
 
-def _notification(rule: Rule, word: str, told: Told, occasion: Occasion) -> Notification:
-    moment = occasion.moment
+def _notification(rule: Rule, word: str, workflow: WorkflowIdentity, trigger: Trigger) -> Notification:
+    moment = trigger.moment
     if rule.condition.on is On.PROGRESS:
         moment = "progress"  # once, whichever node brought it about
-    content = json.dumps([told.wf_uuid, occasion.entity.value, occasion.name, moment, _as_list(rule)])
+    content = json.dumps([workflow.wf_uuid, trigger.entity.value, trigger.name, moment, _as_list(rule)])
     key = hashlib.sha256(content.encode()).hexdigest()[:32]
     event = word
     if rule.condition.on is On.ALL:
-        event = "start" if On.START in occasion.on and occasion.number is None else "at_end"
+        event = "start" if On.START in trigger.on and trigger.number is None else "at_end"
     return Notification(
         key=key,
-        wf_uuid=told.wf_uuid,
-        entity=" ".join((occasion.entity.value, occasion.name)),
-        occasion=occasion.moment,
+        wf_uuid=workflow.wf_uuid,
+        entity=" ".join((trigger.entity.value, trigger.name)),
+        moment=trigger.moment,
         rule=f"{rule.entity.value} {rule.name} {word}",
-        time=occasion.time,
-        argv=_argv(rule.action, told),
-        directory=told.directory,
-        environment=dict(_environment(event, told, occasion)),
+        time=trigger.time,
+        argv=_argv(rule.action, workflow),
+        directory=workflow.directory,
+        environment=dict(_environment(event, workflow, trigger)),
     )
 
 
@@ -141,42 +141,42 @@ def _as_list(rule: Rule) -> list[str | int | None]:
     ]
 
 
-def _argv(action: Action, told: Told) -> tuple[str, ...]:
-    return (*told.client, "--to", action.text) if action.how is How.URL else action.argv
+def _argv(action: Action, workflow: WorkflowIdentity) -> tuple[str, ...]:
+    return (*workflow.client, "--to", action.text) if action.how is How.URL else action.argv
 
 
-def _environment(event: str, told: Told, occasion: Occasion) -> Iterator[tuple[str, str]]:
+def _environment(event: str, workflow: WorkflowIdentity, trigger: Trigger) -> Iterator[tuple[str, str]]:
     """As pegasus-monitord sets it, and more that begins with BRIDLE_."""
     yield "PEGASUS_EVENT", event
-    yield "PEGASUS_EVENT_TIMESTAMP", str(float(occasion.time))
-    yield "PEGASUS_EVENT_TIMESTAMP_ISO", isodate(occasion.time)
-    yield "PEGASUS_SUBMIT_DIR", told.directory
-    yield "PEGASUS_JOBID", occasion.name
-    if occasion.number is not None:
-        yield "PEGASUS_INVID", str(occasion.number)
-    yield "PEGASUS_WFID", told.name
-    for name, file in zip(("PEGASUS_STDOUT", "PEGASUS_STDERR"), _outputs(told, occasion), strict=True):
+    yield "PEGASUS_EVENT_TIMESTAMP", str(float(trigger.time))
+    yield "PEGASUS_EVENT_TIMESTAMP_ISO", isodate(trigger.time)
+    yield "PEGASUS_SUBMIT_DIR", workflow.directory
+    yield "PEGASUS_JOBID", trigger.name
+    if trigger.number is not None:
+        yield "PEGASUS_INVID", str(trigger.number)
+    yield "PEGASUS_WFID", workflow.name
+    for name, file in zip(("PEGASUS_STDOUT", "PEGASUS_STDERR"), _outputs(workflow, trigger), strict=True):
         if file is not None:
             yield name, file
-    if occasion.status is not None and event != On.START.value:
-        yield "PEGASUS_STATUS", str(occasion.status)
-    yield "BRIDLE_WORKFLOW", told.wf_uuid
-    if occasion.attempt is not None:
-        yield "BRIDLE_ATTEMPT", str(occasion.attempt)
-    if occasion.reason:
-        yield "BRIDLE_REASON", occasion.reason.replace("\0", "\\x00")
+    if trigger.status is not None and event != On.START.value:
+        yield "PEGASUS_STATUS", str(trigger.status)
+    yield "BRIDLE_WORKFLOW", workflow.wf_uuid
+    if trigger.attempt is not None:
+        yield "BRIDLE_ATTEMPT", str(trigger.attempt)
+    if trigger.reason:
+        yield "BRIDLE_REASON", trigger.reason.replace("\0", "\\x00")
 
 
-def _outputs(told: Told, occasion: Occasion) -> tuple[str | None, str | None]:
-    plan = told.plans.get(occasion.name)
-    if occasion.entity is Entity.WORKFLOW or plan is None:
-        return occasion.stdout, occasion.stderr
-    described = told.describe(plan)
+def _outputs(workflow: WorkflowIdentity, trigger: Trigger) -> tuple[str | None, str | None]:
+    plan = workflow.plans.get(trigger.name)
+    if trigger.entity is Entity.WORKFLOW or plan is None:
+        return trigger.stdout, trigger.stderr
+    described = workflow.describe(plan)
     planned = (described.stdout, described.stderr)
-    found = (occasion.stdout, occasion.stderr)
+    found = (trigger.stdout, trigger.stderr)
     return (  # before the end, and if nothing was found then: as the submit file names them
-        found[0] or (planned[0] and posixpath.join(told.directory, planned[0])),
-        found[1] or (planned[1] and posixpath.join(told.directory, planned[1])),
+        found[0] or (planned[0] and posixpath.join(workflow.directory, planned[0])),
+        found[1] or (planned[1] and posixpath.join(workflow.directory, planned[1])),
     )
 
 

@@ -100,7 +100,7 @@ def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
             State.DUE.value,
             item.wf_uuid,
             item.entity,
-            item.occasion,
+            item.moment,
             _shown(item.rule),
             item.time,
             json.dumps(item.argv),
@@ -135,7 +135,7 @@ def settle(bulk: Bulk, ended: list[Ended], wanted: Wanted) -> None:
     )
     rows = []
     for done in ended:
-        state, not_before = _fate(done, tries.get(done.key, 0), wanted)
+        state, not_before = next_state(done, tries.get(done.key, 0), wanted)
         said = done.code, done.seconds, done.cause, done.stdout, done.stderr
         rows.append((state.value, not_before, wanted.now, *said, done.key))
     bulk.run(_SETTLE, rows)
@@ -158,7 +158,7 @@ def settle_left(bulk: Bulk, root: str, left: Iterable[Ended], wanted: Wanted) ->
     return [(tasks[key], done) for key, done in found.items()]
 
 
-def _fate(done: Ended, tries: int, wanted: Wanted) -> tuple[State, float]:
+def next_state(done: Ended, tries: int, wanted: Wanted) -> tuple[State, float]:
     if done.code == 0:
         return State.DELIVERED, 0.0
     retries = wanted.retries

@@ -1,6 +1,6 @@
-"""What people ask of a monitor at work: to deliver notifications again. One file for each wish, in a folder of theirs.
+"""Requests to a monitor at work to deliver notifications again: one file each, in a folder of their own.
 
-Only the monitor writes the database; whoever wishes something leaves a file, whole and under a name of its own.
+Only the monitor writes the database; whoever asks leaves a file, whole and under a name of its own.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dag_rewriter import files
 from dag_rewriter.errors import FileError
 
 
-def wish(folder: Path, keys: Iterable[str]) -> None:
-    """Ask for these keys. Raises FileError if the submit directory cannot be written to."""
+def request_resend(folder: Path, keys: Iterable[str]) -> None:
+    """Ask for these keys again. Raises FileError if the submit directory cannot be written to."""
     name = f"{time.time_ns()}-{os.getpid()}"
     text = "".join(f"{key}\n" for key in keys).encode()
     try:
-        _put(folder, name, text)
+        _write(folder, name, text)
     except FileError:
-        _put(folder, name, text)  # the monitor, which had done all others, had just removed the folder
+        _write(folder, name, text)  # the monitor, which had done all others, had just removed the folder
 
 
-def _put(folder: Path, name: str, text: bytes) -> None:
+def _write(folder: Path, name: str, text: bytes) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -33,7 +33,7 @@ def _put(folder: Path, name: str, text: bytes) -> None:
     files.replace(folder / name, text)
 
 
-def wishes_in(folder: Path) -> dict[str, list[str]]:
+def pending_requests(folder: Path) -> dict[str, list[str]]:
     """The keys by the name of the file that asks for them."""
     names = [name for name in files.names_in(folder) if not name.startswith(".")]
     return {
@@ -41,9 +41,9 @@ def wishes_in(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def drop_wishes(folder: Path, names: Iterable[str]) -> None:
-    """They are fulfilled, or will be: the database knows."""
+def drop_requests(folder: Path, names: Iterable[str]) -> None:
+    """The database has them."""
     for name in names:
         files.remove(folder / name)
-    with suppress(OSError):  # somebody wishes more
+    with suppress(OSError):  # somebody asks for more
         folder.rmdir()

@@ -16,7 +16,14 @@ from monitord_job.notifications import outbox
 from monitord_job.notifications.active_rules import Rules
 from monitord_job.notifications.matching import Notification
 from monitord_job.notifications.rule import On
-from monitord_job.notifications.triggers import Listener, Memory, Occasion, Told, monitor_restarted, stalled
+from monitord_job.notifications.triggers import (
+    NotificationState,
+    Trigger,
+    TriggerFinder,
+    WorkflowIdentity,
+    monitor_restarted,
+    stalled,
+)
 from monitord_job.stampede.rows import Row
 
 
@@ -32,9 +39,9 @@ class Notify(Enum):
 
 @dataclass(slots=True)
 class _Followed:
-    told: Told
+    workflow: WorkflowIdentity
     rules: Rules
-    memory: Memory | None = None
+    state: NotificationState | None = None
 
 
 @dataclass(slots=True)
@@ -52,16 +59,16 @@ class OutboxFeed:
     _begun: int | None = None
     """since when notifications are made; -1: they are not"""
 
-    def follow(self, told: Told, rules: Rules) -> None:
+    def follow(self, workflow: WorkflowIdentity, rules: Rules) -> None:
         """A workflow is at work; its rows will come."""
-        self._followed[told.wf_uuid] = _Followed(told, rules)
+        self._followed[workflow.wf_uuid] = _Followed(workflow, rules)
 
     def forget(self) -> None:
         """The database may be another one, or lack what was thought to be stored."""
         self._begun = None
         self.may_be_due = True
         for followed in self._followed.values():
-            followed.memory = None
+            followed.state = None
 
     def tapped(self, bulk: Bulk, wf_uuid: str, rows: Iterable[Row]) -> Iterable[Row]:
         """The same rows; when they have passed, what they made due is in the outbox."""
@@ -77,10 +84,10 @@ class OutboxFeed:
         if followed is None or self._since(bulk) < 0:
             return None
         if not followed.rules.refresh():
-            followed.memory = None
+            followed.state = None
             return None
-        if followed.memory is None:
-            followed.memory = _load(bulk, wf_uuid)
+        if followed.state is None:
+            followed.state = _load(bulk, wf_uuid)
         return followed
 
     def _since(self, bulk: Bulk) -> int:
@@ -96,21 +103,21 @@ class OutboxFeed:
         return self._begun
 
     def _tap(self, bulk: Bulk, followed: _Followed, rows: Iterable[Row]) -> Iterator[Row]:
-        assert followed.memory is not None
-        listener = Listener(followed.told, followed.memory, followed.rules.book.asks_about)
+        assert followed.state is not None
+        finder = TriggerFinder(followed.workflow, followed.state, followed.rules.book.asks_about)
         due: list[Notification] = []
-        ears = listener.ears
+        handlers = finder.handlers
         for row in rows:
-            if type(row) in ears:  # each row of a run passes here, and most tell of nothing
-                for occasion in listener.hear(row):
-                    due += self._due(followed, occasion)
+            if type(row) in handlers:  # each row of a run passes here, and most tell of nothing
+                for trigger in finder.triggers(row):
+                    due += self._due(followed, trigger)
             yield row
         self._put(bulk, due)
 
-    def _due(self, followed: _Followed, occasion: Occasion) -> Iterable[Notification]:
-        if occasion.time < (self._begun or 0):
+    def _due(self, followed: _Followed, trigger: Trigger) -> Iterable[Notification]:
+        if trigger.time < (self._begun or 0):
             return ()
-        return followed.rules.book.due(followed.told, occasion)
+        return followed.rules.book.due(followed.workflow, trigger)
 
     def _put(self, bulk: Bulk, due: list[Notification]) -> None:
         if due:
@@ -123,26 +130,26 @@ class OutboxFeed:
             return
         followed = self._at_work(bulk, self.wf_uuid)
         if followed is not None:
-            self._put(bulk, list(self._due(followed, monitor_restarted(followed.told, token, now))))
+            self._put(bulk, list(self._due(followed, monitor_restarted(followed.workflow, token, now))))
 
     def says_more(self, now: int) -> bool:
         """Whether the silence up to now makes anything due that is not in the outbox, as far as is known."""
         followed = self._followed.get(self.wf_uuid)
         if followed is None or not followed.rules.refresh().asks_for(On.STALLED):
             return False
-        return followed.memory is None or bool(self._of_silence(followed, followed.memory, now))
+        return followed.state is None or bool(self._of_silence(followed, followed.state, now))
 
     def silent(self, bulk: Bulk, now: int) -> None:
         """Time goes by while nothing happens."""
         followed = self._at_work(bulk, self.wf_uuid)
-        if followed is not None and followed.memory is not None:
-            followed.memory.latest = max(followed.memory.latest, _latest_below(bulk, self.wf_uuid))
-            due = self._of_silence(followed, followed.memory, now)
+        if followed is not None and followed.state is not None:
+            followed.state.latest = max(followed.state.latest, _latest_below(bulk, self.wf_uuid))
+            due = self._of_silence(followed, followed.state, now)
             self._put(bulk, due)
             self._silences = self._silences | {item.key for item in due}
 
-    def _of_silence(self, followed: _Followed, memory: Memory, now: int) -> list[Notification]:
-        due = self._due(followed, stalled(followed.told, memory, now))
+    def _of_silence(self, followed: _Followed, state: NotificationState, now: int) -> list[Notification]:
+        due = self._due(followed, stalled(followed.workflow, state, now))
         return [item for item in due if item.key not in self._silences]
 
     def exchange(self, bulk: Bulk, ended: list[outbox.Ended], wanted: outbox.Wanted) -> list[outbox.Task]:
@@ -192,14 +199,14 @@ def _latest_below(bulk: Bulk, wf_uuid: str) -> int:
     return latest or 0
 
 
-def _load(bulk: Bulk, wf_uuid: str) -> Memory:
+def _load(bulk: Bulk, wf_uuid: str) -> NotificationState:
     """What has happened before the rows at hand, from the database."""
     attempts = bulk.select(_ATTEMPTS, wf_uuid)
     started = next((int(time) for (time,) in bulk.select(_STARTS, wf_uuid)), 0)
     failures = bulk.select(_FAILURES, wf_uuid, started)
     ((latest,),) = bulk.select(_LATEST, wf_uuid)
     unsubmitted = bulk.select(_UNSUBMITTED, wf_uuid)
-    return Memory(
+    return NotificationState(
         attempts={job: number for job, number, _ in attempts},
         failures=dict(failures),
         done={job for job, _, is_done in attempts if is_done},

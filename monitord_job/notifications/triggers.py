@@ -1,6 +1,6 @@
-"""What the rows of a turn tell of that rules may ask for: a job started, ended, was held; a workflow went on.
+"""Triggers: what may meet a rule. Found in the rows of a turn: a job started, ended, was held; a workflow went on.
 
-The same rows give the same occasions, whoever reads them and however often.
+The same rows give the same triggers, whoever reads them and however often.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _PRE_FAILED, _SUBMIT_FAILED = "PRE_SCRIPT_FAILED", "SUBMIT_FAILED"
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
-    """Something that rules may ask for. `moment` says which, within a workflow; `time` in seconds since the epoch.
+class Trigger:
+    """Something that may meet a rule. `moment` says which, within a workflow; `time` in seconds since the epoch.
 
     `before` and `percent` are the progress from and to; `quiet` the seconds since anything happened. `first` and
     `final`: of the attempts at a job in this run.
@@ -57,7 +57,7 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WorkflowIdentity:
     """A workflow as its notifications name it. Paths are absolute; `describe` reads what a job's submit file says."""
 
     wf_uuid: str
@@ -72,8 +72,8 @@ class Told:
 
 
 @dataclass(slots=True)
-class Memory:
-    """What has to be known of a workflow's past; by node. `failures` are those of this run, `done` of all runs."""
+class NotificationState:
+    """What triggers depend on of a workflow's past, by node. `failures` are those of this run, `done` of all runs."""
 
     attempts: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
@@ -104,35 +104,37 @@ class _Outcome:
     gives_up: bool = False
 
 
-class Listener:
-    """Hears the rows of one workflow in their order, and says what they tell of. Changes `memory`."""
+class TriggerFinder:
+    """Finds the triggers in the rows of one workflow, which come in their order. Changes `state`."""
 
-    def __init__(self, told: Told, memory: Memory, asked: Callable[[str], bool]) -> None:
+    def __init__(
+        self, workflow: WorkflowIdentity, state: NotificationState, asked: Callable[[str], bool]
+    ) -> None:
         """`asked` says whether any rule may be about a job: of the others, nothing is said."""
-        self._told = told
-        self._memory = memory
+        self._workflow = workflow
+        self._state = state
         self._asked = asked
         self._open: dict[tuple[str, int], _Attempt] = {}
-        self.ears: dict[type, Callable[[Any], Iterable[Occasion]]] = {
-            JobStateRow: self._state,
+        self.handlers: dict[type, Callable[[Any], Iterable[Trigger]]] = {
+            JobStateRow: self._job_state,
             InvocationRow: self._task,
-            InstanceUpdate: self._ended,
-            InstanceRow: self._began,
-            WorkflowStateRow: self._workflow,
+            InstanceUpdate: self._attempt_ended,
+            InstanceRow: self._attempt_began,
+            WorkflowStateRow: self._workflow_state,
         }
 
-    def hear(self, row: Row) -> Iterable[Occasion]:
-        """What a row tells of."""
-        ear = self.ears.get(type(row))
-        return ear(row) if ear else ()
+    def triggers(self, row: Row) -> Iterable[Trigger]:
+        """What a row triggers."""
+        handler = self.handlers.get(type(row))
+        return handler(row) if handler else ()
 
-    def _task(self, row: InvocationRow) -> Iterable[Occasion]:
+    def _task(self, row: InvocationRow) -> Iterable[Trigger]:
         if row.task_submit_seq > 0:
             self._attempt(row.job, row.seq).tasks.append(row)
         return ()
 
-    def _began(self, row: InstanceRow) -> Iterable[Occasion]:
-        self._memory.attempts[row.job] = self._memory.attempts.get(row.job, 0) + 1
+    def _attempt_began(self, row: InstanceRow) -> Iterable[Trigger]:
+        self._state.attempts[row.job] = self._state.attempts.get(row.job, 0) + 1
         return ()
 
     def _attempt(self, job: str, seq: int) -> _Attempt:
@@ -141,64 +143,64 @@ class Listener:
             found = self._open[job, seq] = _Attempt()
         return found
 
-    def _workflow(self, row: WorkflowStateRow) -> Iterator[Occasion]:
-        self._memory.latest = max(self._memory.latest, row.timestamp)
+    def _workflow_state(self, row: WorkflowStateRow) -> Iterator[Trigger]:
+        self._state.latest = max(self._state.latest, row.timestamp)
         started = row.state == "WORKFLOW_STARTED"
         if not started:
             yield from self._never_submitted(row.timestamp)
         if started:
-            self._memory.failures.clear()
+            self._state.failures.clear()
         on = _START if started else _ERROR if row.status else _SUCCESS
         if started and row.restart_count > 0:
             on |= {On.RESCUE}
-        yield Occasion(
+        yield Trigger(
             Entity.WORKFLOW,
-            self._told.wf_uuid,
+            self._workflow.wf_uuid,
             f"{row.restart_count} {'start' if started else 'end'}",
             on,
             row.timestamp,
             status=row.status,
             attempt=row.restart_count + 1,
             reason=row.reason,
-            stdout=self._told.dagman_out,
+            stdout=self._workflow.dagman_out,
         )
 
-    def _never_submitted(self, time: int) -> Iterator[Occasion]:
+    def _never_submitted(self, time: int) -> Iterator[Trigger]:
         """DAGMan gives up after some SUBMIT_FAILUREs and does not say after which: at the end it is known.
 
         As whether a PRE script of a node with PRE_SKIP has failed, or said that the node is done.
         """
-        for job, seq in self._memory.unsubmitted.items():
+        for job, seq in self._state.unsubmitted.items():
             yield from self._outcome(_Outcome(job, seq, 1, time, gives_up=True))
-        self._memory.unsubmitted.clear()
+        self._state.unsubmitted.clear()
 
-    def _state(self, row: JobStateRow) -> Iterable[Occasion]:
-        job, seq, state, time, number, reason = row
-        memory = self._memory
-        memory.latest = max(memory.latest, time)
+    def _job_state(self, row: JobStateRow) -> Iterable[Trigger]:
+        job, seq, job_state, time, number, reason = row
+        state = self._state
+        state.latest = max(state.latest, time)
         self._attempt(job, seq).time = time
-        if state == _SUBMIT_FAILED or (state == _PRE_FAILED and self._plan(job).pre_skip is not None):
-            memory.unsubmitted[job] = seq
-        elif memory.unsubmitted:
-            memory.unsubmitted.pop(job, None)
-        if state == "EXECUTE":
+        if job_state == _SUBMIT_FAILED or (job_state == _PRE_FAILED and self._plan(job).pre_skip is not None):
+            state.unsubmitted[job] = seq
+        elif state.unsubmitted:
+            state.unsubmitted.pop(job, None)
+        if job_state == "EXECUTE":
             return (self._of_job(job, seq, "start", _START, time),) if self._asked(job) else ()
-        on = _OF_STATE.get(state)
+        on = _OF_STATE.get(job_state)
         if on is not None:
             return (self._of_job(job, seq, f"{number} {on.value}", frozenset({on}), time, reason=reason),)
         return ()
 
     def _plan(self, job: str) -> JobPlan:
-        return self._told.plans.get(job) or JobPlan(job)
+        return self._workflow.plans.get(job) or JobPlan(job)
 
-    def _ended(self, row: InstanceUpdate) -> Iterator[Occasion]:
+    def _attempt_ended(self, row: InstanceUpdate) -> Iterator[Trigger]:
         if "exitcode" not in row.values:
             return
         attempt = self._open.pop((row.job, row.seq), _Attempt())
         outputs = self._outputs(row.values) if self._asked(row.job) else {}
         codes = {task.task_submit_seq: exit_code(task.exitcode) for task in attempt.tasks}
         for number, code in codes.items():
-            # As pegasus-monitord has it: a task is known when its record is, so its start and end are one occasion.
+            # As pegasus-monitord has it: a task is known when its record is, so its start and end are one trigger.
             on = (_ERROR if code else _SUCCESS) | {On.START}
             what = f"task {number}"
             yield self._of_job(
@@ -212,33 +214,33 @@ class Listener:
         gives_up = code in self._plan(row.job).last_codes
         yield from self._outcome(_Outcome(row.job, row.seq, shown, attempt.time, outputs, gives_up))
 
-    def _outcome(self, found: _Outcome) -> Iterator[Occasion]:
-        memory, job = self._memory, found.job
-        failures = memory.failures.get(job, 0)
+    def _outcome(self, found: _Outcome) -> Iterator[Trigger]:
+        state, job = self._state, found.job
+        failures = state.failures.get(job, 0)
         on, final = _SUCCESS, True
         if found.code:
-            memory.failures[job] = failures + 1
+            state.failures[job] = failures + 1
             final = found.gives_up or failures + 1 > self._plan(job).retries
             on = _ERROR | {On.FAILED_PERMANENTLY if final else On.RETRY}
         if self._asked(job):
             more = {"status": found.code, "final": final, **found.outputs}
             yield self._of_job(job, found.seq, "end", on, found.time, **more)
-        if not found.code and job not in memory.done:
+        if not found.code and job not in state.done:
             yield from self._progress(job, found.time)
 
-    def _progress(self, job: str, time: int) -> Iterator[Occasion]:
-        done, total = self._memory.done, len(self._told.plans)
+    def _progress(self, job: str, time: int) -> Iterator[Trigger]:
+        done, total = self._state.done, len(self._workflow.plans)
         before = 100 * len(done) // total if total else 0
         done.add(job)
         percent = 100 * len(done) // total if total else 0
         if percent > before:
-            yield Occasion(
+            yield Trigger(
                 Entity.WORKFLOW,
-                self._told.wf_uuid,
+                self._workflow.wf_uuid,
                 f"{percent} percent",
                 frozenset({On.PROGRESS}),
                 time,
-                stdout=self._told.dagman_out,
+                stdout=self._workflow.dagman_out,
                 before=before,
                 percent=percent,
             )
@@ -249,32 +251,32 @@ class Listener:
         return {name: self._place(file) for name, file in found.items() if isinstance(file, str)}
 
     def _place(self, file: str | None) -> str | None:
-        return file and posixpath.join(self._told.directory, file)
+        return file and posixpath.join(self._workflow.directory, file)
 
     def _of_job(
         self, job: str, seq: int, moment: str, on: frozenset[On], time: int, **more: object
-    ) -> Occasion:
+    ) -> Trigger:
         number = more.get("number")
-        memory = self._memory
-        values = {"first": not memory.failures.get(job), "attempt": memory.attempts.get(job, 1), **more}
+        state = self._state
+        values = {"first": not state.failures.get(job), "attempt": state.attempts.get(job, 1), **more}
         entity = Entity.INVOCATION if number is not None else Entity.JOB
-        return Occasion(entity, job, f"{seq} {moment}", on, time, **values)  # type: ignore[arg-type]
+        return Trigger(entity, job, f"{seq} {moment}", on, time, **values)  # type: ignore[arg-type]
 
 
-def stalled(told: Told, memory: Memory, now: int) -> Occasion:
+def stalled(workflow: WorkflowIdentity, state: NotificationState, now: int) -> Trigger:
     """That nothing has happened for some time, up to now."""
-    return Occasion(
+    return Trigger(
         Entity.WORKFLOW,
-        told.wf_uuid,
-        f"{memory.latest} stalled",
+        workflow.wf_uuid,
+        f"{state.latest} stalled",
         frozenset({On.STALLED}),
         now,
-        stdout=told.dagman_out,
-        quiet=now - memory.latest,
+        stdout=workflow.dagman_out,
+        quiet=now - state.latest,
     )
 
 
-def monitor_restarted(told: Told, token: str, now: int) -> Occasion:
+def monitor_restarted(workflow: WorkflowIdentity, token: str, now: int) -> Trigger:
     """That another monitor is at work, in the middle of a run; `token` says which."""
     on = frozenset({On.MONITOR_RESTARTED})
-    return Occasion(Entity.WORKFLOW, told.wf_uuid, f"{token} monitor", on, now, stdout=told.dagman_out)
+    return Trigger(Entity.WORKFLOW, workflow.wf_uuid, f"{token} monitor", on, now, stdout=workflow.dagman_out)

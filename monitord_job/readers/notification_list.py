@@ -18,7 +18,7 @@ from monitord_job.monitor.dispatcher import settings_of
 from monitord_job.monitor.session import catch_up
 from monitord_job.notifications.outbox import State
 from monitord_job.notifications.outbox_queries import Entry, entries
-from monitord_job.notifications.resend_requests import wish
+from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.readers.status import brought_up
 
 ALL_FAILED = State.FAILED.value
@@ -46,7 +46,7 @@ def waits_in_vain(submit_dir: SubmitDir, found: Iterable[Entry]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """What became of a wish: the keys, and how they stand now; `waits`: a monitor at work will do it."""
+    """What became of a request: the keys, and how they stand now; `waits`: a monitor at work will do it."""
 
     keys: tuple[str, ...]
     waits: bool
@@ -70,7 +70,7 @@ def resend(submit_dir: SubmitDir, wanted: Sequence[str], url: str | None = None)
         raise MonitorError(str(submit_dir.path), what, hint)
     if not keys:
         return Resent(keys, waits=False, found=found)
-    wish(submit_dir.resend, keys)
+    request_resend(submit_dir.resend, keys)
     try:
         catch_up(submit_dir, Limits(), url=url, deliver=True)
     except LockedError:

@@ -12,7 +12,7 @@ from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from monitord_job.errors import CannotWorkError
-from monitord_job.notifications.active_rules import Rules, rule_files, told_of
+from monitord_job.notifications.active_rules import Rules, identity_of, rule_files
 from monitord_job.recording.ingest import NOTHING_NEW, Ingest, Looks, Progress
 from monitord_job.recording.store import Store
 from monitord_job.recording.subworkflows import SubWorkflow, open_sub_directory
@@ -153,9 +153,9 @@ class Hierarchy:
 
     def _open(self, member: _Member) -> None:
         if self._store.notifications is not None:
-            told = told_of(member.directory, member.ingest.plans, member.ingest.describe)
+            identity = identity_of(member.directory, member.ingest.plans, member.ingest.describe)
             rules = Rules(rule_files(member.directory, member.above()))
-            self._store.notifications.follow(told, rules)
+            self._store.notifications.follow(identity, rules)
         member.ingest.open()
         for found in self._store.load_sub_workflows(member.ingest.wf_uuid):
             self._begin(member, found)

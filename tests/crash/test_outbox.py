@@ -14,7 +14,7 @@ import pytest
 
 from monitord_job.monitor import daemon, dispatcher, session
 from monitord_job.notifications import delivery, outbox
-from monitord_job.notifications.resend_requests import wish
+from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.recording import ingest, store
 from tests.crash.test_kill_many import unsynchronized
 from tests.database import check_sound
@@ -266,7 +266,7 @@ def test_somebody_may_ask_for_it_again(run):
     run.fresh()
     follow(run)
     key, *_ = run.hook.runs()[0]
-    wish(run.submit_dir.resend, [key, "nonsense"])
+    request_resend(run.submit_dir.resend, [key, "nonsense"])
     session.catch_up(run.submit_dir, daemon.Limits(), deliver=True)
     assert Counter(found for found, *_ in run.hook.runs())[key] == 2
     assert not run.submit_dir.resend.exists()

@@ -9,11 +9,11 @@ import pytest
 
 from monitord_job.database.run_queries import open_database
 from monitord_job.database.url import database_of
+from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.render import message
 from monitord_job.messages.report import Report
 from monitord_job.messages.report_queries import read_run
 from monitord_job.messages.report_reader import read_report
-from monitord_job.messages.subject import Happening
 from monitord_job.monitor import session
 from monitord_job.monitor.daemon import Limits
 from tests.conftest import Corpus
@@ -51,7 +51,7 @@ def test_report_of_a_recorded_run(
     submit_dir = prepare(fresh_corpus(f"recorded/{name}")).submit_dir
     session.catch_up(submit_dir, Limits())
     place = str(submit_dir.path)
-    about = Happening(event, "", submit_dir.wf_uuid or "", "", place, place, job, None, attempt, status)
+    about = EventContext(event, "", submit_dir.wf_uuid or "", "", place, place, job, None, attempt, status)
     report = read_report(about, submit_dir.path, 0)
     assert said(report, submit_dir.path) == (EXPECTED / f"{name}.txt").read_text()
 

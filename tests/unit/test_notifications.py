@@ -11,7 +11,13 @@ from monitord_job.logs.jobstate_log import parse as parse_line
 from monitord_job.notifications.matching import Notification, RuleBook
 from monitord_job.notifications.rule import Dialect
 from monitord_job.notifications.rule_file import parse
-from monitord_job.notifications.triggers import Listener, Memory, Told, monitor_restarted, stalled
+from monitord_job.notifications.triggers import (
+    NotificationState,
+    TriggerFinder,
+    WorkflowIdentity,
+    monitor_restarted,
+    stalled,
+)
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
 from monitord_job.stampede.transitions import Turn, add_detail, apply_dagman, apply_node
 
@@ -30,7 +36,9 @@ def described(plan: JobPlan) -> JobDescription:
     return JobDescription(job_class=CLASSES.get(plan.submit_file or ""), stdout="a.out", stderr="a.err")
 
 
-TOLD = Told("uuid-1", "diamond-0", "/run", "/run/d.dag.dagman.out", PLANS, described, ("/bin/bridle-notify",))
+WORKFLOW = WorkflowIdentity(
+    "uuid-1", "diamond-0", "/run", "/run/d.dag.dagman.out", PLANS, described, ("/bin/bridle-notify",)
+)
 
 
 def book(*rules: str) -> RuleBook:
@@ -43,10 +51,10 @@ class Heard:
     """A run, told line by line; a second passes with each."""
 
     def __init__(self, rules: RuleBook) -> None:
-        self.memory = Memory()
+        self.state = NotificationState()
         self.turn = Turn(RunState("uuid-1", "me", "/run", PLANS))
         self._rules = rules
-        self._listener = Listener(TOLD, self.memory, rules.asks_about)
+        self._finder = TriggerFinder(WORKFLOW, self.state, rules.asks_about)
         self._time = 1000
 
     def tell(self, *lines: str) -> list[Notification]:
@@ -56,8 +64,8 @@ class Heard:
             before = len(self.turn.rows)
             self._say(line)
             for row in self.turn.rows[before:]:
-                for occasion in self._listener.hear(row):
-                    due += self._rules.due(TOLD, occasion)
+                for trigger in self._finder.triggers(row):
+                    due += self._rules.due(WORKFLOW, trigger)
         return due
 
     def attempt(self, node: str, code: int = 0) -> list[Notification]:
@@ -231,23 +239,23 @@ def test_stalled_for_as_long_as_the_rule_says_and_once_for_each_silence():
     rules = book("WORKFLOW * stalled=30m")
     heard = Heard(rules)
     heard.tell("DAGMAN_STARTED 1.0", "plain SUBMIT 7.0")
-    latest = heard.memory.latest
+    latest = heard.state.latest
 
     def after(seconds: int) -> list[Notification]:
-        return list(rules.due(TOLD, stalled(TOLD, heard.memory, latest + seconds)))
+        return list(rules.due(WORKFLOW, stalled(WORKFLOW, heard.state, latest + seconds)))
 
     assert after(1799) == []
     (first,), (again,) = after(1800), after(4000)
     assert first.key == again.key
     heard.tell("plain EXECUTE 7.0")
-    latest = heard.memory.latest
+    latest = heard.state.latest
     (other,) = after(1800)
     assert other.key != first.key
 
 
 def test_each_restart_of_the_monitor():
     rules = book("WORKFLOW uuid-1 monitor_restarted", "WORKFLOW uuid-2 monitor_restarted")
-    first, second = (list(rules.due(TOLD, monitor_restarted(TOLD, token, 5))) for token in "ab")
+    first, second = (list(rules.due(WORKFLOW, monitor_restarted(WORKFLOW, token, 5))) for token in "ab")
     assert said(first) == ["WORKFLOW uuid-1 monitor_restarted uuid-1 -"]
     assert first[0].key != second[0].key
 
@@ -271,3 +279,39 @@ def test_what_is_run(rule, argv):
     (due,) = heard.attempt("plain")
     assert due.argv == argv
     assert due.directory == "/run"
+
+
+KEYS = """\
+0b3c6ae763e4e9d0a8540c030fed5d5c 0 start
+4e39e7baf108f66e200be08d0c5287f1 1 start
+3f373e73edfc76ec4c1b689f6edf34eb 1 3 held
+25603cc3c0a4bf7394fec98092d0bce9 2 start
+c86d19abd85f1b2d50fe7f31cc161891 2 end
+39332c932cf11d0837dbb37a4b3e6d7e 2 end
+ce37cacbb9909eebc7fd24b4972459aa 3 start
+77d3bc00f37f405cc0fc62d47df6ce29 3 end
+23750dd633f7f70958737b3e0c33fd6b 20 percent
+ff1eb154620f1f93a697347858b7e776 token monitor
+a6de23902cb4484c7b5094b0ece9f208 1019 stalled
+"""
+
+
+def test_the_key_of_a_notification_never_changes():
+    """An outbox that an older bridle has filled is still valid: what was delivered is not due again."""
+    rules = book(
+        "JOB * all",
+        "JOB posted error/final",
+        "JOB * held",
+        "JOB * retry",
+        "INVOCATION posted 2 end",
+        "WORKFLOW * start",
+        "WORKFLOW * progress=20%",
+        "WORKFLOW * stalled=30m",
+        "WORKFLOW * monitor_restarted",
+    )
+    heard = Heard(rules)
+    due = heard.tell("DAGMAN_STARTED 1.0", "plain SUBMIT 7.0", "plain EXECUTE 7.0", "plain JOB_HELD 7.0")
+    due += heard.attempt("posted", 1) + heard.attempt("posted") + heard.tell("DAGMAN_FINISHED 1")
+    due += rules.due(WORKFLOW, monitor_restarted(WORKFLOW, "token", 5))
+    due += rules.due(WORKFLOW, stalled(WORKFLOW, heard.state, 9000))
+    assert "".join(f"{item.key} {item.moment}\n" for item in due) == KEYS

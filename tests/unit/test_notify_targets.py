@@ -12,7 +12,14 @@ from condor_templates.policy_file import PolicyError
 from monitord_job.errors import NotifyError
 from monitord_job.messages.apprise_services import masked, relay_of, service_of
 from monitord_job.messages.send import check
-from monitord_job.messages.targets import NotifyConfig, Target, Way, check_private, parse_config, targets_of
+from monitord_job.messages.targets import (
+    Channel,
+    NotifyConfig,
+    Target,
+    check_private,
+    parse_config,
+    targets_of,
+)
 from monitord_job.notifications.pegasus_scripts import our_arguments
 from monitord_job.notifications.rule import Dialect
 from monitord_job.notifications.rule_file import parse
@@ -24,21 +31,21 @@ CONFIG = NotifyConfig(
 
 
 @pytest.mark.parametrize(
-    ("word", "way", "address", "name"),
+    ("word", "channel", "address", "name"),
     [
-        ("me@example.org", Way.MAIL, "me@example.org", "me@example.org"),
-        ("mailto:me@example.org", Way.MAIL, "me@example.org", "me@example.org"),
-        ("mailto://me@example.org", Way.MAIL, "me@example.org", "me@example.org"),
-        ("mailto://me:pw@example.org", Way.SERVICE, "mailto://me:pw@example.org", "mailto://..."),
-        ("mailto://host:25?to=a@b.org", Way.SERVICE, "mailto://host:25?to=a@b.org", "mailto://..."),
-        ("sendmail:root", Way.SENDMAIL, "root", "sendmail:root"),
-        ("log:/a/b c", Way.LOG, "/a/b c", "log:/a/b c"),
-        ("log:///a", Way.LOG, "/a", "log:/a"),
-        ("SLACK://a/b/c", Way.SERVICE, "SLACK://a/b/c", "slack://..."),
+        ("me@example.org", Channel.MAIL, "me@example.org", "me@example.org"),
+        ("mailto:me@example.org", Channel.MAIL, "me@example.org", "me@example.org"),
+        ("mailto://me@example.org", Channel.MAIL, "me@example.org", "me@example.org"),
+        ("mailto://me:pw@example.org", Channel.SERVICE, "mailto://me:pw@example.org", "mailto://..."),
+        ("mailto://host:25?to=a@b.org", Channel.SERVICE, "mailto://host:25?to=a@b.org", "mailto://..."),
+        ("sendmail:root", Channel.SENDMAIL, "root", "sendmail:root"),
+        ("log:/a/b c", Channel.LOG, "/a/b c", "log:/a/b c"),
+        ("log:///a", Channel.LOG, "/a", "log:/a"),
+        ("SLACK://a/b/c", Channel.SERVICE, "SLACK://a/b/c", "slack://..."),
     ],
 )
-def test_a_word_is_a_target(word: str, way: Way, address: str, name: str) -> None:
-    assert targets_of((word,), NotifyConfig(), {}) == [Target(way, address, name)]
+def test_a_word_is_a_target(word: str, channel: Channel, address: str, name: str) -> None:
+    assert targets_of((word,), NotifyConfig(), {}) == [Target(channel, address, name)]
 
 
 def test_names_and_variables_stand_for_targets_each_once() -> None:
@@ -145,7 +152,7 @@ def test_masked() -> None:
 def test_mail_servers_of_apprise(
     address: str, host: str, port: int, security: str, sender: str, to: tuple[str, ...]
 ) -> None:
-    found = relay_of(service_of(Target(Way.SERVICE, address, "mailto://...")))
+    found = relay_of(service_of(Target(Channel.SERVICE, address, "mailto://...")))
     assert found is not None
     relay, headers = found
     assert (relay.host, relay.port, relay.security.value) == (host, port, security)
@@ -192,10 +199,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "notify"
 def test_the_examples_are_what_they_say() -> None:
     config = parse_config((EXAMPLES / "notify.toml").read_text(), "notify.toml")
     found = targets_of(("everybody", *config.targets), config, {"BRIDLE_ONCALL": "ntfys://oncall"})
-    assert {target.way for target in found} == {Way.MAIL, Way.SERVICE, Way.LOG}
+    assert {target.channel for target in found} == {Channel.MAIL, Channel.SERVICE, Channel.LOG}
     for target in found:
         check(target)
-    assert relay_of(service_of(Target(Way.SERVICE, config.via, "[mail] via"))) is not None
+    assert relay_of(service_of(Target(Channel.SERVICE, config.via, "[mail] via"))) is not None
     policy = (EXAMPLES / "policy.toml").read_text()
     rules = parse(
         "".join(f"{rule}\n" for rule in parse_notification_rules(policy, "")).encode(), "", Dialect.BRIDLE

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitord_job.messages.event_context import EventContext, event_context
 from monitord_job.messages.mail import Headers, compose
 from monitord_job.messages.render import fields, kind, message
 from monitord_job.messages.report import (
@@ -23,7 +24,6 @@ from monitord_job.messages.report import (
     advice,
     last_words,
 )
-from monitord_job.messages.subject import Happening, happening_of
 from monitord_job.text.display import last_lines, one_line
 from monitord_job.text.stampede_quoting import quote
 
@@ -74,7 +74,7 @@ def a_run(failures: int = 0, held: int = 0) -> Run:
     )
 
 
-ABOUT = Happening(
+ABOUT = EventContext(
     "at_end", wf_uuid=UUID, workflow="mosaic-0", directory="/runs/a b", run="/runs/a b", status=1
 )
 
@@ -149,7 +149,7 @@ def test_what_happened_in_words(event: str, status: int | None, subject: str, to
     }
     if status is not None:
         environment["PEGASUS_STATUS"] = str(status)
-    report = Report(happening_of(environment), 0)
+    report = Report(event_context(environment), 0)
     assert (report.subject, kind(report)) == (subject, tone)
     assert message(report).subject == subject
 
@@ -171,9 +171,9 @@ def test_nothing_of_a_job_gets_out_of_its_place() -> None:
     grouping.add(Failure(one_line(EVIL), "compute", 1, one_line(EVIL), last_words(None, "", stderr)))
     run = replace(a_run(), label=one_line(EVIL), failed=grouping.largest(1))
     sent = message(
-        Report(happening_of(environment), 0, run, JobFacts("compute", lines=last_words(1, "", stderr)))
+        Report(event_context(environment), 0, run, JobFacts("compute", lines=last_words(1, "", stderr)))
     )
-    mail = compose(sent, Headers("a@example.org", ("b@example.org",)), happening_of(environment), 0.0)
+    mail = compose(sent, Headers("a@example.org", ("b@example.org",)), event_context(environment), 0.0)
     assert mail["Bcc"] is None
     assert len(mail["Subject"].splitlines()) == 1
     assert Elements(sent.html).tags.isdisjoint({"script"})

@@ -12,7 +12,7 @@ _EVENT = re.compile(r"([a-z_]+)(?:=([0-9]+[%smhd]))?(?:/[a-z]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class EventContext:
     """An event of a workflow, or of one of its jobs (`job`), or of a task of one (`task`).
 
     `status` is an exit code, or minus the signal, None where nothing has ended. `amount` is what a condition was given:
@@ -41,8 +41,8 @@ class Happening:
     def said(self) -> str:
         """What happened, in words that follow the name of whom it happened to.
 
-        >>> Happening("error", status=3).said, Happening("stalled", "30m").said, Happening("at_end", status=0).said
-        ('failed', 'has been silent for 30m', 'succeeded')
+        >>> EventContext("stalled", "30m").said, EventContext("at_end", status=0).said
+        ('has been silent for 30m', 'succeeded')
         """
         if self.event in _ENDS and self.status is not None:
             return "failed" if self.status else "succeeded"
@@ -77,10 +77,10 @@ _SAID = {
 }
 
 
-def happening_of(environment: Mapping[str, str]) -> Happening:
+def event_context(environment: Mapping[str, str]) -> EventContext:
     """What the variables say; those that are missing or damaged say nothing.
 
-    >>> happening_of({"PEGASUS_EVENT": "error/final", "PEGASUS_JOBID": "a", "PEGASUS_STATUS": "-9"}).status
+    >>> event_context({"PEGASUS_EVENT": "error/final", "PEGASUS_JOBID": "a", "PEGASUS_STATUS": "-9"}).status
     -9
     """
     said = {name: one_line(value) for name, value in environment.items() if name.startswith(_OURS)}
@@ -88,7 +88,7 @@ def happening_of(environment: Mapping[str, str]) -> Happening:
     name = said.get("PEGASUS_JOBID", "")
     # pegasus-monitord gives a workflow's uuid in place of a job, and no other.
     uuid = said.get("BRIDLE_WORKFLOW", "") or (name if _UUID.fullmatch(name) else "")
-    return Happening(
+    return EventContext(
         event=found[1] if found else said.get("PEGASUS_EVENT", ""),
         amount=(found[2] or "") if found else "",
         wf_uuid=uuid,
