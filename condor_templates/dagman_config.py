@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from condor_templates.header import OURS
+OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
+"""The first line of every file of ours."""
 
 
 def dagman_config(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condor_templates.header import OURS
+from condor_templates.dagman_config import OURS
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 

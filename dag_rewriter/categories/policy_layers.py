@@ -1,18 +1,24 @@
-"""Where policy comes from: site, user, submit directory, Pegasus's properties. A later one wins."""
+"""Where policy comes from: site, user, submit directory, Pegasus's properties. A later one wins. And what its
+rules must know of submit files: read once more only where a job's class does not decide.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from condor_templates.monitor_policy import MonitorPolicy, monitor_policy, parse_monitor_policy
 from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
-from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, Limit, layered
+from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobFacts, layered
 from condor_templates.policy_file import PolicyError, parse_policy, parse_properties
 from dag_rewriter import files
-from dag_rewriter.categories.categories import SET_BY_COMMAND
+from dag_rewriter.categories.categories import CategoryRequest, undecided
 from dag_rewriter.directory.policy_paths import policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_file import facts_of
+from dag_rewriter.directory.submit_files import SubmitFiles
+from dag_rewriter.model.dag import Dag
 
 
 def read_policy(submit_dir: SubmitDir) -> CategoryPolicy:
@@ -59,6 +65,25 @@ def _text(path: Path, encoding: str = "utf-8") -> str | None:
         raise PolicyError(f"{path}:{line}", "it is not UTF-8", "save the file as UTF-8") from None
 
 
-def by_command(settings: dict[str, int | None]) -> dict[str, Limit]:
-    """Limits from a command line."""
-    return {name: Limit(number, SET_BY_COMMAND) for name, number in settings.items()}
+def category_request(
+    submit_dir: SubmitDir, dag: Dag, found: SubmitFiles, policy: CategoryPolicy
+) -> CategoryRequest:
+    """All that the categories of the DAG depend on."""
+    request = CategoryRequest(policy, found.job_classes)
+    asked = undecided(dag, request)
+    if not asked:
+        return request
+    nodes: dict[str, list[str]] = {}
+    for node, path, _ in dag.submit_files():
+        if node in asked:
+            nodes.setdefault(path, []).append(node)
+    facts: dict[str, JobFacts] = {}
+    for path, data in files.read_many(submit_dir.path, nodes):
+        if data is not None:
+            # The rules ask for the name by itself: nodes that share a file share its facts.
+            shared = facts_of("", data)
+            facts.update({node: replace(shared, node=node) for node in nodes[path]})
+    for node, text in dag.inline_descriptions():
+        if node in asked:
+            facts[node] = facts_of(node, text)
+    return replace(request, facts=facts)

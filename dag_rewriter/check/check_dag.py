@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dag_rewriter.check.findings import Finding
 from dag_rewriter.check.pass_end import close
 from dag_rewriter.check.pass_one import FIRST, bulk_jobs
 from dag_rewriter.check.pass_two_dag import WHOLE
 from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_settings
-from dag_rewriter.check.scope import Check, Files, Place, Scope
+from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope
 from dag_rewriter.language.chunks import Piece, pieces
 from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword

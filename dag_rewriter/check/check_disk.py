@@ -8,8 +8,7 @@ from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.check.check_dag import Checked, check_dag
-from dag_rewriter.check.findings import Finding, Severity
-from dag_rewriter.check.scope import join
+from dag_rewriter.check.scope import Finding, Severity, join
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.rewriting.originals import check_complete

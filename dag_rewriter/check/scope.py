@@ -1,15 +1,42 @@
-"""What a check knows: the names of each scope (the DAG, each splice), the graph, the files that nodes want."""
+"""What a check knows (names of the DAG and of each splice, the graph, the files that nodes want), and its findings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from dag_rewriter.check.dependency_graph import Graph
-from dag_rewriter.check.findings import Finding, Severity
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import text_of
+
+
+class Severity(Enum):
+    """An error makes DAGMan refuse the DAG or a node fail; a warning is what it takes without a word."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong in one line of a file.
+
+    >>> str(Finding("x.dag", 7, Severity.ERROR, "no node B", "define it"))
+    'x.dag:7: error: no node B; define it'
+    """
+
+    file: str
+    line: int
+    """0: the file as a whole"""
+    severity: Severity
+    what: str
+    hint: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.severity.value}: {self.what}; {self.hint}"
 
 
 class Place(NamedTuple):

@@ -13,7 +13,7 @@ import click
 
 from dag_rewriter.check.check_dag import Checked
 from dag_rewriter.check.check_disk import Progress, check_path, find_dag
-from dag_rewriter.check.findings import Finding, Severity
+from dag_rewriter.check.scope import Finding, Severity
 
 _SHOWN = 100
 _LONG = 20_000_000  # bytes: about a second

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from condor_templates.policy import JobFacts
 from dag_rewriter.language.text import text_of
 
 _MY = "my."
@@ -58,10 +59,6 @@ class SubmitDescription:
     @property
     def arguments(self) -> str | None:
         return self.text("arguments")
-
-    @property
-    def input(self) -> str | None:
-        return self.text("input")
 
     @property
     def output(self) -> str | None:
@@ -151,3 +148,37 @@ def class_and_priority(data: bytes) -> tuple[int | None, int | None]:
 def _slowly(data: bytes) -> tuple[int | None, int | None]:
     found = parse_submit_file(data)
     return found.job_class, found.priority
+
+
+_JOB_FACTS = re.compile(
+    rb"\n[ \t]*(universe|(?:\+|my\.)pegasus_(?:job_class|wf_xformation|site))[ \t]*=[ \t]*([^\n]*)",
+    re.IGNORECASE,
+)
+_NAMES = {b"job_class": "job_class", b"wf_xformation": "transformation", b"site": "site"}
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+
+
+def facts_of(node: str, data: bytes) -> JobFacts:
+    """What the submit file says; macros are not expanded, the last of a name wins.
+
+    >>> facts_of("n", b'universe = Local\\n+pegasus_job_class = 8\\n+pegasus_site = "here"\\nqueue')
+    JobFacts(node='n', job_class=8, transformation=None, site='here', universe='local')
+    """
+    if b"\\" in data:  # lines that go on
+        found = parse_submit_file(data)
+        return JobFacts(node, found.job_class, found.transformation, found.site, found.universe)
+    values: dict[str, str] = {}
+    for match in _JOB_FACTS.finditer(b"\n" + data):
+        key = match[1].lower().rpartition(b"pegasus_")[2]
+        value = text_of(match[2]).strip(" \t\r\v\f")
+        if len(value) >= 2 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        values[_NAMES.get(key, "universe")] = value
+    job_class = values.get("job_class", "")
+    return JobFacts(
+        node,
+        int(job_class) if _NUMBER.fullmatch(job_class) else None,
+        values.get("transformation"),
+        values.get("site"),
+        (values.get("universe") or "vanilla").lower(),
+    )

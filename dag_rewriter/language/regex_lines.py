@@ -34,7 +34,6 @@ _NOTHING = re.compile(rb"\n(?=\n)")
 _COMMENT = re.compile(rb"\n#[^\n]*(?=\n)")
 _JOB = _COMPILED[b"JOB"]
 # Not found by a pattern, though a name may hold them: words that mean something else.
-KEYS = frozenset(_PATTERNS)
 _RESERVED = (b"ALL_NODES", b" PARENT ", b"JOB CHILD ", b" CHILD CHILD")
 
 

@@ -46,16 +46,6 @@ def pairs(assignments: str) -> tuple[tuple[str, str], ...]:
     return tuple(_read(assignments)[0])
 
 
-def placement(assignments: str) -> str | None:
-    """PREPEND, APPEND, or None where the line does not say (then DAGMAN_APPEND_VARS decides).
-
-    >>> placement('append a="1"')
-    'APPEND'
-    """
-    placed = _PLACEMENT.match(assignments)
-    return placed[1].upper() if placed else None
-
-
 def problem_of(assignments: str) -> str:
     """Why DAGMan refuses the assignments; empty if it takes them.
 

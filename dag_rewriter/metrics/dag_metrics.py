@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from condor_templates.policy import JobClass, JobFacts
-from dag_rewriter.directory.job_facts import facts_of
+from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.splices import WholeDag

@@ -15,11 +15,11 @@ from typing import Any
 
 from condor_templates.policy import JobFacts
 from dag_rewriter import files
-from dag_rewriter.directory.job_facts import facts_of
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.language.text import text_of
-from dag_rewriter.metrics.dag_metrics import DagMetrics, dag_metrics, jobs_in, parse_metrics, render_metrics
+from dag_rewriter.metrics.dag_metrics import DagMetrics, dag_metrics, jobs_in, render_metrics
 from dag_rewriter.metrics.planner_format import CLIENT, planner_metrics, render_planner_metrics
 from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.model.tally import tally_whole
@@ -86,12 +86,6 @@ def write_metrics(submit_dir: SubmitDir) -> Metrics:
     for path, data in files_of(submit_dir, metrics):
         files.replace(path, data)
     return metrics
-
-
-def read_metrics(submit_dir: SubmitDir) -> DagMetrics | None:
-    """What bridle counted when it rewrote the DAG, for the monitor; None if it did not. Raises MetricsError."""
-    data = files.read_if_there(submit_dir.bridle_metrics)
-    return None if data is None else parse_metrics(data)
 
 
 def made_by_bridle(data: bytes | None) -> bool:

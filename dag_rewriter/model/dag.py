@@ -15,9 +15,7 @@ from dag_rewriter.language.commands import (
     Dot,
     Environment,
     NodeKind,
-    NodeStatusFile,
     Pin,
-    SetJobAttr,
     Splice,
 )
 from dag_rewriter.language.text import bytes_of, text_of, texts_of
@@ -102,11 +100,6 @@ class Dag:
         return next((file for (file,) in self._values(b"JOBSTATE_LOG")), None)
 
     @property
-    def node_status_file(self) -> NodeStatusFile | None:
-        """Of the first NODE_STATUS_FILE line, which DAGMan takes."""
-        return next((NodeStatusFile(*values) for values in self._values(b"NODE_STATUS_FILE")), None)
-
-    @property
     def dot(self) -> Dot | None:
         """Of the last DOT line, which DAGMan takes."""
         return next((Dot(*values) for values in reversed(self._values(b"DOT"))), None)
@@ -115,16 +108,6 @@ class Dag:
     def environment(self) -> tuple[Environment, ...]:
         """ENV SET and ENV GET."""
         return tuple(Environment(*values) for values in self._values(b"ENV"))
-
-    @property
-    def job_attributes(self) -> tuple[SetJobAttr, ...]:
-        """SET_JOB_ATTR."""
-        return tuple(SetJobAttr(*values) for values in self._values(b"SET_JOB_ATTR"))
-
-    @property
-    def rejected(self) -> int | None:
-        """The line of REJECT."""
-        return next((line for line, _ in self._index.all(b"REJECT")), None)
 
     @property
     def monitor(self) -> str | None:

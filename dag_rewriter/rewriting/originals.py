@@ -11,6 +11,9 @@ from dag_rewriter.directory.dagman_submit_file import is_hooked, planners_enviro
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import parse_submit_file
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.language.commands import NodeCommand
+from dag_rewriter.language.syntax import parse_command
+from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
 from dag_rewriter.rewriting.rescue_lines import RescueFile
 
@@ -40,6 +43,20 @@ def take_apart(submit_dir: SubmitDir, data: bytes) -> block.Parts:
         what = "the first or the last line of bridle's block is missing"
         hint = f"copy {submit_dir.planned_dag.name} over it (the planner's DAG) and rewrite again"
         raise DagSyntaxError(str(submit_dir.dag_file), 0, what, hint) from None
+
+
+def monitor_of(submit_dir: SubmitDir) -> NodeCommand | None:
+    """The monitor's node in the DAG, a SERVICE or a JOB; None in a DAG that has none of ours."""
+    return monitor_in(take_apart(submit_dir, files.read(submit_dir.dag_file)).block)
+
+
+def monitor_in(our_block: bytes | None) -> NodeCommand | None:
+    """The monitor's node in our block, if there is one."""
+    for line in (our_block or b"").split(b"\n"):
+        command = parse_command(text_of(line)) if line[:1].isalpha() else None
+        if isinstance(command, NodeCommand):
+            return command
+    return None
 
 
 def copies(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:

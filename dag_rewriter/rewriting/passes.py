@@ -18,7 +18,6 @@ from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 from dag_rewriter.categories.categories import CategoryRequest, assigned, changes_for, lines_of_limits
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.language.all_nodes import keywords_for_all_nodes
 from dag_rewriter.language.commands import (
     Category,
     Command,
@@ -30,7 +29,7 @@ from dag_rewriter.language.commands import (
     Priority,
     Retry,
 )
-from dag_rewriter.language.syntax import render_command
+from dag_rewriter.language.syntax import keywords_for_all_nodes, render_command
 from dag_rewriter.language.text import text_of
 from dag_rewriter.metrics.dag_metrics import UNASSIGNED, DagMetrics, render_metrics
 from dag_rewriter.model import block

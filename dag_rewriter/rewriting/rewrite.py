@@ -11,15 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from condor_templates.dagman_config import dagman_config
-from condor_templates.header import OURS
+from condor_templates.dagman_config import OURS, dagman_config
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import CategoryPolicy, Limit, MonitorKind, layered
 from dag_rewriter import files
 from dag_rewriter.categories.categories import settings_in
-from dag_rewriter.categories.category_facts import category_request
-from dag_rewriter.categories.policy_layers import read_monitor_policy, read_policy
+from dag_rewriter.categories.policy_layers import category_request, read_monitor_policy, read_policy
 from dag_rewriter.directory import find_bridle, liveness
 from dag_rewriter.directory.dagman_options import base_priority, throttles
 from dag_rewriter.directory.locate import read_whole
@@ -31,7 +29,6 @@ from dag_rewriter.model import block
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.model.splices import Part, WholeDag
 from dag_rewriter.rewriting import originals
-from dag_rewriter.rewriting.monitor_node import monitor_in
 from dag_rewriter.rewriting.passes import (
     Change,
     Choice,
@@ -211,7 +208,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
 def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
     """Before the monitor's node goes: DAGMan would refuse a rescue DAG that names it."""
     rescue = originals.newest_rescue(submit_dir)
-    monitor = monitor_in(parts.block)
+    monitor = originals.monitor_in(parts.block)
     if rescue is None or monitor is None or _encode(monitor.name) not in rescue.content:
         return
     found = mended(rescue, parse_dag(parts.original, submit_dir.dag).nodes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.model.dag import NodeKind
-from dag_rewriter.rewriting.monitor_node import monitor_of
+from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
 from monitord_job.logs import nodes_log
 from monitord_job.logs.events import DagmanEvent, JobstateLine, Malformed, NodeEvent

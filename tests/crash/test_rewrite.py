@@ -22,8 +22,7 @@ from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.dag import parse_dag
 from dag_rewriter.rewriting.limits import with_limits, write_limits
-from dag_rewriter.rewriting.monitor_node import monitor_of
-from dag_rewriter.rewriting.originals import newest_rescue
+from dag_rewriter.rewriting.originals import monitor_of, newest_rescue
 from dag_rewriter.rewriting.passes import ALL
 from dag_rewriter.rewriting.rescue_lines import done_in
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo

@@ -11,7 +11,7 @@ import pytest
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.metrics.dag_metrics import parse_metrics
-from dag_rewriter.metrics.metrics_files import measure, read_metrics, write_metrics
+from dag_rewriter.metrics.metrics_files import measure, write_metrics
 from dag_rewriter.metrics.planner_format import render_planner_metrics
 from tests.conftest import PLANNED, Corpus
 
@@ -59,7 +59,7 @@ def test_the_planners_file_is_left_alone_and_ours_is_written_beside_it(planned, 
     found = write_metrics(copy)
     assert copy.metrics.read_bytes() == before
     assert found.by_planner
-    assert read_metrics(copy) == found.dag == parse_metrics(files.read(copy.bridle_metrics))
+    assert found.dag == parse_metrics(files.read(copy.bridle_metrics))
 
 
 def test_our_counts_agree_with_the_planners(planned):

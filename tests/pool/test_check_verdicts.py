@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.check.check_disk import check_path
-from dag_rewriter.check.findings import Severity
+from dag_rewriter.check.scope import Severity
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from planner_ext.pool.pool import Pool

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.language.commands import NodeStatusFile
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import Node, NodeKind, Script, parse_dag
 
@@ -67,7 +66,6 @@ def test_the_dag_as_a_whole() -> None:
     assert dag.max_jobs == {"Transfer": 5, "transfer": 6}, "names are case-sensitive, as in DAGMan"
     assert (dag.jobstate_log, dag.config, dag.monitor) == ("first.log", "user.config", None)
     assert dag.other == ((23, "SOMETHING new"),)
-    assert dag.node_status_file == NodeStatusFile("s.txt")
     assert dag.unknown == ((23, "SOMETHING"),)
     assert list(dag.uncategorised()) == [
         ("a.b+c", NodeKind.JOB),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condor_templates.policy import JobFacts
-from dag_rewriter.directory.job_facts import facts_of
+from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.metrics.dag_metrics import (

@@ -32,7 +32,7 @@ from dag_rewriter.language.commands import (
 )
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import parse_dag
-from dag_rewriter.rewriting.monitor_node import monitor_in
+from dag_rewriter.rewriting.originals import monitor_in
 from dag_rewriter.rewriting.passes import (
     ALL,
     PASSES,

@@ -34,7 +34,6 @@ def test_the_last_assignment_wins_and_attributes_are_known_by_both_spellings() -
     assert found["my.pegasus_job_class"] == found["+PEGASUS_JOB_CLASS"] == "8"
     assert found.universe == "vanilla"
     assert "include" not in found
-    assert found.input is None
 
 
 def test_what_is_no_number_is_none() -> None:
