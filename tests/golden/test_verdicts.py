@@ -10,9 +10,9 @@ import pytest
 from monitord_job.kickstart.job_output import parse_output
 from monitord_job.kickstart.records import ClusterLine, Damage, Invocation
 from monitord_job.kickstart.regex_parser import scan
-from monitord_job.kickstart.verdict import failure_of
 from monitord_job.kickstart.yaml_parser import read_record
 from tests.conftest import Corpus
+from tests.verdict import failure_of
 
 SUCCEEDED = {
     "cluster-none",  # no tasks: nothing to do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timezone
 
 import pytest
 from hypothesis import example, given
@@ -52,12 +53,42 @@ RECORDS = st.builds(
 )
 
 
+NAME = st.text("abcXYZ019_.", min_size=1, max_size=8)
+AMOUNT = st.integers(0, 10**17).map(str)
+USUAL = st.builds(
+    Made,
+    transformation=st.none() | NAME,
+    derivation=st.none() | NAME,
+    resource=NAME,
+    hostname=st.none() | NAME,
+    user=st.none() | NAME,
+    start=st.datetimes(timezones=st.just(timezone.utc)).map(lambda when: when.isoformat("T", "milliseconds")),
+    duration=st.tuples(AMOUNT, AMOUNT).map(".".join),
+    raw=AMOUNT,
+    executable=NAME.map("/{}".format),
+    arguments=st.lists(WORD.filter(lambda word: word.isascii() and word.isprintable()), max_size=3),
+    cwd=NAME.map("/{}".format),
+    machine=st.booleans(),
+    nodename=NAME,
+    outputs=st.lists(NAME.map("f.{}".format), max_size=3, unique=True),
+    stdout=st.none() | ANY_TEXT,
+    stderr=st.none() | ANY_TEXT,
+    full=st.booleans(),
+)
+"""What kickstart writes, and all of it: the scanner has to read every one of these."""
+
+
 def check(text: str) -> Invocation | None:
     """What the scanner says, which the library says too."""
     found = scan(0, text)
     if found is not None:
         assert found == read_record(0, text)
     return found
+
+
+@given(USUAL)
+def test_what_kickstart_writes_is_scanned(made):
+    assert check(made.text()) is not None
 
 
 @given(RECORDS)

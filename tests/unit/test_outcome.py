@@ -6,7 +6,6 @@ import pytest
 
 from monitord_job.kickstart.job_output import parse_output
 from monitord_job.kickstart.records import Damage
-from monitord_job.kickstart.verdict import failure_of
 from monitord_job.stampede.attempt_rows import Attempt, finished_rows
 from monitord_job.stampede.rows import (
     FileMetaRow,
@@ -20,6 +19,7 @@ from monitord_job.stampede.rows import (
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, NodeState, ScriptPlan
 from monitord_job.text.unprintable import text_of
 from tests.made_records import Made
+from tests.verdict import failure_of
 
 JUDGED = ScriptPlan("/opt/pegasus/bin/pegasus-exitcode", "-r $RETURN")
 JOB = JobDescription(site="condorpool", job_class=1, transformation="work", task="w1", executable="/bin/x.sh")

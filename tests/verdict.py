@@ -1,4 +1,4 @@
-"""Did a job succeed, by what it wrote? The rules of pegasus-exitcode, on fields and not on text."""
+"""Did a job succeed, by what it wrote? The rules of pegasus-exitcode, on the fields that the parsers have read."""
 
 from __future__ import annotations
 
