@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.places import BUILD, CHECKOUT, WORK
-from tests.postgresql import Server
+from tests.support.places import BUILD, CHECKOUT, WORK
+from tests.support.postgresql import Server
 
 # The machine may be busy with the daemons of other tests: how long an example takes proves nothing.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from tests.notified import Hook
-from tests.outbox_run import RULES, Run
-from tests.recorded import prepare
+from tests.support.notified import Hook
+from tests.support.outbox_run import RULES, Run
+from tests.support.recorded import prepare
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from monitord_job.database import bulk_sql, engine
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.monitor import daemon, session
 from monitord_job.recording import ingest, store
-from tests.database import Rows, check_sound, dump, query
-from tests.postgresql import Server
-from tests.recorded import prepare
+from tests.support.database import Rows, check_sound, dump, query
+from tests.support.postgresql import Server
+from tests.support.recorded import prepare
 
 BEGINS, COMPLAINTS = 4, 3
 """At which of its statements (or commits) the monitor meets the trouble; how often it complains before it is mended."""

@@ -13,7 +13,7 @@ import pytest
 from monitord_job.notifications import script_runner
 from monitord_job.notifications.delivery import Delivery, DeliverySettings
 from monitord_job.notifications.outbox import Ended, Task
-from tests.runs import until
+from tests.support.runs import until
 
 LIMIT = 60
 

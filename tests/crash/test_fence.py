@@ -23,10 +23,10 @@ from monitord_job.recording import ingest, store
 from monitord_job.recording.store import Changes, Claim, Store
 from monitord_job.stampede.rows import FileMetaRow
 from planner_ext.cli import run_command
-from tests.database import Rows, check_sound, dump, query
-from tests.golden.test_postgresql import workflow
-from tests.recorded import prepare
-from tests.runs import until
+from tests.golden.recording.test_postgresql import workflow
+from tests.support.database import Rows, check_sound, dump, query
+from tests.support.recorded import prepare
+from tests.support.runs import until
 
 ROOT = "root"
 

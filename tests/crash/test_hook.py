@@ -28,9 +28,9 @@ from planner_ext.shims.install import install, real_program, states, uninstall
 from planner_ext.shims.pegasus_run import run_as_pegasus
 from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP, PROGRAMS
 from tests.conftest import Corpus
-from tests.database import query
-from tests.hooked import add_environment, planners_words
-from tests.recorded import prepare
+from tests.support.database import query
+from tests.support.hooked import add_environment, planners_words
+from tests.support.recorded import prepare
 
 SUBMIT_DAG = """\
 #!/bin/sh

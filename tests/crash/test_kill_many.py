@@ -18,8 +18,8 @@ from monitord_job.database import engine
 from monitord_job.monitor import daemon, session
 from monitord_job.recording import ingest, store
 from tests.crash.test_kill_points import Patch, cursors_apart, steps_of
-from tests.database import Rows, check_sound, dump, query
-from tests.recorded import dagman_lines, prepare
+from tests.support.database import Rows, check_sound, dump, query
+from tests.support.recorded import dagman_lines, prepare
 
 HELD = ("flag_needflag", "954.0")
 HOLD_REASON = "Error from slot1_1@127-0-0-1.pool.local: memory usage exceeded request_memory"

@@ -20,8 +20,8 @@ from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.logs import tail
 from monitord_job.monitor import daemon, session
 from monitord_job.recording import ingest, job_files, store
-from tests.database import Rows, check_sound, dump
-from tests.recorded import prepare
+from tests.support.database import Rows, check_sound, dump
+from tests.support.recorded import prepare
 
 KILLED = 9
 Patch = Callable[[pytest.MonkeyPatch], None]

@@ -17,10 +17,10 @@ from monitord_job.notifications import delivery, outbox
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.recording import ingest, store
 from tests.crash.test_kill_many import unsynchronized
-from tests.database import check_sound
-from tests.notified import kept
-from tests.outbox_run import Run, follow
-from tests.runs import until
+from tests.support.database import check_sound
+from tests.support.notified import kept
+from tests.support.outbox_run import Run, follow
+from tests.support.runs import until
 
 STEPS: list[tuple[Any, str]] = [
     (ingest, "read_new_lines"),

@@ -12,9 +12,9 @@ import pytest
 from monitord_job.monitor import daemon, dispatcher, session
 from monitord_job.notifications import outbox
 from monitord_job.notifications.delivery import DeliverySettings
-from tests.database import dump
-from tests.notified import kept
-from tests.outbox_run import follow
+from tests.support.database import dump
+from tests.support.notified import kept
+from tests.support.outbox_run import follow
 
 
 def test_one_that_asks_for_it_is_run_again_later(run, tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ import subprocess
 
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
 from dag_rewriter.directory.submit_file import parse_submit_file
-from tests.notified import kept
-from tests.runs import BRIDLE
+from tests.support.notified import kept
+from tests.support.runs import BRIDLE
 
 
 def test_it_records_and_delivers_everything_all_the_same(run):

@@ -14,11 +14,11 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import find_release
-from tests.database import Rows, dump
-from tests.faults import tool
-from tests.places import BUILD, WORK
-from tests.runs import BRIDLE, RUN_LIMIT, bridle, ended, submitted, until
-from tests.workflows import plan, plan_mosaic
+from tests.support.database import Rows, dump
+from tests.support.faults import tool
+from tests.support.places import BUILD, WORK
+from tests.support.runs import BRIDLE, RUN_LIMIT, bridle, ended, submitted, until
+from tests.support.workflows import plan, plan_mosaic
 
 collect_ignore = ["pegasus_documents.py", "pegasus_loader.py"]  # it runs in the peer's environment
 

@@ -14,8 +14,8 @@ from monitord_job.event_stream.sink import EventFile
 from monitord_job.monitor.daemon import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
-from tests.database import Rows, dump
-from tests.recorded import as_it_ran
+from tests.support.database import Rows, dump
+from tests.support.recorded import as_it_ran
 
 Load = Callable[[Path], dict[str, Rows]]
 RUNS = [
@@ -47,7 +47,7 @@ def test_the_events_of_a_recorded_run_make_its_database(run, fresh_corpus, load)
 
 def test_the_events_of_a_dag_without_pegasus_make_its_database(work_dir, load):
     """With a PRE script that skips its node, a failed submission, a cluster of jobs, a NOOP node, a removed job."""
-    run = Path(__file__).parents[1] / "golden" / "dagman_out"
+    run = Path(__file__).parents[1] / "golden" / "recording" / "dagman_out"
     shutil.copy(run / "t.dag", work_dir)
     shutil.copy(run / "plain.dagman.out", work_dir / "t.dag.dagman.out")
     submit_dir = identified(open_target(work_dir / "t.dag"))

@@ -17,9 +17,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.monitor.daemon import Limits
 from monitord_job.monitor.session import catch_up
 from tests.conftest import Corpus
-from tests.notified import Witness
-from tests.places import BUILD
-from tests.recorded import prepare
+from tests.support.notified import Witness
+from tests.support.places import BUILD
+from tests.support.recorded import prepare
 
 WORKFLOW = """\
 WORKFLOW {uuid} start {hook} wf start

@@ -11,7 +11,7 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from dag_rewriter.rewriting.rewrite import undo
-from tests.database import dump, query
+from tests.support.database import dump, query
 
 
 def counted(text: str, label: str) -> int:

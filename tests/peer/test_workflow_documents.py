@@ -15,7 +15,7 @@ from planner_ext.abstract import dax_xml, workflow_yaml
 from planner_ext.abstract.workflow import AbstractWorkflow, Link, Use
 from planner_ext.builder import Workflow
 from tests.conftest import Corpus
-from tests.places import BUILD
+from tests.support.places import BUILD
 
 Pegasus = Callable[..., str]
 SCRIPT = Path(__file__).with_name("pegasus_documents.py")

@@ -12,7 +12,7 @@ import pytest
 
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import Release, find_release
-from tests.places import BUILD, WORK
+from tests.support.places import BUILD, WORK
 
 Condor = Callable[..., str]
 

@@ -15,7 +15,7 @@ from dag_rewriter.directory.submit_dir import open_submit_dir
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from planner_ext.pool.pool import Pool
 from tests.conftest import PLANNED, Corpus
-from tests.dag_verdicts import BAD, CHECKER_ACCEPTS, GOOD, OLDER, since
+from tests.support.dag_verdicts import BAD, CHECKER_ACCEPTS, GOOD, OLDER, since
 
 SUBMIT = "executable = /bin/true\nqueue\n"
 ALWAYS = {"a.sub": SUBMIT, "b.sub": SUBMIT, "c.sub": SUBMIT, "d.config": ""}

@@ -11,9 +11,16 @@ import pytest
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
-from tests.database import check_sound, dump, query
-from tests.faults import check_rebuilt, module_folder, open_gate, planned_run, side_by_side, wait_for_end
-from tests.runs import bridle, queue, until
+from tests.support.database import check_sound, dump, query
+from tests.support.faults import (
+    check_rebuilt,
+    module_folder,
+    open_gate,
+    planned_run,
+    side_by_side,
+    wait_for_end,
+)
+from tests.support.runs import bridle, queue, until
 
 _FILES = {
     "wait.sub": "universe = local\nexecutable = /bin/sh\narguments = wait.sh\nqueue\n",

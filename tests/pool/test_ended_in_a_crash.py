@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-from tests.faults import (
+from tests.support.faults import (
     check_truth,
     daemon_pid,
     kill,
@@ -16,7 +16,7 @@ from tests.faults import (
     side_by_side,
     wait_for_end,
 )
-from tests.runs import until
+from tests.support.runs import until
 
 
 def test_the_workflow_goes_on(own_pool, release, work_dir):

@@ -10,8 +10,8 @@ import pytest
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
-from tests.database import query
-from tests.faults import (
+from tests.support.database import query
+from tests.support.faults import (
     check_rebuilt,
     check_truth,
     dagman_pid,
@@ -22,8 +22,8 @@ from tests.faults import (
     recovery,
     wait_for_end,
 )
-from tests.notices import with_notices
-from tests.runs import bridle, until
+from tests.support.notices import with_notices
+from tests.support.runs import bridle, until
 
 TOP = """\
 JOB first any.sub

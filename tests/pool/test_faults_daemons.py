@@ -13,8 +13,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.environment import as_pool_user
 from planner_ext.pool.pool import Pool, PoolState
 from planner_ext.pool.release import Release
-from tests.database import check_sound, query
-from tests.faults import (
+from tests.support.database import check_sound, query
+from tests.support.faults import (
     check_rebuilt,
     check_truth,
     daemon_pid,
@@ -33,7 +33,7 @@ from tests.faults import (
     side_by_side,
     succeeded_once,
 )
-from tests.runs import bridle, ended, monitor_pid, until
+from tests.support.runs import bridle, ended, monitor_pid, until
 
 START, END = "WORKFLOW_STARTED", "WORKFLOW_TERMINATED"
 

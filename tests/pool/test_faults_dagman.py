@@ -11,8 +11,8 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
-from tests.database import query
-from tests.faults import (
+from tests.support.database import query
+from tests.support.faults import (
     check_rebuilt,
     check_truth,
     cluster_of,
@@ -38,7 +38,7 @@ from tests.faults import (
     tool,
     wait_for_end,
 )
-from tests.runs import bridle, monitor_pid, queue, until
+from tests.support.runs import bridle, monitor_pid, queue, until
 
 ABORTS = {
     # A node's value is that of its POST script, which says 1 of any failure.

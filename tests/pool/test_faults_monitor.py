@@ -12,8 +12,8 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
-from tests.database import query
-from tests.faults import (
+from tests.support.database import query
+from tests.support.faults import (
     check_truth,
     deliver,
     jobs_of,
@@ -31,7 +31,7 @@ from tests.faults import (
     tool,
     wait_for_end,
 )
-from tests.runs import BRIDLE, bridle, ended, monitor_pid, queue, until
+from tests.support.runs import BRIDLE, bridle, ended, monitor_pid, queue, until
 
 RUNS = ("once", "five", "loop", "away", "full", "held", "still", "twice")
 BY_HAND = {"loop": 1, "held": 1}

@@ -12,7 +12,7 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
-from tests.faults import (
+from tests.support.faults import (
     dagman_job,
     deliver,
     jobs_of,
@@ -28,7 +28,7 @@ from tests.faults import (
     tool,
     waiting,
 )
-from tests.runs import bridle, ended, monitor_pid, queue, until
+from tests.support.runs import bridle, ended, monitor_pid, queue, until
 
 NUMBERS = {"scheduler": 7, "vanilla": 5}
 

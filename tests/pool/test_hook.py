@@ -16,8 +16,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.rewriting.originals import submit_file_in_the_way
 from dag_rewriter.rewriting.rewrite import is_rewritten
 from planner_ext.pool.pool import Pool
-from tests.database import check_sound, query
-from tests.faults import (
+from tests.support.database import check_sound, query
+from tests.support.faults import (
     check_rebuilt,
     check_truth,
     cluster_of,
@@ -35,9 +35,9 @@ from tests.faults import (
     wait_for_end,
     waiting,
 )
-from tests.hooked import call, environment, finish_plan, install, subdax_command
-from tests.runs import monitor_pid, until
-from tests.workflows import plan
+from tests.support.hooked import call, environment, finish_plan, install, subdax_command
+from tests.support.runs import monitor_pid, until
+from tests.support.workflows import plan
 
 Env = dict[str, str]
 REASON = "the disk is to be mended"

@@ -13,10 +13,10 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.rewriting.rewrite import read_dag
-from tests.database import check_sound, dump, query
-from tests.places import WORK
-from tests.runs import bridle, ended, monitor_pid, queue, submitted, succeeded, timeless, until
-from tests.workflows import plan, plan_mosaic
+from tests.support.database import check_sound, dump, query
+from tests.support.places import WORK
+from tests.support.runs import bridle, ended, monitor_pid, queue, submitted, succeeded, timeless, until
+from tests.support.workflows import plan, plan_mosaic
 
 LOCAL_UNIVERSE = 12
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from planner_ext.pool.pool import Pool
-from tests.mailbox import Webhook, http_server
 from tests.pool.conftest import Condor
-from tests.runs import bridle, queue, until
+from tests.support.mailbox import Webhook, http_server
+from tests.support.runs import bridle, queue, until
 
 FILES = {
     "x.dag": "JOB waits waits.sub\nJOB fails fails.sub\n",

@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from tests.database import check_sound, dump, query
-from tests.runs import bridle, until
-from tests.workflows import plan
+from tests.support.database import check_sound, dump, query
+from tests.support.runs import bridle, until
+from tests.support.workflows import plan
 
 LOCAL = ("--universe", "local", "--seconds", "0")
 

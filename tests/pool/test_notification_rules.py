@@ -9,9 +9,9 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool.pool import Pool
-from tests.faults import dagman_job, jobs_of, kill, new_monitor, tool, wait_for_end
-from tests.notified import Hook, kept
-from tests.runs import bridle, monitor_pid, submitted, until
+from tests.support.faults import dagman_job, jobs_of, kill, new_monitor, tool, wait_for_end
+from tests.support.notified import Hook, kept
+from tests.support.runs import bridle, monitor_pid, submitted, until
 
 UUID = "2f0d7c4a-55c1-4f0f-8a35-6d0c2b6f7e91"
 RULES = """\

@@ -18,8 +18,8 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import Release
-from tests.faults import check_rebuilt, jobs_of, kill, new_monitor, tool
-from tests.runs import bridle, ended, monitor_pid, until
+from tests.support.faults import check_rebuilt, jobs_of, kill, new_monitor, tool
+from tests.support.runs import bridle, ended, monitor_pid, until
 
 SEED = 6
 KILLS = 20

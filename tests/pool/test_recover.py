@@ -19,7 +19,7 @@ from monitord_job.diagnosis.run_states import Condition
 from planner_ext.pool.environment import as_pool_user
 from planner_ext.pool.pool import Pool, PoolState
 from planner_ext.pool.release import Release
-from tests.faults import (
+from tests.support.faults import (
     check_rebuilt,
     dagman_job,
     dagman_pid,
@@ -38,7 +38,7 @@ from tests.faults import (
     tool,
     wait_for_end,
 )
-from tests.runs import bridle, monitor_pid, queue, until
+from tests.support.runs import bridle, monitor_pid, queue, until
 
 RUNS = {
     "held": None,

@@ -10,9 +10,9 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool.pool import Pool
-from tests.database import check_sound, query
-from tests.runs import bridle, queue, until
-from tests.workflows import plan
+from tests.support.database import check_sound, query
+from tests.support.runs import bridle, queue, until
+from tests.support.workflows import plan
 
 FAILING = "work_w00001"
 BELOW = ["merge_merge", "stage_out_local_condorpool_2_0", "register_condorpool_2_0"]

@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from tests.database import check_sound, query
-from tests.faults import dagman_pid
-from tests.runs import ended, monitor_pid, submitted, succeeded, until
-from tests.workflows import plan
+from tests.support.database import check_sound, query
+from tests.support.faults import dagman_pid
+from tests.support.runs import ended, monitor_pid, submitted, succeeded, until
+from tests.support.workflows import plan
 
 FAN = 6
 

@@ -11,9 +11,9 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.operations.live_limits import scripts_at_work
-from tests.database import check_sound, query
-from tests.runs import BRIDLE, bridle, ended, submitted, succeeded, until
-from tests.workflows import plan
+from tests.support.database import check_sound, query
+from tests.support.runs import BRIDLE, bridle, ended, submitted, succeeded, until
+from tests.support.workflows import plan
 
 NODES = 16
 POLICY = """

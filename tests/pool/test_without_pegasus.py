@@ -12,8 +12,8 @@ import pytest
 
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
-from tests.database import check_sound, dump, query
-from tests.runs import bridle, until
+from tests.support.database import check_sound, dump, query
+from tests.support.runs import bridle, until
 
 # HTCondor 23 loses the quotes around arguments, and knows a named description only in the file that names it.
 DESCRIPTION = """{

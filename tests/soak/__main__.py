@@ -16,13 +16,13 @@ from statistics import median
 
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import find_release
-from tests.faults import jobs_of, tool
-from tests.places import BUILD, WORK
-from tests.runs import bridle, ended, monitor_pid, until
 from tests.soak.hierarchy import LEAST, Hierarchy, make_hierarchy
 from tests.soak.recovery import Watch
 from tests.soak.strikes import KINDS, Scene, Strike, strikes
 from tests.soak.truth import Verdict, check
+from tests.support.faults import jobs_of, tool
+from tests.support.places import BUILD, WORK
+from tests.support.runs import bridle, ended, monitor_pid, until
 
 END_LIMIT = 1800.0
 """Seconds that the rest of the workflow may take when the faults are over."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import OperationalError
 
-from tests.database import query
-from tests.faults import tool
-from tests.runs import monitor_pid
 from tests.soak.hierarchy import Member
 from tests.soak.strikes import Scene
+from tests.support.database import query
+from tests.support.faults import tool
+from tests.support.runs import monitor_pid
 
 LIMIT = 300.0
 """Seconds; whoever has not recovered by then has not."""

@@ -17,9 +17,9 @@ from pathlib import Path
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import Release
-from tests.faults import daemon_pid, tool
-from tests.runs import BRIDLE, monitor_pid, until
 from tests.soak.hierarchy import Hierarchy
+from tests.support.faults import daemon_pid, tool
+from tests.support.runs import BRIDLE, monitor_pid, until
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from planner_ext.pool.pool import Pool
-from tests.database import QUERIES, Rows, check_sound, dump, query
-from tests.runs import bridle
 from tests.soak.hierarchy import Hierarchy, Member
+from tests.support.database import QUERIES, Rows, check_sound, dump, query
+from tests.support.runs import bridle
 
 _INSTANCES = (
     "SELECT wf_uuid, exec_job_id, sched_id, exitcode FROM job_instance JOIN job USING (job_id) "

@@ -1,0 +1,107 @@
+"""A real PostgreSQL server of the tests' own, and databases in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from planner_ext.pool.environment import as_pool_user
+from tests.support.runs import until
+
+_USER = "bridle"
+_LONGEST_PLACE = 107 - len("/.s.PGSQL.5432.lock")
+_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",  # the tests kill servers, not machines
+    "jit": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "40",
+}
+
+
+class Server:
+    """A server in one directory, on a socket that only its user reaches. It dies with the process that started it."""
+
+    def __init__(self, programs: Path, directory: Path) -> None:
+        self._programs = programs
+        self._place = directory
+        self._directory = directory / "data"
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = count(1)
+        # A socket's path has 107 bytes at most, however deep the checkout lies.
+        fits = len(os.fsencode(directory)) < _LONGEST_PLACE
+        self._socket = directory if fits else Path(tempfile.mkdtemp(prefix="bridle-pg-"))
+
+    def start(self) -> None:
+        """Return when it answers."""
+        if not (self._directory / "PG_VERSION").exists():
+            words = ["--auth=trust", f"--username={_USER}", "--encoding=UTF8", "--locale=C", "--no-sync"]
+            self._run("initdb", "-D", str(self._directory), *words)
+        settings = {**_SETTINGS, "unix_socket_directories": str(self._socket)}
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        # PostgreSQL refuses root as HTCondor does, and the same user namespace helps.
+        command = [*as_pool_user(os.geteuid()), "setpriv", "--pdeathsig", "INT"]
+        command += [str(self._programs / "postgres"), "-D", str(self._directory), *words]
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        until(self._answers, "PostgreSQL answers", limit=60)
+
+    def stop(self) -> None:
+        """Cut off whoever is connected, and return when it has ended."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(60)
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop it and leave nothing of it."""
+        self.stop()
+        for folder in (self._place, self._socket):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"stampede{next(self._numbers)}"
+        with self.connection() as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://{_USER}@/{name}?host={self._socket}"
+
+    @contextmanager
+    def connection(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
+        """A connection beside those of what is tested; each statement is a transaction."""
+        with psycopg.connect(
+            host=str(self._socket), user=_USER, dbname=database, autocommit=True
+        ) as connection:
+            yield connection
+
+    def cut_off(self, database: str) -> int:
+        """End all connections to a database, as an administrator would; how many there were."""
+        with self.connection() as connection:
+            found = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
+            ).fetchall()
+        return len(found)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self._directory / "log").read_text()[-2000:]
+        try:
+            with self.connection():
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def _run(self, program: str, *words: str) -> None:
+        command = [*as_pool_user(os.geteuid()), str(self._programs / program), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,112 @@
+"""What `bridle check` says, and with which exit code; whether it says so rightly is tests/pool's business."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dag_rewriter.check.check_disk import check_path
+from dag_rewriter.cli.check import check
+from dag_rewriter.errors import FileError
+from tests.support.dag_verdicts import BAD, GOOD
+
+FILES = ("a.sub", "b.sub", "c.sub", "d.config")
+
+
+def write(folder: Path, case: str | dict[str, str]) -> Path:
+    for name, text in {
+        **dict.fromkeys(FILES, ""),
+        **({"x.dag": case} if isinstance(case, str) else case),
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    return folder / "x.dag"
+
+
+def findings(folder: Path, case: str | dict[str, str]) -> list[str]:
+    found = check_path(write(folder, case), lambda _done, _total: None).findings
+    return [str(finding).replace(f"{folder}/", "") for finding in found]
+
+
+@pytest.mark.parametrize("name", [*GOOD, *BAD])
+def test_errors_for_bad_dags_only(tmp_path: Path, name: str) -> None:
+    found = findings(tmp_path, GOOD.get(name) or BAD[name])
+    assert any(": error: " in finding for finding in found) == (name in BAD)
+
+
+TWO = "JOB A a.sub\nJOB B b.sub\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (TWO + "JOB C c.sub\nPARENT A CHILD B\nPARENT B CHILD C\nPARENT C CHILD B\n",
+         "x.dag:6: error: the nodes wait for each other: C -> B -> C"),
+        ({"x.dag": "SPLICE S s.dag\n", "s.dag": TWO + "\nRETRY C 1\n"}, "s.dag:4: error: there is no node C"),
+        (TWO + "RETRY a 1\n", "x.dag:3: error: there is no node a; is it A?"),
+        (TWO + "FINAL F c.sub\nRETRY F 1\n", "x.dag:4: error: F is a FINAL node and cannot have retries"),
+        (TWO + "JOB C none.sub\n", "x.dag:3: error: the submit file none.sub of C is not there"),
+        (TWO + "SUBDAG EXTERNAL C none.dag\n", "x.dag:3: error: the DAG none.dag of C is not there"),
+        ({"x.dag": "SUBDAG EXTERNAL S sub/s.dag\n", "sub/s.dag": "JOB A a.sub\nRETRY X 1\n"},
+         "sub/s.dag:2: error: there is no node X"),
+        ({"x.dag": "SUBDAG EXTERNAL S s.dag DIR sub\n", "sub/s.dag": "JOB A a.sub\n"},
+         "sub/s.dag:1: error: the submit file sub/a.sub of A is not there"),
+        (TWO + "JOB a c.sub\n", "x.dag: warning: the nodes A and a differ in case only"),
+        (TWO + "CATEGORY A cleanup\nMAXJOBS CLEANUP 3\n",
+         "x.dag:4: warning: MAXJOBS CLEANUP is not about the category cleanup"),
+        ({"x.dag": TWO + "INCLUDE i.dag\n", "i.dag": "ENV GET HOME\n"},
+         "i.dag:1: warning: ENV counts in the DAG itself only"),
+        ("# PEGASUS WMS GENERATED DAG FILE\n" + TWO, "x.dag:4: error: the file ends before the planner's last lines"),
+    ],
+)  # fmt: skip
+def test_a_finding_says_where_and_what(tmp_path: Path, case: str | dict[str, str], expected: str) -> None:
+    (found,) = findings(tmp_path, case)
+    assert found.startswith(expected)
+    assert "; " in found, "and what to do"
+
+
+def test_all_that_is_wrong_is_said_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    found = findings(tmp_path, "RETRY X 1\nJOB A a.sub\nJOB A b.sub\nWHAT\nPARENT A CHILD Y\n")
+    assert [finding.split(":")[1] for finding in found] == ["1", "3", "4", "5"]
+
+
+def test_a_file_that_is_missing_does_not_make_all_names_unknown(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, TWO + "INCLUDE none.dag\nRETRY C 1\nPARENT A CHILD C\n")
+    assert "none.dag" in found
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["SCRIPT PRE C make.sh", "DONE C", "SUBMIT-DESCRIPTION none.sub {\nqueue\n}", "SCRIPT PRE ALL_NODES x"],
+)
+def test_a_submit_file_may_be_missing_where_nobody_needs_it_yet(tmp_path: Path, line: str) -> None:
+    assert findings(tmp_path, TWO + f"JOB C none.sub\n{line}\n") == []
+
+
+@pytest.mark.parametrize("option", ["NOOP", "DONE"])
+def test_nodes_without_a_job_need_no_submit_file(tmp_path: Path, option: str) -> None:
+    assert findings(tmp_path, TWO + f"JOB C none.sub {option}\n") == []
+
+
+def test_a_cycle_of_a_hundred_thousand_nodes_is_found(tmp_path: Path) -> None:
+    count = 100_000
+    ring = "".join(f"JOB n{n} a.sub\nPARENT n{n} CHILD n{(n + 1) % count}\n" for n in range(count))
+    (found,) = findings(tmp_path, ring)
+    assert "more) -> " in found, "not all of them are named"
+
+
+def test_exit_codes_and_json(tmp_path: Path) -> None:
+    run = CliRunner()
+    dag = str(write(tmp_path, TWO))
+    good = run.invoke(check, [dag], standalone_mode=False)
+    assert (good.return_value, good.output) == (0, f"{dag}: good; 2 nodes, 0 edges\n")
+    write(tmp_path, {"x.dag": "JOB n\udce4me a.sub\nFINAL F b.sub DONE\nRETRY C 1\n"})
+    bad = run.invoke(check, ["--json", dag], standalone_mode=False)
+    told = json.loads(bad.output)
+    assert (bad.return_value, told["good"], told["nodes"]) == (1, False, 2)
+    assert [(f["line"], f["severity"]) for f in told["findings"]] == [(2, "warning"), (3, "error")]
+    with pytest.raises(FileError):
+        run.invoke(check, [str(tmp_path / "none.dag")], standalone_mode=False, catch_exceptions=False)
