@@ -110,7 +110,7 @@ $(STAMPS)/postgresql: tools/install_postgresql.py tools/private_apt.py
 	@$(PYTHON) tools/install_postgresql.py $(BUILD)/postgresql
 	@touch $@
 
-LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header
 
 lock: $(STAMPS)/venv

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 from zlib import crc32
@@ -32,7 +32,7 @@ FAILING_EACH = 100
 """One worker in so many fails once."""
 SUBMITS = 100
 """Nodes submitted in a cycle, which takes a second: DAGMAN_MAX_SUBMITS_PER_INTERVAL."""
-PLANNED = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
+PLANNED = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 STARTED = int(PLANNED.timestamp()) + 60
 DAGMAN_JOB = 500
 HOST = "<127.0.0.1:35667?addrs=127.0.0.1-35667&alias=node7.pool.local&noUDP&sock=schedd_16174_e948>"
@@ -119,11 +119,11 @@ _HEADS = {
 
 
 def _local(time: int) -> str:
-    return datetime.fromtimestamp(time, timezone.utc).strftime("%m/%d/%y %H:%M:%S")
+    return datetime.fromtimestamp(time, UTC).strftime("%m/%d/%y %H:%M:%S")
 
 
 def _iso(time: int) -> str:
-    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _submit(logs: Logs, time: int, node: Node) -> None:
@@ -219,7 +219,7 @@ class Records:
         suffix = f"{node.attempts - 1:03d}"
         begin, end, file = self._failed if node.failed else self._succeeded
         values = {
-            "time": datetime.fromtimestamp(time - 2, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"),
+            "time": datetime.fromtimestamp(time - 2, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
             "transformation": node.transformation,
             "derivation": node.task,
             "site": node.site,

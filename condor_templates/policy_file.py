@@ -19,18 +19,13 @@ and [monitor] and [notifications], which condor_templates.monitor_policy and .no
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from typing import Any
 
 from condor_templates.errors import BridleError
 from condor_templates.policy import CategoryPolicy, CategoryRule, JobClass, Limit
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 UNLIMITED = "unlimited"
 _CLASSES = {kind.name.lower().replace("_", "-"): kind.value for kind in JobClass}

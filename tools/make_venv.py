@@ -29,9 +29,9 @@ _PIP = (
 
 
 def main(venv: Path, lock: Path) -> None:
-    if sys.version_info < (3, 10):  # noqa: UP036 - this is where it is found out
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is where it is found out
         sys.exit(
-            f"{sys.executable} is Python {sys.version.split()[0]}; use 3.10 or newer: make PYTHON=python3.12"
+            f"{sys.executable} is Python {sys.version.split()[0]}; use 3.11 or newer: make PYTHON=python3.12"
         )
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)

@@ -11,7 +11,7 @@ import calendar
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from dag_rewriter.errors import DagSyntaxError, RewriterError
@@ -113,7 +113,7 @@ def _seconds(created: re.Match[str]) -> int:
 
 def render_rescue(rescue: RescueDag, dag: str) -> bytes:
     """A rescue DAG in DAGMan's own form; `parse_rescue` is the inverse."""
-    then = datetime.fromtimestamp(rescue.created or 0, timezone.utc)
+    then = datetime.fromtimestamp(rescue.created or 0, UTC)
     lines = [
         "# Rescue DAG file, created after running",
         f"#   the {dag} DAG file",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -117,7 +117,7 @@ def _plan(given: argparse.Namespace) -> Path:
         name: value for name in ("user", "uuid", "python") if (value := getattr(given, name))
     }
     if given.time:
-        more["time"] = datetime.strptime(given.time, "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
+        more["time"] = datetime.strptime(given.time, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     if given.workflow is not None:
         workflow = read_workflow(given.workflow)
         more["transformations"], more["replicas"] = read_catalogs(given.workflow.parent)

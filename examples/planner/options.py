@@ -7,7 +7,7 @@ import os
 import sys
 import uuid as uuid_module
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .abstract import PlanError
@@ -17,7 +17,7 @@ BUILD = "20261123045636Z"
 
 
 def _now() -> datetime:
-    return datetime.now(timezone.utc).replace(microsecond=0)
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True)

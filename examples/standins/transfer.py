@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from .statinfo import owner_lines, sha256_of
@@ -121,7 +121,7 @@ def _note_checksum(lfn: str, path: str) -> None:
 
 def _local(seconds: float) -> str:
     """Local time with microseconds and, as pegasus-integrity has it, without its zone."""
-    return datetime.fromtimestamp(seconds, timezone.utc).astimezone().replace(tzinfo=None).isoformat()
+    return datetime.fromtimestamp(seconds, UTC).astimezone().replace(tzinfo=None).isoformat()
 
 
 _ACTIONS = {"transfer": _copy, "mkdir": _make_directory, "remove": _remove}

@@ -95,8 +95,7 @@ def epoch(stamp: str | None) -> float | None:
     """
     if stamp is None:
         return None
-    # Python 3.10 does not know the Z.
-    moment = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(stamp)
     if moment.tzinfo is None:
         raise ValueError(f"the time {stamp} has no zone")
     return moment.timestamp()

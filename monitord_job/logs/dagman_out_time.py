@@ -58,9 +58,7 @@ def _american(found: re.Match[bytes]) -> datetime:
 
 
 def _iso(text: bytes) -> datetime:
-    # Python 3.10 reads neither Z nor +0100 nor fractions of any length.
-    plain = re.sub(r"\.\d+", "", text.decode("ascii")).replace("Z", "+00:00")
-    return datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", plain))
+    return datetime.fromisoformat(text.decode("ascii"))
 
 
 def _seconds(when: datetime, zone: tzinfo | None, floor: int) -> int:

@@ -1,10 +1,12 @@
 """The only door to apprise: Slack, Teams, Matrix, webhooks and a hundred more, and what its mail addresses mean.
 
+It comes with the extra [notify]; mails, `sendmail:` and `log:` do without it.
 Nothing that apprise logs gets out but its reasons, and in these every part of the address is masked.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +28,8 @@ _WEBHOOKS = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 _MAIL = frozenset({"mailto", "mailtos"})
 NOBODY = "nobody@example.org"
 """Where an address of a mail server names no sender, or nobody to write to."""
+NOT_INSTALLED = "it is reached by apprise, which is not installed"
+INSTALL = "say pip install 'pegasus-bridle[notify]', or pip install apprise"
 _FENCE = "```"
 _ROOM = 20
 """Characters for the fence, and for what says that something was cut."""
@@ -57,6 +61,11 @@ def _listening() -> Iterator[_Reasons]:
         logger.setLevel(before[2])
 
 
+def installed() -> bool:
+    """Whether there is apprise, without loading it."""
+    return importlib.util.find_spec("apprise") is not None
+
+
 def masked(text: str, address: str) -> str:
     """The text without any part of an address but its scheme, on one line.
 
@@ -71,7 +80,9 @@ def masked(text: str, address: str) -> str:
 
 
 def service_of(target: Target, extra: Mapping[str, str] | None = None) -> NotifyBase:
-    """The service at an address. Raises NotifyError for one that is none."""
+    """The service at an address. Raises NotifyError for one that is none, or if apprise is not installed."""
+    if not installed():
+        raise NotifyError(target.name, NOT_INSTALLED, INSTALL)
     from apprise import Apprise
 
     address = _completed(target.address)

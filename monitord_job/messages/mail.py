@@ -45,6 +45,20 @@ class Relay:
     verify: bool = True
 
 
+_PLAIN_RELAY = re.compile(r"mailto://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?/?")
+
+
+def plain_relay(address: str) -> Relay | None:
+    """The SMTP server at an address of nothing but host and port, which means the same without apprise.
+
+    >>> plain_relay("mailto://relay.example.org:2525")
+    Relay(host='relay.example.org', port=2525, security=<Security.PLAIN: 'insecure'>, user='', verify=True)
+    >>> plain_relay("mailtos://me:s3cret@example.org")
+    """
+    found = _PLAIN_RELAY.fullmatch(address)
+    return Relay(found[1], int(found[2] or 25)) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
     """Who writes to whom; `sender` "": the sendmail program knows."""

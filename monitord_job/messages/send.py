@@ -15,6 +15,7 @@ from monitord_job.messages.mail import (
     Relay,
     compose,
     here,
+    plain_relay,
     send_by_sendmail,
     send_by_smtp,
     sendmail_program,
@@ -71,8 +72,9 @@ def _site_relay(config: NotifyConfig) -> tuple[Relay, str]:
     """The mail server of [mail] via, and the sender that it names."""
     from monitord_job.messages.apprise_services import relay_of, service_of
 
-    if not config.via:
-        return Relay("localhost", 25), ""
+    plain = plain_relay(config.via or "mailto://localhost")
+    if plain is not None:
+        return plain, ""
     found = relay_of(service_of(Target(Channel.SERVICE, config.via, "[mail] via")))
     if found is None:
         raise NotifyError("[mail] via", "it is no mail server", "write mailto://server:25, or mailtos://...")

@@ -7,7 +7,7 @@ pegasus-statistics refuses to work without `monitord.started` and `monitord.done
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dag_rewriter import files
@@ -33,4 +33,4 @@ def mark_done(directory: Path, jobstate_log: Path, started: datetime, now: datet
 
 
 def _iso(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S%z")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S%z")

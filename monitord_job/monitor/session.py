@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -244,7 +244,7 @@ def _settle_events(store: Store) -> None:
 @contextmanager
 def _marks(submit_dir: SubmitDir, ingest: Hierarchy, *, at_work: bool = False) -> Iterator[None]:
     """Leave the marks that Pegasus's tools look for. They are a courtesy: failing to is no failure."""
-    began = datetime.now(timezone.utc)
+    began = datetime.now(UTC)
     if not submit_dir.is_planned:
         yield  # those tools know no DAG without Pegasus, and there may be several in one directory
         return
@@ -254,7 +254,7 @@ def _marks(submit_dir: SubmitDir, ingest: Hierarchy, *, at_work: bool = False) -
     yield
     if ingest.ended:
         with _courtesy():
-            mark_done(submit_dir.path, ingest.root.jobstate_log, began, datetime.now(timezone.utc))
+            mark_done(submit_dir.path, ingest.root.jobstate_log, began, datetime.now(UTC))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from getpass import getuser
 from uuid import uuid4
 
@@ -38,5 +38,5 @@ def _made_up(submit_dir: SubmitDir) -> Mapping[str, str]:
         "submit_dir": os.fspath(submit_dir.path),
         "submit_hostname": socket.gethostname(),
         "user": getuser(),
-        "timestamp": datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%z"),
+        "timestamp": datetime.now(UTC).strftime("%Y%m%dT%H%M%S%z"),
     }

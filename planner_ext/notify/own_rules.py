@@ -13,7 +13,7 @@ from condor_templates.errors import BridleError
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.messages.config_files import read_config
-from monitord_job.messages.targets import may_hold_a_secret, targets_of
+from monitord_job.messages.targets import Channel, may_hold_a_secret, targets_of
 from monitord_job.notifications.active_rules import RulePlace, condition_word, read_rules, rule_files
 from monitord_job.notifications.rule import ALL_NAMES, OF_WORKFLOWS, Action, Dialect, Entity, How, Rule
 from monitord_job.notifications.rule_file import WORDS, parse, render, render_rule, with_rules
@@ -125,10 +125,15 @@ def _notes(submit_dir: SubmitDir, actions: Iterable[Action]) -> Iterator[str]:
 
 
 def _unknown_target(word: str) -> Iterator[str]:
+    from monitord_job.messages.apprise_services import INSTALL, NOT_INSTALLED, installed
+
     try:
-        targets_of((word,), read_config(), os.environ)
+        targets = targets_of((word,), read_config(), os.environ)
     except BridleError as error:
         yield f"{error.where}: {error.what}; it must be known where the monitor runs (notify.toml)"
+    else:
+        if any(target.channel is Channel.SERVICE for target in targets) and not installed():
+            yield f"{word}: {NOT_INSTALLED} here; where the monitor runs, {INSTALL}"
 
 
 def list_rules(submit_dir: SubmitDir) -> list[Listed]:

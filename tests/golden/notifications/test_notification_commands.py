@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,17 @@ def test_a_target_that_is_not_known_here_is_noted(run, bridle):
         "bridle: --to: no target is called ops (known: none); it must be known where the monitor runs (notify.toml)\n"
     )
     assert "JOB * error to: ops" in run.bridle_notify.read_text().splitlines()
+
+
+def test_a_service_without_apprise_is_noted(run, bridle, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    code, _, err = bridle("notify", "add", "--on", "error", "--to", "json://host/x", "--to", "me@x.org")
+    assert code == 0
+    assert err == (
+        "bridle: json://host/x: it is reached by apprise, which is not installed here; where the monitor runs, "
+        "say pip install 'pegasus-bridle[notify]', or pip install apprise\n"
+    )
+    assert "JOB * error to: json://host/x" in run.bridle_notify.read_text().splitlines()
 
 
 @pytest.mark.parametrize(

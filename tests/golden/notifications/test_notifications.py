@@ -10,7 +10,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ def environment(case: Case, row: Row) -> dict[str, str]:
     found = {
         "PEGASUS_EVENT": row.event,
         "PEGASUS_EVENT_TIMESTAMP": f"{time}.0",
-        "PEGASUS_EVENT_TIMESTAMP_ISO": datetime.fromtimestamp(time, timezone.utc)
+        "PEGASUS_EVENT_TIMESTAMP_ISO": datetime.fromtimestamp(time, UTC)
         .astimezone()
         .strftime("%Y-%m-%dT%H:%M:%S%z"),
         "PEGASUS_JOBID": whom,

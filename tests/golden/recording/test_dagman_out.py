@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timezone
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ Told = tuple[str, str, str]
 
 def from_dagman_out(run: str) -> list[JobstateLine]:
     lines = (RUNS / f"{run}.dagman.out").read_bytes().split(b"\n")
-    return [event for _, event in parse_lines(DagmanOutState(), lines, timezone.utc)[1]]
+    return [event for _, event in parse_lines(DagmanOutState(), lines, UTC)[1]]
 
 
 def from_jobstate_log(run: str) -> list[JobstateLine]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timezone
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -178,7 +178,7 @@ def test_a_log_of_an_inner_dagman_alone(sample, code, corpus):
 def check_log(path: Path, code: str | None) -> None:
     """Every line is understood, also over rescue runs; as many nodes are done as DAGMan's last table says."""
     data = path.read_bytes()
-    events = [event for _, event in parse_lines(DagmanOutState(), data.split(b"\n"), timezone.utc)[1]]
+    events = [event for _, event in parse_lines(DagmanOutState(), data.split(b"\n"), UTC)[1]]
     assert [event for event in events if isinstance(event, Malformed)] == []
     ends = [e.info for e in events if isinstance(e, DagmanEvent) and e.state is DagmanState.FINISHED]
     assert set(ends) == ({code} if code else set())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timezone
+from datetime import UTC
 
 import pytest
 from hypothesis import example, given
@@ -62,7 +62,7 @@ USUAL = st.builds(
     resource=NAME,
     hostname=st.none() | NAME,
     user=st.none() | NAME,
-    start=st.datetimes(timezones=st.just(timezone.utc)).map(lambda when: when.isoformat("T", "milliseconds")),
+    start=st.datetimes(timezones=st.just(UTC)).map(lambda when: when.isoformat("T", "milliseconds")),
     duration=st.tuples(AMOUNT, AMOUNT).map(".".join),
     raw=AMOUNT,
     executable=NAME.map("/{}".format),

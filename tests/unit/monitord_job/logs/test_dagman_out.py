@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -31,7 +31,7 @@ def lines_of(*messages: str, stamp: str = STAMP) -> list[bytes]:
 def read(*messages: str, stamp: str = STAMP) -> list[JobstateLine]:
     """What some messages give, and that it is the same wherever the reader was restarted."""
     lines = lines_of(*messages, stamp=stamp)
-    state, found = parse_lines(DagmanOutState(), lines, timezone.utc)
+    state, found = parse_lines(DagmanOutState(), lines, UTC)
     assert [event for _, event in restarted(lines)] == [event for _, event in found]
     return [event for _, event in found] + finish(state)[1]
 
@@ -40,7 +40,7 @@ def restarted(lines: list[bytes]) -> list[tuple[int, JobstateLine]]:
     """The same, with the state dumped and loaded after every line."""
     memo, found = "", []
     for number, line in enumerate(lines):
-        state, events = parse_lines(load(memo), [line], timezone.utc)
+        state, events = parse_lines(load(memo), [line], UTC)
         memo = dump(state)
         found += [(number, event) for _, event in events]
     return found
@@ -268,7 +268,7 @@ def test_a_run_begins_when_the_dag_was_read(name):
         *lines_of("Parsing x.dag ...", stamp="11/23/26 05:28:02"),
         *lines_of("Parsing x.dag.rescue001 ...", "Bootstrapping..."),
     ]
-    (_, event), *rest = parse_lines(DagmanOutState(), lines, timezone.utc)[1]
+    (_, event), *rest = parse_lines(DagmanOutState(), lines, UTC)[1]
     assert event == DagmanEvent(T - 1, DagmanState.STARTED, "55.0" if "." in name else "")
     assert rest == []
 
@@ -356,9 +356,7 @@ def test_what_a_killed_dagman_had_not_told_is_taken_from_the_recovery_once(kille
 def test_what_dagman_missed_is_dated_by_the_event_and_not_by_the_recovery():
     lines = [*lines_of(*start()), *lines_of(*RECOVERY, *again(*ALL), RECOVERED, stamp="11/23/26 07:00:00")]
     events = [
-        event
-        for _, event in parse_lines(DagmanOutState(), lines, timezone.utc)[1]
-        if isinstance(event, NodeEvent)
+        event for _, event in parse_lines(DagmanOutState(), lines, UTC)[1] if isinstance(event, NodeEvent)
     ]
     assert [event.time - T for event in events] == [-2, -1, -1, 0, 0]
 
@@ -432,14 +430,14 @@ MESSAGE = st.sampled_from(
 @given(st.lists(MESSAGE, max_size=30))
 def test_restarted_after_any_line_it_goes_on_as_if_nothing_had_happened(messages):
     lines = lines_of(*messages)
-    assert restarted(lines) == parse_lines(DagmanOutState(), lines, timezone.utc)[1]
+    assert restarted(lines) == parse_lines(DagmanOutState(), lines, UTC)[1]
 
 
 @given(
     st.lists(st.binary() | st.binary().map(lambda tail: b"11/23/26 05:28:03 Event: ULOG_" + tail), max_size=5)
 )
 def test_no_bytes_raise(lines):
-    memo = dump(parse_lines(DagmanOutState(), lines, timezone.utc)[0])
+    memo = dump(parse_lines(DagmanOutState(), lines, UTC)[0])
     assert dump(load(memo)) == memo
 
 
@@ -460,4 +458,4 @@ def test_a_memo_that_is_none_is_refused(text):
 
 def test_the_memo_of_a_run_at_work_is_small():
     lines = lines_of(*start(), *(line.replace("Node A", f"Node n{i}") for i in range(1000) for line in ALL))
-    assert len(dump(parse_lines(DagmanOutState(), lines, timezone.utc)[0])) < 200
+    assert len(dump(parse_lines(DagmanOutState(), lines, UTC)[0])) < 200

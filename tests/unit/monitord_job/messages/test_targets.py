@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from condor_templates.errors import BridleError
 from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
 from condor_templates.policy_file import PolicyError
 from monitord_job.errors import NotifyError
-from monitord_job.messages.apprise_services import masked, relay_of, service_of
+from monitord_job.messages.apprise_services import installed, masked, relay_of, service_of
+from monitord_job.messages.mail import plain_relay
 from monitord_job.messages.send import check
 from monitord_job.messages.targets import (
     Channel,
@@ -158,6 +160,37 @@ def test_mail_servers_of_apprise(
     assert (relay.host, relay.port, relay.security.value) == (host, port, security)
     assert (headers.sender, headers.to) == (sender, to)
     assert "pw" not in repr(relay)
+
+
+@pytest.mark.parametrize(
+    "address", ["mailto://relay.example.org", "mailto://relay:2525/", "mailto://10.0.0.1:587"]
+)
+def test_a_plain_relay_is_what_apprise_makes_of_it(address: str) -> None:
+    found = relay_of(service_of(Target(Channel.SERVICE, address, "mailto://...")))
+    assert found is not None
+    assert plain_relay(address) == found[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mailtos://relay:465", "mailto://me:pw@relay", "mailto://relay?to=a@b.org", "mailto://gmail.com/x"],
+)
+def test_what_apprise_has_to_read(address: str) -> None:
+    assert plain_relay(address) is None
+
+
+def test_without_apprise_only_its_services_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installed()
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    for word in ("me@example.org", "sendmail:root", "log:/told.log"):
+        (target,) = targets_of((word,), CONFIG, {})
+        check(target)
+    with pytest.raises(NotifyError) as refused:
+        check(Target(Channel.SERVICE, "slack://a/b/s3cret", "ops"))
+    assert str(refused.value) == (
+        "ops: it is reached by apprise, which is not installed; "
+        "say pip install 'pegasus-bridle[notify]', or pip install apprise"
+    )
 
 
 EMAIL = "/opt/pegasus/share/pegasus/notification/email"
