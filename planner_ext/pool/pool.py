@@ -82,7 +82,7 @@ class Pool:
             # Orphans of a dead master would drive their DAGs beside the copies that the new schedd starts.
             self._kill()
             self._write_configuration(release, slots)
-            command = [*as_pool_user(os.geteuid()), str(release.sbin / "condor_master")]
+            command = [*as_pool_user(os.geteuid()), str(self.settings().release.sbin / "condor_master")]
             environment = {name: value for name, value in self.environment().items() if name != "CONDOR_IDS"}
             try:
                 self.processes.spawn_master(command, environment)
@@ -194,9 +194,20 @@ class Pool:
         earlier = self.settings() if self._settings_file.exists() else None
         port = earlier.port if earlier and is_free(earlier.port) else free_port()
         chosen = slots or (earlier.slots if earlier else max(4, os.cpu_count() or 1))
+        release = self._without_blanks(release)
         settings = PoolSettings(str(release.root), str(release.sbin), port, chosen)
         _replace(self.config_file, condor_config(settings, self.directory, release.read_version()))
         _replace(self._settings_file, dump_settings(settings))
+
+    def _without_blanks(self, release: Release) -> Release:
+        """A startd finds no starter below a path with a blank (seen, 25.14.1): a link in the pool leads there."""
+        if not any(map(str.isspace, str(release.root))):
+            return release
+        link = self.directory / "htcondor"
+        new = link.with_name(f"{link.name}.{os.getpid()}")
+        new.symlink_to(release.root)
+        new.replace(link)
+        return Release(link, link / release.sbin.relative_to(release.root))
 
     def _is_ready(self) -> bool:
         if self.processes.master() is None:

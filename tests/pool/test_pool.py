@@ -54,6 +54,18 @@ def test_a_job_runs_through(pool: Pool, work_dir: Path, universe: str) -> None:
     assert "Normal termination (return value 0)" in log.read_text()
 
 
+def test_a_pool_runs_jobs_with_an_htcondor_in_a_path_with_a_blank(
+    own_pool: Pool, release: Release, work_dir: Path
+) -> None:
+    """Its own startd does not find the starter there (seen, 25.14.1)."""
+    odd = work_dir / "an odd náme"
+    odd.symlink_to(release.root)
+    own_pool.start(Release(odd, odd / release.sbin.relative_to(release.root)), slots=2)
+    log = submit(own_pool, work_dir, "vanilla", seconds=0)
+    wait_for(lambda: "\n005 (" in log.read_text(), 60)
+    assert not [entry for entry in own_pool.path_entries() if " " in entry]
+
+
 def test_the_commands_start_ask_and_stop_a_pool(work_dir: Path, release: Release) -> None:
     option = ("--pool", str(work_dir / "pool"))
     try:
