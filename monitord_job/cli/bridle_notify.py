@@ -180,10 +180,10 @@ def _report(about: EventContext, run: Path | None, url: str | None, *, known: bo
 
 
 def _outgoing(report: Report) -> OutgoingMessage:
-    from monitord_job.messages.render import fields, kind, message
+    from monitord_job.messages.render import fields, message, severity
     from monitord_job.messages.send import OutgoingMessage
 
-    return OutgoingMessage(message(report), report.about, kind(report), time.time(), fields(report))
+    return OutgoingMessage(message(report), report.about, severity(report), time.time(), fields(report))
 
 
 def _show(outgoing: OutgoingMessage, targets: list[Target], *, html: bool) -> None:

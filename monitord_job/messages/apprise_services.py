@@ -18,6 +18,7 @@ from monitord_job.errors import NotifyError, TryAgainError
 from monitord_job.messages.mail import Headers, Relay, Security
 from monitord_job.messages.render import Message
 from monitord_job.messages.targets import Target
+from monitord_job.notifications.rule import Severity
 from monitord_job.text.display import one_line
 
 if TYPE_CHECKING:
@@ -150,8 +151,10 @@ def relay_of(service: NotifyBase) -> tuple[Relay, Headers] | None:
     return relay, headers
 
 
-def send_to_service(target: Target, service: NotifyBase, message: Message, kind: str, limit: float) -> None:
-    """`kind` is one of apprise's: info, success, warning, failure. Raises TryAgainError if it does not take it."""
+def send_to_service(
+    target: Target, service: NotifyBase, message: Message, severity: Severity, limit: float
+) -> None:
+    """Raises TryAgainError if it does not take it."""
     from apprise import Apprise
 
     form, body = _body(service, message)
@@ -159,7 +162,7 @@ def send_to_service(target: Target, service: NotifyBase, message: Message, kind:
         sender = Apprise(asset=service.asset)
         sender.add(service)
         done = sender.notify(
-            body=body, title=message.subject, notify_type=kind, body_format=form, timeout=limit
+            body=body, title=message.subject, notify_type=severity.value, body_format=form, timeout=limit
         )
     if not done:
         said = "; ".join(masked(reason, target.address) for reason in reasons.found[-3:])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from monitord_job.notifications.rule import CONDITIONS, On, Severity
 from monitord_job.text.display import one_line
 
 _EVENT = re.compile(r"([a-z_]+)(?:=([0-9]+[%smhd]))?(?:/[a-z]+)?")
@@ -44,37 +45,30 @@ class EventContext:
         >>> EventContext("stalled", "30m").said, EventContext("at_end", status=0).said
         ('has been silent for 30m', 'succeeded')
         """
-        if self.event in _ENDS and self.status is not None:
+        on = self.on
+        if on is None:
+            return self.event.replace("_", " ") or "report"
+        if on.meaning.outcome and self.status is not None:
             return "failed" if self.status else "succeeded"
-        return _SAID.get(self.event, self.event.replace("_", " ")).format(self.amount)
+        return on.meaning.phrase.format(self.amount)
+
+    @property
+    def on(self) -> On | None:
+        """The condition that was met; None if the event is none of ours."""
+        return CONDITIONS.get(self.event)
+
+    @property
+    def severity(self) -> Severity:
+        """What kind of news it is."""
+        given = self.on.meaning.severity if self.on else Severity.INFO
+        if given is not Severity.WARNING and self.status:
+            return Severity.FAILURE
+        return Severity.SUCCESS if given is Severity.INFO and self.status == 0 else given
 
     @property
     def failed(self) -> bool:
         """Whether it is bad news."""
-        return bool(self.status) or self.event in _BAD
-
-
-_ENDS = frozenset({"success", "on_success", "error", "on_error", "end", "at_end"})
-_BAD = frozenset({"error", "on_error", "held", "retry", "failed_permanently", "stalled"})
-_SAID = {
-    "": "report",
-    "start": "started",
-    "success": "succeeded",
-    "on_success": "succeeded",
-    "error": "failed",
-    "on_error": "failed",
-    "end": "ended",
-    "at_end": "ended",
-    "held": "is held",
-    "released": "was released",
-    "evicted": "was evicted",
-    "retry": "failed and is tried again",
-    "failed_permanently": "failed, no retry is left",
-    "rescue": "goes on from a rescue DAG",
-    "progress": "is {} done",
-    "stalled": "has been silent for {}",
-    "monitor_restarted": "has a new monitor, the one before had died",
-}
+        return self.severity in (Severity.WARNING, Severity.FAILURE)
 
 
 def event_context(environment: Mapping[str, str]) -> EventContext:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from monitord_job.messages.report import Report, Run, advice
+from monitord_job.notifications.rule import Severity
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,7 +55,7 @@ def message(report: Report) -> Message:
         "columns": columns,
         "table": "\n".join(_table(types, columns)),
         "took": _took(report),
-        "color": _color(report),
+        "color": _COLORS[severity(report)],
     }
     text, html = (environment.get_template(f"report.{form}").render(values) for form in ("txt", "html"))
     return Message(report.subject, _BLANK_LINES.sub("\n\n", text).strip() + "\n", html)
@@ -127,22 +128,20 @@ def _table(types: Mapping[str, Counter[str]], columns: tuple[str, ...]) -> list[
     ]
 
 
-_RED, _GREEN, _BLUE, _AMBER = "#b3261e", "#1b6e3c", "#1f4e8c", "#8a5a00"
+_COLORS = {
+    Severity.FAILURE: "#b3261e",
+    Severity.SUCCESS: "#1b6e3c",
+    Severity.INFO: "#1f4e8c",
+    Severity.WARNING: "#8a5a00",
+}
+"""Of the bar at the top."""
 
 
-def _color(report: Report) -> str:
-    """Of the bar at the top: bad news, good news, neither."""
-    if report.about.event in ("held", "stalled", "retry"):
-        return _AMBER
-    if report.about.failed or (not report.about.event and report.run and report.run.state == "failed"):
-        return _RED
-    ended_well = report.about.status == 0 or report.about.event in ("success", "on_success")
-    return _GREEN if ended_well else _BLUE
-
-
-def kind(report: Report) -> str:
-    """In a word of apprise's."""
-    return {_RED: "failure", _GREEN: "success", _AMBER: "warning"}.get(_color(report), "info")
+def severity(report: Report) -> Severity:
+    """What kind of news the report is."""
+    if not report.about.event and report.run and report.run.state == "failed":
+        return Severity.FAILURE
+    return report.about.severity
 
 
 def fields(report: Report) -> dict[str, str]:

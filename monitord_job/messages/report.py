@@ -243,7 +243,7 @@ def advice(report: Report) -> tuple[Advice, ...]:
         return ()
     where, run = shlex.quote(report.about.run), report.run
     found = [Advice("See how it stands now", f"bridle status {where}")]
-    if report.about.event in _WORRYING:
+    if report.about.on and report.about.on.meaning.needs_diagnosis:
         found.append(Advice("See what state it is in, and what helps", f"bridle recover {where}"))
     if run and (run.held.count or run.held_below.count):
         found.append(Advice("See which jobs are held, and why", "condor_q -hold -nobatch"))
@@ -252,6 +252,3 @@ def advice(report: Report) -> tuple[Advice, ...]:
         found.append(Advice("See from where the next run goes on", f"bridle rescue show {where}"))
         found.append(Advice("When the cause is gone, go on from there", f"bridle run {where}"))
     return tuple(found)
-
-
-_WORRYING = frozenset({"stalled", "monitor_restarted"})

@@ -22,18 +22,19 @@ from monitord_job.messages.mail import (
 )
 from monitord_job.messages.render import Message
 from monitord_job.messages.targets import Channel, NotifyConfig, Target
+from monitord_job.notifications.rule import Severity
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """What is sent: the message, what it is about, fields for programs, and in one of apprise's words what kind it is.
+    """What is sent: the message, what it is about, what kind of news that is, fields for programs.
 
     `now` in seconds since the epoch.
     """
 
     message: Message
     about: EventContext
-    kind: str
+    severity: Severity
     now: float
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -120,4 +121,4 @@ def _service(target: Target, outgoing: OutgoingMessage, config: NotifyConfig, li
     if mail is not None:
         _by_relay(*mail, outgoing, config, limit)
         return
-    send_to_service(target, service, outgoing.message, outgoing.kind, limit)
+    send_to_service(target, service, outgoing.message, outgoing.severity, limit)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitord_job.notifications.rule import OUTCOMES, Action, Condition, Entity, How, On, Rule, Scope
+from monitord_job.notifications.rule import OUTCOMES, Action, Amount, Condition, Entity, How, On, Rule, Scope
 from monitord_job.notifications.triggers import Trigger, WorkflowIdentity
 
 
@@ -96,9 +96,9 @@ def _is_met(condition: Condition, trigger: Trigger) -> bool:
     on, amount = condition.on, condition.amount or 0
     if on not in trigger.on:
         return False
-    if on is On.PROGRESS:
+    if on.meaning.amount is Amount.PERCENT:
         return trigger.before < amount <= trigger.percent
-    if on is On.STALLED:
+    if on.meaning.amount is Amount.DURATION:
         return trigger.quiet >= amount
     if condition.scope is Scope.FINAL and on in OUTCOMES:
         return trigger.first if On.START in trigger.on else trigger.final
@@ -107,8 +107,8 @@ def _is_met(condition: Condition, trigger: Trigger) -> bool:
 
 def _notification(rule: Rule, word: str, workflow: WorkflowIdentity, trigger: Trigger) -> Notification:
     moment = trigger.moment
-    if rule.condition.on is On.PROGRESS:
-        moment = "progress"  # once, whichever node brought it about
+    if rule.condition.on.meaning.amount is Amount.PERCENT:
+        moment = rule.condition.on.value  # once, whichever node brought it about
     content = json.dumps([workflow.wf_uuid, trigger.entity.value, trigger.name, moment, _as_list(rule)])
     key = hashlib.sha256(content.encode()).hexdigest()[:32]
     event = word

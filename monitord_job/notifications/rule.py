@@ -31,38 +31,152 @@ class Dialect(Enum):
     """NAME.bridle-notify: the same, and more"""
 
 
-class On(Enum):
-    """When a rule is due; `.value` as Pegasus 5 and bridle write it."""
+class Severity(Enum):
+    """What kind of news a condition is; `.value` as apprise calls it."""
 
-    NEVER = "never"
-    START = "start"
+    INFO = "info"
     SUCCESS = "success"
-    ERROR = "error"
-    END = "end"
-    ALL = "all"
-    """start and end"""
-    HELD = "held"
-    RELEASED = "released"
-    EVICTED = "evicted"
-    RETRY = "retry"
-    FAILED_PERMANENTLY = "failed_permanently"
-    """failed, and no retry is left"""
-    RESCUE = "rescue"
-    """a run goes on from a rescue DAG"""
-    PROGRESS = "progress"
-    """that many percent of the nodes are done"""
-    STALLED = "stalled"
-    """nothing happened for that many seconds"""
-    MONITOR_RESTARTED = "monitor_restarted"
+    WARNING = "warning"
+    """bad, and nothing is lost yet"""
+    FAILURE = "failure"
 
 
-PEGASUS_CONDITIONS = frozenset({On.NEVER, On.START, On.SUCCESS, On.ERROR, On.END, On.ALL})
-OUTCOMES = frozenset({On.SUCCESS, On.ERROR, On.END, On.ALL})
-"""Conditions that an attempt or the job as a whole may meet."""
-OF_WORKFLOWS = frozenset({On.RESCUE, On.PROGRESS, On.STALLED, On.MONITOR_RESTARTED})
+class Amount(Enum):
+    """What a condition is measured in; `.value` is an example of it."""
+
+    PERCENT = "50%"
+    DURATION = "30m"
+
+
+_ANY = frozenset(Entity)
+_WORKFLOWS = frozenset({Entity.WORKFLOW})
+_JOBS = frozenset({Entity.JOB, Entity.DAXJOB, Entity.DAGJOB})
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """All that is to be known of a condition beside what triggers it.
+
+    `phrase` follows the name of whom it happened to, with {} for the amount. `pegasus_4` is Pegasus 4's word; None:
+    only bridle knows it. `outcome`: an attempt, or the job as a whole, may meet it. `job_state`: what Stampede calls
+    the state that a job meets it with. `needs_diagnosis`: the run may need help.
+    """
+
+    help: str
+    phrase: str
+    severity: Severity = Severity.INFO
+    about: frozenset[Entity] = _ANY
+    pegasus_4: str | None = None
+    outcome: bool = False
+    amount: Amount | None = None
+    job_state: str | None = None
+    needs_diagnosis: bool = False
+
+
+class On(Enum):
+    """When a rule is due; `.value` as Pegasus 5 and bridle write it. One more condition is one more member.
+
+    >>> On.HELD, On.HELD.meaning.phrase
+    (<On.HELD: 'held'>, 'is held')
+    """
+
+    meaning: Meaning
+
+    NEVER = "never", Meaning("not at all", "never", pegasus_4="never")
+    START = "start", Meaning("when it starts", "started", pegasus_4="start")
+    SUCCESS = (
+        "success",
+        Meaning(
+            "when it ended, and succeeded",
+            "succeeded",
+            Severity.SUCCESS,
+            pegasus_4="on_success",
+            outcome=True,
+        ),
+    )
+    ERROR = (
+        "error",
+        Meaning("when it ended, and failed", "failed", Severity.FAILURE, pegasus_4="on_error", outcome=True),
+    )
+    END = "end", Meaning("when it ended", "ended", pegasus_4="at_end", outcome=True)
+    ALL = "all", Meaning("at its start and at its end", "all", pegasus_4="all", outcome=True)
+    HELD = "held", Meaning("when it is held", "is held", Severity.WARNING, _JOBS, job_state="JOB_HELD")
+    RELEASED = (
+        "released",
+        Meaning("when it is released from hold", "was released", about=_JOBS, job_state="JOB_RELEASED"),
+    )
+    EVICTED = (
+        "evicted",
+        Meaning("when it loses its machine", "was evicted", about=_JOBS, job_state="JOB_EVICTED"),
+    )
+    RETRY = (
+        "retry",
+        Meaning("when it failed, and a retry is left", "failed and is tried again", Severity.WARNING, _JOBS),
+    )
+    FAILED_PERMANENTLY = (
+        "failed_permanently",
+        Meaning("when it failed, and no retry is left", "failed, no retry is left", Severity.FAILURE, _JOBS),
+    )
+    RESCUE = (
+        "rescue",
+        Meaning("when it goes on from a rescue DAG", "goes on from a rescue DAG", about=_WORKFLOWS),
+    )
+    PROGRESS = (
+        "progress",
+        Meaning("when that part of its nodes is done", "is {} done", about=_WORKFLOWS, amount=Amount.PERCENT),
+    )
+    STALLED = (
+        "stalled",
+        Meaning(
+            "when nothing happened for that time (`s`, `m`, `h`, `d`)",
+            "has been silent for {}",
+            Severity.WARNING,
+            _WORKFLOWS,
+            amount=Amount.DURATION,
+            needs_diagnosis=True,
+        ),
+    )
+    MONITOR_RESTARTED = (
+        "monitor_restarted",
+        Meaning(
+            "when its monitor died, and another is at work",
+            "has a new monitor, the one before had died",
+            about=_WORKFLOWS,
+            needs_diagnosis=True,
+        ),
+    )
+
+    def __new__(cls, word: str, meaning: Meaning) -> On:
+        condition = object.__new__(cls)
+        condition._value_ = word
+        condition.meaning = meaning
+        return condition
+
+    @property
+    def example(self) -> str:
+        """As it may be written.
+
+        >>> On.PROGRESS.example
+        'progress=50%'
+        """
+        amount = self.meaning.amount
+        return f"{self.value}={amount.value}" if amount else self.value
+
+
+PEGASUS_CONDITIONS = frozenset(on for on in On if on.meaning.pegasus_4)
+OUTCOMES = frozenset(on for on in On if on.meaning.outcome)
+OF_WORKFLOWS = frozenset(on for on in On if on.meaning.about == _WORKFLOWS)
 """Conditions that only a WORKFLOW rule may have."""
-OF_JOBS = frozenset({On.HELD, On.RELEASED, On.EVICTED, On.RETRY, On.FAILED_PERMANENTLY})
-"""Conditions that neither a workflow nor an invocation meets."""
+PEGASUS_4_WORDS = {on.meaning.pegasus_4: on for on in On if on.meaning.pegasus_4 not in (None, on.value)}
+CONDITIONS: dict[str, On] = {on.value: on for on in On} | PEGASUS_4_WORDS
+"""By each word that may stand for one."""
+
+
+def conditions_help() -> str:
+    """What may be said after --on, for the help of a command."""
+    common = ", ".join(on.example for on in On if on not in OF_WORKFLOWS | {On.NEVER})
+    more = ", ".join(on.example for on in On if on in OF_WORKFLOWS)
+    return f"{common}; of workflows: {more}. With /final (error/final): of the last attempt only."
 
 
 class Scope(Enum):

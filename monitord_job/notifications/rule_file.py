@@ -30,12 +30,13 @@ from enum import Enum
 from monitord_job.errors import RuleError
 from monitord_job.notifications.rule import (
     ALL_NAMES,
+    CONDITIONS,
     NOWHERE,
-    OF_JOBS,
     OF_WORKFLOWS,
     OUTCOMES,
     PEGASUS_CONDITIONS,
     Action,
+    Amount,
     Condition,
     Dialect,
     Entity,
@@ -58,13 +59,6 @@ class Words(Enum):
 
 WORDS = {Dialect.PEGASUS: Words.PEGASUS_4, Dialect.BRIDLE: Words.PEGASUS_5}
 """What we write into which file: in our own, what people say."""
-OLD_WORDS = {"on_success": On.SUCCESS, "on_error": On.ERROR, "at_end": On.END}
-_CONDITIONS = {condition.value: condition for condition in On} | OLD_WORDS
-_SAID = {
-    Words.PEGASUS_5: {condition: condition.value for condition in On},
-    Words.PEGASUS_4: {condition: condition.value for condition in On}
-    | {condition: word for word, condition in OLD_WORDS.items()},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +161,7 @@ def _rule(text: str, source: Source, dialect: Dialect) -> Rule:
     name = fields[0]
     number = _number(fields[1], dialect) if numbered else None
     condition = _condition(fields[-2], dialect)
-    _check_meaning(entity, condition)
+    _check_meaning(entity, condition.on)
     return Rule(entity, name, number, condition, _action(fields[-1], dialect), source)
 
 
@@ -185,15 +179,11 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 def _condition(text: str, dialect: Dialect) -> Condition:
     found = _CONDITION.fullmatch(text)
-    on = _CONDITIONS.get(found[1]) if found else None
+    on = CONDITIONS.get(found[1]) if found else None
     if found is None or on is None:
         known = ", ".join(on.value for on in On if dialect is Dialect.BRIDLE or on in PEGASUS_CONDITIONS)
         raise _NoRuleError(f"{_short(text)} is no condition", f"use one of {known}")
-    if (
-        dialect is Dialect.PEGASUS
-        and text not in OLD_WORDS
-        and text not in {on.value for on in PEGASUS_CONDITIONS}
-    ):
+    if dialect is Dialect.PEGASUS and (text != found[1] or on not in PEGASUS_CONDITIONS):
         hint = "put the rule into the .bridle-notify file: pegasus-monitord would run it at each end of a job"
         raise _NoRuleError(f"only bridle knows the condition {text}", hint)
     scope = Scope(found[4]) if found[4] else Scope.ATTEMPT
@@ -204,28 +194,27 @@ def _condition(text: str, dialect: Dialect) -> Condition:
 
 def _amount(on: On, digits: str | None, unit: str | None) -> int | None:
     amount = int(digits or 0)
-    if on is On.PROGRESS:
-        if unit != "%" or not 1 <= amount <= 100:
-            raise _NoRuleError(
-                "progress needs the percentage of the nodes that are done", "write e.g. progress=50%"
-            )
-        return amount
-    if on is On.STALLED:
-        if not unit or unit == "%" or not amount:
-            raise _NoRuleError("stalled needs a time", "write e.g. stalled=30m; s, m, h and d are the units")
-        return amount * _SECONDS[unit]
-    if digits is not None:
-        raise _NoRuleError(f"{on.value} takes no amount", f"write {on.value}")
-    return None
+    match on.meaning.amount:
+        case None:
+            if digits is not None:
+                raise _NoRuleError(f"{on.value} takes no amount", f"write {on.value}")
+            return None
+        case Amount.PERCENT:
+            if unit != "%" or not 1 <= amount <= 100:
+                raise _NoRuleError(f"{on.value} needs a percentage", f"write e.g. {on.example}")
+            return amount
+        case Amount.DURATION:
+            if not unit or unit == "%" or not amount:
+                hint = f"write e.g. {on.example}; s, m, h and d are the units"
+                raise _NoRuleError(f"{on.value} needs a time", hint)
+            return amount * _SECONDS[unit]
 
 
-def _check_meaning(entity: Entity, condition: Condition) -> None:
+def _check_meaning(entity: Entity, on: On) -> None:
     """_NoRuleError for a condition that this entity never meets, so that nobody waits for a message in vain."""
-    on = condition.on
-    if on in OF_WORKFLOWS and entity is not Entity.WORKFLOW:
-        raise _NoRuleError(f"{on.value} is a condition of workflows, not of {entity.value}", "use WORKFLOW *")
-    if on in OF_JOBS and entity in (Entity.WORKFLOW, Entity.INVOCATION):
-        raise _NoRuleError(f"{on.value} is a condition of jobs, not of {entity.value}", "use JOB *")
+    if entity not in on.meaning.about:
+        whose, hint = ("workflows", "use WORKFLOW *") if on in OF_WORKFLOWS else ("jobs", "use JOB *")
+        raise _NoRuleError(f"{on.value} is a condition of {whose}, not of {entity.value}", hint)
 
 
 def _action(text: str, dialect: Dialect) -> Action:
@@ -299,15 +288,16 @@ def _sources(file: RuleFile) -> Iterator[str]:
 
 
 def _condition_word(condition: Condition, words: Words) -> str:
-    amount = ""
-    if condition.on is On.PROGRESS:
+    on, amount = condition.on, ""
+    if on.meaning.amount is Amount.PERCENT:
         amount = f"={condition.amount}%"
-    elif condition.on is On.STALLED:
+    elif on.meaning.amount is Amount.DURATION:
         seconds = condition.amount or 0
         unit = next(unit for unit, size in _SECONDS.items() if seconds % size == 0)
         amount = f"={seconds // _SECONDS[unit]}{unit}"
     scope = "" if condition.scope is Scope.ATTEMPT else f"/{condition.scope.value}"
-    return f"{_SAID[words][condition.on]}{amount}{scope}"
+    word = on.meaning.pegasus_4 if words is Words.PEGASUS_4 else None
+    return f"{word or on.value}{amount}{scope}"
 
 
 def _on_one_line(action: Action) -> Action:

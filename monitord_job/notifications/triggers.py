@@ -26,7 +26,7 @@ _START = frozenset({On.START, On.ALL})
 _END = frozenset({On.END, On.ALL})
 _SUCCESS = _END | {On.SUCCESS}
 _ERROR = _END | {On.ERROR}
-_OF_STATE = {"JOB_HELD": On.HELD, "JOB_RELEASED": On.RELEASED, "JOB_EVICTED": On.EVICTED}
+_OF_STATE = {on.meaning.job_state: on for on in On if on.meaning.job_state}
 _PRE_FAILED, _SUBMIT_FAILED = "PRE_SCRIPT_FAILED", "SUBMIT_FAILED"
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from monitord_job.notifications.rule import PEGASUS_CONDITIONS, On
-from monitord_job.notifications.rule_file import OLD_WORDS
+from monitord_job.notifications.rule import CONDITIONS, PEGASUS_CONDITIONS, On
 
-_CONDITIONS = {on.value: on for on in On if on in PEGASUS_CONDITIONS} | OLD_WORDS
 HOOK_WORDS = tuple(on.value for on in On if on in PEGASUS_CONDITIONS)
 """as Pegasus 5 writes them"""
-DAX_WORDS = {on: on.value for on in On} | {on: word for word, on in OLD_WORDS.items()}
+DAX_WORDS = {on: on.meaning.pegasus_4 or on.value for on in On}
 """as every planner that reads XML knows them"""
 
 
@@ -18,4 +16,5 @@ def hook_condition(word: str) -> On | None:
     >>> hook_condition("at_end"), hook_condition("held")
     (<On.END: 'end'>, None)
     """
-    return _CONDITIONS.get(word.strip())
+    condition = CONDITIONS.get(word.strip())
+    return condition if condition in PEGASUS_CONDITIONS else None

@@ -11,7 +11,7 @@ import click
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.notifications.rule import Action, How, Rule
+from monitord_job.notifications.rule import Action, How, Rule, conditions_help
 from monitord_job.notifications.rule_file import Words
 from planner_ext.notify import notify_file, own_rules
 from planner_ext.notify.notify_file import NotifyFile, Written
@@ -98,8 +98,7 @@ def generate(
     metavar="WHEN",
     multiple=True,
     required=True,
-    help="start, success, error, end, all (error/final etc.: of the last attempt only), held, released, evicted, "
-    "retry, failed_permanently; of workflows: rescue, progress=50%, stalled=30m, monitor_restarted. May be repeated.",
+    help=f"{conditions_help()} May be repeated.",
 )
 @click.option("--cmd", "commands", metavar="TEXT", multiple=True, help="A command line, run without a shell.")
 @click.option("--shell", "shells", metavar="TEXT", multiple=True, help="A text for /bin/sh.")

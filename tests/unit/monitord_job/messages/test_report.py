@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitord_job.messages.event_context import EventContext, event_context
 from monitord_job.messages.mail import Headers, compose
-from monitord_job.messages.render import fields, kind, message
+from monitord_job.messages.render import fields, message, severity
 from monitord_job.messages.report import (
     MOST_GROUPS,
     MOST_NAMES,
@@ -24,6 +24,7 @@ from monitord_job.messages.report import (
     advice,
     last_words,
 )
+from monitord_job.notifications.rule import Severity
 from monitord_job.text.display import last_lines, one_line
 from monitord_job.text.stampede_quoting import quote
 
@@ -123,7 +124,7 @@ def test_a_job_that_failed() -> None:
         "  | Killed",
     ):
         assert said in sent.text
-    assert kind(Report(about, 0)) == "failure"
+    assert severity(Report(about, 0)) is Severity.FAILURE
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_what_happened_in_words(event: str, status: int | None, subject: str, to
     if status is not None:
         environment["PEGASUS_STATUS"] = str(status)
     report = Report(event_context(environment), 0)
-    assert (report.subject, kind(report)) == (subject, tone)
+    assert (report.subject, severity(report).value) == (subject, tone)
     assert message(report).subject == subject
 
 

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from monitord_job.errors import RuleError
 from monitord_job.notifications.rule import (
-    OF_JOBS,
-    OF_WORKFLOWS,
     OUTCOMES,
     PEGASUS_CONDITIONS,
     Action,
@@ -75,9 +73,7 @@ NAMES = st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1)
 CONDITIONS = st.one_of(
     st.builds(Condition, st.sampled_from(sorted(PEGASUS_CONDITIONS, key=str))),
     st.builds(Condition, st.sampled_from(sorted(OUTCOMES, key=str)), st.none(), st.sampled_from(Scope)),
-    st.builds(
-        Condition, st.sampled_from(sorted((OF_JOBS | OF_WORKFLOWS) - {On.PROGRESS, On.STALLED}, key=str))
-    ),
+    st.builds(Condition, st.sampled_from([on for on in On if on.meaning.amount is None])),
     st.builds(Condition, st.just(On.PROGRESS), st.integers(1, 100)),
     st.builds(Condition, st.just(On.STALLED), st.integers(1, 10**8)),
 )
@@ -89,8 +85,7 @@ def rules(draw: st.DrawFn) -> Rule:
     entity = draw(st.sampled_from(Entity))
     number = draw(st.none() | st.integers(1, 10**8)) if entity is Entity.INVOCATION else None
     condition = draw(CONDITIONS)
-    assume(condition.on not in OF_WORKFLOWS or entity is Entity.WORKFLOW)
-    assume(condition.on not in OF_JOBS or entity not in (Entity.WORKFLOW, Entity.INVOCATION))
+    assume(entity in condition.on.meaning.about)
     action = Action(draw(st.sampled_from(How)), draw(TEXTS).strip() or "x")
     try:
         words = action.argv or ("x",)
@@ -193,10 +188,10 @@ def test_a_damaged_line_is_told_with_its_number_and_harms_no_other(line: str, wh
         ("JOB * progress=50% x", "progress is a condition of workflows, not of JOB"),
         ("WORKFLOW * held x", "held is a condition of jobs, not of WORKFLOW"),
         ("INVOCATION * * retry x", "retry is a condition of jobs, not of INVOCATION"),
-        ("WORKFLOW * progress x", "progress needs the percentage"),
+        ("WORKFLOW * progress x", "progress needs a percentage"),
         ("WORKFLOW * progress=50 x", "is no condition"),
-        ("WORKFLOW * progress=50s x", "progress needs the percentage"),
-        ("WORKFLOW * progress=101% x", "progress needs the percentage"),
+        ("WORKFLOW * progress=50s x", "progress needs a percentage"),
+        ("WORKFLOW * progress=101% x", "progress needs a percentage"),
         ("WORKFLOW * stalled x", "stalled needs a time"),
         ("WORKFLOW * stalled=0m x", "stalled needs a time"),
         ("WORKFLOW * stalled=3% x", "stalled needs a time"),
