@@ -97,7 +97,8 @@ def watched(bench: Bench, rules: str) -> tuple[Stored, int]:
 def watch(path: Path, log: Path) -> None:
     """Be that monitor; print the seconds and the number."""
     from monitord_job.monitor import session
-    from monitord_job.monitor.daemon import Limits, Monitor
+    from monitord_job.monitor.daemon import Monitor
+    from monitord_job.monitor.limits import Limits
 
     began = time.perf_counter()
     deliver_the_rest = Monitor._empty_the_outbox  # noqa: SLF001 - the moment between the logs and the rest

@@ -8,8 +8,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import classad2
 import htcondor2
 
 from dag_rewriter.directory.dagman_submit_file import extended
+from monitord_job.condor_job import THROTTLES, QueuedJob, with_throttles
 from monitord_job.errors import ScheddError
 
 _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `bridle pool start`"
@@ -26,41 +25,6 @@ _OLDER = (
     "configuration that bridle reads (docs/categories.md), or _CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING=False in its "
     "environment"
 )
-
-
-class JobStatus(IntEnum):
-    """HTCondor's numbers (condor_includes/proc.h), as far as a DAGMan job has them."""
-
-    IDLE = 1
-    RUNNING = 2
-    REMOVED = 3
-    COMPLETED = 4
-    HELD = 5
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedJob:
-    """A job in the queue: `status` is HTCondor's number (1 idle, 2 running, 5 held ...)."""
-
-    job: str
-    status: int
-    hold_reason: str | None
-    command: str = ""
-    cool_down_until: int = 0
-    """seconds since the epoch; before that the schedd does not start the job again (25.10 and newer)"""
-    started: int = 0
-    """when it was started last, in seconds since the epoch"""
-    dag_file: Path | None = None
-    """of a DAGMan: the DAG that it runs"""
-    parent: int = 0
-    """the cluster of the DAGMan that submitted it; 0: none did"""
-    is_monitor: bool = False
-    node: str = ""
-    """of a DAGMan's job: which node of the DAG it is"""
-
-    @property
-    def is_dagman(self) -> bool:
-        return self.dag_file is not None
 
 
 def submit_dag(
@@ -231,17 +195,6 @@ def _expect_success(job: str, what: str, result: Mapping[str, object]) -> None:
         raise ScheddError(f"job {job}", f"{what}: the schedd changed no job", "see `condor_q -nobatch`")
 
 
-THROTTLES: Mapping[str, str] = {
-    "nodes": "DAGMan_MaxJobs",
-    "idle": "DAGMan_MaxIdle",
-    "pre": "DAGMan_MaxPreScripts",
-    "post": "DAGMan_MaxPostScripts",
-    "hold": "DAGMan_MaxHoldScripts",
-    "submits": "DAGMan_MaxSubmitsPerInterval",
-}
-"""Our word for each of DAGMan's throttles -> its attribute in the DAGMan job."""
-
-
 def throttles_of(job: str) -> dict[str, int]:
     """DAGMan's throttles as its job has them, by our words; 0 is no limit. Raises ScheddError."""
     with _asking(f"job {job}", "the queue cannot be asked"):
@@ -259,28 +212,6 @@ def command_throttles(job: str, limits: Mapping[str, int]) -> dict[str, int]:
         raise ScheddError(f"job {job}", f"DAGMan changed nothing: {answer}", hint)
     found = {word: answer.get(name) for word, name in THROTTLES.items()}
     return {word: int(number) for word, number in found.items() if number is not None}
-
-
-_FLAGS: Mapping[str, str] = {
-    "nodes": "-MaxJobs",
-    "idle": "-MaxIdle",
-    "pre": "-MaxPre",
-    "post": "-MaxPost",
-    "hold": "-MaxHold",
-}
-"""What condor_dagman calls them on its command line; there is no flag for submits."""
-
-
-def with_throttles(arguments: str, limits: Mapping[str, int]) -> str:
-    """DAGMan's command line with other throttles; the last word of a flag counts.
-
-    >>> with_throttles("-Dag x.dag -MaxIdle 1000 -MaxJobs 3", {"nodes": 5})
-    '-Dag x.dag -MaxIdle 1000 -MaxJobs 5'
-    """
-    for word, number in limits.items():
-        if flag := _FLAGS.get(word):
-            arguments = re.sub(rf" {flag} \d+(?= |$)", "", arguments) + f" {flag} {number}"
-    return arguments
 
 
 def edit_throttles(job: str, limits: Mapping[str, int]) -> None:

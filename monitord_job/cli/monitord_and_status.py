@@ -12,7 +12,7 @@ import click
 from condor_templates.errors import BridleError
 from dag_rewriter.directory.locate import open_target
 from monitord_job.errors import CannotWorkError
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.unplanned_identity import identified
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
 
     If no monitor is alive, what the logs hold beyond the database is stored first.
     """
-    from monitord_job.readers.status import as_mapping, diagnosis_of, read_status, show
+    from monitord_job.readers.status import diagnosis_of, read_status
+    from monitord_job.readers.status_view import as_mapping, show
 
     opened = identified(open_target(submit_dir))
     found = read_status(opened, url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
 from monitord_job.diagnosis.run_states import (
     OVER,
     Condition,
@@ -14,7 +15,6 @@ from monitord_job.diagnosis.run_states import (
     Lock,
     Monitor,
     Process,
-    Queued,
     Remedy,
     Trouble,
 )
@@ -43,9 +43,7 @@ def ending_of(code: int, failed: int, dag_status: int | None, *, aborted: bool =
     return Ending.FAILED if code or failed else Ending.SUCCEEDED
 
 
-_LIVE = (1, 2, 5)
-_IDLE, _RUNNING, _REMOVED, _HELD = 1, 2, 3, 5
-_SETTLE = 60
+_MONITOR_START = 60
 """Seconds that a monitor may take to begin."""
 
 
@@ -65,7 +63,7 @@ def _condition(facts: Facts) -> Diagnosis:
     orphans = [process for process in facts.processes if process.orphan]
     if facts.queue is None:
         return _without_queue(facts)
-    queued = [job for job in facts.queue if job.status in _LIVE]
+    queued = [job for job in facts.queue if job.status in LIVE]
     if len(queued) > 1 or len(facts.processes) > 1 or (queued and orphans):
         return _two(facts, queued, orphans)
     if queued:
@@ -91,7 +89,7 @@ def _without_queue(facts: Facts) -> Diagnosis:
     return Diagnosis(Condition.UNKNOWN, what, "ask again when HTCondor is up", job=facts.submitted)
 
 
-def _two(facts: Facts, queued: list[Queued], orphans: list[Process]) -> Diagnosis:
+def _two(facts: Facts, queued: list[QueuedJob], orphans: list[Process]) -> Diagnosis:
     names = [f"job {job.job}" for job in queued] + [f"process {each.pid}" for each in orphans]
     what = f"two DAGMans for one DAG: {', '.join(names)}"
     job = queued[0].job if queued else None
@@ -107,12 +105,12 @@ def _two(facts: Facts, queued: list[Queued], orphans: list[Process]) -> Diagnosi
     )
 
 
-def _in_queue(facts: Facts, queued: Queued) -> Diagnosis:
+def _in_queue(facts: Facts, queued: QueuedJob) -> Diagnosis:
     job = queued.job
-    if queued.status == _HELD:
+    if queued.status == JobStatus.HELD:
         what = f"DAGMan job {job} is held: {queued.hold_reason or 'no reason is known'}"
         return Diagnosis(Condition.HELD, what, "mend that, then `bridle release`", Remedy.RELEASE, job)
-    if queued.status == _IDLE and queued.cool_down_until > facts.now:
+    if queued.status == JobStatus.IDLE and queued.cool_down_until > facts.now:
         wait = queued.cool_down_until - facts.now
         what = f"DAGMan job {job} is to start again, and HTCondor lets it wait for {wait} s more"
         return Diagnosis(Condition.COOLING_DOWN, what, "wait, or `bridle release`", Remedy.END_COOL_DOWN, job)
@@ -120,7 +118,7 @@ def _in_queue(facts: Facts, queued: Queued) -> Diagnosis:
         what = f"DAGMan job {job} submits nothing, because of {facts.halt_files[0]}"
         advice = "`bridle resume`; when its last job has left, it ends with a rescue DAG"
         return Diagnosis(Condition.HALTED, what, advice, Remedy.RESUME, job)
-    if queued.status == _IDLE:
+    if queued.status == JobStatus.IDLE:
         return Diagnosis(Condition.WAITING, f"DAGMan job {job} is idle: the schedd starts it soon", job=job)
     if facts.recovering:
         what = f"DAGMan job {job} reads its logs to find out where it was"
@@ -207,4 +205,4 @@ def _about_the_monitor(facts: Facts, found: Diagnosis, *, over: bool) -> Iterato
 
 def _should_have_one(facts: Facts, found: Diagnosis) -> bool:
     at_work = found.condition in (Condition.RUNNING, Condition.ORPHAN, Condition.HALTED)
-    return at_work and facts.now - facts.started > _SETTLE
+    return at_work and facts.now - facts.started > _MONITOR_START

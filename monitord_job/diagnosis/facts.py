@@ -13,18 +13,18 @@ from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rescue.rescue_dag import rescue_number
 from monitord_job import schedd
+from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.database.run_queries import is_stored, offsets, open_database, progress
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import ending_of
-from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor, Queued
+from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor
 from monitord_job.errors import MonitorError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.logs import dagman_log
 from monitord_job.logs.dagman_log import DagmanJob
 from monitord_job.logs.events import DAGMAN_RESTARTS
 from monitord_job.logs.tail import read_tail
-from monitord_job.schedd import JobStatus, QueuedJob
 
 _TAIL = 1 << 20
 _SUBMITTED_ON = re.compile(
@@ -71,7 +71,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     stored = _stored(submit_dir, url)
     return Facts(
         now=int(time.time()),
-        queue=None if dagmans is None else tuple(_queued(found) for found in dagmans),
+        queue=None if dagmans is None else tuple(dagmans),
         silence=silence,
         submitted=job.job if job else None,
         elsewhere=_elsewhere(log, here),
@@ -99,10 +99,6 @@ def _elsewhere(log: bytes, here: str) -> str:
     found = _SUBMITTED_ON.findall(log)
     there = found[-1].decode("ascii", "replace") if found else ""
     return there if here and there and there.lower() != here.lower() else ""
-
-
-def _queued(job: QueuedJob) -> Queued:
-    return Queued(job.job, job.status, job.hold_reason, job.cool_down_until)
 
 
 def _last_word(tail: bytes) -> _Word:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from monitord_job.condor_job import QueuedJob
+
 
 class Ending(Enum):
     """How a run ended; the value is for people and programs."""
@@ -88,16 +90,6 @@ class Lock(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """A DAGMan job of the run in the queue; `status` is HTCondor's number (1 idle, 2 running, 3 removed, 5 held)."""
-
-    job: str
-    status: int
-    hold_reason: str | None = None
-    cool_down_until: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Process:
     """A living DAGMan of the run on this host; an orphan's parent is no schedd."""
 
@@ -112,8 +104,8 @@ class Facts:
 
     now: int
     """seconds since the epoch"""
-    queue: tuple[Queued, ...] | None = ()
-    """None: the schedd does not answer"""
+    queue: tuple[QueuedJob, ...] | None = ()
+    """the DAGMan jobs; None: the schedd does not answer"""
     silence: str = ""
     """what it is that does not answer"""
     submitted: str | None = None

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitord_job.messages.event_context import EventContext
+from monitord_job.stampede.output_text import unquote
 from monitord_job.text.display import last_lines, one_line
-from monitord_job.text.stampede_quoting import unquote
 
 TEST = "test"
 MOST_GROUPS, MOST_NAMES, MOST_LINES = 8, 5, 4

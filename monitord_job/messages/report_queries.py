@@ -13,7 +13,7 @@ from monitord_job.database import schema as s
 from monitord_job.database.run_queries import JobStatus, WorkflowProgress, node_status, progress, reading
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Run, last_words
-from monitord_job.readers.status import state_of
+from monitord_job.readers.run_outcome import state_of
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.text.display import one_line
 

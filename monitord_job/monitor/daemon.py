@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +13,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.errors import LockedError, TryAgainError
 from monitord_job.logs import dagman_log
 from monitord_job.logs.dagman_log import DagmanJob
+from monitord_job.monitor.limits import DATABASE_WAIT, Limits
 from monitord_job.recording.completion import Rest
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.stampede.transitions import UNKNOWN_FAILURE
@@ -23,31 +23,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")
-DATABASE_WAIT = 600.0
-"""Seconds, where neither the command line nor a property says how long to wait for the database."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
 _IDLE, _LONGEST_PAUSE = 100, 5.0
 """A look at quiet logs takes one part in so many of the time: with thousands of sub-workflows it is no short one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long the monitor waits for what, in seconds."""
-
-    poll: float = 0.5
-    """between two looks at logs that have not grown"""
-    drain: float = 60.0
-    """after SIGTERM, for DAGMan's last line"""
-    settle: float = 6.0
-    """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
-    metrics: float = 2.0
-    """after DAGMan's last line, for its metrics, which it writes next"""
-    last_jobs: float = 20.0
-    """after DAGMan's last line, for jobs that leave after it; the next reader stores the rest"""
-    notifications: float = 60.0
-    """at the end, for what is in the outbox; the next monitor delivers the rest"""
-    database: float | None = None
-    """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
 
 
 class Monitor:

@@ -22,7 +22,8 @@ from monitord_job.database.url import Database, database_of
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone
-from monitord_job.monitor.daemon import LOG, Limits, Monitor, patiently
+from monitord_job.monitor.daemon import LOG, Monitor, patiently
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.notifications import outbox
 from monitord_job.notifications.row_tap import Notify, OutboxFeed

@@ -13,8 +13,8 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.run_queries import open_database
 from monitord_job.errors import LockedError, MonitorError
-from monitord_job.monitor.daemon import Limits
 from monitord_job.monitor.dispatcher import settings_of
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.notifications.outbox import State
 from monitord_job.notifications.outbox_queries import Entry, entries

@@ -24,12 +24,11 @@ from monitord_job.recording.log_source import Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.recording.store import Changes, Store
 from monitord_job.recording.subworkflows import SUB_DAX, SubWorkflow, find
-from monitord_job.stampede.dag_rows import dag_rows
 from monitord_job.stampede.job_plans import plans_of, shown
 from monitord_job.stampede.leftover_jobs import begins_anew, in_queue_yet
 from monitord_job.stampede.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, WorkflowState
-from monitord_job.stampede.static_rows import static_rows, unplanned_rows, workflow_row
+from monitord_job.stampede.static_rows import dag_rows, static_rows, unplanned_rows, workflow_row
 from monitord_job.stampede.transitions import (
     BOUNDS,
     Turn,

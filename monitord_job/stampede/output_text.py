@@ -1,16 +1,22 @@
-"""The stdout and stderr texts of an attempt as Stampede keeps them: quoted and cut."""
+"""The stdout and stderr texts of an attempt as Stampede keeps them: quoted (Pegasus.tools.utils.quote) and cut."""
 
 from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
 
 from monitord_job.kickstart.monitoring_payload import without_payloads
 from monitord_job.kickstart.records import Invocation
 from monitord_job.stampede.state import JobFiles
-from monitord_job.text.stampede_quoting import quote
 
 MAX_TEXT = 2**16 - 1
 """Characters of stdout or stderr kept per attempt, as pegasus-monitord keeps them."""
 _MAX_FILE_TEXT = MAX_TEXT - 2000
 _MARK = 20  # what pegasus-monitord reckons for the line above each task's text
+
+# Everything but printable ASCII, and the three characters that would end or forge a quoted text.
+_QUOTED = {code: f"%{code:02X}" for code in [*range(0x20), *range(0x7F, 0x100), ord("'"), ord('"'), ord("%")]}
+
+_USUAL = tuple((character, _QUOTED[ord(character)]) for character in "%\n\t'\"")  # the sign of quoting first
 
 
 def stderr_text(files: JobFiles) -> str | None:
@@ -47,3 +53,23 @@ def _streams(record: Invocation) -> tuple[tuple[str, str | None], tuple[str, str
     stdout = None if record.stdout is None else without_payloads(record.stdout)
     stderr = None if record.stderr is None else signal + without_payloads(record.stderr)
     return ("stdout", stdout), ("stderr", stderr)
+
+
+def quote(text: str) -> str:
+    """The text in printable ASCII; `unquote` is the inverse.
+
+    >>> quote("50 %\\n")
+    '50 %25%0A'
+    """
+    # Nearly every text has nothing else than these; a table costs ten times as much.
+    usual = text
+    for character, quoted in _USUAL:
+        usual = usual.replace(character, quoted)
+    if usual.isascii() and usual.isprintable():
+        return usual
+    return text.encode("utf-8", "backslashreplace").decode("latin-1").translate(_QUOTED)
+
+
+def unquote(text: str) -> str:
+    """The text that `quote` was given."""
+    return unquote_to_bytes(text).decode("utf-8", "backslashreplace")

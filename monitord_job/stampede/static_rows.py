@@ -1,4 +1,4 @@
-"""What the planner knew, as rows: braindump, static.bp, and those nodes of the DAG that static.bp leaves out."""
+"""What is known of a workflow before it runs, as rows: braindump and static.bp; without Pegasus, its DAG."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from monitord_job.stampede.rows import (
     WorkflowMetaRow,
     WorkflowRow,
 )
-from monitord_job.stampede.state import JobPlan
+from monitord_job.stampede.state import JobDescription, JobPlan
 from monitord_job.stampede.static_bp import Form, StaticEvent, form_of, parse, values_of
 from monitord_job.text.unprintable import excerpt, text_of
+
+Describe = Callable[[JobPlan], JobDescription]
 
 
 def workflow_row(
@@ -118,6 +120,31 @@ def rows_of_lines(lines: Iterable[bytes], file: str, offset: int = 0) -> Iterato
 def unplanned_rows(plans: Mapping[str, JobPlan], known: Collection[str]) -> Iterator[JobRow]:
     """The nodes of the DAG that are not among the known jobs: a user may add some before a rescue run."""
     return (_unplanned(plan) for name, plan in plans.items() if name not in known)
+
+
+def dag_rows(
+    plans: Mapping[str, JobPlan], edges: Iterable[tuple[str, str]], describe: Describe
+) -> Iterator[Row]:
+    """The jobs and their edges; there are no tasks, because nobody knows what a job is for."""
+    for plan in plans.values():
+        yield _job_of_plan(plan, describe(plan))
+    for parent, child in edges:
+        if parent in plans and child in plans:
+            yield JobEdgeRow(parent, child)
+
+
+def _job_of_plan(plan: JobPlan, found: JobDescription) -> JobRow:
+    return JobRow(
+        exec_job_id=plan.name,
+        submit_file=plan.submit_file or plan.dag_file or "",
+        type_desc="dag" if plan.is_subdag else "compute",
+        clustered=False,
+        max_retries=plan.retries,
+        # A sub-DAG's submit file is made when its node starts: what is stored before is stored again by a rebuild.
+        executable="" if plan.is_subdag else found.executable,
+        argv=found.arguments,
+        task_count=0,
+    )
 
 
 def _row(event: StaticEvent) -> Row | None:

@@ -1,1 +1,1 @@
-"""Text of jobs: stripped of what a terminal obeys, quoted for Stampede. Pure."""
+"""Text of jobs: stripped of what a terminal obeys, made fit for parsers and databases. Pure."""

@@ -10,7 +10,7 @@ import click
 from dag_rewriter.directory.locate import open_target
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.readers.status import tell_diagnosis
+from monitord_job.readers.status_view import tell_diagnosis
 from planner_ext.operations.recover import Recovered, fix, look
 
 EXIT_ATTENTION = 1

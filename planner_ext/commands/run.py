@@ -11,7 +11,9 @@ from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.run_queries import WorkflowProgress, WorkflowSummary
 from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.readers.status import EXIT_CODES, as_mapping, diagnosis_of, ending, show
+from monitord_job.readers.run_outcome import EXIT_CODES, ending
+from monitord_job.readers.status import diagnosis_of
+from monitord_job.readers.status_view import as_mapping, show
 from planner_ext.operations.run import LostError, Submitted, start, watch
 
 EXIT_LOST = LostError.exit_code

@@ -15,17 +15,17 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.subworkflows import sub_workflows
 from monitord_job import schedd
+from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
 from monitord_job.errors import LockedError
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.schedd import JobStatus, QueuedJob, dagman_jobs, jobs_below, node_jobs
+from monitord_job.schedd import dagman_jobs, jobs_below, node_jobs
 from planner_ext.errors import NotRunningError
 from planner_ext.operations.lost_run import wait_for
 
 _HOLD = "held with bridle hold"
 _RELEASE = "released with bridle release"
 _REMOVE = "removed with bridle remove"
-_LIVE = (JobStatus.IDLE, JobStatus.RUNNING, JobStatus.HELD)
 _MONITOR_LIMIT = 60.0
 """Seconds for the monitor to leave after the last job."""
 
@@ -94,7 +94,7 @@ def remove(submit_dir: SubmitDir, wait: float | None, tell: Callable[[int], None
 
     `tell` hears how many jobs are left. Raises ControlError after `wait` seconds, NotRunningError, ScheddError.
     """
-    top = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status in _LIVE]
+    top = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status in LIVE]
     left = _all_jobs(submit_dir)
     if not left:
         if wait is not None:
@@ -151,14 +151,14 @@ def _all_jobs(submit_dir: SubmitDir, dagmans: set[str] | None = None) -> list[Qu
 
 def _dagmans(submit_dir: SubmitDir) -> list[QueuedJob]:
     """The DAGMans of the run, the upper ones first. Raises NotRunningError."""
-    top = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status in _LIVE]
+    top = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status in LIVE]
     if not top:
         what = "no DAGMan of it is in the queue"
         if dagman_lives(submit_dir):
             what = "its DAGMan lives, but is in no queue of this schedd"
         raise NotRunningError(str(submit_dir.path), what, "see `bridle recover`")
     below = jobs_below(job.job for job in top)
-    return [*top, *(job for job in below if job.is_dagman and job.status in _LIVE)]
+    return [*top, *(job for job in below if job.is_dagman and job.status in LIVE)]
 
 
 def _dags(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Iterator[Path]:

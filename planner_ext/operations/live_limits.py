@@ -20,12 +20,13 @@ from dag_rewriter.rewriting import limits
 from dag_rewriter.rewriting.limits import Edit, LimitChange
 from dag_rewriter.rewriting.rewrite import read_dag
 from monitord_job import schedd
+from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
 from monitord_job.lock import locked
 from monitord_job.logs import jobstate_log
 from monitord_job.logs.events import DagmanEvent, DagmanState, NodeEvent
 from monitord_job.logs.tail import read_tail
-from monitord_job.schedd import JobStatus, QueuedJob, dagman_jobs
+from monitord_job.schedd import dagman_jobs
 
 _T = TypeVar("_T")
 _REASON = "bridle changes the limits of its categories, and releases it at once"
@@ -195,8 +196,7 @@ def _bring_back(
 
 
 def _job(submit_dir: SubmitDir) -> QueuedJob | None:
-    live = (JobStatus.IDLE, JobStatus.RUNNING, JobStatus.HELD)
-    return next((job for job in dagman_jobs(submit_dir.dagman_log) if job.status in live), None)
+    return next((job for job in dagman_jobs(submit_dir.dagman_log) if job.status in LIVE), None)
 
 
 def _stopped(submit_dir: SubmitDir) -> bool:

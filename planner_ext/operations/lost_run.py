@@ -9,8 +9,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow
 from dag_rewriter.rescue.rescue_plan import Choice, plan_resume
 from dag_rewriter.rescue.rescue_steps import carry_out
+from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
-from monitord_job.schedd import JobStatus, QueuedJob, node_jobs, remove_jobs
+from monitord_job.schedd import node_jobs, remove_jobs
 
 POLL = 0.3
 LEAVE_LIMIT = 60.0

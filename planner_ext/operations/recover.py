@@ -15,11 +15,12 @@ from condor_templates.errors import BridleError
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
+from monitord_job.condor_job import JobStatus
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.facts import gather
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, Remedy
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from planner_ext.operations.control import resume_run
 from planner_ext.operations.lost_run import put_in_order, remove_left_behind, wait_for
@@ -122,7 +123,7 @@ def _remove_left_behind(submit_dir: SubmitDir, _found: Diagnosis) -> None:
 
 def _release_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
     for job in schedd.node_jobs(submit_dir.nodes_log):
-        if job.is_monitor and job.status == schedd.JobStatus.HELD:
+        if job.is_monitor and job.status == JobStatus.HELD:
             schedd.release_job(job.job, _REASON)
     _await_monitor(submit_dir)
 

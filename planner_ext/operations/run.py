@@ -16,6 +16,7 @@ from dag_rewriter.directory.submit_file import parse_submit_file
 from dag_rewriter.rescue.rescue_files import wants_to_run
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
+from monitord_job.condor_job import JobStatus
 from monitord_job.database.run_queries import (
     WorkflowProgress,
     WorkflowSummary,
@@ -30,9 +31,10 @@ from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.facts import gather
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
 from monitord_job.errors import LockedError, MonitorError
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.readers.status import RunState, ending, read_status, state_of
+from monitord_job.readers.run_outcome import RunState, ending, state_of
+from monitord_job.readers.status import read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from planner_ext.errors import AlreadyRunningError, RunError
 from planner_ext.operations.control import resume_run
@@ -42,7 +44,6 @@ _Answer = TypeVar("_Answer")
 _POLL = 1.0
 _LEAVE_LIMIT = 30.0
 """Seconds for jobs of a DAGMan that was removed to leave."""
-_HELD = 5
 
 
 class LostError(RunError):
@@ -132,7 +133,7 @@ def refuse_if_live(submit_dir: SubmitDir) -> None:
     """AlreadyRunningError if a DAGMan runs this directory; ScheddError if the queue cannot be asked."""
     queued = dagman_jobs(submit_dir.dagman_log)
     if queued:
-        held = f", held: {queued[0].hold_reason}" if queued[0].status == _HELD else ""
+        held = f", held: {queued[0].hold_reason}" if queued[0].status == JobStatus.HELD else ""
         what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
         raise AlreadyRunningError(
             str(submit_dir.path), what, "see `bridle status`, or remove it with `bridle remove`"
@@ -171,7 +172,7 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
         found: WorkflowProgress | WorkflowSummary | None
         found = _glance(submit_dir) if queued else _settled(submit_dir)
         yield found
-        if queued and queued[0].status == _HELD:
+        if queued and queued[0].status == JobStatus.HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
             raise LostError(str(submit_dir.path), what, f"mend that, then `bridle release {submit_dir.path}`")
         if not queued:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
-from monitord_job.schedd import JobStatus, dagman_jobs
+from monitord_job.condor_job import JobStatus
+from monitord_job.schedd import dagman_jobs
 from planner_ext.errors import NotRunningError
 
 COMMAND_SINCE = (25, 10)

@@ -17,6 +17,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database import bulk_sql, engine
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.monitor import daemon, session
+from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, store
 from tests.support.database import Rows, check_sound, dump, query
 from tests.support.postgresql import Server
@@ -35,7 +36,7 @@ def run(fresh_corpus) -> SubmitDir:
 def undisturbed(run, work_dir) -> dict[str, Rows]:
     """What the run's database is to hold in the end."""
     place = work_dir / "undisturbed.db"
-    session.catch_up(run, daemon.Limits(), url=f"sqlite:///{place}")
+    session.catch_up(run, Limits(), url=f"sqlite:///{place}")
     return dump(place)
 
 
@@ -95,7 +96,7 @@ def catch_up(submit_dir: SubmitDir, trouble: Trouble, url: str | None = None, wa
     log.addHandler(trouble)
     log.setLevel(logging.INFO)
     try:
-        session.catch_up(submit_dir, daemon.Limits(database=wait), url=url)
+        session.catch_up(submit_dir, Limits(database=wait), url=url)
     finally:
         log.removeHandler(trouble)
         log.setLevel(level)
@@ -210,7 +211,7 @@ def test_a_commit_whose_answer_was_lost_is_not_stored_twice(run, undisturbed, qu
 def test_a_file_that_is_no_database_is_no_reason_to_wait(run):
     run.database.write_bytes(b"no database at all\n" * 1000)
     with pytest.raises(SchemaError, match="not a database") as error:
-        session.catch_up(run, daemon.Limits(database=60.0))
+        session.catch_up(run, Limits(database=60.0))
     assert error.value.exit_code == 1
 
 
@@ -318,7 +319,7 @@ def test_another_session_holds_a_row(run, undisturbed, quick, postgresql_server,
 def test_a_wrong_database_name_is_no_reason_to_wait(run, postgresql):
     nowhere = postgresql.replace("/stampede", "/nowhere")
     with pytest.raises(SchemaError, match="does not exist") as error:
-        session.catch_up(run, daemon.Limits(database=60.0), url=nowhere)
+        session.catch_up(run, Limits(database=60.0), url=nowhere)
     assert error.value.exit_code == 1
 
 
@@ -326,6 +327,6 @@ def test_no_password_is_ever_shown(run, postgresql):
     secret = "hunter2"
     url = postgresql.replace("bridle@", f"bridle:{secret}@").replace("/stampede", "/nowhere")
     with pytest.raises(SchemaError) as error:
-        session.catch_up(run, daemon.Limits(), url=url)
+        session.catch_up(run, Limits(), url=url)
     assert secret not in str(error.value)
     assert query(postgresql, "SELECT 1") == [(1,)]

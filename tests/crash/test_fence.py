@@ -18,7 +18,7 @@ from monitord_job.errors import FencedError, LockedError, StoppedError, TryAgain
 from monitord_job.lock import alone, holder_of
 from monitord_job.logs.tail import Cursor
 from monitord_job.monitor import session
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, store
 from monitord_job.recording.store import Changes, Claim, Store
 from monitord_job.stampede.rows import FileMetaRow

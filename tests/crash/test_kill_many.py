@@ -15,7 +15,8 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database import engine
-from monitord_job.monitor import daemon, session
+from monitord_job.monitor import session
+from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, store
 from tests.crash.test_kill_points import Patch, cursors_apart, steps_of
 from tests.support.database import Rows, check_sound, dump, query
@@ -126,7 +127,7 @@ def in_child(run: Prepared, kill_at: int | None, mutate: Patch | None = None) ->
             if mutate:
                 mutate(patch)
             steps_of(patch, killer(kill_at))
-            session.catch_up(run.submit_dir, daemon.Limits(database=0.0))
+            session.catch_up(run.submit_dir, Limits(database=0.0))
             code = 0
     except Exception:
         traceback.print_exc()

@@ -18,7 +18,8 @@ from monitord_job.database import bulk_sql, row_writer
 from monitord_job.event_stream import feed, sink
 from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.logs import tail
-from monitord_job.monitor import daemon, session
+from monitord_job.monitor import session
+from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, job_files, store
 from tests.support.database import Rows, check_sound, dump
 from tests.support.recorded import prepare
@@ -89,7 +90,7 @@ def in_child(
 
             steps_of(patch, step)
             outlet = None if events is None else sink.EventFile(str(events), BpFormat.BP)
-            session.catch_up(submit_dir, daemon.Limits(database=0.0), url=url, events=outlet)
+            session.catch_up(submit_dir, Limits(database=0.0), url=url, events=outlet)
             code = 0
     except Exception:
         traceback.print_exc()

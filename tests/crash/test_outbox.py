@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from monitord_job.monitor import daemon, dispatcher, session
+from monitord_job.monitor import dispatcher, session
+from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import delivery, outbox
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.recording import ingest, store
@@ -51,7 +52,7 @@ def in_child(
             if mutate:
                 mutate(patch)
             count_steps(patch, kill_at)
-            session.catch_up(run.submit_dir, daemon.Limits(database=0.0), notify=True)
+            session.catch_up(run.submit_dir, Limits(database=0.0), notify=True)
             code = 0
     except Exception:
         traceback.print_exc()
@@ -194,10 +195,10 @@ def test_a_reader_that_catches_up_takes_nothing_away_from_the_monitor(run, tmp_p
     whole = run.submit_dir.jobstate_log.read_bytes()
     lines = whole.splitlines(keepends=True)
     run.submit_dir.jobstate_log.write_bytes(b"".join(lines[:10]))
-    session.catch_up(run.submit_dir, daemon.Limits(), notify=True)
+    session.catch_up(run.submit_dir, Limits(), notify=True)
     first = len(run.hook.runs())
     run.submit_dir.jobstate_log.write_bytes(whole)
-    session.catch_up(run.submit_dir, daemon.Limits())
+    session.catch_up(run.submit_dir, Limits())
     found = Counter(row["state"] for row in kept(run.submit_dir.database))
     assert found["delivered"] == len(run.hook.runs()) == first
     assert found["due"] > 30
@@ -209,8 +210,8 @@ def test_a_reader_that_catches_up_takes_nothing_away_from_the_monitor(run, tmp_p
 
 def test_catching_up_with_an_old_run_notifies_nobody(run):
     run.fresh()
-    session.catch_up(run.submit_dir, daemon.Limits())
-    session.rebuild(run.submit_dir, daemon.Limits())
+    session.catch_up(run.submit_dir, Limits())
+    session.rebuild(run.submit_dir, Limits())
     assert kept(run.submit_dir.database) == []
     follow_not_asked(run)
     assert kept(run.submit_dir.database) == []
@@ -218,7 +219,7 @@ def test_catching_up_with_an_old_run_notifies_nobody(run):
 
 
 def follow_not_asked(run: Run) -> None:
-    session.follow_run(run.submit_dir, daemon.Limits(), 0.0)
+    session.follow_run(run.submit_dir, Limits(), 0.0)
 
 
 def test_a_monitor_of_a_rescue_run_notifies_of_that_run_only(run):
@@ -234,11 +235,11 @@ def test_a_monitor_of_a_rescue_run_notifies_of_that_run_only(run):
 
 def test_a_rebuild_keeps_the_outbox_and_makes_nothing_due_twice(run):
     run.fresh()
-    session.catch_up(run.submit_dir, daemon.Limits(), notify=True)
+    session.catch_up(run.submit_dir, Limits(), notify=True)
     before = kept(run.submit_dir.database)
-    session.rebuild(run.submit_dir, daemon.Limits())
+    session.rebuild(run.submit_dir, Limits())
     assert kept(run.submit_dir.database) == before
-    session.rebuild(run.submit_dir, daemon.Limits(), notify=True)
+    session.rebuild(run.submit_dir, Limits(), notify=True)
     assert [row["key"] for row in kept(run.submit_dir.database)] == [row["key"] for row in before]
 
 
@@ -267,7 +268,7 @@ def test_somebody_may_ask_for_it_again(run):
     follow(run)
     key, *_ = run.hook.runs()[0]
     request_resend(run.submit_dir.resend, [key, "nonsense"])
-    session.catch_up(run.submit_dir, daemon.Limits(), deliver=True)
+    session.catch_up(run.submit_dir, Limits(), deliver=True)
     assert Counter(found for found, *_ in run.hook.runs())[key] == 2
     assert not run.submit_dir.resend.exists()
     until(

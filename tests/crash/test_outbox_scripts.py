@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.monitor import daemon, dispatcher, session
+from monitord_job.monitor import dispatcher, session
+from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import outbox
 from monitord_job.notifications.delivery import DeliverySettings
 from tests.support.database import dump
@@ -115,7 +116,7 @@ JOB * end {hook} good
 def test_scripts_of_all_bad_kinds_harm_neither_the_others_nor_the_database(run, tmp_path):
     """They begin with the run, so that the good ones run beside those which hang and flood."""
     run.fresh()
-    session.catch_up(run.submit_dir, daemon.Limits(), notify=False)
+    session.catch_up(run.submit_dir, Limits(), notify=False)
     undisturbed = dump(run.submit_dir.database)
     run.fresh()
     rules = run.submit_dir.bridle_notify.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 from dag_rewriter.directory.locate import open_target
 from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.event_stream.sink import EventFile
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
 from tests.support.database import Rows, dump

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from tests.conftest import Corpus
 from tests.support.notified import Witness

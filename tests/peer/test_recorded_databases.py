@@ -28,7 +28,7 @@ from typing import NamedTuple
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from tests.golden.recording import test_recorded_hierarchies, test_recorded_runs
 from tests.support.recorded import as_it_ran, dagman_lines, prepare

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.monitor import daemon, session
+from monitord_job.monitor import session
+from monitord_job.monitor.limits import Limits
 from tests.support.notified import Hook
 
 RULES = """\
@@ -31,4 +32,4 @@ class Run(NamedTuple):
 
 
 def follow(run: Run, **limits: float) -> None:
-    session.follow_run(run.submit_dir, daemon.Limits(**limits), 0.0, notify=True)
+    session.follow_run(run.submit_dir, Limits(**limits), 0.0, notify=True)

@@ -13,7 +13,8 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.lock import locked, this_process
-from monitord_job.monitor import daemon, session
+from monitord_job.monitor import session
+from monitord_job.monitor.limits import Limits
 from planner_ext.cli import run_command
 from tests.support.notified import Hook, kept
 from tests.support.recorded import prepare
@@ -166,7 +167,7 @@ def test_rules_of_the_sites_policy_hold_and_a_damaged_policy_harms_nothing(run, 
     hook = Hook(tmp_path)
     (tmp_path / "site.toml").write_text(f'[notifications]\nrules = ["WORKFLOW * end {hook.path} site"]\n')
     (run.path / "bridle-policy.toml").write_text("[notifications\n")
-    session.catch_up(run, daemon.Limits(), notify=True)
+    session.catch_up(run, Limits(), notify=True)
     assert [words for *_, words in hook.runs()] == ["site", "site"], "the run and its rescue run"
 
 
@@ -174,10 +175,10 @@ def test_a_rule_that_is_added_meanwhile_is_taken_up_with_the_next_event(run, bri
     hook = Hook(tmp_path)
     lines = run.jobstate_log.read_text().splitlines(keepends=True)
     run.jobstate_log.write_text("".join(lines[:30]))
-    session.catch_up(run, daemon.Limits(), notify=True)
+    session.catch_up(run, Limits(), notify=True)
     assert bridle("notify", "add", "--on", "end", "--cmd", f"{hook.path} late")[0] == 0
     run.jobstate_log.write_text("".join(lines))
-    session.catch_up(run, daemon.Limits(), deliver=True)
+    session.catch_up(run, Limits(), deliver=True)
     rows = kept(run.database)
     assert rows
     assert len(hook.runs()) == len(rows)
@@ -192,7 +193,7 @@ def mended(run, tmp_path) -> Path:
     run.bridle_notify.write_text(
         f"WORKFLOW * error shell: echo yes\nWORKFLOW * end shell: test -e {flag} || {{ echo no >&2; exit 3; }}\n"
     )
-    session.catch_up(run, daemon.Limits(), notify=True)
+    session.catch_up(run, Limits(), notify=True)
     assert Counter(row["state"] for row in kept(run.database)) == {"delivered": 1, "failed": 2}
     return flag
 
@@ -225,7 +226,7 @@ def test_what_is_due_when_nobody_is_at_work_is_said_and_can_be_delivered(run, br
     run.bridle_notify.write_text(f"WORKFLOW * end {hook.path}\n")
     lines = run.jobstate_log.read_text().splitlines(keepends=True)
     run.jobstate_log.write_text("".join(lines[:30]))
-    session.catch_up(run, daemon.Limits(), notify=True)
+    session.catch_up(run, Limits(), notify=True)
     run.jobstate_log.write_text("".join(lines))
     code, out, _ = bridle("notifications")
     assert code == 0
@@ -277,7 +278,7 @@ def test_a_monitor_at_work_does_it_itself(run, bridle, mended):
         assert out.splitlines()[-1] == "2 are left to the monitor that is at work"
         assert shown(bridle)["counts"]["failed"] == 2
     mended.touch()
-    session.follow_run(run, daemon.Limits(), 0.0)
+    session.follow_run(run, Limits(), 0.0)
     assert shown(bridle)["counts"] == {"due": 0, "running": 0, "delivered": 3, "failed": 0}
     assert not run.resend.exists()
 

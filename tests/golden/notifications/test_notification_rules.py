@@ -11,7 +11,7 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.monitor import session
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.notifications.row_tap import Notify, OutboxFeed
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Store, sqlite_url

@@ -19,7 +19,7 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database.url import database_of
 from monitord_job.monitor import session
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.notifications.outbox import State
 from monitord_job.readers.notification_list import resend
 from tests.support.notified import Hook, Witness, kept

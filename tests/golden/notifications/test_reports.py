@@ -15,7 +15,7 @@ from monitord_job.messages.report import Report
 from monitord_job.messages.report_queries import read_run
 from monitord_job.messages.report_reader import read_report
 from monitord_job.monitor import session
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from tests.conftest import Corpus
 from tests.support.recorded import prepare
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.recording.subworkflows import find

@@ -12,7 +12,7 @@ from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rewriting.passes import ALL
 from dag_rewriter.rewriting.rewrite import Options, rewrite
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
 from monitord_job.recording.hierarchy import Hierarchy

@@ -12,7 +12,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.cli.monitord_and_status import monitord
 from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.event_stream.sink import EventFile
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up, rebuild
 from monitord_job.readers.status import read_status
 from monitord_job.stampede.static_bp import StaticEvent, parse

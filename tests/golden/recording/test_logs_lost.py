@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.recording import ingest
 from monitord_job.recording.hierarchy import Hierarchy

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.metrics.metrics_files import write_metrics
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up, rebuild
-from monitord_job.readers.status import as_mapping, read_status
+from monitord_job.readers.status import read_status
+from monitord_job.readers.status_view import as_mapping
 from tests.support.database import query
 from tests.support.recorded import prepare
 

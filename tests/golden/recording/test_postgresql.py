@@ -13,7 +13,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database.run_queries import JobStatus, is_stored, open_database, progress, summary
 from monitord_job.database.url import database_of, parse_url
 from monitord_job.monitor import session
-from monitord_job.monitor.daemon import Limits, Monitor
+from monitord_job.monitor.daemon import Monitor
+from monitord_job.monitor.limits import Limits
 from monitord_job.recording.store import Changes, Store
 from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, WorkflowRow
 from planner_ext.cli import run_command

@@ -11,7 +11,7 @@ import pytest
 from monitord_job.logs.dagman_out import parse_lines
 from monitord_job.logs.dagman_out_state import DagmanOutState
 from monitord_job.logs.events import DagmanEvent, DagmanState, Malformed, NodeEvent
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from tests.conftest import corpus_archives
 from tests.golden.recording import test_recorded_runs

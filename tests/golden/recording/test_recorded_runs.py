@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import open_submit_dir
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up, rebuild
 from monitord_job.recording import ingest
 from monitord_job.recording.store import Store, sqlite_url

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from tests.golden.recording.test_recorded_hierarchies import HIERARCHIES
 from tests.golden.recording.test_recorded_runs import ALL

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from monitord_job.logs import tail
-from monitord_job.monitor.daemon import Limits
+from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.recording import ingest
 from monitord_job.recording.hierarchy import Hierarchy

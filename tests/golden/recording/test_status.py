@@ -13,7 +13,9 @@ from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job.database.run_queries import JobStatus
 from monitord_job.lock import locked
 from monitord_job.readers import status
-from monitord_job.readers.status import RunState, as_mapping, read_status, show, state_of
+from monitord_job.readers.run_outcome import RunState, state_of
+from monitord_job.readers.status import read_status
+from monitord_job.readers.status_view import as_mapping, show
 from tests.support.recorded import prepare
 
 

@@ -13,8 +13,8 @@ from dag_rewriter.categories.policy_layers import read_policy
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job import schedd
+from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
-from monitord_job.schedd import JobStatus, QueuedJob
 from planner_ext.cli import run_command
 from planner_ext.operations import live_limits, throttle
 from planner_ext.operations.live_limits import Effect, TuneError

@@ -8,7 +8,8 @@ import pytest
 
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rescue.rescue_files import read_workflow
-from monitord_job.schedd import QueuedJob, _queued_job
+from monitord_job.condor_job import QueuedJob
+from monitord_job.schedd import _queued_job
 from planner_ext.operations.lost_run import can_recover, put_in_order
 
 DAG = "JOB A a.sub\nJOB B a.sub\nJOB C a.sub\nSUBDAG EXTERNAL S sub.dag\nPARENT A CHILD B C S\nJOBSTATE_LOG x.log\n"

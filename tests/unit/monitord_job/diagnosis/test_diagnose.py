@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from monitord_job.condor_job import JobStatus as Q
+from monitord_job.condor_job import QueuedJob
 from monitord_job.diagnosis.diagnose import diagnose, ending_of
 from monitord_job.diagnosis.run_states import (
     Condition,
@@ -14,13 +16,12 @@ from monitord_job.diagnosis.run_states import (
     Lock,
     Monitor,
     Process,
-    Queued,
     Remedy,
     Trouble,
 )
 
 NOW = 1_795_900_000
-RUNS = Queued("7.0", 2)
+RUNS = QueuedJob("7.0", Q.RUNNING)
 ITS_OWN = Process(100, "7.0", orphan=False)
 ORPHAN = Process(200, "7.0", orphan=True)
 AT_WORK = Facts(
@@ -44,30 +45,44 @@ TABLE = {
     "planned only": (Facts(now=NOW), C.NEVER_SUBMITTED, ()),
     "running": (AT_WORK, C.RUNNING, ()),
     "just submitted": (
-        replace(AT_WORK, queue=(Queued("7.0", 1),), processes=(), lock=Lock.NONE),
+        replace(AT_WORK, queue=(QueuedJob("7.0", Q.IDLE),), processes=(), lock=Lock.NONE),
         C.WAITING,
         (),
     ),
     "recovering": (replace(AT_WORK, recovering=True), C.RECOVERING, ()),
-    "held": (replace(AT_WORK, queue=(Queued("7.0", 5, "disk"),), processes=()), C.HELD, (R.RELEASE,)),
+    "held": (
+        replace(AT_WORK, queue=(QueuedJob("7.0", Q.HELD, "disk"),), processes=()),
+        C.HELD,
+        (R.RELEASE,),
+    ),
     "held, and its halt file there": (
-        replace(AT_WORK, queue=(Queued("7.0", 5, "disk"),), processes=(), halt_files=("x.dag.halt",)),
+        replace(
+            AT_WORK,
+            queue=(QueuedJob("7.0", Q.HELD, "disk"),),
+            processes=(),
+            halt_files=("x.dag.halt",),
+        ),
         C.HELD,
         (R.RELEASE,),
     ),
     "cooling down": (
-        replace(AT_WORK, queue=(Queued("7.0", 1, None, NOW + 200),), processes=(), lock=Lock.STALE),
+        replace(
+            AT_WORK,
+            queue=(QueuedJob("7.0", Q.IDLE, cool_down_until=NOW + 200),),
+            processes=(),
+            lock=Lock.STALE,
+        ),
         C.COOLING_DOWN,
         (R.END_COOL_DOWN,),
     ),
     "cool-down over": (
-        replace(AT_WORK, queue=(Queued("7.0", 1, None, NOW - 1),), processes=()),
+        replace(AT_WORK, queue=(QueuedJob("7.0", Q.IDLE, cool_down_until=NOW - 1),), processes=()),
         C.WAITING,
         (),
     ),
     "halted": (replace(AT_WORK, halt_files=("x.dag.halt",)), C.HALTED, (R.RESUME,)),
     "being removed": (
-        replace(AT_WORK, queue=(Queued("7.0", 3),), processes=(), lock=Lock.STALE),
+        replace(AT_WORK, queue=(QueuedJob("7.0", Q.REMOVED),), processes=(), lock=Lock.STALE),
         C.LEAVING,
         (),
     ),
@@ -77,11 +92,15 @@ TABLE = {
         (R.END_ORPHANS,),
     ),
     "orphan, and the new one waits": (
-        replace(AT_WORK, queue=(Queued("7.0", 1, None, NOW + 200),), processes=(ORPHAN,)),
+        replace(AT_WORK, queue=(QueuedJob("7.0", Q.IDLE, cool_down_until=NOW + 200),), processes=(ORPHAN,)),
         C.TWO_DAGMANS,
         (R.END_ORPHANS,),
     ),
-    "submitted twice": (replace(AT_WORK, queue=(RUNS, Queued("8.0", 2))), C.TWO_DAGMANS, ()),
+    "submitted twice": (
+        replace(AT_WORK, queue=(RUNS, QueuedJob("8.0", Q.RUNNING))),
+        C.TWO_DAGMANS,
+        (),
+    ),
     "two orphans": (
         replace(AT_WORK, queue=(), processes=(ORPHAN, replace(ORPHAN, pid=201))),
         C.TWO_DAGMANS,

@@ -25,8 +25,8 @@ from monitord_job.messages.report import (
     last_words,
 )
 from monitord_job.notifications.rule import Severity
+from monitord_job.stampede.output_text import quote
 from monitord_job.text.display import last_lines, one_line
-from monitord_job.text.stampede_quoting import quote
 
 UUID = "0f9b1129-8e29-4df2-838b-032554acae9e"
 EVIL = "<script>alert(1)</script>\r\nBcc: victim@example.org\x1b[31m\x00\u202e\udcff&\"'{{ 7*7 }}"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.text.stampede_quoting import quote, unquote
+from monitord_job.stampede.output_text import quote, unquote
 
 PLAIN = {*map(chr, range(0x20, 0x7F))} - {"'", '"', "%"}
 

@@ -1,0 +1,80 @@
+"""HTCondor's jobs as values: their status, what the queue says of one, and the throttles of a DAGMan. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+
+class JobStatus(IntEnum):
+    """HTCondor's numbers (condor_includes/proc.h), as far as a DAGMan job has them."""
+
+    IDLE = 1
+    RUNNING = 2
+    REMOVED = 3
+    COMPLETED = 4
+    HELD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A job in the queue."""
+
+    job: str
+    status: int
+    """one of JobStatus, unless HTCondor has more of them"""
+    hold_reason: str | None = None
+    command: str = ""
+    cool_down_until: int = 0
+    """seconds since the epoch; before that the schedd does not start the job again (25.10 and newer)"""
+    started: int = 0
+    """when it was started last, in seconds since the epoch"""
+    dag_file: Path | None = None
+    """of a DAGMan: the DAG that it runs"""
+    parent: int = 0
+    """the cluster of the DAGMan that submitted it; 0: none did"""
+    is_monitor: bool = False
+    node: str = ""
+    """of a DAGMan's job: which node of the DAG it is"""
+
+    @property
+    def is_dagman(self) -> bool:
+        return self.dag_file is not None
+
+
+LIVE = (JobStatus.IDLE, JobStatus.RUNNING, JobStatus.HELD)
+"""The statuses of a DAGMan job that has not left, and is not about to."""
+
+THROTTLES: Mapping[str, str] = {
+    "nodes": "DAGMan_MaxJobs",
+    "idle": "DAGMan_MaxIdle",
+    "pre": "DAGMan_MaxPreScripts",
+    "post": "DAGMan_MaxPostScripts",
+    "hold": "DAGMan_MaxHoldScripts",
+    "submits": "DAGMan_MaxSubmitsPerInterval",
+}
+"""Our word for each of DAGMan's throttles -> its attribute in the DAGMan job."""
+
+_FLAGS: Mapping[str, str] = {
+    "nodes": "-MaxJobs",
+    "idle": "-MaxIdle",
+    "pre": "-MaxPre",
+    "post": "-MaxPost",
+    "hold": "-MaxHold",
+}
+"""What condor_dagman calls them on its command line; there is no flag for submits."""
+
+
+def with_throttles(arguments: str, limits: Mapping[str, int]) -> str:
+    """DAGMan's command line with other throttles; the last word of a flag counts.
+
+    >>> with_throttles("-Dag x.dag -MaxIdle 1000 -MaxJobs 3", {"nodes": 5})
+    '-Dag x.dag -MaxIdle 1000 -MaxJobs 5'
+    """
+    for word, number in limits.items():
+        if flag := _FLAGS.get(word):
+            arguments = re.sub(rf" {flag} \d+(?= |$)", "", arguments) + f" {flag} {number}"
+    return arguments

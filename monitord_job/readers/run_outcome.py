@@ -1,0 +1,67 @@
+"""How a run stands and how it ended, in one word, from what the database and a diagnosis say. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from monitord_job.database.run_queries import JobStatus, WorkflowProgress, WorkflowSummary
+from monitord_job.diagnosis.diagnose import ending_of
+from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
+
+
+class RunState(Enum):
+    """A run in one word."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+def state_of(found: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None = None) -> RunState:
+    """DAGMan's exit code decides, and a node that failed: a FINAL node can make a failed DAG exit with 0.
+
+    Whatever did not run to its end has failed; `ending` says which way.
+    """
+    if found.started is None:
+        return RunState.NOT_STARTED
+    if found.ended is None:
+        return RunState.RUNNING
+    if isinstance(found, WorkflowSummary):
+        return RunState.SUCCEEDED if ending(found, diagnosis) is Ending.SUCCEEDED else RunState.FAILED
+    failed = found.status != 0 or found.count()[JobStatus.FAILED]
+    return RunState.FAILED if failed else RunState.SUCCEEDED
+
+
+def ending(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending | None:
+    """How the run ended, with the word of DAGMan's metrics if they are of this run; None if it has not."""
+    if found.ended is None:
+        return None
+    told = _ENDINGS.get(diagnosis.condition) if diagnosis is not None else None
+    if told is not None:
+        return told
+    dagman = found.metrics.get("dagman", {})
+    ours = _number(dagman.get("end_time")) >= (found.begun or 0)  # else those of a run before it
+    status = int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
+    return ending_of(found.status or 0, found.count()[JobStatus.FAILED], status)
+
+
+_ENDINGS = {
+    Condition.REMOVED: Ending.REMOVED,
+    Condition.ABORTED: Ending.ABORTED,
+    Condition.ENDED_HALTED: Ending.HALTED,
+}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+EXIT_CODES = {
+    Ending.SUCCEEDED: 0,
+    Ending.FAILED: 1,
+    Ending.REMOVED: 4,
+    Ending.ABORTED: 5,
+    Ending.HALTED: 6,
+}
+"""What `bridle run --wait` exits with (docs/exit-codes.md)."""

@@ -1,0 +1,131 @@
+"""What `bridle status` says of a run: for people, and as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitord_job.database.run_queries import Job, JobStatus, WorkflowSummary
+from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
+from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
+from monitord_job.stampede.wait_status import exit_code
+
+_MOST_FAILURES = 20
+
+
+def tell_diagnosis(found: Diagnosis, say: Callable[[str], object]) -> None:
+    """In lines for people: the condition, and what is wrong beside it."""
+    advice = f"; {found.advice}" if found.advice else ""
+    say(f"{found.condition.value}: {found.what}{advice}")
+    for each in found.findings:
+        say(f"{each.trouble.value}: {each.what}")
+
+
+def as_mapping(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
+    """For --json; times are seconds since the epoch."""
+    counts = found.count()
+    ended = ending(found, diagnosis)
+    state = state_of(found, diagnosis)
+    return {
+        "wf_uuid": found.wf_uuid,
+        "label": found.label,
+        "state": state.value,
+        "ending": None if ended is None else ended.value,
+        "exit_code": None if ended is None else EXIT_CODES[ended],
+        "diagnosis": None if diagnosis is None else diagnosis.as_json(),
+        "status": found.status,
+        "started": found.started,
+        "ended": found.ended,
+        "restarts": found.restarts,
+        "jobs": {"total": len(found.jobs), **{status.value: counts[status] for status in JobStatus}},
+        "failed": [_failure(job) for job in found.jobs if job.status is JobStatus.FAILED],
+        "held": [_failure(job) for job in found.jobs if job.status is JobStatus.HELD],
+        "quarantined": found.quarantined,
+        "metrics": {source: dict(counts) for source, counts in found.metrics.items()},
+    }
+
+
+def _failure(job: Job) -> dict[str, Any]:
+    return {
+        "job": job.name,
+        "type": job.type,
+        "site": job.site,
+        "attempts": job.attempts,
+        "exitcode": None if job.exitcode is None else exit_code(job.exitcode),
+        "stdout_file": job.stdout_file,
+        "reason": job.reason,
+    }
+
+
+def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
+    """Print it for people; plain text where the output is no terminal."""
+    console = console or Console(highlight=False)
+    ended = ending(found, diagnosis)
+    state = state_of(found, diagnosis)
+    word = state.value if ended is None else ended.value
+    counts, total = found.count(), len(found.jobs)
+    done = counts[JobStatus.SUCCEEDED]
+    console.print(Text(f"{found.label or 'workflow'}  {found.wf_uuid}"))
+    console.print(Text(f"{word}{_times(found)}", style=_STYLE[state]))
+    if diagnosis is not None and _worth_telling(diagnosis):
+        tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
+    console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
+    console.print(_table(found))
+    _show_jobs(console, "held", [job for job in found.jobs if job.status is JobStatus.HELD])
+    _show_jobs(console, "failed", [job for job in found.jobs if job.status is JobStatus.FAILED])
+    if found.quarantined:
+        console.print(f"{found.quarantined} pieces of input could not be read: see table bridle_quarantine")
+
+
+def _worth_telling(diagnosis: Diagnosis) -> bool:
+    plain = (Condition.RUNNING, Condition.WAITING, Condition.NEVER_SUBMITTED, *OVER)
+    return bool(diagnosis.findings) or diagnosis.condition not in plain
+
+
+_STYLE = {
+    RunState.NOT_STARTED: "dim",
+    RunState.RUNNING: "bold blue",
+    RunState.SUCCEEDED: "bold green",
+    RunState.FAILED: "bold red",
+}
+
+
+def _times(found: WorkflowSummary) -> str:
+    if found.started is None:
+        return ""
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.started))
+    seconds = (found.ended or int(time.time())) - found.started
+    took = f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d} h"
+    restarts = f", {found.restarts} restarts" if found.restarts else ""
+    code = f", DAGMan exit code {found.status}" if found.status else ""
+    return f"{code}, started {began}, {took}{restarts}"
+
+
+def _table(found: WorkflowSummary) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("type")
+    shown = [status for status in JobStatus if found.count()[status]]
+    for status in shown:
+        table.add_column(status.value, justify="right")
+    table.add_column("total", justify="right")
+    types = sorted({job.type for job in found.jobs})
+    for name in types:
+        counts = Counter(job.status for job in found.jobs if job.type == name)
+        table.add_row(name, *(str(counts[status] or "") for status in shown), str(counts.total()))
+    return table
+
+
+def _show_jobs(console: Console, word: str, jobs: list[Job]) -> None:
+    for job in jobs[:_MOST_FAILURES]:
+        code = "" if job.exitcode is None else f", exit code {exit_code(job.exitcode)}"
+        why = f": {job.reason}" if job.reason else ""
+        where = f", see {job.stdout_file}" if job.stdout_file else ""
+        console.print(Text(f"{word}: {job.name} (attempt {job.attempts}{code}{where}){why}"))
+    if len(jobs) > _MOST_FAILURES:
+        console.print(f"{word}: {len(jobs) - _MOST_FAILURES} more")
