@@ -8,8 +8,8 @@ each script is a process of its own (/bin/sh, which writes its key into a file),
 - What it costs: of 10,000 jobs, each tenth has a rule, so that scripts run all the time in which the logs are read. A
   monitor stores all of it, several times, by turns without the rules and with them, each time from nothing; the least
   of each kind is compared. Until the last line of the logs is stored: the processor seconds of the monitor's own
-  process, with its part in the delivery (not the courier's, not the scripts'), and the wall seconds, in which courier
-  and scripts compete for the cores. Wall seconds say little while other work does, too.
+  process, with its part in the delivery (not the runner's, not the scripts'), and the wall seconds, in which all of
+  them compete for the cores. Wall seconds say little while other work does, too.
 
     make bench                                              # a minute
     build/venv/bin/python benchmarks/bench_notifications.py --rounds 9

@@ -54,7 +54,7 @@ def notifications(
 
     If no monitor is alive, what the logs hold beyond the database is stored first, and --resend delivers by itself.
     """
-    from monitord_job.notifications.outbox import State
+    from monitord_job.notifications.outbox import DeliveryState
     from monitord_job.readers import notification_list as outbox
 
     found = identified(open_target(submit_dir))
@@ -63,7 +63,7 @@ def notifications(
     if as_json:
         click.echo(json.dumps(outbox.as_json(entries), indent=2))
         return int(resent is not None and resent.failed)
-    for line in outbox.lines(entries, [State(state) for state in states]):
+    for line in outbox.lines(entries, [DeliveryState(state) for state in states]):
         click.echo(line.encode("utf-8", "backslashreplace"))
     if outbox.waits_in_vain(found, entries):
         click.echo(

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from monitord_job.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent, new
+from collections.abc import Iterable
+
+from monitord_job.logs.events import (
+    DAGMAN_RESTARTS,
+    DagmanEvent,
+    DagmanState,
+    JobstateLine,
+    Malformed,
+    NodeEvent,
+    new,
+)
 
 _INTERNAL = "INTERNAL"
 _DAGMAN_STATES = {state.value: state for state in DagmanState}
@@ -36,3 +46,27 @@ def _dagman_event(words: list[str], text: str) -> JobstateLine:
     if state is None or not words[0].isdecimal():
         return Malformed(text, "an INTERNAL line with a word that DAGMan does not use")
     return DagmanEvent(int(words[0]), state, " ".join(words[4:-1]))
+
+
+def newest_run(lines: Iterable[bytes]) -> tuple[int, bool]:
+    """When the newest run in a log began, in seconds since the epoch (0: none did), and whether it is over.
+
+    >>> newest_run([b"10 INTERNAL *** DAGMAN_STARTED 1.0 ***", b"20 INTERNAL *** DAGMAN_FINISHED 0 ***"])
+    (10, True)
+    >>> newest_run([b"10 INTERNAL *** DAGMAN_STARTED 1.0 ***", b"20 INTERNAL *** DAGMAN_FINISHED 3 ***"])
+    (10, False)
+    """
+    began, dagman, over = 0, None, False
+    for line in lines:
+        if b" INTERNAL *** DAGMAN_" not in line:
+            continue
+        event = parse(line.rstrip(b"\n"))
+        if not isinstance(event, DagmanEvent):
+            continue
+        if event.state is DagmanState.STARTED:
+            if dagman != event.info:
+                began, dagman = event.time, event.info
+            over = False
+        else:
+            over = event.info != str(DAGMAN_RESTARTS)
+    return began, over

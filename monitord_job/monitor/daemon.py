@@ -19,7 +19,7 @@ from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.stampede.transitions import UNKNOWN_FAILURE
 
 if TYPE_CHECKING:
-    from monitord_job.monitor.dispatcher import Desk
+    from monitord_job.monitor.dispatcher import NotificationDispatcher
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")
@@ -40,13 +40,13 @@ class Monitor:
         ingest: Hierarchy,
         limits: Limits | None = None,
         stop: threading.Event | None = None,
-        desk: Desk | None = None,
+        dispatcher: NotificationDispatcher | None = None,
     ) -> None:
         self._dir = submit_dir
         self._ingest = ingest
         self._limits = limits or Limits()
         self._stop = stop or threading.Event()
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._drain_until: float | None = None
         self._failed_since: float | None = None
         self._look = 0.0
@@ -57,8 +57,8 @@ class Monitor:
         self._patiently(self._ingest.open)
         if self._ingest.watch is not None:
             self._ingest.watch.refuse_to_be_the_only_one()
-        if self._desk is not None and self._ingest.workflow.running:
-            self._tell_of_a_restart(self._desk)
+        if self._dispatcher is not None and self._ingest.workflow.running:
+            self._tell_of_a_restart(self._dispatcher)
         # First to the end: in a rescue run, what is stored says that the run (before) has ended.
         self._to_the_end_of_the_logs()
         while not self._ingest.ended and not self._came_to_rest():
@@ -108,21 +108,21 @@ class Monitor:
         self._patiently(self._ingest.hear_late)
         self._empty_the_outbox()
 
-    def _tell_of_a_restart(self, desk: Desk) -> None:
+    def _tell_of_a_restart(self, dispatcher: NotificationDispatcher) -> None:
         token = str(time.time_ns())
-        self._patiently(lambda: desk.restarted(token))
+        self._patiently(lambda: dispatcher.restarted(token))
 
     def _deliver(self) -> None:
-        if self._desk is not None:
-            self._patiently(self._desk.step)
+        if self._dispatcher is not None:
+            self._patiently(self._dispatcher.step)
 
     def _empty_the_outbox(self) -> None:
         deadline = time.monotonic() + self._limits.notifications
-        while self._desk is not None and time.monotonic() < deadline:
+        while self._dispatcher is not None and time.monotonic() < deadline:
             self._deliver()
-            if self._desk.is_empty:
+            if self._dispatcher.is_empty:
                 return
-            self._desk.wait(0.2)
+            self._dispatcher.wait(0.2)
 
     def _to_the_end_of_the_logs(self) -> None:
         while True:
@@ -168,15 +168,15 @@ class Monitor:
 
     def _pause(self) -> bool:
         """Let the time between two looks go by, in which scripts may end; True if told to stop."""
-        desk = self._desk
+        dispatcher = self._dispatcher
         pause = max(self._limits.poll, min(_IDLE * self._look, _LONGEST_PAUSE))
-        if desk is None:
+        if dispatcher is None:
             return self._stop.wait(pause)
         if self._ingest.workflow.running:
-            self._patiently(desk.silent)
+            self._patiently(dispatcher.silent)
         deadline = time.monotonic() + pause
-        while desk.at_work and not self._stop.is_set() and time.monotonic() < deadline:
-            desk.wait(max(0.0, deadline - time.monotonic()))
+        while dispatcher.at_work and not self._stop.is_set() and time.monotonic() < deadline:
+            dispatcher.wait(max(0.0, deadline - time.monotonic()))
             self._deliver()
         return self._stop.wait(max(0.0, deadline - time.monotonic()))
 

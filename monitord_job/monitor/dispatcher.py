@@ -1,136 +1,165 @@
-"""The monitor's part in delivery: settings from the properties, what to do between two looks at the logs, the end."""
+"""Delivers what is in the outbox, between the monitor's other work and after each commit: at least once.
+
+A notification is due, running (its script is with the runner), then delivered, failed or due again later.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.url import database_of, properties_of
-from monitord_job.errors import CannotWorkError, TryAgainError
-from monitord_job.logs.events import DAGMAN_RESTARTS
+from monitord_job.database.url import database_of
+from monitord_job.errors import TryAgainError
 from monitord_job.notifications import outbox
-from monitord_job.notifications.delivery import Delivery, DeliverySettings
+from monitord_job.notifications.delivery import RunnerProcess, log_entry, read_results, remove_results
+from monitord_job.notifications.outbox import Ended, Task
 from monitord_job.notifications.resend_requests import drop_requests, pending_requests
-from monitord_job.notifications.row_tap import OutboxFeed
+from monitord_job.notifications.settings import URL_VARIABLE, DeliverySettings
 from monitord_job.recording.store import Store
 
 LOG = logging.getLogger("bridle.monitor")
-RUN_VARIABLE = "BRIDLE_RUN"
-"""The run as commands take it (a submit directory or a DAG), also for what is below it."""
-URL_VARIABLE = "BRIDLE_DATABASE_URL"
-"""Its database, if somebody said with --url which that is."""
-_PREFIX = "pegasus.monitord.notifications"
-_FALSE = frozenset({"false", "no", "off", "0"})
-_FOR_EVER = 10 * 365 * 86400.0
+AHEAD = 64
+"""Notifications that the runner has at once, which keep it at work during a turn of the monitor's. If the monitor is
+killed then, they are delivered twice."""
 
 
-def settings_of(submit_dir: SubmitDir) -> DeliverySettings | None:
-    """How notifications are delivered, None if not at all. Raises CannotWorkError for a property that says nothing."""
-    where, properties = properties_of(submit_dir)
-    if (properties.get(_PREFIX) or "true").strip().lower() in _FALSE:
-        return None
-    default = DeliverySettings()
-    most = _number(where, properties, "max")
-    limit = _number(where, properties, "timeout")
-    if most == 0:
-        return None
-    return DeliverySettings(
-        most=default.most if most is None else most,
-        # As for pegasus-monitord: 0 is no limit. But that has to be said.
-        limit=default.limit if limit is None else float(limit) or _FOR_EVER,
-        retries=_number(where, properties, "retries"),
-        environment={RUN_VARIABLE: str(submit_dir.path if submit_dir.is_planned else submit_dir.dag_file)},
-    )
-
-
-def _other_database(submit_dir: SubmitDir, store: Store) -> dict[str, str]:
-    """For bridle-notify, if the database is not the one that the directory names. A password is nobody's business."""
-    if store.name == str(database_of(submit_dir)) or "***" in store.name:
-        return {}
-    return {URL_VARIABLE: store.name}
-
-
-def _number(where: str, properties: Mapping[str, str], name: str) -> int | None:
-    text = (properties.get(f"{_PREFIX}.{name}") or "").strip()
-    if not text or text.startswith("-"):
-        return None
-    if not text.isdecimal():
-        what = f"{_PREFIX}.{name} is {text!r}, which is no whole number"
-        raise CannotWorkError(where, what, f"for example: {_PREFIX}.{name} = 10")
-    return int(text)
-
-
-class Desk:
-    """Delivers what is in the outbox of a store, between other work."""
+class NotificationDispatcher:
+    """Runs the scripts of the notifications in a store's outbox. Never waits for one, but in `wait`."""
 
     def __init__(self, submit_dir: SubmitDir, store: Store, settings: DeliverySettings) -> None:
         assert store.notifications is not None
         self._store = store
-        self._feed: OutboxFeed = store.notifications
-        self._resend = submit_dir.resend
-        self._settings = settings
-        settings = replace(
-            settings, environment={**settings.environment, **_other_database(submit_dir, store)}
-        )
-        self._delivery = Delivery(self, settings, submit_dir.path, submit_dir.delivered)
-
-    @property
-    def may_be_due(self) -> bool:
-        """Whether anything may be due now."""
-        retry = self._feed.next_retry
-        return self._feed.may_be_due or (retry is not None and time.time() >= retry)
+        self._tap = store.notifications
+        self._requests = submit_dir.resend
+        self._results = submit_dir.delivered
+        self._log = submit_dir.path / "monitord-notifications.log"
+        environment = {**settings.environment, **_other_database(submit_dir, store)}
+        self._settings = replace(settings, environment=environment)
+        self._runner: RunnerProcess | None = None
+        self._running: dict[str, Task] = {}
+        self._ended: list[Ended] = []
+        self._next_retry: float | None = None
+        self._left_by_others = True
 
     @property
     def at_work(self) -> bool:
         """Whether a script runs, or anything may be due now."""
-        return self._delivery.at_work
-
-    def step(self) -> None:
-        """Keep what has ended, hand over what is due, look whether somebody wants something again."""
-        if self._resend.exists():
-            self._take_requests()
-        self._delivery.step()
-
-    def exchange(self, ended: list[outbox.Ended], in_flight: frozenset[str], room: int) -> list[outbox.Task]:
-        """Keep what has ended and take what is due next, in one transaction."""
-        wanted = outbox.Wanted(in_flight, room, time.time(), self._settings.retries)
-        with self._store.writing() as bulk:
-            return self._feed.exchange(bulk, ended, wanted)
-
-    def settle_left(self, left: list[outbox.Ended]) -> list[tuple[outbox.Task, outbox.Ended]]:
-        """Keep what had ended when an earlier monitor was killed."""
-        wanted = outbox.Wanted(frozenset(), 0, time.time(), self._settings.retries)
-        with self._store.writing() as bulk:
-            return outbox.settle_left(bulk, self._feed.wf_uuid, left, wanted)
-
-    def wait(self, seconds: float) -> None:
-        """Until a script ends, at most so long."""
-        self._delivery.wait(seconds)
-
-    def silent(self) -> None:
-        """Nothing has happened since the last look, in a run that goes on."""
-        now = int(time.time())
-        if self._feed.says_more(now):
-            with self._store.writing() as bulk:
-                self._feed.silent(bulk, now)
-
-    def restarted(self, token: str) -> None:
-        """This monitor goes on where another one has left off."""
-        with self._store.writing() as bulk:
-            self._feed.restarted(bulk, token, int(time.time()))
+        return bool(self._running or self._ended) or self._may_be_due()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left to be delivered, now or later."""
-        return not self.at_work and self._feed.next_retry is None
+        return not self.at_work and self._next_retry is None
+
+    def _may_be_due(self) -> bool:
+        retry = self._next_retry
+        return self._tap.may_be_due or (retry is not None and time.time() >= retry)
+
+    def step(self) -> None:
+        """Store what has ended, hand over what is due. Raises TryAgainError if the database cannot be used now."""
+        if self._requests.exists():
+            self._take_requests()
+        if self._left_by_others:
+            self._take_over()
+        if self._running:
+            self._collect()
+        if not self._ended and not (self._may_be_due() and len(self._running) < AHEAD):
+            return
+        ended, tasks = self._ended, self._exchange()
+        self._ended = []
+        for done in ended:
+            self._write_log(self._running.pop(done.key), done)
+        if tasks:
+            self._hand_over(tasks)
+        elif not self._running:
+            remove_results(self._results)  # all of it is stored
+
+    def _take_requests(self) -> None:
+        requests = pending_requests(self._requests)
+        with self._store.writing() as bulk:
+            outbox.make_due_again(
+                bulk, self._tap.wf_uuid, [key for keys in requests.values() for key in keys]
+            )
+        self._tap.may_be_due = True
+        drop_requests(self._requests, requests)
+
+    def _take_over(self) -> None:
+        """Store what scripts of a monitor that was killed have done."""
+        left = read_results(self._results)
+        if left:
+            with self._store.writing() as bulk:
+                stored = outbox.settle_left(bulk, self._tap.wf_uuid, left, self._wanted(frozenset(), 0))
+            for task, done in stored:
+                self._write_log(task, done)
+        remove_results(self._results)
+        self._left_by_others = False
+
+    def _collect(self) -> None:
+        assert self._runner is not None
+        results = self._runner.results()
+        if results is None:
+            LOG.warning("the process that runs the scripts died; what it had is delivered again")
+            ended = {done.key for done in self._ended}  # not stored yet: the database was away
+            kept = {key: task for key, task in self._running.items() if key in ended}
+            self._stop_runner()
+            self._running, self._tap.may_be_due = kept, True
+            return
+        self._ended += results
+
+    def _exchange(self) -> list[Task]:
+        """Store what has ended and take what is due next, in one transaction."""
+        running = frozenset(self._running.keys() - {done.key for done in self._ended})
+        wanted = self._wanted(running, AHEAD - len(running))
+        with self._store.writing() as bulk:
+            if self._ended:
+                outbox.settle(bulk, self._ended, wanted)
+            found = outbox.take(bulk, self._tap.wf_uuid, wanted)
+        self._next_retry = found.next_retry
+        # What has just ended, or been taken, may have held back others of its entity: the next step asks again then.
+        self._tap.may_be_due = found.more
+        return found.tasks
+
+    def _wanted(self, running: frozenset[str], room: int) -> outbox.Wanted:
+        return outbox.Wanted(running, room, time.time(), self._settings.retries)
+
+    def _hand_over(self, tasks: list[Task]) -> None:
+        if self._runner is None:
+            self._runner = RunnerProcess(self._settings, self._results)
+        self._running.update({task.key: task for task in tasks})
+        self._runner.send(tasks)
+
+    def _write_log(self, task: Task, done: Ended) -> None:
+        """pegasus-monitord's log is a courtesy: the outbox has the same."""
+        try:
+            with self._log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(log_entry(task, done, time.time()))
+        except OSError as error:
+            LOG.warning("%s", error)
+
+    def wait(self, seconds: float) -> None:
+        """Until a script ends, at most so long."""
+        if self._runner is None or not self._running:
+            time.sleep(seconds)
+        else:
+            self._runner.wait(seconds)
+
+    def silent(self) -> None:
+        """Nothing has happened since the last look, in a run that goes on."""
+        now = int(time.time())
+        if self._tap.says_more(now):
+            with self._store.writing() as bulk:
+                self._tap.silent(bulk, now)
+
+    def restarted(self, token: str) -> None:
+        """This monitor goes on where another one has left off."""
+        with self._store.writing() as bulk:
+            self._tap.restarted(bulk, token, int(time.time()))
 
     def close(self) -> None:
         """Leave: what still runs is ended, and is due for the next monitor."""
-        running = self._delivery.close()
+        running = self._stop_runner()
         if not self.is_empty or running:
             LOG.warning("notifications are left to the next monitor (`bridle notifications` shows them)")
         if running:
@@ -140,36 +169,18 @@ class Desk:
             except TryAgainError as error:
                 LOG.warning("%s", error)
 
-    def _take_requests(self) -> None:
-        requests = pending_requests(self._resend)
-        with self._store.writing() as bulk:
-            outbox.make_due_again(
-                bulk, self._feed.wf_uuid, [key for keys in requests.values() for key in keys]
-            )
-        self._feed.may_be_due = True
-        drop_requests(self._resend, requests)
+    def _stop_runner(self) -> list[str]:
+        """End what runs; the keys of it."""
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None
+        running = list(self._running)
+        self._running.clear()
+        return running
 
 
-def run_began(log: Path, dagman_out: Path) -> tuple[int, bool]:
-    """When the newest run of a directory began, in seconds since the epoch, and whether it is over.
-
-    A run that DAGMan writes no JOBSTATE_LOG of begins with the first look at it.
-    """
-    began, dagman, over = 0, None, False
-    try:
-        with log.open("rb") as lines:
-            for line in lines:
-                if b" INTERNAL *** DAGMAN_" not in line:
-                    continue
-                time_text, _, _, word, *rest = line.split()
-                if word == b"DAGMAN_STARTED":
-                    if dagman != rest[0]:
-                        began, dagman = int(time_text), rest[0]
-                    over = False
-                else:
-                    over = rest[0] != str(DAGMAN_RESTARTS).encode()
-    except FileNotFoundError:
-        return (int(time.time()), False) if dagman_out.exists() else (0, False)
-    except (ValueError, IndexError):
-        LOG.warning("%s: a line of DAGMan's cannot be read", log)
-    return began, over
+def _other_database(submit_dir: SubmitDir, store: Store) -> dict[str, str]:
+    """For bridle-notify, if the database is not the one that the directory names. A password is nobody's business."""
+    if store.name == str(database_of(submit_dir)) or "***" in store.name:
+        return {}
+    return {URL_VARIABLE: store.name}

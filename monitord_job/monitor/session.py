@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,17 +23,18 @@ from monitord_job.database.url import Database, database_of
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone
+from monitord_job.logs.jobstate_log import newest_run
 from monitord_job.monitor.daemon import LOG, Monitor, patiently
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.notifications import outbox
-from monitord_job.notifications.row_tap import Notify, OutboxFeed
+from monitord_job.notifications.row_tap import NotificationTap, Notify
 from monitord_job.recording.completion import Rest
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Claim, Store, replace_database
 
 if TYPE_CHECKING:
-    from monitord_job.monitor.dispatcher import Desk
+    from monitord_job.monitor.dispatcher import NotificationDispatcher
 
 _LOG_BYTES = 5 << 20
 _MANY_OBJECTS = 1_000_000
@@ -46,7 +48,7 @@ class Opening:
     database: Database
     holder: Holder
     events: Outlet | None = None
-    notifications: OutboxFeed | None = None
+    notifications: NotificationTap | None = None
 
 
 def follow_run(
@@ -72,15 +74,15 @@ def follow_run(
         _log_file(submit_dir.monitor_log),
         alone(submit_dir.lock, lock_wait) as holder,
         _store(
-            Opening(submit_dir, database_of(submit_dir, url), holder, events, _feed_of(submit_dir, notify)),
+            Opening(submit_dir, database_of(submit_dir, url), holder, events, _tap_of(submit_dir, notify)),
             limits,
         ) as (store, limits),
-        _desk(submit_dir, store) as desk,
+        _dispatcher(submit_dir, store) as dispatcher,
     ):
         LOG.info("the database is %s", store.name)
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
-            Monitor(submit_dir, ingest, limits, stop, desk).follow()
+            Monitor(submit_dir, ingest, limits, stop, dispatcher).follow()
         _settle_events(store)
         return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
 
@@ -101,16 +103,16 @@ def catch_up(
     With `notify`, that is also so where none has.
     """
     database = database_of(submit_dir, url)
-    notifications = OutboxFeed(submit_dir.wf_uuid or "", _ASKED[notify])
+    notifications = NotificationTap(submit_dir.wf_uuid or "", _ASKED[notify])
     with (
         _rarely_collecting(),
         alone(submit_dir.lock, lock_wait) as holder,
         _store(Opening(submit_dir, database, holder, events, notifications), limits) as (store, limits),
-        _desk(submit_dir, store if deliver or notify else None) as desk,
+        _dispatcher(submit_dir, store if deliver or notify else None) as dispatcher,
     ):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
-            Monitor(submit_dir, ingest, limits, desk=desk).catch_up()
+            Monitor(submit_dir, ingest, limits, dispatcher=dispatcher).catch_up()
         _settle_events(store)
 
 
@@ -128,7 +130,7 @@ def rebuild(
     """
     database = database_of(submit_dir, url)
     with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:
-        notifications = OutboxFeed(submit_dir.wf_uuid or "", Notify.BEGIN if notify else Notify.NO)
+        notifications = NotificationTap(submit_dir.wf_uuid or "", Notify.BEGIN if notify else Notify.NO)
         opening = Opening(submit_dir, database, holder, events, notifications)
         if database.file is None or database.file.exists():
             _fill_outbox(opening, limits)
@@ -171,7 +173,7 @@ def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
 
 def _fill_outbox(opening: Opening, limits: Limits) -> None:
     """What the logs hold beyond the database is due as it would have been without a rebuild."""
-    feed = OutboxFeed(opening.submit_dir.wf_uuid or "")
+    feed = NotificationTap(opening.submit_dir.wf_uuid or "")
     with _store(replace(opening, events=None, notifications=feed), limits) as (store, limits):
         if patiently(lambda: _is_notifying(store), limits, lambda: None):
             Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
@@ -189,39 +191,49 @@ def _keep_outbox(old: Store, fresh: Store) -> None:
         outbox.copy(source, target)
 
 
-def _feed_of(submit_dir: SubmitDir, notify: bool | None) -> OutboxFeed:
+def _tap_of(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
     """Notifications as a monitor that follows makes them due: of the run that is at work, or of what comes next."""
-    from monitord_job.monitor.dispatcher import run_began, settings_of
+    from monitord_job.notifications.settings import settings_of
 
     off = notify is False or settings_of(submit_dir) is None
 
     def since() -> int:
-        began, is_over = run_began(submit_dir.jobstate_log, submit_dir.dagman_out)
+        began, is_over = _newest_run(submit_dir)
         return -1 if is_over and not notify else began
 
-    return OutboxFeed(submit_dir.wf_uuid or "", Notify.NO if off else Notify.BEGIN, since)
+    return NotificationTap(submit_dir.wf_uuid or "", Notify.NO if off else Notify.BEGIN, since)
+
+
+def _newest_run(submit_dir: SubmitDir) -> tuple[int, bool]:
+    """When the newest run began, and whether it is over. One without a JOBSTATE_LOG begins with the first look."""
+    try:
+        with submit_dir.jobstate_log.open("rb") as lines:
+            return newest_run(lines)
+    except FileNotFoundError:
+        return (int(time.time()), False) if submit_dir.dagman_out.exists() else (0, False)
 
 
 _ASKED = {None: Notify.GO_ON, True: Notify.BEGIN, False: Notify.NO}
 
 
 @contextmanager
-def _desk(submit_dir: SubmitDir, store: Store | None) -> Iterator[Desk | None]:
+def _dispatcher(submit_dir: SubmitDir, store: Store | None) -> Iterator[NotificationDispatcher | None]:
     """Who delivers what is in the outbox; nobody, if the properties say so or there is no store."""
     if store is None or store.notifications is None:
         yield None
         return
-    from monitord_job.monitor.dispatcher import Desk, settings_of
+    from monitord_job.monitor.dispatcher import NotificationDispatcher
+    from monitord_job.notifications.settings import settings_of
 
     settings = settings_of(submit_dir)
     if settings is None:
         yield None
         return
-    desk = Desk(submit_dir, store, settings)
+    dispatcher = NotificationDispatcher(submit_dir, store, settings)
     try:
-        yield desk
+        yield dispatcher
     finally:
-        desk.close()
+        dispatcher.close()
 
 
 def _took_over(old: Store) -> bool:

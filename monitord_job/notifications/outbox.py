@@ -24,7 +24,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
 _PAGE = 500
 
 
-class State(Enum):
+class DeliveryState(Enum):
     """How far a notification is; `.value` as in the database."""
 
     DUE = "due"
@@ -33,7 +33,7 @@ class State(Enum):
     FAILED = "failed"
 
 
-_OPEN = [State.DUE.value, State.RUNNING.value]
+_OPEN = [DeliveryState.DUE.value, DeliveryState.RUNNING.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
             item.key,
             root,
             number,
-            State.DUE.value,
+            DeliveryState.DUE.value,
             item.wf_uuid,
             item.entity,
             item.moment,
@@ -151,22 +151,22 @@ def settle_left(bulk: Bulk, root: str, left: Iterable[Ended], wanted: Wanted) ->
     """Note what had ended when an earlier monitor was killed, as far as that one did not; what that is."""
     tasks = {
         key: Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries)
-        for key, argv, directory, environment, tries in bulk.select(_LEFT, root, State.RUNNING.value)
+        for key, argv, directory, environment, tries in bulk.select(_LEFT, root, DeliveryState.RUNNING.value)
     }
     found = {done.key: done for done in left if done.key in tasks and done.tries == tasks[done.key].tries}
     settle(bulk, list(found.values()), wanted)
     return [(tasks[key], done) for key, done in found.items()]
 
 
-def next_state(done: Ended, tries: int, wanted: Wanted) -> tuple[State, float]:
+def next_state(done: Ended, tries: int, wanted: Wanted) -> tuple[DeliveryState, float]:
     if done.code == 0:
-        return State.DELIVERED, 0.0
+        return DeliveryState.DELIVERED, 0.0
     retries = wanted.retries
     if retries is None:
         retries = _RETRIES_IF_ASKED if done.code == ASKS_FOR_RETRY else 0
     if tries > retries:
-        return State.FAILED, 0.0
-    return State.DUE, wanted.now + min(_FIRST_WAIT * 2 ** (tries - 1), _LONGEST_WAIT)
+        return DeliveryState.FAILED, 0.0
+    return DeliveryState.DUE, wanted.now + min(_FIRST_WAIT * 2 ** (tries - 1), _LONGEST_WAIT)
 
 
 _NEXT = (
@@ -195,7 +195,7 @@ def take(bulk: Bulk, root: str, wanted: Wanted) -> Found:
             break
         values = json.loads(environment)
         found.tasks.append(Task(key, tuple(json.loads(argv)), directory, values, tries + 1))
-    rows = [(State.RUNNING.value, task.tries, wanted.now, task.key) for task in found.tasks]
+    rows = [(DeliveryState.RUNNING.value, task.tries, wanted.now, task.key) for task in found.tasks]
     bulk.run(_RUN, rows)
     return found
 
@@ -218,7 +218,7 @@ def copy(source: Bulk, target: Bulk) -> None:
 def release(bulk: Bulk, keys: Iterable[str]) -> None:
     """What was handed over is due again: who had it leaves."""
     text = "UPDATE bridle_notification SET state = ? WHERE key = ? AND state = ?"
-    bulk.run(text, [(State.DUE.value, key, State.RUNNING.value) for key in keys])
+    bulk.run(text, [(DeliveryState.DUE.value, key, DeliveryState.RUNNING.value) for key in keys])
 
 
 def make_due_again(bulk: Bulk, root: str, keys: list[str]) -> None:
@@ -227,5 +227,5 @@ def make_due_again(bulk: Bulk, root: str, keys: list[str]) -> None:
         "UPDATE bridle_notification SET state = ?, tries = 0, not_before = 0 "
         "WHERE root_wf_uuid = ? AND key = ? AND state IN (?, ?)"
     )
-    over = State.FAILED.value, State.DELIVERED.value
-    bulk.run(again, [(State.DUE.value, root, key, *over) for key in keys])
+    over = DeliveryState.FAILED.value, DeliveryState.DELIVERED.value
+    bulk.run(again, [(DeliveryState.DUE.value, root, key, *over) for key in keys])

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, inspect, select
 
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION
 from monitord_job.database.run_queries import reading
-from monitord_job.notifications.outbox import State
+from monitord_job.notifications.outbox import DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Entry:
     """A notification as the outbox has it. Times in seconds since the epoch; `code` is minus the signal."""
 
     key: str
-    state: State
+    state: DeliveryState
     rule: str
     entity: str
     time: int
@@ -51,7 +51,7 @@ def entries(engine: Engine, root: str) -> list[Entry]:
 
 
 def _entry(values: dict[str, Any]) -> Entry:
-    values["state"] = State(values["state"])
+    values["state"] = DeliveryState(values["state"])
     values["argv"] = tuple(json.loads(values["argv"]))
     values["environment"] = json.loads(values["environment"])
     return Entry(**values)

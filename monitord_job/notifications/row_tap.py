@@ -14,6 +14,7 @@ from monitord_job.database.bridle_tables import BRIDLE_NOTIFYING
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.notifications import outbox
 from monitord_job.notifications.active_rules import Rules
+from monitord_job.notifications.history_queries import latest_below, load_state, notifying_since
 from monitord_job.notifications.matching import Notification
 from monitord_job.notifications.rule import On
 from monitord_job.notifications.triggers import (
@@ -45,7 +46,7 @@ class _Followed:
 
 
 @dataclass(slots=True)
-class OutboxFeed:
+class NotificationTap:
     """The notifications of the hierarchy whose top is `wf_uuid`. `since`: what happened before is nobody's news."""
 
     wf_uuid: str
@@ -53,7 +54,6 @@ class OutboxFeed:
     since: Callable[[], int] = int
     may_be_due: bool = True
     """whether anything may be due now, as far as is known"""
-    next_retry: float | None = None
     _followed: dict[str, _Followed] = field(default_factory=dict)
     _silences: frozenset[str] = frozenset()
     _begun: int | None = None
@@ -77,7 +77,7 @@ class OutboxFeed:
 
     def is_new(self, bulk: Bulk) -> bool:
         """Whether no monitor has begun to notify of the run."""
-        return not bulk.select("SELECT since FROM bridle_notifying WHERE wf_uuid = ?", self.wf_uuid)
+        return notifying_since(bulk, self.wf_uuid) is None
 
     def _at_work(self, bulk: Bulk, wf_uuid: str) -> _Followed | None:
         followed = self._followed.get(wf_uuid)
@@ -87,19 +87,17 @@ class OutboxFeed:
             followed.state = None
             return None
         if followed.state is None:
-            followed.state = _load(bulk, wf_uuid)
+            followed.state = load_state(bulk, wf_uuid)
         return followed
 
     def _since(self, bulk: Bulk) -> int:
         if self._begun is None:
-            found = bulk.select("SELECT since FROM bridle_notifying WHERE wf_uuid = ?", self.wf_uuid)
-            self._begun = found[0][0] if found else -1
-            if not found and self.notify is Notify.BEGIN:
-                self._begun = self.since()
-            if not found and self._begun >= 0:
-                bulk.insert(BRIDLE_NOTIFYING, "wf_uuid since", [(self.wf_uuid, self._begun)], Clash.KEEP)
-            if self.notify is Notify.NO:
-                self._begun = -1
+            begun = notifying_since(bulk, self.wf_uuid)
+            if begun is None:
+                begun = self.since() if self.notify is Notify.BEGIN else -1
+                if begun >= 0:
+                    bulk.insert(BRIDLE_NOTIFYING, "wf_uuid since", [(self.wf_uuid, begun)], Clash.KEEP)
+            self._begun = -1 if self.notify is Notify.NO else begun
         return self._begun
 
     def _tap(self, bulk: Bulk, followed: _Followed, rows: Iterable[Row]) -> Iterator[Row]:
@@ -143,7 +141,7 @@ class OutboxFeed:
         """Time goes by while nothing happens."""
         followed = self._at_work(bulk, self.wf_uuid)
         if followed is not None and followed.state is not None:
-            followed.state.latest = max(followed.state.latest, _latest_below(bulk, self.wf_uuid))
+            followed.state.latest = max(followed.state.latest, latest_below(bulk, self.wf_uuid))
             due = self._of_silence(followed, followed.state, now)
             self._put(bulk, due)
             self._silences = self._silences | {item.key for item in due}
@@ -151,65 +149,3 @@ class OutboxFeed:
     def _of_silence(self, followed: _Followed, state: NotificationState, now: int) -> list[Notification]:
         due = self._due(followed, stalled(followed.workflow, state, now))
         return [item for item in due if item.key not in self._silences]
-
-    def exchange(self, bulk: Bulk, ended: list[outbox.Ended], wanted: outbox.Wanted) -> list[outbox.Task]:
-        """Note what has ended and take what is to be run next."""
-        if ended:
-            outbox.settle(bulk, ended, wanted)
-        found = outbox.take(bulk, self.wf_uuid, wanted)
-        self.next_retry = found.next_retry
-        # What has just ended, or been taken, may have held back others of its entity: `exchange` comes again then.
-        self.may_be_due = found.more
-        return found.tasks
-
-
-_ATTEMPTS = (
-    "SELECT j.exec_job_id, count(*), max(CASE WHEN i.exitcode = 0 THEN 1 ELSE 0 END) FROM job_instance i "
-    "JOIN job j ON j.job_id = i.job_id JOIN workflow w ON w.wf_id = j.wf_id WHERE w.wf_uuid = ? GROUP BY j.exec_job_id"
-)
-_FAILURES = (
-    "SELECT j.exec_job_id, count(*) FROM job_instance i JOIN job j ON j.job_id = i.job_id "
-    "JOIN workflow w ON w.wf_id = j.wf_id WHERE w.wf_uuid = ? AND (i.exitcode <> 0 OR (i.exitcode IS NULL AND EXISTS "
-    "(SELECT 1 FROM jobstate s WHERE s.job_instance_id = i.job_instance_id AND s.state = 'PRE_SCRIPT_FAILED'))) "
-    "AND EXISTS (SELECT 1 FROM jobstate s WHERE s.job_instance_id = i.job_instance_id AND s.timestamp >= ?) "
-    "GROUP BY j.exec_job_id"
-)
-_STARTS = (
-    "SELECT s.timestamp FROM workflowstate s JOIN workflow w ON w.wf_id = s.wf_id "
-    "WHERE w.wf_uuid = ? AND s.state = 'WORKFLOW_STARTED' ORDER BY s.restart_count DESC LIMIT 1"
-)
-_UNSUBMITTED = (
-    "SELECT n.name, n.seq FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
-    "JOIN bridle_run r ON r.wf_id = n.wf_id WHERE w.wf_uuid = ? AND r.running "
-    "AND n.state IN ('SUBMIT_FAILED', 'PRE_SCRIPT_FAILED')"
-)
-_LATEST = (
-    "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id WHERE w.wf_uuid = ?"
-)
-
-_LATEST_BELOW = (
-    "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
-    "JOIN workflow r ON r.wf_id = w.root_wf_id WHERE r.wf_uuid = ?"
-)
-
-
-def _latest_below(bulk: Bulk, wf_uuid: str) -> int:
-    """When anything happened last in a workflow or below it, in seconds since the epoch; 0: nothing did."""
-    ((latest,),) = bulk.select(_LATEST_BELOW, wf_uuid)
-    return latest or 0
-
-
-def _load(bulk: Bulk, wf_uuid: str) -> NotificationState:
-    """What has happened before the rows at hand, from the database."""
-    attempts = bulk.select(_ATTEMPTS, wf_uuid)
-    started = next((int(time) for (time,) in bulk.select(_STARTS, wf_uuid)), 0)
-    failures = bulk.select(_FAILURES, wf_uuid, started)
-    ((latest,),) = bulk.select(_LATEST, wf_uuid)
-    unsubmitted = bulk.select(_UNSUBMITTED, wf_uuid)
-    return NotificationState(
-        attempts={job: number for job, number, _ in attempts},
-        failures=dict(failures),
-        done={job for job, _, is_done in attempts if is_done},
-        unsubmitted=dict(unsubmitted),
-        latest=max(latest or 0, started),
-    )

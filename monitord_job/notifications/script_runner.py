@@ -87,7 +87,7 @@ class Running:
         return {"stdout": self.process.stdout, "stderr": self.process.stderr}
 
 
-class Courier:
+class ScriptRunner:
     """At most `most` scripts at once, in the order in which the tasks came. Results are appended to `done`, too."""
 
     def __init__(self, most: int, done: Path) -> None:
@@ -308,11 +308,11 @@ def _signal_session(session: int, number: signal.Signals) -> None:
 
 
 def main() -> None:
-    """`python deliver_courier.py MOST FILE`."""
+    """`python script_runner.py MOST FILE`."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # Its end comes with that of its input. Not SIG_IGN: the scripts would inherit that.
         signal.signal(number, lambda _number, _frame: None)
-    Courier(int(sys.argv[1]), Path(sys.argv[2])).run()
+    ScriptRunner(int(sys.argv[1]), Path(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.run_queries import open_database
 from monitord_job.errors import LockedError, MonitorError
-from monitord_job.monitor.dispatcher import settings_of
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.notifications.outbox import State
+from monitord_job.notifications.outbox import DeliveryState
 from monitord_job.notifications.outbox_queries import Entry, entries
 from monitord_job.notifications.resend_requests import request_resend
+from monitord_job.notifications.settings import settings_of
 from monitord_job.readers.status import brought_up
 
-ALL_FAILED = State.FAILED.value
+ALL_FAILED = DeliveryState.FAILED.value
 _MOST = 20
 """lines of a kind for people"""
 
@@ -36,12 +36,14 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     if files.is_locked(submit_dir.lock):
         return found
     # What ran when its monitor died runs no more: the next one delivers it.
-    return [replace(one, state=State.DUE) if one.state is State.RUNNING else one for one in found]
+    return [
+        replace(one, state=DeliveryState.DUE) if one.state is DeliveryState.RUNNING else one for one in found
+    ]
 
 
 def waits_in_vain(submit_dir: SubmitDir, found: Iterable[Entry]) -> bool:
     """Whether any is due, and nobody is at work who would deliver it."""
-    return any(one.state is State.DUE for one in found) and not files.is_locked(submit_dir.lock)
+    return any(one.state is DeliveryState.DUE for one in found) and not files.is_locked(submit_dir.lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Resent:
     def failed(self) -> bool:
         """Whether any of them failed again, or could not be delivered now."""
         return not self.waits and any(
-            one.state is not State.DELIVERED for one in self.found if one.key in self.keys
+            one.state is not DeliveryState.DELIVERED for one in self.found if one.key in self.keys
         )
 
 
@@ -80,12 +82,12 @@ def resend(submit_dir: SubmitDir, wanted: Sequence[str], url: str | None = None)
 
 def _keys(word: str, found: Sequence[Entry]) -> list[str]:
     if word == ALL_FAILED:
-        return [one.key for one in found if one.state is State.FAILED]
+        return [one.key for one in found if one.state is DeliveryState.FAILED]
     meant = [one for one in found if one.key.startswith(word)]
     if len(meant) != 1:
         what = f"{len(meant)} notifications have a key that begins with {word!r}"
         raise MonitorError("--resend", what, "see `bridle notifications --json` for the keys")
-    if meant[0].state not in (State.FAILED, State.DELIVERED):
+    if meant[0].state not in (DeliveryState.FAILED, DeliveryState.DELIVERED):
         what = f"{meant[0].key} is still {meant[0].state.value}"
         raise MonitorError("--resend", what, "wait until it has ended")
     return [meant[0].key]
@@ -95,13 +97,13 @@ def as_json(found: Iterable[Entry]) -> dict[str, Any]:
     """For --json; times are seconds since the epoch."""
     shown = [asdict(one) | {"state": one.state.value, "not_before": one.not_before or None} for one in found]
     counts = Counter(one["state"] for one in shown)
-    return {"counts": {state.value: counts[state.value] for state in State}, "notifications": shown}
+    return {"counts": {state.value: counts[state.value] for state in DeliveryState}, "notifications": shown}
 
 
-def lines(found: Sequence[Entry], states: Sequence[State]) -> list[str]:
+def lines(found: Sequence[Entry], states: Sequence[DeliveryState]) -> list[str]:
     """For people: how many there are, and the newest of each of these states."""
     counts = Counter(one.state for one in found)
-    said = [", ".join(f"{counts[state]} {state.value}" for state in State)]
+    said = [", ".join(f"{counts[state]} {state.value}" for state in DeliveryState)]
     for state in states:
         those = [one for one in found if one.state is state]
         left_out = len(those) - _MOST
@@ -135,9 +137,11 @@ def _try(one: Entry) -> str:
     return f" (try {one.tries})" if one.tries > 1 else ""
 
 
-_SAID: dict[State, Callable[[Entry], str]] = {
-    State.DUE: _when_due,
-    State.RUNNING: lambda one: f"; for {max(0.0, time.time() - (one.started or 0.0)):.0f} s{_try(one)}",
-    State.DELIVERED: lambda one: f"; {one.seconds} s{_try(one)}",
-    State.FAILED: _how_it_ended,
+_SAID: dict[DeliveryState, Callable[[Entry], str]] = {
+    DeliveryState.DUE: _when_due,
+    DeliveryState.RUNNING: lambda one: (
+        f"; for {max(0.0, time.time() - (one.started or 0.0)):.0f} s{_try(one)}"
+    ),
+    DeliveryState.DELIVERED: lambda one: f"; {one.seconds} s{_try(one)}",
+    DeliveryState.FAILED: _how_it_ended,
 }

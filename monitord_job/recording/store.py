@@ -20,7 +20,7 @@ from monitord_job.database.row_writer import RowWriter
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed
 from monitord_job.logs.tail import Cursor
-from monitord_job.notifications.row_tap import OutboxFeed
+from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.recording.subworkflows import SubWorkflow
 from monitord_job.stampede.metrics_rows import MetricSource
 from monitord_job.stampede.rows import Row
@@ -59,7 +59,7 @@ class Store:
         url: URL | str,
         feed: EventFeed | None = None,
         claim: Claim | None = None,
-        notifications: OutboxFeed | None = None,
+        notifications: NotificationTap | None = None,
     ) -> None:
         self._feed = feed
         self.notifications = notifications

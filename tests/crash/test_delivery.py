@@ -10,57 +10,54 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.notifications import script_runner
-from monitord_job.notifications.delivery import Delivery, DeliverySettings
-from monitord_job.notifications.outbox import Ended, Task
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.engine import sqlite_url
+from monitord_job.monitor.dispatcher import NotificationDispatcher
+from monitord_job.notifications import outbox, script_runner
+from monitord_job.notifications.matching import Notification
+from monitord_job.notifications.outbox import DeliveryState
+from monitord_job.notifications.outbox_queries import Entry, entries
+from monitord_job.notifications.row_tap import NotificationTap
+from monitord_job.notifications.settings import DeliverySettings
+from monitord_job.recording.store import Store
 from tests.support.runs import until
 
 LIMIT = 60
-
-
-class Tray:
-    """An outbox in memory: gives out what it has, keeps what ended."""
-
-    def __init__(self) -> None:
-        self.due: list[Task] = []
-        self.ended: dict[str, Ended] = {}
-
-    @property
-    def may_be_due(self) -> bool:
-        return bool(self.due)
-
-    def exchange(self, ended: list[Ended], in_flight: frozenset[str], room: int) -> list[Task]:
-        self.ended.update({done.key: done for done in ended})
-        assert not in_flight & {task.key for task in self.due}
-        given, self.due = self.due[:room], self.due[room:]
-        return given
-
-    def settle_left(self, left: list[Ended]) -> list[tuple[Task, Ended]]:
-        assert left == [], "nobody was killed"
-        return []
+OVER = (DeliveryState.DELIVERED, DeliveryState.FAILED)
 
 
 class Runner:
-    """Runs commands as notifications; `done` is how each ended."""
+    """Runs commands as notifications of an outbox; `done` is how each ended."""
 
     def __init__(self, folder: Path, settings: DeliverySettings) -> None:
-        self.tray = Tray()
-        self.delivery = Delivery(self.tray, settings, folder, folder / "done")
         self._folder = folder
+        self._store = Store(sqlite_url(folder / "run.db"), notifications=NotificationTap("root"))
+        self._store.create()
+        self.dispatcher = NotificationDispatcher(SubmitDir(folder, {}, "run.dag"), self._store, settings)
 
     def add(self, key: str, *argv: str) -> None:
-        self.tray.due.append(
-            Task(key, argv, str(self._folder), {"PEGASUS_EVENT": "end", "PEGASUS_JOBID": key}, 1)
-        )
+        environment = {"PEGASUS_EVENT": "end", "PEGASUS_JOBID": key}
+        due = Notification(key, "root", key, "1 end", "JOB * end", 0, argv, str(self._folder), environment)
+        with self._store.writing() as bulk:
+            outbox.put(bulk, "root", [due])
 
-    def done(self, *keys: str) -> list[Ended]:
+    def now(self) -> dict[str, Entry]:
+        return {entry.key: entry for entry in entries(self._store._engine, "root")}
+
+    def done(self, *keys: str) -> list[Entry]:
         def all_ended() -> bool:
-            self.delivery.step()
-            self.delivery.wait(0.05)
-            return all(key in self.tray.ended for key in keys)
+            self.dispatcher.step()
+            self.dispatcher.wait(0.05)
+            now = self.now()
+            return all(now[key].state in OVER for key in keys)
 
         until(all_ended, f"{keys} have ended", LIMIT)
-        return [self.tray.ended[key] for key in keys]
+        now = self.now()
+        return [now[key] for key in keys]
+
+    def close(self) -> None:
+        self.dispatcher.close()
+        self._store.close()
 
 
 Make = Callable[..., Runner]
@@ -76,7 +73,7 @@ def runner(tmp_path) -> Iterator[Make]:
 
     yield make
     for one in made:
-        one.delivery.close()
+        one.close()
 
 
 def script(folder: Path, text: str, mode: int = 0o755) -> str:
@@ -166,7 +163,7 @@ def test_a_hanging_one_holds_nobody_back(runner):
     for number in range(30):
         run.add(str(number), "/bin/true")
     assert all(done.code == 0 for done in run.done(*map(str, range(30))))
-    assert "hangs" not in run.tray.ended
+    assert run.now()["hangs"].state is DeliveryState.RUNNING
 
 
 def test_a_flood_is_cut_and_costs_neither_time_nor_memory(runner):
@@ -174,13 +171,13 @@ def test_a_flood_is_cut_and_costs_neither_time_nor_memory(runner):
     run.add("flood", "/usr/bin/yes", "flood")
     run.add("good", "/bin/echo", "here")
     (good,) = run.done("good")
-    courier = run.delivery._courier._process.pid
+    process = run.dispatcher._runner._process.pid
     (flood,) = run.done("flood")
     assert good.stdout == "here\n"
     assert flood.cause.startswith("ended at its time limit")
     assert "bytes left out]" in flood.stdout
     assert len(flood.stdout) < 3 * 4096
-    usage = Path(f"/proc/{courier}/status").read_text()
+    usage = Path(f"/proc/{process}/status").read_text()
     peak = int(usage.split("VmHWM:")[1].split()[0])
     assert peak < 40_000, "kB"
 
@@ -212,16 +209,13 @@ def test_odd_bytes_come_through(runner):
     assert run.done("k")[0].stdout == "\\xff\\x00\n"
 
 
-def test_when_the_courier_dies_what_it_had_is_handed_over_again(runner, tmp_path):
+def test_when_the_runner_dies_what_it_had_is_handed_over_again(runner, tmp_path):
     run = runner()
     flag = tmp_path / "flag"
     run.add("k", "/bin/sh", "-c", f"test -e {flag} || {{ touch {flag}; exec sleep 600; }}")
-    run.delivery.step()
-    task = run.delivery._in_flight["k"]
+    run.dispatcher.step()
     until(flag.exists, "it runs", LIMIT)
-    os.kill(run.delivery._courier._process.pid, signal.SIGKILL)
-    until(lambda: (run.delivery.step(), not run.delivery._in_flight)[1], "it is noticed", LIMIT)
-    run.tray.due.append(task)  # as the outbox does with what runs nowhere
+    os.kill(run.dispatcher._runner._process.pid, signal.SIGKILL)
     assert run.done("k")[0].code == 0
 
 
@@ -229,9 +223,10 @@ def test_when_the_monitor_leaves_what_runs_is_ended(runner, tmp_path):
     run = runner()
     mark = tmp_path / "pid"
     run.add("k", "/bin/sh", "-c", f"echo $$ >{mark}.new; mv {mark}.new {mark}; exec sleep 600")
-    run.delivery.step()
+    run.dispatcher.step()
     until(mark.exists, "it runs", LIMIT)
-    assert run.delivery.close() == ["k"]
+    run.dispatcher.close()
+    assert run.now()["k"].state is DeliveryState.DUE
     assert not alive(int(mark.read_text()))
 
 
@@ -254,7 +249,7 @@ def test_while_nobody_listens_scripts_go_on_and_their_limits_hold(runner, tmp_pa
         run.add(str(number), "/bin/sh", "-c", "head -c 9000 /dev/urandom")
     mark = tmp_path / "pid"
     run.add("hangs", "/bin/sh", "-c", f"echo $$ >{mark}.new; mv {mark}.new {mark}; exec sleep 600")
-    run.delivery.step()
+    run.dispatcher.step()
     until(mark.exists, "the last one runs", LIMIT)
     until(lambda: not alive(int(mark.read_text())), "it has ended without us", LIMIT)
     assert run.done("hangs")[0].cause

@@ -29,11 +29,11 @@ STEPS: list[tuple[Any, str]] = [
     (outbox, "put"),
     (outbox, "settle"),
     (outbox, "take"),
-    (dispatcher.Desk, "exchange"),
-    (delivery._Courier, "send"),
-    (delivery._Courier, "results"),
-    (delivery.Delivery, "_write_log"),
-    (delivery.Delivery, "close"),
+    (dispatcher.NotificationDispatcher, "_exchange"),
+    (delivery.RunnerProcess, "send"),
+    (delivery.RunnerProcess, "results"),
+    (dispatcher.NotificationDispatcher, "_write_log"),
+    (dispatcher.NotificationDispatcher, "close"),
 ]
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.monitor import dispatcher, session
+from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import outbox
-from monitord_job.notifications.delivery import DeliverySettings
+from monitord_job.notifications.settings import _FOREVER, DeliverySettings, settings_of
 from tests.support.database import dump
 from tests.support.notified import kept
 from tests.support.outbox_run import follow
@@ -63,7 +63,7 @@ def test_properties_turn_it_off_and_set_its_limit(run):
         (".max = 0", None),
         (".max = -1", DeliverySettings()),
         (".timeout = 7", DeliverySettings(limit=7)),
-        (".timeout = 0", DeliverySettings(limit=dispatcher._FOR_EVER)),
+        (".timeout = 0", DeliverySettings(limit=_FOREVER)),
         (".retries = 2", DeliverySettings(retries=2)),
         (" = FALSE", None),
         (" = true", DeliverySettings()),
@@ -74,7 +74,7 @@ def test_what_properties_say_of_it(run, said, settings):
     before = properties.read_bytes()
     try:
         properties.write_bytes(before + f"\npegasus.monitord.notifications{said}\n".encode() * bool(said))
-        found = dispatcher.settings_of(run.submit_dir)
+        found = settings_of(run.submit_dir)
         assert (found and replace(found, environment={})) == settings
     finally:
         properties.write_bytes(before)

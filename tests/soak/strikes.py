@@ -93,7 +93,7 @@ def _monitor(scene: Scene, strike: Strike) -> bool:
     return _kill(monitor_pid(scene.root))
 
 
-def _courier(scene: Scene, strike: Strike) -> bool:
+def _script_runner(scene: Scene, strike: Strike) -> bool:
     """The process that runs the scripts of notifications."""
     monitor = monitor_pid(scene.root)
     children = Path(f"/proc/{monitor}/task/{monitor}/children")
@@ -265,7 +265,7 @@ KINDS: Mapping[str, Kind] = {
     "database locked by a reader": Kind(14, _reader),
     "database locked by a writer": Kind(10, _writer),
     "no room to write": Kind(10, _full),
-    "kill -9 of the courier of notifications": Kind(8, _courier, kills=True),
+    "kill -9 of the script runner": Kind(8, _script_runner, kills=True),
     "two more monitors by hand": Kind(10, _by_hand),
     "three readers at once": Kind(12, _status),
 }

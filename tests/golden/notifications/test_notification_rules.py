@@ -12,7 +12,7 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.notifications.row_tap import Notify, OutboxFeed
+from monitord_job.notifications.row_tap import NotificationTap, Notify
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Store, sqlite_url
 from tests.support.database import query
@@ -59,25 +59,25 @@ def test_rules_for_all_of_a_workflow_hold_for_those_below_it_beside_their_own(ne
 
 
 @contextmanager
-def monitor(submit_dir: SubmitDir) -> Iterator[tuple[Store, OutboxFeed]]:
+def monitor(submit_dir: SubmitDir) -> Iterator[tuple[Store, NotificationTap]]:
     """As far as the logs go, and no further: a monitor in the middle of a run."""
-    feed = OutboxFeed(submit_dir.wf_uuid or "", Notify.BEGIN)
-    store = Store(sqlite_url(submit_dir.database), notifications=feed)
+    tap = NotificationTap(submit_dir.wf_uuid or "", Notify.BEGIN)
+    store = Store(sqlite_url(submit_dir.database), notifications=tap)
     try:
         hierarchy = Hierarchy(submit_dir, store)
         hierarchy.open()
         while not (progress := hierarchy.step()).at_end or progress.lines:
             pass
-        yield store, feed
+        yield store, tap
     finally:
         store.close()
 
 
-def silent(store: Store, feed: OutboxFeed, now: int) -> None:
+def silent(store: Store, tap: NotificationTap, now: int) -> None:
     """As the daemon does between two looks at the logs."""
-    if feed.says_more(now):
+    if tap.says_more(now):
         with store.writing() as bulk:
-            feed.silent(bulk, now)
+            tap.silent(bulk, now)
 
 
 def test_a_run_is_not_silent_while_one_below_it_is_not(nested):
@@ -90,15 +90,15 @@ def test_a_run_is_not_silent_while_one_below_it_is_not(nested):
     below.jobstate_log.write_text("".join(inner[:-2]))
     last_outside, last_inside = (int(lines.split()[0]) for lines in (outer[begun - 1], inner[-3]))
     assert last_outside < last_inside
-    with monitor(submit_dir) as (store, feed):
-        silent(store, feed, max(last_outside + 60, last_inside + 59))
+    with monitor(submit_dir) as (store, tap):
+        silent(store, tap, max(last_outside + 60, last_inside + 59))
         assert kept(submit_dir.database) == []
-        silent(store, feed, last_inside + 60)
-        silent(store, feed, last_inside + 600)
+        silent(store, tap, last_inside + 60)
+        silent(store, tap, last_inside + 600)
         (row,) = kept(submit_dir.database)
         assert row["environment"]["PEGASUS_EVENT"] == "stalled=1m"
-    with monitor(submit_dir) as (store, feed):
-        silent(store, feed, last_inside + 1200)
+    with monitor(submit_dir) as (store, tap):
+        silent(store, tap, last_inside + 1200)
         assert kept(submit_dir.database) == [row], "the next monitor knows this silence"
 
 
@@ -108,16 +108,16 @@ def test_another_monitor_is_told_but_not_the_first_after_somebody_looked(nested)
     lines = submit_dir.jobstate_log.read_text().splitlines(keepends=True)
     submit_dir.jobstate_log.write_text("".join(lines[:10]))
     session.catch_up(submit_dir, Limits())  # `bridle status`, before any monitor
-    feed = OutboxFeed(submit_dir.wf_uuid or "", Notify.BEGIN)
-    store = Store(sqlite_url(submit_dir.database), notifications=feed)
+    tap = NotificationTap(submit_dir.wf_uuid or "", Notify.BEGIN)
+    store = Store(sqlite_url(submit_dir.database), notifications=tap)
     Hierarchy(submit_dir, store).open()
     with store.writing() as bulk:
-        feed.restarted(bulk, "1", 5)
+        tap.restarted(bulk, "1", 5)
     assert kept(submit_dir.database) == []
     store.close()
-    with monitor(submit_dir) as (store, feed):
+    with monitor(submit_dir) as (store, tap):
         submit_dir.jobstate_log.write_text("".join(lines[:12]))
-    with monitor(submit_dir) as (store, feed), store.writing() as bulk:
-        feed.restarted(bulk, "2", 6)
+    with monitor(submit_dir) as (store, tap), store.writing() as bulk:
+        tap.restarted(bulk, "2", 6)
     (row,) = kept(submit_dir.database)
     assert row["rule"].endswith("monitor_restarted")

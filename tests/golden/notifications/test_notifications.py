@@ -20,7 +20,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database.url import database_of
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.notifications.outbox import State
+from monitord_job.notifications.outbox import DeliveryState
 from monitord_job.readers.notification_list import resend
 from tests.support.notified import Hook, Witness, kept
 from tests.support.played import Played, cluster_output
@@ -258,7 +258,7 @@ def test_an_outbox_in_postgresql_is_the_same_also_by_many_monitors(fresh_corpus,
     again = resend(submit_dir, keys, postgresql)
     assert (sorted(again.keys), again.failed) == (sorted(keys), False)
     assert sorted(run["BRIDLE_NOTIFICATION_KEY"] for run in witness.seen()) == sorted(keys)
-    assert {(one.state, one.code) for one in again.found} == {(State.DELIVERED, 0)}
+    assert {(one.state, one.code) for one in again.found} == {(DeliveryState.DELIVERED, 0)}
     assert not submit_dir.database.exists()
 
 
