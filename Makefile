@@ -25,7 +25,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench check lint format-check types imports setup lock clean
+.PHONY: help demo test release-check soak bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
@@ -34,6 +34,7 @@ help:
 	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --nodes 600 --json build/soak.json')"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications"
+	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
@@ -48,9 +49,13 @@ POOL_TESTS = $(if $(filter tests/%,$(ARGS)),$(filter tests/pool%,$(ARGS)),tests/
 PYTEST_OPTIONS = $(patsubst tests/%,,$(ARGS))
 
 test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)/htcondor-23
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) --ignore tests/release $(ARGS)
 	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR="$$PWD/$(BUILD)/htcondor-23" \
 		$(PYTEST) -m "not htcondor_25" $(PYTEST_OPTIONS) $(POOL_TESTS) || [ $$? -eq 5 ])
+
+# Slow because of pip, and the only tests that need the package index.
+release-check: $(STAMPS)/bridle $(HTCONDOR)
+	@$(VENV)/bin/python -m pytest tests/release
 
 soak: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
