@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
@@ -23,33 +22,10 @@ from monitord_job.errors import MonitorError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.logs import dagman_log
 from monitord_job.logs.dagman_log import DagmanJob
-from monitord_job.logs.events import DAGMAN_RESTARTS
+from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts
 from monitord_job.logs.tail import read_tail
 
 _TAIL = 1 << 20
-_SUBMITTED_ON = re.compile(
-    rb"^000 \([^\n]* Job submitted from host: <[^>\n]*[?&]alias=([^&>\n]+)", re.MULTILINE
-)
-_FAILED_NODES = re.compile(
-    rb"Of \d+ nodes total:[^\n]*\n[^\n]*Un-Ready +Failed[^\n]*\n[^\n]*===[^\n]*\n\S+ \S+(?: +\d+){6} +(\d+)"
-)
-_MARKS = re.compile(
-    rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
-    rb"|(?P<recovered>done with RECOVERY mode)|(?P<aborts>Aborting DAG because we got the ABORT exit value)"
-    rb"|EXITING WITH STATUS (?P<code>\d+)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """What DAGMan said last of itself in its own log."""
-
-    recovering: bool = False
-    ended: int | None = None
-    aborted: bool = False
-    """by ABORT-DAG-ON"""
-    failed: int = 0
-    """nodes, as it counted last: the metrics of 23 leave them out"""
 
 
 def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
@@ -62,10 +38,9 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         here = schedd.machine()
     except ScheddError as error:
         silence = error.what
-    log = files.read_if_there(submit_dir.dagman_log) or b""
-    job = dagman_log.parse(log)
+    job = dagman_log.parse(files.read_if_there(submit_dir.dagman_log) or b"")
     out = read_tail(submit_dir.dagman_out, _TAIL)
-    word = _last_word(out)
+    word, counts = last_word(out), node_counts(out)
     monitors = [found for found in nodes if found.is_monitor]
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
@@ -74,14 +49,14 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         queue=None if dagmans is None else tuple(dagmans),
         silence=silence,
         submitted=job.job if job else None,
-        elsewhere=_elsewhere(log, here),
+        elsewhere=_elsewhere(job, here),
         left=job is not None and job.ended,
         processes=dagman_processes(submit_dir),
         lock=_lock(submit_dir),
         halt_files=(halt.name,) if files.mode_of(halt) is not None else (),
         recovering=word.recovering,
         ended=word.ended,
-        ending=_ending(submit_dir, job, word),
+        ending=_ending(submit_dir, job, word, counts.failed if counts else 0),
         rescue=_newest_rescue(submit_dir),
         jobs=() if dagmans else tuple(found.job for found in nodes if not found.is_monitor),
         monitor=_monitor(submit_dir, monitors),
@@ -94,27 +69,10 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     )
 
 
-def _elsewhere(log: bytes, here: str) -> str:
+def _elsewhere(job: DagmanJob | None, here: str) -> str:
     """The host that the last DAGMan job was submitted on, if it is not this schedd's."""
-    found = _SUBMITTED_ON.findall(log)
-    there = found[-1].decode("ascii", "replace") if found else ""
+    there = job.host if job else ""
     return there if here and there and there.lower() != here.lower() else ""
-
-
-def _last_word(tail: bytes) -> _Word:
-    word = _Word()
-    for found in _MARKS.finditer(tail):
-        if found["starts"]:
-            word = _Word()
-        elif found["aborts"]:
-            word = replace(word, aborted=True)
-        elif found["code"]:
-            code = int(found["code"])
-            word = replace(word, recovering=False, ended=None if code == DAGMAN_RESTARTS else code)
-        else:
-            word = replace(word, recovering=bool(found["recovers"]))
-    counts = _FAILED_NODES.findall(tail, max(0, tail.rfind(b" STARTING UP")))
-    return replace(word, failed=int(counts[-1])) if counts else word
 
 
 def _lock(submit_dir: SubmitDir) -> Lock:
@@ -123,20 +81,23 @@ def _lock(submit_dir: SubmitDir) -> Lock:
     return Lock.LIVE if dagman_lives(submit_dir) else Lock.STALE
 
 
-def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: _Word) -> Ending | None:
-    """From DAGMan's metrics if they are of this run, else from what its job's log says, or its own last word."""
+def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counted: int) -> Ending | None:
+    """From DAGMan's metrics if they are of this run, else from what its job's log says, or its own last word.
+
+    `counted` are the failed nodes, as it counted last: the metrics of 23 leave them out.
+    """
     code = word.ended if job is None or job.code is None else job.code
     try:
         metrics = json.loads(files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics") or b"{}")
         if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
-            failed = max(int(metrics.get("nodes_failed", 0)), word.failed)
+            failed = max(int(metrics.get("nodes_failed", 0)), counted)
             status = int(metrics.get("DagStatus", 0))
             return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
     except (ValueError, KeyError, AttributeError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED
-    return None if code is None else ending_of(code, word.failed, None, aborted=word.aborted)
+    return None if code is None else ending_of(code, counted, None, aborted=word.aborted)
 
 
 def _newest_rescue(submit_dir: SubmitDir) -> str | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from monitord_job.logs.user_log import HEADER, Number, alias_in, exit_in, job_of
 
 _EVENT = re.compile(
-    rb"^(\d{3}) \((\d+)\.(\d+)\.\d+\) (\S+ [\d:]+)?[^\n]*\n"
-    rb"(?:\t\(\d\) [^\n]*?\((?:return value|signal) (\d+)\))?",
-    re.MULTILINE,
+    HEADER + rb"(?P<when>\S+ [\d:]+)?(?P<rest>[^\n]*)\n(?P<more>\t\(\d\) [^\n]*)?", re.MULTILINE
 )
-_TERMINATED, _ABORTED, _SUBMITTED, _EXECUTING = b"005", b"009", b"000", b"001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +17,14 @@ class DagmanJob:
     """A DAGMan job of a submit directory, and how it left the queue if it did.
 
     `code` is its exit code or the signal's number, `when` the event's time as it stands there: local, no zone.
+    `host` is where it was submitted, empty if that is not said.
     """
 
     job: str
     ended: bool = False
     code: int | None = None
     when: str = ""
+    host: str = ""
 
 
 def parse(data: bytes) -> DagmanJob | None:
@@ -31,7 +32,7 @@ def parse(data: bytes) -> DagmanJob | None:
 
     >>> parse(b"000 (7.000.000) 2026-11-23 05:29:34 x\\n...\\n"
     ...       b"005 (7.000.000) 2026-11-23 05:29:35 x\\n\\t(1) Normal termination (return value 1)\\n...\\n")
-    DagmanJob(job='7.0', ended=True, code=1, when='2026-11-23 05:29:35')
+    DagmanJob(job='7.0', ended=True, code=1, when='2026-11-23 05:29:35', host='')
     """
     jobs = _jobs(data)
     return list(jobs.values())[-1] if jobs else None
@@ -44,11 +45,18 @@ def job_in(data: bytes, job: str) -> DagmanJob | None:
 
 def _jobs(data: bytes) -> dict[str, DagmanJob]:
     """All jobs, in the order in which they were submitted."""
-    found: dict[str, DagmanJob] = {}
-    for number, cluster, proc, when, code in _EVENT.findall(data):
-        job = f"{int(cluster)}.{int(proc)}"
-        if number in (_TERMINATED, _ABORTED):
-            found[job] = DagmanJob(job, True, int(code) if code else None, when.decode("ascii", "replace"))
-        elif number in (_SUBMITTED, _EXECUTING) or job not in found:
-            found[job] = DagmanJob(job)
-    return found
+    jobs: dict[str, DagmanJob] = {}
+    for event in _EVENT.finditer(data):
+        job = job_of(event)
+        known = jobs.get(job, DagmanJob(job))
+        match event["number"]:
+            case Number.TERMINATED.value | Number.ABORTED.value:
+                code = exit_in(event["more"] or b"")
+                when = (event["when"] or b"").decode("ascii", "replace")
+                known = replace(known, ended=True, code=None if code is None else abs(code), when=when)
+            case Number.SUBMIT.value:
+                known = DagmanJob(job, host=(alias_in(event["rest"]) or b"").decode("ascii", "replace"))
+            case Number.EXECUTE.value:
+                known = replace(known, ended=False, code=None, when="")
+        jobs[job] = known
+    return jobs

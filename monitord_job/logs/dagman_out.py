@@ -14,6 +14,7 @@ from monitord_job.logs.dagman_out_reader import Reader
 from monitord_job.logs.dagman_out_state import Cluster, DagmanOutState, Starting
 from monitord_job.logs.dagman_out_time import USUAL, prefix_length
 from monitord_job.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
+from monitord_job.text.unprintable import text_of
 
 ABORTED = "-1002"
 """What DAGMan takes for the return value of a job that was removed (DAG_ERROR_CONDOR_JOB_ABORTED)."""
@@ -71,10 +72,10 @@ def _event(reader: Reader, message: bytes) -> None:
         if texts.EVENT_OF_NO_NODE.match(message):
             reader.count()
         else:
-            reader.found.append(Malformed(_text(message), "not an event as DAGMan writes it"))
+            reader.found.append(Malformed(text_of(message), "not an event as DAGMan writes it"))
         return
     state, name, cluster, proc, when, rest = found.groups()
-    node = _text(name)
+    node = text_of(name)
     if state == b"SUBMIT_FAILURE":
         _submit_failed(reader, node, rest)
     elif reader.count():
@@ -141,7 +142,7 @@ def _hold_reason(reader: Reader, message: bytes) -> None:
     found = texts.HOLD_REASON.match(message)
     held = reader.held_back
     if found and held and held[-1].state == "JOB_HELD" and found[1] not in (b"", b"(unknown)"):
-        reader.held_back = (*held[:-1], held[-1]._replace(reason=_text(found[1])))
+        reader.held_back = (*held[:-1], held[-1]._replace(reason=text_of(found[1])))
     reader.let_go()
 
 
@@ -156,7 +157,7 @@ def _error(reader: Reader, message: bytes) -> None:
     reader.let_go()
     found = texts.NO_SUBMIT_FILE.match(message)
     if found:
-        reader.submitting = _text(found[1])
+        reader.submitting = text_of(found[1])
     _reason(reader, message)
 
 
@@ -168,7 +169,7 @@ def _about_node(reader: Reader, message: bytes) -> None:
     elif not reader.outcome_is_known():
         name, how, code = found.groups()
         value = code.decode("ascii") if code else "0"
-        _proc_ended(reader, _text(name), f"-{value}" if how == b"signal" else value, reader.now)
+        _proc_ended(reader, text_of(name), f"-{value}" if how == b"signal" else value, reader.now)
         reader.let_go()
 
 
@@ -176,7 +177,7 @@ def _submitting(reader: Reader, message: bytes) -> None:
     reader.let_go()
     found = texts.SUBMITTING.match(message)
     if found:
-        reader.submitting = _text(found[1])
+        reader.submitting = text_of(found[1])
 
 
 def _submit_tried(reader: Reader, message: bytes) -> None:
@@ -186,7 +187,9 @@ def _submit_tried(reader: Reader, message: bytes) -> None:
 
 
 def _submit_failed(reader: Reader, node: str, reason: bytes | None) -> None:
-    event = NodeEvent(reader.clock, node, "SUBMIT_FAILURE", "-", 0, _text(reason).strip() if reason else None)
+    event = NodeEvent(
+        reader.clock, node, "SUBMIT_FAILURE", "-", 0, text_of(reason).strip() if reason else None
+    )
     reader.found.append(event)
     reader.submitting = None  # newer DAGMans say it twice
 
@@ -196,7 +199,7 @@ def _running(reader: Reader, message: bytes) -> None:
     found = texts.SCRIPT_RUNS.match(message)
     if found:
         # Also in a RECOVERY section: a POST script that a killed DAGMan had started is started again.
-        reader.tell(_text(found[2]), f"{_text(found[1])}_SCRIPT_STARTED", "-", reader.clock)
+        reader.tell(text_of(found[2]), f"{text_of(found[1])}_SCRIPT_STARTED", "-", reader.clock)
     elif message.startswith(b"Running in RECOVERY mode..."):
         reader.recovering, reader.at, reader.fresh = True, 0, False
         reader.found.append(DagmanEvent(reader.clock, DagmanState.RECOVERY_STARTED, ""))
@@ -207,7 +210,7 @@ def _script_ended(reader: Reader, message: bytes) -> None:
     found = texts.SCRIPT_ENDED.match(message)
     if found is None or (found[1] == b"POST" and reader.outcome_is_known()):
         return
-    kind, name, status, signal = (_text(group) if group else "" for group in found.groups())
+    kind, name, status, signal = (text_of(group) if group else "" for group in found.groups())
     if message.endswith(b"completed successfully."):
         reader.tell(name, f"{kind}_SCRIPT_SUCCESS", "0", reader.now)
     else:
@@ -226,18 +229,18 @@ def _banner(reader: Reader, message: bytes) -> None:
     reader.let_go()
     found = texts.STARTING_UP.match(message)
     if found:
-        reader.starting = Starting(_text(found[1]) if found[1] else "", reader.clock)
+        reader.starting = Starting(text_of(found[1]) if found[1] else "", reader.clock)
         return
     found = texts.PID.match(message)
     if found and reader.starting:
-        reader.starting = reader.starting._replace(pid=_text(found[1]))
+        reader.starting = reader.starting._replace(pid=text_of(found[1]))
 
 
 def _batch(reader: Reader, message: bytes) -> None:
     reader.let_go()
     found = texts.BATCH.match(message)
     if found and reader.starting:
-        reader.starting = reader.starting._replace(batch=_text(found[1]))
+        reader.starting = reader.starting._replace(batch=text_of(found[1]))
 
 
 def _warning(reader: Reader, message: bytes) -> None:
@@ -278,13 +281,13 @@ def _exiting(reader: Reader, message: bytes) -> None:
     found = texts.EXITING.match(message)
     if found is None:
         return
-    pid = _text(found[1]) if found[1] else ""
+    pid = text_of(found[1]) if found[1] else ""
     if pid == reader.refused:
         reader.refused = None
         return
     if reader.starting and pid == reader.starting.pid:
         _announce(reader)  # it left before it began: a DAG that it does not take
-    reader.found.append(DagmanEvent(reader.clock, DagmanState.FINISHED, _text(found[2]), reader.reason))
+    reader.found.append(DagmanEvent(reader.clock, DagmanState.FINISHED, text_of(found[2]), reader.reason))
     reader.reason = None
 
 
@@ -293,11 +296,7 @@ def _reason(reader: Reader, message: bytes) -> None:
     for pattern, words in texts.REASONS:
         found = pattern.match(message)
         if found:
-            reader.reason = words or _text(found[1])
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
+            reader.reason = words or text_of(found[1])
 
 
 _RULES: dict[bytes, Callable[[Reader, bytes], None]] = {

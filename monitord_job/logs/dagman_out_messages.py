@@ -1,4 +1,4 @@
-"""The messages of condor_dagman that tell an event, as HTCondor 8.9.0 to 25.14 write them (src/condor_dagman).
+"""The messages of condor_dagman that mean something here, as HTCondor 8.9.0 to 25.14 write them (src/condor_dagman).
 
 Node names hold no blanks, so a run of other bytes is a whole name.
 """
@@ -65,3 +65,25 @@ REASONS = (
     (re.compile(rb"(ERROR: a cycle exists in the dag.*)"), None),
 )
 """Why DAGMan leaves; where no word is given, its own line."""
+
+# What follows is looked for in a whole file or its end, whatever stands before it on its line.
+
+BOOTSTRAPPING = b"Bootstrapping..."
+"""What a DAGMan writes after the first line in its JOBSTATE_LOG (dagman_main.cpp)."""
+
+STARTS = b" STARTING UP"
+TURNS = re.compile(
+    rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
+    rb"|(?P<recovered>done with RECOVERY mode)|(?P<aborts>Aborting DAG because we got the ABORT exit value)"
+    rb"|EXITING WITH STATUS (?P<code>\d+)"
+)
+"""How DAGMan itself stands."""
+
+NODE_TABLE = re.compile(
+    rb"Of \d+ nodes total:[^\n]*\n[^\n]* Done +Pre +Queued +Post +Ready +Un-Ready +Failed(?: +Futile)?[^\n]*\n"
+    rb"[^\n]*===[^\n]*\n\S+ \S+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"
+)
+"""How many nodes stand how, as DAGMan counts them every now and then."""
+
+VERSION = re.compile(rb"\$CondorVersion: ([0-9]+)\.([0-9]+)\.([0-9]+)")
+QUEUE_UPDATE_INTERVAL = re.compile(rb"DAGMAN_QUEUE_UPDATE_INTERVAL setting: ([0-9]+)")

@@ -1,26 +1,29 @@
-"""Reads the job event log of a DAG's nodes, for what the JOBSTATE_LOG leaves out.
-
-Source of the format: HTCondor's condor_event.cpp; 23.x and 25.x differ only in the note of the submit event.
-"""
+"""Reads the user logs of a DAG's nodes, for what the JOBSTATE_LOG leaves out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, tzinfo
+from mmap import mmap
 
-from monitord_job.logs.events import NodeLogEvent, NodeLogKind
+from monitord_job.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
+from monitord_job.logs.user_log import HEADER, Number, exit_in, host_in, job_of
+from monitord_job.text.unprintable import text_of
 
-_HEADER = re.compile(rb"^(\d{3}) \((-?\d+)\.(-?\d+)\.-?\d+\) ")
-_KINDS = {b"%03d" % kind.value: kind for kind in NodeLogKind}
+_HEADER = re.compile(HEADER)
+_KINDS = {
+    Number.EXECUTE.value: NodeLogKind.EXECUTE,
+    Number.HELD.value: NodeLogKind.JOB_HELD,
+    Number.POST_SCRIPT_TERMINATED.value: NodeLogKind.POST_SCRIPT_TERMINATED,
+}
 _SLOT = re.compile(rb"^\tSlotName: (?:[^@\n]*@)?(\S+)", re.MULTILINE)
-_ALIAS = re.compile(rb"[?&]alias=([^&>]+)")
-_ADDRESS = re.compile(rb"<([^:>]+):")
-_RETURNED = re.compile(rb"\(return value (-?\d+)\)")
-_SIGNALLED = re.compile(rb"\(signal (\d+)\)")
 _DAG_NODE = re.compile(rb"^    DAG Node: (.+)$", re.MULTILINE)
-
-EVENT_END = b"\n...\n"
-"""What closes every event: its last line's newline, and a line of its own."""
+_LEFT = re.compile(
+    HEADER.replace(rb"\d{3}", Number.TERMINATED.value + b"|" + Number.ABORTED.value)
+    + rb"(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[^\n]*\n(?P<text>[^\n]*)\n",
+    re.MULTILINE,
+)
 
 
 def parse(event: bytes) -> NodeLogEvent | None:
@@ -48,35 +51,54 @@ def parse_all(events: Iterable[bytes]) -> Iterator[NodeLogEvent]:
             yield parsed
 
 
+def leftover_events(log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | None) -> Iterator[NodeEvent]:
+    """What DAGMan would have said of these jobs (`cluster.proc` -> node), from a log in which they left.
+
+    Times there are local to `zone`.
+
+    >>> log = (b"009 (21.000.000) 2026-11-29 01:04:04 Job was aborted.\\n\\tvia condor_rm (by user ada)\\n...\\n")
+    >>> [(event.node, event.state, event.reason) for event in leftover_events(log, {"21.0": "A"}, None)]
+    [('A', 'JOB_ABORTED', 'via condor_rm (by user ada)')]
+    """
+    seen = set()
+    for event in _LEFT.finditer(log):
+        job = job_of(event)
+        node = jobs.get(job)
+        if node is None or job in seen:
+            continue
+        seen.add(job)
+        time = int(datetime.fromisoformat(event["when"].decode()).replace(tzinfo=zone).timestamp())
+        if event["number"] == Number.ABORTED.value:
+            yield NodeEvent(time, node, "JOB_ABORTED", job, 0, text_of(event["text"]).strip() or None)
+            continue
+        yield NodeEvent(time, node, "JOB_TERMINATED", job, 0)
+        code = exit_in(event["text"])
+        value = 1 if code is None else code
+        yield NodeEvent(time, node, "JOB_FAILURE" if value else "JOB_SUCCESS", str(value), 0)
+
+
 def _job(event: bytes, header: re.Match[bytes]) -> str:
-    cluster = int(header[2])
-    if cluster > 0:
-        return f"{cluster}.{int(header[3])}"
+    if int(header["cluster"]) > 0:
+        return job_of(header)
     # A POST script after a PRE script that failed, and a NOOP node, have no job: only the node's name tells.
     node = _DAG_NODE.search(event)
-    return _text(node[1]) if node else f"{cluster}.{int(header[3])}"
+    return text_of(node[1]) if node else job_of(header)
 
 
 def _host(event: bytes) -> str | None:
-    found = _SLOT.search(event) or _ALIAS.search(event) or _ADDRESS.search(event)
-    return _text(found[1]) if found else None
+    slot = _SLOT.search(event)
+    host = slot[1] if slot else host_in(event)
+    return None if host is None else text_of(host)
 
 
 def _hold_reason(event: bytes) -> str | None:
     lines = event.split(b"\n")
-    return _text(lines[1]).strip() if len(lines) > 1 else None
+    return text_of(lines[1]).strip() if len(lines) > 1 else None
 
 
 def _script_exit(event: bytes) -> str | None:
-    returned = _RETURNED.search(event)
-    if returned:
-        return _text(returned[1])
-    signalled = _SIGNALLED.search(event)
-    return f"-{_text(signalled[1])}" if signalled else None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
+    code = exit_in(event)
+    return None if code is None else str(code)
 
 
 _VALUE = {

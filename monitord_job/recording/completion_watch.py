@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from dag_rewriter import files
@@ -14,17 +13,13 @@ from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.splices import ORDINARY
 from dag_rewriter.rescue.rescue_files import find_rescues
 from monitord_job.errors import CannotWorkError
+from monitord_job.logs.dagman_out_summary import node_counts
 from monitord_job.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
 from monitord_job.logs.tail import read_tail
 from monitord_job.recording.completion import NodeTerms, Outlook, Rest
 from monitord_job.stampede.job_plans import shown
 
 _TAIL = 1 << 16
-_STARTS = b" STARTING UP"
-_COUNTS = re.compile(
-    rb"Of \d+ nodes total:[^\n]*\n[^\n]* Done +Pre +Queued +Post +Ready +Un-Ready +Failed( +Futile)?[^\n]*\n"
-    rb"[^\n]*===[^\n]*\n\S+ \S+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"
-)
 
 
 def rest_by_dagman(tail: bytes) -> Rest:
@@ -32,14 +27,10 @@ def rest_by_dagman(tail: bytes) -> Rest:
 
     HTCondor 23 counts nodes that can never run as Un-Ready: after a failure it says nothing.
     """
-    this_run = tail[max(0, tail.rfind(_STARTS)) :]
-    found = _COUNTS.findall(this_run)
-    if not found:
+    counts = node_counts(tail)
+    if counts is None or counts.pre or counts.post or counts.ready or counts.unready or counts.queued > 1:
         return Rest.GOES_ON
-    _done, pre, queued, post, ready, unready, failed = map(int, found[-1][1:])
-    if pre or post or ready or unready or queued > 1:
-        return Rest.GOES_ON
-    return Rest.FAILED if failed else Rest.SUCCEEDED
+    return Rest.FAILED if counts.failed else Rest.SUCCEEDED
 
 
 class RestWatch:

@@ -15,11 +15,10 @@ from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
-from monitord_job.logs import nodes_log
 from monitord_job.logs.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from monitord_job.logs.tail import Cursor, read_new_lines, read_rotated
 from monitord_job.recording.job_files import JobFileReader
-from monitord_job.recording.leftover_job_logs import left_since
+from monitord_job.recording.job_logs import NodesLogReader, left_since
 from monitord_job.recording.log_source import Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.recording.store import Changes, Store
@@ -32,7 +31,6 @@ from monitord_job.stampede.static_rows import dag_rows, static_rows, unplanned_r
 from monitord_job.stampede.transitions import (
     BOUNDS,
     Turn,
-    add_detail,
     apply_dagman,
     apply_node,
     dagman_left,
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
 
 TURN_BYTES = 1 << 19
 """Bytes of the JOBSTATE_LOG in one transaction: about 8,000 events, half a second."""
-_NODE_LOG_BYTES = 1 << 18
 _STATIC_BYTES = 1 << 16
 """Bytes of a static.bp that are read at once: most of these pieces have lines of one kind alone."""
 _NO_FILES = JobFiles()
@@ -225,20 +222,20 @@ class Ingest:
             self._source = pick_source(self._dir, self.jobstate_log, read_before)
         return self._source
 
-    def _ahead(self, turn: Turn) -> _NodeLogReader:
+    def _ahead(self, turn: Turn) -> NodesLogReader:
         nodes_log = self._dir.nodes_log
-        return _NodeLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
+        return NodesLogReader(nodes_log, self._cursors.get(nodes_log.name, Cursor()), turn)
 
     def _picked(self) -> Source:
         assert self._source is not None, "step() comes first"
         return self._source
 
-    def _changed(self, ahead: _NodeLogReader, cursor: Cursor) -> dict[str, Cursor]:
+    def _changed(self, ahead: NodesLogReader, cursor: Cursor) -> dict[str, Cursor]:
         """How far the two logs were read now, where that is not how far they were read before."""
         cursors = {self._dir.nodes_log.name: ahead.cursor, self._picked().path.name: cursor}
         return {name: new for name, new in cursors.items() if self._cursors.get(name) != new}
 
-    def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: _NodeLogReader) -> None:
+    def _apply(self, turn: Turn, event: JobstateLine, offset: int, ahead: NodesLogReader) -> None:
         event = event if self.watch is None else self.watch.hear(event)
         if isinstance(event, NodeEvent):
             self._apply_node(turn, event, ahead)
@@ -249,7 +246,7 @@ class Ingest:
                 QuarantineRow(self._picked().path.name, offset, event.reason, excerpt(event.text))
             )
 
-    def _apply_node(self, turn: Turn, event: NodeEvent, ahead: _NodeLogReader) -> None:
+    def _apply_node(self, turn: Turn, event: NodeEvent, ahead: NodesLogReader) -> None:
         if turn.workflow.rival is not None:
             pass_on(turn, event.time)
         while detail_wanted(turn, event):
@@ -321,27 +318,6 @@ class Ingest:
             "the file was replaced or cut; it is read from its beginning, what followed this byte is lost"
         )
         return QuarantineRow(name, offset, reason, "")
-
-
-class _NodeLogReader:
-    """Reads the nodes.log ahead as far as the lines of the JOBSTATE_LOG in one turn ask for it."""
-
-    def __init__(self, path: Path, cursor: Cursor, turn: Turn) -> None:
-        self._path = path
-        self._turn = turn
-        self.cursor = cursor
-        self.lost_from: int | None = None
-        """where reading had come to when the file was found to be another one"""
-
-    def advance(self) -> bool:
-        """Read some more events into the turn; False if there are none."""
-        reading = read_new_lines(self._path, self.cursor, _NODE_LOG_BYTES, nodes_log.EVENT_END)
-        if reading.replaced:
-            self.lost_from = self.cursor.offset
-        for event in nodes_log.parse_all(reading.lines):
-            add_detail(self._turn, event)
-        self.cursor = reading.cursor
-        return bool(reading.lines)
 
 
 def _watch(submit_dir: SubmitDir, monitor: str) -> RestWatch:

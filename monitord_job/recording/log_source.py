@@ -11,14 +11,13 @@ from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.logs import jobstate_log
+from monitord_job.logs.dagman_out_messages import BOOTSTRAPPING
 from monitord_job.logs.events import JobstateLine
 from monitord_job.logs.tail import CHUNK, Cursor, read_new_lines
 
 Numbered = list[tuple[int, JobstateLine]]
 """Events, each with the number of the line that it was read from, counted from 0."""
 
-_AT_WORK = b"Bootstrapping..."
-"""What a DAGMan writes to its debug log after the first line in its JOBSTATE_LOG (dagman_main.cpp)."""
 _BEGINNING = 1 << 18
 _PLANNED = re.compile(r"(\d{8}T\d{6})([+-]\d{4})$")
 
@@ -82,7 +81,7 @@ def _only_source(debug_log: Path, log: Path) -> bool:
         return False
     try:
         with debug_log.open("rb") as stream:
-            return _AT_WORK in stream.read(_BEGINNING)
+            return BOOTSTRAPPING in stream.read(_BEGINNING)
     except OSError:
         return False
 

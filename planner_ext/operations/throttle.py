@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,15 +9,13 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus
+from monitord_job.logs.dagman_out_summary import queue_update_interval, version_in
 from monitord_job.schedd import dagman_jobs
 from planner_ext.errors import NotRunningError
 
 COMMAND_SINCE = (25, 10)
 """From this HTCondor on DAGMan is told its throttles; before, it looks for them in its job's attributes (seen: 23.9
 takes them from there, 25.14 does not any more)."""
-_VERSION = re.compile(rb"\$CondorVersion: ([0-9]+)\.([0-9]+)\.([0-9]+)")
-
-_INTERVAL = re.compile(rb"DAGMAN_QUEUE_UPDATE_INTERVAL setting: ([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,13 @@ def set_throttles(submit_dir: SubmitDir, limits: Mapping[str, int]) -> Throttles
         found = schedd.command_throttles(job, limits)
         return Throttles(job, found, _text(version), "command")
     schedd.edit_throttles(job, limits)
-    return Throttles(job, schedd.throttles_of(job), _text(version), "attributes", _interval(submit_dir))
+    return Throttles(
+        job,
+        schedd.throttles_of(job),
+        _text(version),
+        "attributes",
+        queue_update_interval(files.read_if_there(submit_dir.dagman_out) or b""),
+    )
 
 
 def _running(submit_dir: SubmitDir) -> str:
@@ -61,14 +64,7 @@ def _running(submit_dir: SubmitDir) -> str:
 
 def _version(submit_dir: SubmitDir) -> tuple[int, ...]:
     """Which DAGMan runs: it says so in its own log whenever it starts."""
-    found = _VERSION.findall(files.read_if_there(submit_dir.dagman_out) or b"")
-    return tuple(map(int, found[-1])) if found else COMMAND_SINCE
-
-
-def _interval(submit_dir: SubmitDir) -> int:
-    """How often DAGMan looks for its throttles, in seconds, as it said when it started; 300 by default."""
-    found = _INTERVAL.findall(files.read_if_there(submit_dir.dagman_out) or b"")
-    return int(found[-1]) if found else 300
+    return version_in(files.read_if_there(submit_dir.dagman_out) or b"") or COMMAND_SINCE
 
 
 def _text(version: tuple[int, ...]) -> str:

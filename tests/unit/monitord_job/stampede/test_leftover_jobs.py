@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone
 
-from monitord_job.stampede.leftover_jobs import in_queue_yet, late_events
+from monitord_job.logs.nodes_log import leftover_events
+from monitord_job.stampede.leftover_jobs import in_queue_yet
 from monitord_job.stampede.state import NodeState
 
 LOG = b"""\
@@ -35,7 +36,7 @@ EAST = timezone(timedelta(hours=3))
 
 
 def told(log: bytes = LOG) -> list[tuple[str, str, str]]:
-    return [(event.node, event.state, event.info) for event in late_events(log, JOBS, EAST)]
+    return [(event.node, event.state, event.info) for event in leftover_events(log, JOBS, EAST)]
 
 
 def test_each_job_that_is_waited_for_leaves_in_the_words_of_dagman():
@@ -54,10 +55,10 @@ def test_a_job_that_ended_well_is_a_success():
 
 
 def test_when_and_why():
-    first = next(late_events(LOG, JOBS, EAST))
+    first = next(leftover_events(LOG, JOBS, EAST))
     assert first.time == 1795903444, "01:04:04 three hours east of Greenwich"
     assert (first.reason or "").startswith("removed because <OtherJobRemoveRequirements")
-    assert list(late_events(LOG, JOBS, EAST))[-1].reason == "via condor_rm (by user ada \\xff)"
+    assert list(leftover_events(LOG, JOBS, EAST))[-1].reason == "via condor_rm (by user ada \\xff)"
 
 
 def test_an_event_that_is_being_written_waits_until_it_is_whole():

@@ -1,0 +1,59 @@
+"""Reads the user logs of a DAG's nodes: ahead, for details; of jobs that outlive their DAGMan, to their end."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.logs import nodes_log
+from monitord_job.logs.events import NodeEvent
+from monitord_job.logs.tail import Cursor, read_new_lines
+from monitord_job.logs.user_log import EVENT_END
+from monitord_job.recording.log_source import zone_of
+from monitord_job.stampede.transitions import Turn, add_detail
+
+_NODE_LOG_BYTES = 1 << 18
+
+
+class NodesLogReader:
+    """Reads the nodes.log ahead as far as the lines of the JOBSTATE_LOG in one turn ask for it."""
+
+    def __init__(self, path: Path, cursor: Cursor, turn: Turn) -> None:
+        self._path = path
+        self._turn = turn
+        self.cursor = cursor
+        self.lost_from: int | None = None
+        """where reading had come to when the file was found to be another one"""
+
+    def advance(self) -> bool:
+        """Read some more events into the turn; False if there are none."""
+        reading = read_new_lines(self._path, self.cursor, _NODE_LOG_BYTES, EVENT_END)
+        if reading.replaced:
+            self.lost_from = self.cursor.offset
+        for event in nodes_log.parse_all(reading.lines):
+            add_detail(self._turn, event)
+        self.cursor = reading.cursor
+        return bool(reading.lines)
+
+
+def left_since(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[NodeEvent]:
+    """How some of these jobs (`cluster.proc` -> node) left. Pegasus gives all jobs one log, which no DAGMan empties."""
+    zone = zone_of(submit_dir.braindump.get("timestamp"))
+    waiting = dict(jobs)
+    for path in (submit_dir.condor_log, submit_dir.nodes_log):
+        if not waiting or not _has_bytes(path):
+            continue
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as log:
+            found = list(nodes_log.leftover_events(log, waiting, zone))
+        nodes = {event.node for event in found}
+        waiting = {job: node for job, node in waiting.items() if node not in nodes}
+        yield from found
+
+
+def _has_bytes(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
