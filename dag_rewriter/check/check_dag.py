@@ -16,9 +16,9 @@ from dag_rewriter.check.pass_two_dag import WHOLE
 from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_settings
 from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope
 from dag_rewriter.language.chunks import Piece, pieces
+from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
-from dag_rewriter.language.node_fields import PARSERS
 from dag_rewriter.language.text import text_of
 
 
@@ -115,13 +115,13 @@ def _one(check: Check, scope: Scope, path: str, statement: Statement, *, first: 
         return
     handler = (FIRST if first else _LATER).get(key)
     if handler is None:
-        if first and key not in PARSERS:
+        if first and key not in COMMANDS:
             check.error(place, f"DAGMan has no command {text_of(word)[:80]}", "mend the word, or take it out")
         return
     try:
         if problem:
             raise MalformedError(problem, "a line of its own that ends the description")
-        fields = PARSERS[key](text, body)
+        fields = COMMANDS[key].parse(text, body)
     except MalformedError as error:
         check.error(place, f"{text_of(word)[:80]}: {error.what}", f"DAGMan reads: {error.example}")
         return

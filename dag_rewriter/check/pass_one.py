@@ -8,8 +8,9 @@ from typing import TypeAlias
 from dag_rewriter.check.scope import Check, Place, Scope, join
 from dag_rewriter.language import regex_lines
 from dag_rewriter.language.chunks import Piece
+from dag_rewriter.language.command_table import COMMANDS, About, keywords
 from dag_rewriter.language.commands import NodeKind
-from dag_rewriter.language.node_fields import Fields
+from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import text_of
 
 Handler: TypeAlias = Callable[[Check, Scope, Fields, Place], None]
@@ -124,16 +125,10 @@ def _nothing(_check: Check, _scope: Scope, _fields: Fields, _place: Place) -> No
     """The line is well-formed, and that is all that DAGMan asks."""
 
 
-FIRST: Mapping[bytes, Handler] = {
-    b"JOB": node,
-    b"FINAL": node,
-    b"SERVICE": node,
-    b"PROVISIONER": node,
-    b"SUBDAG": node,
+_OWN: Mapping[bytes, Handler] = {
+    **dict.fromkeys(keywords(About.NODE), node),
     b"SPLICE": splice,
     b"SUBMIT_DESCRIPTION": _description,
     b"REJECT": _reject,
-    b"DOT": _nothing,
-    b"NODE_STATUS_FILE": _nothing,
-    b"JOBSTATE_LOG": _nothing,
 }
+FIRST: Mapping[bytes, Handler] = {key: _OWN.get(key, _nothing) for key, row in COMMANDS.items() if row.first}

@@ -8,7 +8,8 @@ from itertools import product
 from dag_rewriter.check.pass_one import Handler
 from dag_rewriter.check.pass_two_nodes import unknown
 from dag_rewriter.check.scope import Check, Place, Scope, join
-from dag_rewriter.language.node_fields import Fields
+from dag_rewriter.language.command_table import About, keywords
+from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import text_of
 
 
@@ -90,7 +91,6 @@ WHOLE: Mapping[bytes, Handler] = {
     b"CONNECT": _connect,
     b"PIN_IN": _pin,
     b"PIN_OUT": _pin,
+    **{key: _submit_only(key.decode()) for key in keywords(About.SUBMISSION)},
     b"CONFIG": _config,
-    b"SET_JOB_ATTR": _submit_only("SET_JOB_ATTR"),
-    b"ENV": _submit_only("ENV"),
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 
 from dag_rewriter.check.pass_one import Handler
 from dag_rewriter.check.scope import Check, Place, Scope
+from dag_rewriter.language.command_table import COMMANDS, About, CommandRow
 from dag_rewriter.language.commands import NodeKind, ScriptType
-from dag_rewriter.language.node_fields import Fields
+from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.regex_lines import Pairs
 from dag_rewriter.language.text import text_of
 
@@ -100,7 +101,7 @@ def _meant(check: Check, scope: Scope, name: bytes, place: Place) -> Iterator[in
 
 
 def _any_kind(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
-    """VARS, PRE_SKIP, TOLERANCE."""
+    """VARS and its like."""
     list(_meant(check, scope, fields[0], place))
 
 
@@ -129,7 +130,7 @@ def _ordinary_only(what: str) -> Handler:
 
 
 def _category(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
-    _ordinary_only("a category")(check, scope, fields, place)
+    _ordinary_only(COMMANDS[b"CATEGORY"].noun)(check, scope, fields, place)
     scope.categories.setdefault(fields[1], place)
 
 
@@ -191,17 +192,14 @@ def _ends(
     return list(found) if good and found else None
 
 
+_OWN: Mapping[bytes, Handler] = {b"SCRIPT": _script, b"CATEGORY": _category, b"ABORT_DAG_ON": _abort}
+"""What DAGMan asks of these beside what their rows say."""
+_HANDLERS: Mapping[About, Callable[[CommandRow], Handler]] = {
+    About.EDGES: lambda _: _edges,
+    About.ANY_NODE: lambda _: _any_kind,
+    About.ORDINARY_NODE: lambda row: _ordinary_only(row.noun),
+    About.DONE: lambda _: _done,
+}
 SETTINGS: Mapping[bytes, Handler] = {
-    b"PARENT": _edges,
-    b"WEAK": _edges,
-    b"SCRIPT": _script,
-    b"VARS": _any_kind,
-    b"PRE_SKIP": _any_kind,
-    b"TOLERANCE": _any_kind,
-    b"RETRY": _ordinary_only("retries"),
-    b"PRIORITY": _ordinary_only("a priority"),
-    b"SAVE_POINT_FILE": _ordinary_only("a save point"),
-    b"CATEGORY": _category,
-    b"ABORT_DAG_ON": _abort,
-    b"DONE": _done,
+    key: _OWN.get(key) or _HANDLERS[row.about](row) for key, row in COMMANDS.items() if row.about in _HANDLERS
 }

@@ -15,7 +15,7 @@ from dag_rewriter.language.field_words import (
 from dag_rewriter.language.lexer import keyword, words
 
 
-def _max_jobs(text: bytes, _body: bytes | None) -> Fields:
+def max_jobs(text: bytes, _body: bytes | None) -> Fields:
     example = "MAXJOBS transfer 5"
     parts = cut(text, 3, 3, example)
     limit = integer(parts[2], "the limit", example)
@@ -24,7 +24,7 @@ def _max_jobs(text: bytes, _body: bytes | None) -> Fields:
     return parts[1], limit
 
 
-def _one_file(example: str) -> Parser:
+def one_file(example: str) -> Parser:
     """CONFIG, JOBSTATE_LOG and INCLUDE take one file name, which may stand in quotes."""
 
     def parse(text: bytes, _body: bytes | None) -> Fields:
@@ -37,7 +37,7 @@ def _one_file(example: str) -> Parser:
     return parse
 
 
-def _splice(text: bytes, _body: bytes | None) -> Fields:
+def splice(text: bytes, _body: bytes | None) -> Fields:
     example = "SPLICE name file.dag [DIR directory]"
     parts = cut(text, 3, 5, example)
     bare = words(text)[1]
@@ -48,7 +48,7 @@ def _splice(text: bytes, _body: bytes | None) -> Fields:
     return parts[1], bare[2], bare[4]
 
 
-def _description(text: bytes, body: bytes | None) -> Fields:
+def submit_description(text: bytes, body: bytes | None) -> Fields:
     example = "SUBMIT-DESCRIPTION name {"
     parts = cut(text, 2, MANY, example)
     if body is None:
@@ -56,19 +56,19 @@ def _description(text: bytes, body: bytes | None) -> Fields:
     return parts[1], body
 
 
-def _connect(text: bytes, _body: bytes | None) -> Fields:
+def connect(text: bytes, _body: bytes | None) -> Fields:
     parts = cut(text, 3, 3, "CONNECT splice1 splice2")
     return parts[1], parts[2]
 
 
-def _pin(text: bytes, _body: bytes | None) -> Fields:
+def pin(text: bytes, _body: bytes | None) -> Fields:
     example = "PIN_IN node 1"
     parts = cut(text, 3, 3, example)
     number = integer(parts[2], "the pin", example)
     return keyword(parts[0]) == b"PIN_OUT", parts[1], within(number, 1, 2**31 - 1, "the pin", example)
 
 
-def _dot(text: bytes, _body: bytes | None) -> Fields:
+def dot(text: bytes, _body: bytes | None) -> Fields:
     example = "DOT file [UPDATE|DONT-UPDATE] [OVERWRITE|DONT-OVERWRITE] [INCLUDE header]"
     parts = cut(text, 2, MANY, example)
     options: list[bytes] = []
@@ -89,7 +89,7 @@ def _dot(text: bytes, _body: bytes | None) -> Fields:
     return words(text)[1][1], update, overwrite, include
 
 
-def _node_status(text: bytes, _body: bytes | None) -> Fields:
+def node_status_file(text: bytes, _body: bytes | None) -> Fields:
     example = "NODE_STATUS_FILE file [seconds] [ALWAYS-UPDATE]"
     parts = cut(text, 2, MANY, example)
     seconds, always = None, False
@@ -101,7 +101,7 @@ def _node_status(text: bytes, _body: bytes | None) -> Fields:
     return words(text)[1][1], seconds, always
 
 
-def _env(text: bytes, _body: bytes | None) -> Fields:
+def environment(text: bytes, _body: bytes | None) -> Fields:
     example = "ENV SET|GET variables"
     parts, _, rest, problem = words(text, 2)
     action = keyword(parts[1]) if len(parts) > 1 else b""
@@ -112,7 +112,7 @@ def _env(text: bytes, _body: bytes | None) -> Fields:
     return action == b"SET", rest
 
 
-def _job_attribute(text: bytes, _body: bytes | None) -> Fields:
+def job_attribute(text: bytes, _body: bytes | None) -> Fields:
     example = "SET_JOB_ATTR name = value"
     rest = words(text, 1)[2]
     if not rest:
@@ -120,25 +120,6 @@ def _job_attribute(text: bytes, _body: bytes | None) -> Fields:
     return (rest,)
 
 
-def _reject(text: bytes, _body: bytes | None) -> Fields:
+def reject(text: bytes, _body: bytes | None) -> Fields:
     cut(text, 1, 1, "REJECT")
     return ()
-
-
-WHOLE_PARSERS: dict[bytes, Parser] = {
-    b"MAXJOBS": _max_jobs,
-    b"CONFIG": _one_file("CONFIG dagman.config"),
-    b"JOBSTATE_LOG": _one_file("JOBSTATE_LOG jobstate.log"),
-    b"INCLUDE": _one_file("INCLUDE other.dag"),
-    b"SPLICE": _splice,
-    b"SUBMIT_DESCRIPTION": _description,
-    b"CONNECT": _connect,
-    b"PIN_IN": _pin,
-    b"PIN_OUT": _pin,
-    b"DOT": _dot,
-    b"NODE_STATUS_FILE": _node_status,
-    b"ENV": _env,
-    b"SET_JOB_ATTR": _job_attribute,
-    b"REJECT": _reject,
-}
-"""By keyword as `lexer.keyword` gives it."""

@@ -1,14 +1,15 @@
 """A command's words -> the fields of its value, as bytes, still without an object per line (a DAG has
 millions).
 
-One function per command; `PARSERS` is the table of all of DAGMan's commands. Each takes the text and, for an
-inline submit description, its body, and raises MalformedError where DAGMan's own parser refuses the line.
+One function per command; `command_table` says which is whose. Each takes the text and, for an inline submit
+description, its body, and raises MalformedError where DAGMan's own parser refuses the line.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from dag_rewriter.language.commands import NodeKind, ScriptType
-from dag_rewriter.language.dag_fields import WHOLE_PARSERS
 from dag_rewriter.language.field_words import (
     MANY,
     Fields,
@@ -23,15 +24,18 @@ from dag_rewriter.language.lexer import keyword, words
 from dag_rewriter.language.text import text_of
 from dag_rewriter.language.vars_assignments import problem_of
 
-__all__ = ["PARSERS", "Fields", "MalformedError", "Parser"]
-
 _RESERVED = (b"PARENT", b"CHILD", b"ALL_NODES")
 _WHEN = {t.value.encode(): t for t in ScriptType}
 _MODES = (b"FAIL_FAST", b"WAIT")
 _STREAMS = (b"STDOUT", b"STDERR", b"ALL")
 
 
-def node(kind: NodeKind, skip: int, text: bytes, body: bytes | None) -> Fields:
+def node(kind: NodeKind) -> Parser:
+    """JOB and its like."""
+    return partial(_node, kind, len(kind.value.split()))
+
+
+def _node(kind: NodeKind, skip: int, text: bytes, body: bytes | None) -> Fields:
     """The fields of a NodeCommand; `skip` words stand before the name."""
     file = "file.dag" if kind is NodeKind.SUBDAG else "file.sub"
     example = f"{kind.value} name {file} [DIR directory] [NOOP] [DONE]"
@@ -71,7 +75,7 @@ def _options(kept: list[bytes], bare: list[bytes], at: int, example: str) -> tup
     return directory, noop, done
 
 
-def _parent(text: bytes, _body: bytes | None) -> Fields:
+def parent_child(text: bytes, _body: bytes | None) -> Fields:
     example = "PARENT a b CHILD c d"
     parts = cut(text, 2, MANY, example)
     weak = keyword(parts[0]) == b"WEAK"
@@ -88,7 +92,7 @@ def _parent(text: bytes, _body: bytes | None) -> Fields:
     return parents, children, weak
 
 
-def _script(text: bytes, _body: bytes | None) -> Fields:
+def script(text: bytes, _body: bytes | None) -> Fields:
     example = (
         "SCRIPT [DEFER status seconds] [DEBUG file STDOUT|STDERR|ALL] PRE|POST|HOLD node executable arguments"
     )
@@ -115,7 +119,7 @@ def _script(text: bytes, _body: bytes | None) -> Fields:
     return _WHEN[option], parts[at + 1], command[0], b"".join(command[1:]), defer, debug
 
 
-def _retry(text: bytes, _body: bytes | None) -> Fields:
+def retry(text: bytes, _body: bytes | None) -> Fields:
     example = "RETRY node 3 [UNLESS-EXIT 2]"
     parts = cut(text, 3, 5, example)
     limit = integer(parts[2], "the number of retries", example)
@@ -128,17 +132,17 @@ def _retry(text: bytes, _body: bytes | None) -> Fields:
     return parts[1], limit, integer(parts[4], "the exit code", example)
 
 
-def _priority(text: bytes, _body: bytes | None) -> Fields:
+def priority(text: bytes, _body: bytes | None) -> Fields:
     parts = cut(text, 3, 3, "PRIORITY node 10")
     return parts[1], integer(parts[2], "the priority", "PRIORITY node 10")
 
 
-def _category(text: bytes, _body: bytes | None) -> Fields:
+def category(text: bytes, _body: bytes | None) -> Fields:
     parts = cut(text, 3, 3, "CATEGORY node transfer")
     return parts[1], parts[2]
 
 
-def _vars(text: bytes, _body: bytes | None) -> Fields:
+def vars_(text: bytes, _body: bytes | None) -> Fields:
     example = 'VARS node [PREPEND|APPEND] key="value"'
     kept, _, rest, problem = words(text, 2)
     if problem or len(kept) < 2:
@@ -149,7 +153,7 @@ def _vars(text: bytes, _body: bytes | None) -> Fields:
     return kept[1], rest
 
 
-def _abort(text: bytes, _body: bytes | None) -> Fields:
+def abort_dag_on(text: bytes, _body: bytes | None) -> Fields:
     example = "ABORT-DAG-ON node 3 [RETURN 1]"
     parts = cut(text, 3, 5, example)
     status = integer(parts[2], "the exit status", example)
@@ -161,14 +165,14 @@ def _abort(text: bytes, _body: bytes | None) -> Fields:
     return parts[1], status, within(code, 0, 255, "the exit code", example)
 
 
-def _pre_skip(text: bytes, _body: bytes | None) -> Fields:
+def pre_skip(text: bytes, _body: bytes | None) -> Fields:
     example = "PRE_SKIP node 1"
     parts = cut(text, 3, 3, example)
     code = integer(parts[2], "the exit code", example)
     return parts[1], within(code, 0, 255, "the exit code", example)
 
 
-def _tolerance(text: bytes, _body: bytes | None) -> Fields:
+def tolerance(text: bytes, _body: bytes | None) -> Fields:
     example = "TOLERANCE node 3[%] [FAIL-FAST|WAIT]"
     parts = cut(text, 3, 5, example)
     percent = parts[2].endswith(b"%")
@@ -182,7 +186,7 @@ def _tolerance(text: bytes, _body: bytes | None) -> Fields:
     return parts[1], value, percent, keyword(rest[0]) if rest else None
 
 
-def _save_point(text: bytes, _body: bytes | None) -> Fields:
+def save_point(text: bytes, _body: bytes | None) -> Fields:
     example = "SAVE_POINT_FILE node [file]"
     parts = cut(text, 2, 3, example)
     if keyword(parts[1]) == b"ALL_NODES":
@@ -190,32 +194,5 @@ def _save_point(text: bytes, _body: bytes | None) -> Fields:
     return parts[1], words(text)[1][2] if len(parts) == 3 else None
 
 
-def _done(text: bytes, _body: bytes | None) -> Fields:
+def done(text: bytes, _body: bytes | None) -> Fields:
     return (cut(text, 2, 2, "DONE node")[1],)
-
-
-def _node_parser(kind: NodeKind, skip: int) -> Parser:
-    return lambda text, body: node(kind, skip, text, body)
-
-
-PARSERS: dict[bytes, Parser] = {
-    b"JOB": _node_parser(NodeKind.JOB, 1),
-    b"FINAL": _node_parser(NodeKind.FINAL, 1),
-    b"SERVICE": _node_parser(NodeKind.SERVICE, 1),
-    b"PROVISIONER": _node_parser(NodeKind.PROVISIONER, 1),
-    b"SUBDAG": _node_parser(NodeKind.SUBDAG, 2),
-    b"PARENT": _parent,
-    b"WEAK": _parent,
-    b"SCRIPT": _script,
-    b"RETRY": _retry,
-    b"PRIORITY": _priority,
-    b"CATEGORY": _category,
-    b"VARS": _vars,
-    b"ABORT_DAG_ON": _abort,
-    b"PRE_SKIP": _pre_skip,
-    b"TOLERANCE": _tolerance,
-    b"SAVE_POINT_FILE": _save_point,
-    b"DONE": _done,
-    **WHOLE_PARSERS,
-}
-"""By keyword as `lexer.keyword` gives it."""

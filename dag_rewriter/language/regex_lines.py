@@ -19,7 +19,7 @@ _WORD = rb"[^\s\0\"'\\]+"
 _END = rb"(?=\n)"  # the newline is the next line's first byte
 _NO_KEY = rb"(?![Qq][Uu][Ee][Uu][Ee]|\+=|My\.=)"  # DAGMan refuses these: ParseVars
 
-_PATTERNS = {
+PATTERNS = {
     b"JOB": rb"\nJOB (%s) ((?!\{|@=)%s)%s" % (_WORD, _WORD, _END),
     b"VARS": rb"\nVARS (%s)((?: %s[^\s\0\"'\\=]+=\"[^\"\\\n\0]*\")+)%s" % (_WORD, _NO_KEY, _END),
     b"CATEGORY": rb"\nCATEGORY (%s) (%s)%s" % (_WORD, _WORD, _END),
@@ -29,7 +29,7 @@ _PATTERNS = {
     b"PRE": rb"\nSCRIPT PRE (%s) ([^\s\0\\\"'](?:[^\n\0]*[^\s\0\\])?)%s" % (_WORD, _END),
     b"PARENT": rb"\nPARENT  ?(%s) CHILD (%s)%s" % (_WORD, _WORD, _END),
 }
-_COMPILED = {key: re.compile(pattern) for key, pattern in _PATTERNS.items()}
+_COMPILED = {key: re.compile(pattern) for key, pattern in PATTERNS.items()}
 _NOTHING = re.compile(rb"\n(?=\n)")
 _COMMENT = re.compile(rb"\n#[^\n]*(?=\n)")
 _JOB = _COMPILED[b"JOB"]

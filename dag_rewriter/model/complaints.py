@@ -8,11 +8,12 @@ from itertools import islice
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language import regex_lines
 from dag_rewriter.language.chunks import Piece
+from dag_rewriter.language.command_table import About, keywords
 from dag_rewriter.language.lexer import keyword, statements
 from dag_rewriter.language.text import text_of
 
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
-NODE_WORDS = frozenset((b"JOB", b"FINAL", b"SERVICE", b"PROVISIONER", b"SUBDAG"))
+_NODE_WORDS = keywords(About.NODE)
 
 
 def twice(source: str, data: bytes, line: int, name: bytes) -> DagSyntaxError:
@@ -37,7 +38,7 @@ def twice_in_bulk(
 def _defines(text: bytes, name: bytes) -> bool:
     words = text.split(None, 3)
     at = 2 if keyword(words[0]) == b"SUBDAG" else 1
-    return keyword(words[0]) in NODE_WORDS and words[at : at + 1] == [name]
+    return keyword(words[0]) in _NODE_WORDS and words[at : at + 1] == [name]
 
 
 def unknown(source: str, data: bytes, names: AbstractSet[bytes]) -> DagSyntaxError:

@@ -16,18 +16,16 @@ from typing import Any, TypeAlias
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language import regex_lines
 from dag_rewriter.language.chunks import SIZE, Piece, pieces
+from dag_rewriter.language.command_table import COMMANDS, SETTINGS, About, CommandRow
 from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.language.field_words import Fields, MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
-from dag_rewriter.language.node_fields import PARSERS, Fields, MalformedError
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
-from dag_rewriter.model.complaints import NODE_WORDS, twice, twice_in_bulk, unknown
+from dag_rewriter.model.complaints import twice, twice_in_bulk, unknown
 from dag_rewriter.model.tables import Table, table_key
 
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
-_EDGES = (b"PARENT", b"WEAK")
-_SETTINGS = (b"SCRIPT", b"RETRY", b"PRIORITY", b"CATEGORY", b"VARS", b"ABORT_DAG_ON", b"PRE_SKIP", b"TOLERANCE",
-             b"SAVE_POINT_FILE")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,36 +183,36 @@ def _read(index: Index, statement: Statement, source: str) -> None:
     word = text.split(None, 1)[0] if text else b""
     if problem:
         raise DagSyntaxError(source, number, problem, _RERUN)
-    parser = PARSERS.get(keyword(word))
-    if parser is None:
+    row = COMMANDS.get(keyword(word))
+    if row is None:
         index.other.append((number, text))
         return
     try:
-        fields = parser(text, body)
+        fields = row.parse(text, body)
     except MalformedError as error:
         what = f"{text_of(word)}: {error.what}"
         raise DagSyntaxError(source, number, what, f"DAGMan reads: {error.example}") from None
-    _take(index, keyword(word), fields, statement, source)
+    _take(index, row, fields, statement, source)
 
 
-def _take(index: Index, word: bytes, fields: Fields, statement: Statement, source: str) -> None:
+def _take(index: Index, row: CommandRow, fields: Fields, statement: Statement, source: str) -> None:
     """Takes one command that was read word by word."""
     line = statement[0]
-    if word in NODE_WORDS:
+    if row.about is About.NODE:
         _node(index, line, fields, source)
-    elif word in _EDGES:
+    elif row.about is About.EDGES:
         index.groups.append(fields)
-    elif word == b"DONE":
+    elif row.about is About.DONE:
         index.done.add(fields[0])
-    elif word in _SETTINGS:
+    elif row.about in SETTINGS:
         entries = index.parts[-1].entries
         assert entries is not None
-        entries.append(table_key(word, fields))
+        entries.append(table_key(row.keyword, fields))
         name = entries[-1][1][0]
         if name not in index.ordinals:
             index.pending.append(name)
     else:
-        index.lines.setdefault(word, []).append((line, fields))
+        index.lines.setdefault(row.keyword, []).append((line, fields))
 
 
 def _node(index: Index, line: int, fields: Fields, source: str) -> None:

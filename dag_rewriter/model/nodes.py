@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dag_rewriter.language.commands import NodeKind, Tolerance
-from dag_rewriter.language.node_fields import Fields
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import bytes_of, text_of
 from dag_rewriter.language.vars_assignments import pairs
 from dag_rewriter.model.index import Index
@@ -99,10 +99,6 @@ class Node(_ReadWhenAsked):
     vars: tuple[tuple[str, str], ...] = ()
     abort_dag_on: tuple[int, int | None] | None = None
     pre_skip: int | None = None
-    tolerance: Tolerance | None = None
-    save_point: bool = False
-    save_point_file: str | None = None
-    """where it is, if a SAVE_POINT_FILE line says so"""
 
 
 class Nodes(Mapping[str, Node]):
@@ -196,21 +192,6 @@ def _lazy(index: Index, tables: Mapping[bytes, Table[Any]], key: bytes, place: i
     return node
 
 
-_TABLES = (
-    b"PRE",
-    b"POST",
-    b"HOLD",
-    b"RETRY",
-    b"PRIORITY",
-    b"CATEGORY",
-    b"ABORT_DAG_ON",
-    b"PRE_SKIP",
-    b"TOLERANCE",
-    b"SAVE_POINT_FILE",
-    b"VARS",
-)
-
-
 def _vars(source: _Source) -> tuple[tuple[str, str], ...]:
     table = source.tables.get(b"VARS")
     if table is None:
@@ -218,38 +199,6 @@ def _vars(source: _Source) -> tuple[tuple[str, str], ...]:
     everyone = table.default if is_ordinary(source.fields[0]) else None
     parts = (part for part in (everyone, table.own(source.place)) if part)
     return tuple(pair for part in parts for line in part.split(b"\n") for pair in pairs(text_of(line)))
-
-
-def _tolerance(source: _Source) -> Tolerance | None:
-    fields = source.get(b"TOLERANCE")
-    if fields is None:
-        return None
-    value, percent, mode = fields
-    return Tolerance(text_of(source.key), value, percent, _optional(mode))
-
-
-_MAKERS: Mapping[str, Callable[[_Source], Any]] = {
-    "submit_file": lambda s: text_of(s.fields[2]),
-    "line_no": lambda s: s.read_from.line_of(s.place),
-    "directory": lambda s: _optional(s.fields[3]),
-    "noop": lambda s: s.fields[4],
-    "done": lambda s: s.fields[5] or s.key in s.read_from.done,
-    "inline": lambda s: _optional(s.fields[6]),
-    "pre": lambda s: _script(s.get(b"PRE")),
-    "post": lambda s: _script(s.get(b"POST")),
-    "hold": lambda s: _script(s.get(b"HOLD")),
-    "retries": lambda s: (s.get(b"RETRY") or (0, None))[0],
-    "unless_exit": lambda s: (s.get(b"RETRY") or (0, None))[1],
-    "priority": lambda s: _first(s.get(b"PRIORITY")),
-    "category": lambda s: _optional(_first(s.get(b"CATEGORY"))),
-    "vars": _vars,
-    "abort_dag_on": lambda s: s.get(b"ABORT_DAG_ON"),
-    "pre_skip": lambda s: _first(s.get(b"PRE_SKIP")),
-    "tolerance": _tolerance,
-    "save_point": lambda s: s.get(b"SAVE_POINT_FILE") is not None,
-    "save_point_file": lambda s: _optional(_first(s.get(b"SAVE_POINT_FILE"))),
-}
-"""How each field of a Node is read; the name and the kind are there from the beginning."""
 
 
 def _first(fields: Fields | None) -> Any:
@@ -274,3 +223,35 @@ def _script(fields: Fields | None) -> Script | None:
     executable, arguments, defer, debug = fields
     shown = None if debug is None else (text_of(debug[0]), text_of(debug[1]))
     return Script(text_of(executable), text_of(arguments), defer, shown)
+
+
+def _of(key: bytes, read: Callable[[Any], Any]) -> Callable[[_Source], Any]:
+    return lambda source: read(source.get(key))
+
+
+_SETTINGS: Mapping[str, tuple[bytes, Callable[[Any], Any]]] = {
+    "pre": (b"PRE", _script),
+    "post": (b"POST", _script),
+    "hold": (b"HOLD", _script),
+    "retries": (b"RETRY", lambda fields: 0 if fields is None else fields[0]),
+    "unless_exit": (b"RETRY", lambda fields: None if fields is None else fields[1]),
+    "priority": (b"PRIORITY", _first),
+    "category": (b"CATEGORY", lambda fields: _optional(_first(fields))),
+    "abort_dag_on": (b"ABORT_DAG_ON", lambda fields: fields),
+    "pre_skip": (b"PRE_SKIP", _first),
+}
+"""The fields of a Node that a setting gives: in which table it is, and what of its fields is meant."""
+
+_TABLES = (*dict.fromkeys(key for key, _ in _SETTINGS.values()), b"VARS")
+
+_MAKERS: Mapping[str, Callable[[_Source], Any]] = {
+    "submit_file": lambda s: text_of(s.fields[2]),
+    "line_no": lambda s: s.read_from.line_of(s.place),
+    "directory": lambda s: _optional(s.fields[3]),
+    "noop": lambda s: s.fields[4],
+    "done": lambda s: s.fields[5] or s.key in s.read_from.done,
+    "inline": lambda s: _optional(s.fields[6]),
+    "vars": _vars,
+    **{name: _of(key, read) for name, (key, read) in _SETTINGS.items()},
+}
+"""How each field of a Node is read; the name and the kind are there from the beginning."""

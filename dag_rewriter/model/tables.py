@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from dag_rewriter.language.commands import NodeKind
-from dag_rewriter.language.node_fields import Fields
+from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.regex_lines import Pairs
 
 T = TypeVar("T")
