@@ -40,73 +40,44 @@ COMMANDS = {
         "dag_rewriter.cli.rewrite:rewrite", "Make the monitor one of the jobs of a planned DAG."
     ),
     "check": Subcommand("dag_rewriter.cli.check:check", "Say what DAGMan would refuse in a DAG."),
-    "run": Subcommand(
-        "planner_ext.commands.run:run", "Submit a planned workflow, with its monitor as one of its jobs."
-    ),
-    "status": Subcommand(
-        "monitord_job.cli.monitord_and_status:status",
-        "Say how far the run in SUBMIT_DIR has come and what failed, from its database.",
-    ),
-    "recover": Subcommand(
-        "planner_ext.commands.recover:recover",
-        "Say what state a run is in, and with --fix, put it in order.",
-    ),
-    "hold": Subcommand(
-        "planner_ext.commands.control:hold", "Put all DAGMans of a run on hold; the jobs that run go on."
-    ),
-    "release": Subcommand(
-        "planner_ext.commands.control:release",
-        "Take all DAGMans of a run off hold, and let them start at once.",
-    ),
+    "run": Subcommand("planner_ext.commands.run:run", "Submit a planned workflow with its monitor."),
+    "status": Subcommand("monitord_job.cli.status:status", "Show how far a run has come, and what failed."),
+    "recover": Subcommand("planner_ext.commands.recover:recover", "Diagnose a run; --fix repairs it."),
+    "hold": Subcommand("planner_ext.commands.control:hold", "Hold all DAGMans of a run; running jobs go on."),
+    "release": Subcommand("planner_ext.commands.control:release", "Release all DAGMans of a run."),
     "halt": Subcommand(
-        "planner_ext.commands.control:halt",
-        "Let a run submit nothing more, sub-workflows included; the jobs that run go on.",
+        "planner_ext.commands.control:halt", "Let a run submit no more jobs; running jobs go on."
     ),
-    "resume": Subcommand(
-        "planner_ext.commands.control:resume",
-        "Let a halted run go on: the halt files of all its DAGMans are taken away.",
-    ),
+    "resume": Subcommand("planner_ext.commands.control:resume", "Let a halted run go on."),
     "remove": Subcommand(
-        "planner_ext.commands.control:remove",
-        "Remove a run from the queue, sub-workflows and all, and store how its jobs ended.",
+        "planner_ext.commands.control:remove", "Remove a run from the queue, and store how its jobs ended."
     ),
     "monitord": Subcommand(
-        "monitord_job.cli.monitord_and_status:monitord",
-        "Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.",
+        "monitord_job.cli.monitord:monitord", "Keep the Stampede database of a run up to date."
     ),
     "categories": Subcommand(
-        "planner_ext.commands.categories_and_throttle:categories",
-        "Show the categories of a DAG: nodes, limits and who set them; or change limits.",
+        "planner_ext.commands.categories:categories", "Show or change the limits of a DAG's categories."
     ),
     "throttle": Subcommand(
-        "planner_ext.commands.categories_and_throttle:throttle",
-        "Show or change the throttles of a running DAGMan, for all its nodes together.",
+        "planner_ext.commands.throttle:throttle", "Show or change the throttles of a running DAGMan."
     ),
     "notifications": Subcommand(
         "monitord_job.cli.notifications:notifications",
-        "List the notifications of a run: due, running, delivered, failed; or deliver some again.",
+        "List the notifications of a run, or deliver some again.",
     ),
-    "notify": Subcommand(
-        "planner_ext.commands.notify:notify",
-        "Say who is told of what: the rules in a workflow's .notify files.",
-    ),
+    "notify": Subcommand("planner_ext.commands.notify:notify", "Manage notification rules."),
     "metrics": Subcommand(
-        "dag_rewriter.cli.metrics:metrics",
-        "Say what a DAG is made of: nodes by class, category, universe and level.",
+        "dag_rewriter.cli.metrics:metrics", "Count the nodes of a DAG by class, category, universe and level."
     ),
     "graph": Subcommand(
         "dag_rewriter.cli.graph:graph",
-        "Ask the graph of a DAG: its levels, its longest way, what depends on what; draw it.",
+        "Ask the graph of a DAG: levels, critical path, dependencies; draw it.",
     ),
-    "rescue": Subcommand(
-        "dag_rewriter.cli.rescue:rescue",
-        "See, choose and make the rescue DAGs from which a workflow goes on.",
-    ),
+    "rescue": Subcommand("dag_rewriter.cli.rescue:rescue", "Show, choose and make rescue DAGs."),
     "hook": Subcommand(
-        "planner_ext.commands.hook:hook",
-        "Give every workflow that pegasus-plan makes its monitor, by shims in PATH.",
+        "planner_ext.commands.hook:hook", "Give every workflow that pegasus-plan makes its monitor."
     ),
-    "pool": Subcommand("planner_ext.commands.pool:pool", "Start, stop and ask a personal HTCondor pool."),
+    "pool": Subcommand("planner_ext.commands.pool:pool", "Manage a personal HTCondor pool."),
 }
 
 # What the user can do about an OSError: errno -> advice, and whether it is what was named that is wrong.

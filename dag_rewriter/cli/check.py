@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +13,16 @@ import click
 from dag_rewriter.check.check_dag import Checked
 from dag_rewriter.check.check_disk import Progress, check_path, find_dag
 from dag_rewriter.check.scope import Finding, Severity
+from dag_rewriter.cli.common import RUN, json_option, print_json, print_text
+from dag_rewriter.language.text import show_bytes
 
 _SHOWN = 100
 _LONG = 20_000_000  # bytes: about a second
 
 
 @click.command()
-@click.argument("path", metavar="X.dag|SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.argument("path", metavar="X.dag|SUBMIT_DIR", type=RUN)
+@json_option
 def check(path: Path, as_json: bool) -> int:
     """Say what DAGMan would refuse in a DAG.
 
@@ -42,13 +43,13 @@ def check(path: Path, as_json: bool) -> int:
         found = check_path(dag, progress)
     bad = sum(finding.severity is Severity.ERROR for finding in found.findings)
     if as_json:
-        click.echo(json.dumps(_as_json(dag, found, bad), indent=2))
+        print_json(_as_json(dag, found, bad))
     else:
         for finding in found.findings[:_SHOWN]:
-            click.echo(str(finding).encode("utf-8", "surrogateescape"))
+            print_text(str(finding))
         if len(found.findings) > _SHOWN:
             click.echo(f"... and {len(found.findings) - _SHOWN} more; --json prints all")
-        click.echo(f"{dag}: {_summary(found, bad)}".encode("utf-8", "surrogateescape"))
+        print_text(f"{dag}: {_summary(found, bad)}")
     return 1 if bad else 0
 
 
@@ -61,7 +62,7 @@ def _summary(found: Checked, bad: int) -> str:
 
 def _as_json(dag: Path, found: Checked, bad: int) -> dict[str, Any]:
     return {
-        "dag": _shown(str(dag)),
+        "dag": show_bytes(str(dag)),
         "good": not bad,
         "nodes": found.nodes,
         "edges": found.edges,
@@ -71,17 +72,12 @@ def _as_json(dag: Path, found: Checked, bad: int) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "file": _shown(finding.file),
+        "file": show_bytes(finding.file),
         "line": finding.line or None,
         "severity": finding.severity.value,
-        "what": _shown(finding.what),
-        "hint": _shown(finding.hint),
+        "what": show_bytes(finding.what),
+        "hint": show_bytes(finding.hint),
     }
-
-
-def _shown(text: str) -> str:
-    """JSON is UTF-8: bytes that are none are shown as `\\\\xe4`."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @contextmanager

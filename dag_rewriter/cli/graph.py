@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from dag_rewriter import files
+from dag_rewriter.cli.common import dag_argument, json_option, print_json, print_text
 from dag_rewriter.directory.locate import open_target, read_whole
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.model.graph import DagGraph, build_graph
@@ -22,9 +22,9 @@ _MOST = 12
 
 
 @click.command()
-@click.argument("target", metavar="SUBMIT_DIR|X.dag", type=click.Path(readable=False, path_type=Path))
+@dag_argument
 @click.option("--levels", is_flag=True, help="All nodes, one line for each level.")
-@click.option("--critical-path", is_flag=True, help="One of the longest ways, a node on each line.")
+@click.option("--critical-path", is_flag=True, help="The critical path, a node on each line.")
 @click.option("--ancestors", metavar="NODE", multiple=True, help="What NODE depends on, a node on each line.")
 @click.option(
     "--descendants", metavar="NODE", multiple=True, help="What depends on NODE, a node on each line."
@@ -36,7 +36,7 @@ _MOST = 12
 @click.option(
     "--limit", type=click.IntRange(1), default=_LIMIT, show_default=True, help="Most nodes of --svg."
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs: one object with what was asked for.")
+@json_option
 def graph(
     target: Path,
     levels: bool,
@@ -48,7 +48,7 @@ def graph(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Ask the graph of a DAG: its levels, its longest way, what depends on what; draw it.
+    """Ask the graph of a DAG: levels, critical path, dependencies; draw it.
 
     Splices and includes are put in: a node of a splice is called SPLICE+NODE. FINAL, SERVICE and PROVISIONER
     nodes have no place in the graph.
@@ -75,9 +75,9 @@ def graph(
     }
     answers = {name: answer() for name, answer in asked.items() if answer is not None}
     if as_json:
-        _print(json.dumps({**_summary(whole, found), **answers}, indent=2))
+        print_json({**_summary(whole, found), **answers})
     else:
-        _print("\n".join(_lines(answers) if answers else _summary_lines(whole, found)))
+        print_text("\n".join(_lines(answers) if answers else _summary_lines(whole, found)))
 
 
 def _draw(found: DagGraph, dot: str | None, svg: str | None, limit: int) -> None:
@@ -94,7 +94,7 @@ def _draw(found: DagGraph, dot: str | None, svg: str | None, limit: int) -> None
 
 def _write(name: str, text: str) -> None:
     if name == "-":
-        _print(text, end=False)
+        print_text(text, newline=False)
     else:
         files.replace(Path(name).absolute(), text.encode("utf-8", "surrogateescape"))
 
@@ -121,7 +121,7 @@ def _summary_lines(whole: WholeDag, found: DagGraph) -> Iterator[str]:
     yield f"{facts['height']} levels, at most {facts['width']} nodes side by side"
     for title in ("roots", "leaves"):
         yield f"{title}: {_some(facts[title])}"
-    yield f"a longest way: {' -> '.join(found.critical_path())}"
+    yield f"critical path: {' -> '.join(found.critical_path())}"
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -136,8 +136,3 @@ def _lines(answers: dict[str, Any]) -> Iterator[str]:
     for names in answers.values():
         yield from (name for name in names if name not in seen)
         seen.update(names)
-
-
-def _print(text: str, *, end: bool = True) -> None:
-    # Bytes: a node's name may be no UTF-8.
-    click.echo(text.encode("utf-8", "surrogateescape"), nl=end)

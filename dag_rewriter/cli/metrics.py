@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
+from dag_rewriter.cli.common import dag_argument, json_option, print_json, print_text
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.metrics.dag_metrics import DagMetrics
 from dag_rewriter.metrics.metrics_files import Metrics, measure, write_metrics
 
 
 @click.command()
-@click.argument("target", metavar="SUBMIT_DIR|X.dag", type=click.Path(readable=False, path_type=Path))
+@dag_argument
 @click.option(
     "--write", is_flag=True, help="Write X.bridle.metrics, and X.metrics if the planner wrote none."
 )
-@click.option("--json", "as_json", is_flag=True, help="The planner's keys, and bridle's below `bridle`.")
+@json_option
 def metrics(target: Path, write: bool, as_json: bool) -> None:
-    """Say what a DAG is made of: nodes by class, category, universe and level.
+    """Count the nodes of a DAG by class, category, universe and level.
 
-    Counted from the DAG as it is now, with splices and includes; bridle's own monitor is not counted. The
-    critical path's length in nodes is the number of levels, the width the most nodes on one level.
+    Counted from the DAG as it is now, with splices and includes; bridle's own monitor is not counted. The critical
+    path's length in nodes is the number of levels, the width the most nodes on one level. JSON has the planner's
+    keys, and bridle's own below `bridle`.
 
     \b
     Example:
@@ -35,10 +36,10 @@ def metrics(target: Path, write: bool, as_json: bool) -> None:
     submit_dir = open_target(target)
     found = write_metrics(submit_dir) if write else measure(submit_dir)
     if as_json:
-        click.echo(json.dumps(found.as_json(), indent=2))
+        print_json(found.as_json())
         return
     for line in _lines(found):
-        click.echo(line.encode("utf-8", "surrogateescape"))
+        print_text(line)
 
 
 def _lines(found: Metrics) -> Iterator[str]:

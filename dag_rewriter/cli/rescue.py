@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from dag_rewriter.cli.common import RUN, dry_run_option, json_option, print_json, print_text
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_in_use
 from dag_rewriter.rescue.rescue_plan import Choice, RescuePlan, plan_redo, plan_scratch, plan_use
@@ -18,13 +18,12 @@ from dag_rewriter.rescue.rescue_steps import SetAside, carry_out, told
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST = 10
-_TARGET = click.argument("target", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
-_JSON = click.option("--json", "as_json", is_flag=True, help="For programs: one object.")
+_TARGET = click.argument("target", metavar="SUBMIT_DIR", type=RUN)
 
 
 @click.group()
 def rescue() -> None:
-    """See, choose and make the rescue DAGs from which a workflow goes on.
+    """Show, choose and make rescue DAGs.
 
     DAGMan writes X.dag.rescueNNN when a run does not succeed, and the next run goes on from the highest number.
     `use`, `redo` and `scratch` say what that run shall do; `bridle run` then runs it. No rescue DAG is ever
@@ -42,9 +41,9 @@ def rescue() -> None:
 
 @rescue.command("list")
 @_TARGET
-@_JSON
+@json_option
 def list_(target: Path, as_json: bool) -> None:
-    """Say which rescue DAGs there are, of the workflow and of its sub-workflows.
+    """List the rescue DAGs of a workflow and of its sub-workflows.
 
     \b
     Example:
@@ -53,15 +52,15 @@ def list_(target: Path, as_json: bool) -> None:
     Exit codes: 0 done, also if there are none; 2 the directory or its DAG cannot be used.
     """
     workflow = read_workflow(open_target(target))
-    _print(json.dumps(as_mapping(workflow), indent=2) if as_json else "\n".join(list_lines(workflow)))
+    print_json(as_mapping(workflow)) if as_json else print_text("\n".join(list_lines(workflow)))
 
 
 @rescue.command()
 @_TARGET
 @click.argument("number", metavar="[N]", type=click.IntRange(1), required=False)
-@_JSON
+@json_option
 def show(target: Path, number: int | None, as_json: bool) -> None:
-    """Say what is done, what failed and what never started: now, or in rescue DAG N.
+    """Show what is done, failed and never started: now, or in rescue DAG N.
 
     Without N it is where the workflow stands: what the next `bridle run` leaves out and what it runs.
 
@@ -74,18 +73,15 @@ def show(target: Path, number: int | None, as_json: bool) -> None:
     """
     workflow = read_workflow(open_target(target))
     standing = workflow.standing if number is None else rescue_at(workflow, number)
-    shown = show_mapping(workflow, standing)
-    _print(json.dumps(shown, indent=2) if as_json else "\n".join(show_lines(workflow, standing)))
+    if as_json:
+        print_json(show_mapping(workflow, standing))
+    else:
+        print_text("\n".join(show_lines(workflow, standing)))
 
 
 def _making(command: F) -> F:
     """The options of the commands that make a rescue DAG."""
-    for option in (
-        _JSON,
-        click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing."),
-    ):
-        command = option(command)
-    return command
+    return dry_run_option(json_option(command))
 
 
 def _choosing(command: F) -> F:
@@ -109,7 +105,7 @@ def _choosing(command: F) -> F:
 @_choosing
 @_making
 def use(target: Path, number: int, retries: str, renumber: bool, dry_run: bool, as_json: bool) -> None:
-    """Let the next run go on from rescue DAG N.
+    """Make the next run go on from rescue DAG N.
 
     Its content is written as a new rescue DAG with the next number, which DAGMan takes. Sub-workflows that are
     not done in it go back to where they stood when it was made.
@@ -129,7 +125,7 @@ def use(target: Path, number: int, retries: str, renumber: bool, dry_run: bool, 
 @_TARGET
 @_making
 def scratch(target: Path, dry_run: bool, as_json: bool) -> None:
-    """Let the next run run everything again.
+    """Make the next run run everything again.
 
     All rescue DAGs are renamed to *.old, those of sub-workflows too, and one without any node is written. The
     database and the logs stay: the attempts of the new run are counted on.
@@ -159,10 +155,11 @@ def redo(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Let the next run run chosen nodes again, for instance after an input was mended.
+    """Mark nodes to be rerun.
 
-    What else is done stays done, what is not done runs as well. A sub-workflow among the nodes begins afresh.
-    Of a workflow with cleanup nodes, an input may be gone: then run again what made it, too.
+    The next run runs them again, for instance after an input was mended. What else is done stays done, what is not
+    done runs as well. A sub-workflow among the nodes begins afresh. Of a workflow with cleanup nodes, an input may be
+    gone: then run again what made it, too.
 
     \b
     Example:
@@ -199,9 +196,9 @@ def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> N
             "runs": list(plan.runs),
             "notes": list(plan.notes),
         }
-        _print(json.dumps(shown, indent=2))
+        print_json(shown)
         return
-    _print("\n".join(_lines(workflow, plan, dry_run)))
+    print_text("\n".join(_lines(workflow, plan, dry_run)))
 
 
 def _lines(workflow: Workflow, plan: RescuePlan, dry_run: bool) -> Iterator[str]:
@@ -215,8 +212,3 @@ def _lines(workflow: Workflow, plan: RescuePlan, dry_run: bool) -> Iterator[str]
         if plan.runs
         else "the next run has nothing to do"
     )
-
-
-def _print(text: str) -> None:
-    # Bytes: a node's name may be no UTF-8.
-    click.echo(text.encode("utf-8", "surrogateescape"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
+from dag_rewriter.cli.common import dry_run_option, json_option, print_json, print_text, submit_dir_argument
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rewriting.passes import ALL, PASSES
 from dag_rewriter.rewriting.rewrite import Options, undo
@@ -19,9 +19,9 @@ _PASS = click.Choice(list(PASSES))
 
 
 @click.command()
-@click.argument("submit_dir", type=click.Path(readable=False, path_type=Path))
+@submit_dir_argument
 @click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@dry_run_option
 @click.option("--undo", "take_back", is_flag=True, help="Take everything back that a rewrite added.")
 @click.option(
     "--as",
@@ -37,7 +37,7 @@ _PASS = click.Choice(list(PASSES))
 )
 @click.option("--only", multiple=True, type=_PASS, help="Add this and nothing else; may be repeated.")
 @click.option("--skip", multiple=True, type=_PASS, help="Leave this out; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@json_option
 def rewrite(
     submit_dir: Path,
     show_diff: bool,
@@ -82,13 +82,12 @@ def rewrite(
 def _print(report: Report, show_diff: bool, as_json: bool) -> None:
     if as_json:
         shown = report.as_json() | ({"diff": report.diff()} if show_diff else {})
-        click.echo(json.dumps(shown, indent=2))
+        print_json(shown)
     elif show_diff:
-        # Bytes: a node's name may be no UTF-8.
-        click.echo(report.diff().encode("utf-8", "surrogateescape"), nl=False)
+        print_text(report.diff(), newline=False)
     else:
         for line in report.lines():
-            click.echo(line.encode("utf-8", "surrogateescape"))
+            print_text(line)
 
 
 def _passes(only: tuple[str, ...], skip: tuple[str, ...]) -> frozenset[str] | None:

@@ -19,6 +19,15 @@ def bytes_of(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
+def show_bytes(value: str) -> str:
+    """The text with its bytes that are no UTF-8 spelt out, for what takes UTF-8 only (JSON, databases, logs).
+
+    >>> show_bytes(text_of(b"n\\xe4me"))
+    'n\\\\xe4me'
+    """
+    return value if value.isascii() else bytes_of(value).decode("utf-8", "backslashreplace")
+
+
 def texts_of(fields: tuple[Any, ...]) -> tuple[Any, ...]:
     """The bytes among the fields of a command as text; numbers and the like stay as they are.
 

@@ -1,15 +1,16 @@
-"""Questions to the graph of a DAG. The only importer of networkx."""
+"""Questions to the graph of a DAG. The only importer of networkx, and only for what is more than a walk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import networkx as nx
-
 from dag_rewriter.errors import DagSyntaxError, RewriterError
 from dag_rewriter.model.splices import ORDINARY, WholeDag
+
+_Neighbours = Mapping[str, Mapping[str, None]]
+"""name -> its parents, or its children, in the order of the edges"""
 
 
 class UnknownNodeError(RewriterError):
@@ -21,31 +22,32 @@ class DagGraph:
     """The nodes that have a place in the graph, and their edges; `build_graph` makes it."""
 
     source: str
-    _graph: Any = field(repr=False)
+    _children: _Neighbours = field(repr=False)
+    _parents: _Neighbours = field(repr=False)
 
     def __len__(self) -> int:
-        return int(self._graph.number_of_nodes())
+        return len(self._children)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._graph
+        return name in self._children
 
     @property
     def edge_count(self) -> int:
         """How many edges there are; an edge that is drawn twice counts once, as in DAGMan."""
-        return int(self._graph.number_of_edges())
+        return sum(map(len, self._children.values()))
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """In the order of the file."""
-        return tuple(self._graph)
+        return tuple(self._children)
 
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:
-        return tuple(self._graph.edges)
+        return tuple((parent, child) for parent, below in self._children.items() for child in below)
 
     def ancestors(self, names: Iterable[str]) -> tuple[str, ...]:
         """All nodes that any of `names` depends on, in the order of the file. Raises UnknownNodeError."""
-        return self._in_order(nx.ancestors(self._graph, name) for name in self._known(names))
+        return self._reached(names, self._parents)
 
     def descendants(self, names: Iterable[str]) -> tuple[str, ...]:
         """All nodes that depend on any of `names`, in the order of the file. Raises UnknownNodeError.
@@ -55,54 +57,78 @@ class DagGraph:
         >>> build_graph(expand("x.dag", lambda name: text)).descendants(["A"])
         ('B', 'C')
         """
-        return self._in_order(nx.descendants(self._graph, name) for name in self._known(names))
+        return self._reached(names, self._children)
 
     def levels(self) -> tuple[tuple[str, ...], ...]:
         """The nodes level by level; a node's level is the longest way to it. Raises DagSyntaxError for a cycle."""
-        self._refuse_cycle()
-        return tuple(tuple(level) for level in nx.topological_generations(self._graph))
+        waiting = {name: len(above) for name, above in self._parents.items()}
+        levels = [self.roots()]
+        while levels[-1]:
+            following = []
+            for child in (child for name in levels[-1] for child in self._children[name]):
+                waiting[child] -= 1
+                if not waiting[child]:
+                    following.append(child)
+            levels.append(tuple(following))
+        if any(waiting.values()):
+            raise self._cycle()
+        return tuple(levels[:-1])
 
     def critical_path(self) -> tuple[str, ...]:
         """One of the longest ways through the graph, counted in nodes. Raises DagSyntaxError for a cycle."""
-        self._refuse_cycle()
-        return tuple(nx.dag_longest_path(self._graph, weight=None, default_weight=1))
+        import networkx as nx
+
+        self.levels()  # refuses a cycle
+        return tuple(nx.dag_longest_path(self._networkx(), weight=None, default_weight=1))
 
     def roots(self) -> tuple[str, ...]:
         """The nodes without parents."""
-        return tuple(name for name, degree in self._graph.in_degree if degree == 0)
+        return tuple(name for name, above in self._parents.items() if not above)
 
     def leaves(self) -> tuple[str, ...]:
         """The nodes without children."""
-        return tuple(name for name, degree in self._graph.out_degree if degree == 0)
+        return tuple(name for name, below in self._children.items() if not below)
 
-    def _in_order(self, found: Iterable[set[str]]) -> tuple[str, ...]:
-        names = set().union(*found)
-        return tuple(name for name in self._graph if name in names)
+    def _reached(self, names: Iterable[str], ways: _Neighbours) -> tuple[str, ...]:
+        found: set[str] = set()
+        waiting = list(self._known(names))
+        while waiting:
+            new = ways[waiting.pop()].keys() - found
+            found |= new
+            waiting += new
+        return tuple(name for name in self._children if name in found)
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)
         for name in names:
-            if name not in self._graph:
+            if name not in self._children:
                 raise UnknownNodeError(self.source, f"there is no node {name}", self._advice(name))
         return names
 
     def _advice(self, name: str) -> str:
-        like = next((known for known in self._graph if name.lower() in known.lower()), None)
+        like = next((known for known in self._children if name.lower() in known.lower()), None)
         return "see `bridle graph --levels` for all nodes" if like is None else f"did you mean {like}?"
 
-    def _refuse_cycle(self) -> None:
-        if nx.is_directed_acyclic_graph(self._graph):
-            return
-        circle = [edge[0] for edge in nx.find_cycle(self._graph)]
-        what = f"the nodes depend on each other in a circle: {' -> '.join([*circle, circle[0]])}"
-        raise DagSyntaxError(self.source, 0, what, "take one of these edges out of the DAG")
+    def _networkx(self) -> Any:
+        import networkx as nx
+
+        return nx.DiGraph(self._children)
+
+    def _cycle(self) -> DagSyntaxError:
+        import networkx as nx
+
+        ring = [edge[0] for edge in nx.find_cycle(self._networkx())]
+        what = f"the nodes depend on each other in a circle: {' -> '.join([*ring, ring[0]])}"
+        return DagSyntaxError(self.source, 0, what, "take one of these edges out of the DAG")
 
 
 def build_graph(whole: WholeDag) -> DagGraph:
     """The graph of all ordinary nodes (JOB, SUBDAG EXTERNAL); the others have no edges, and bridle's monitor none."""
-    graph: Any = nx.DiGraph()
-    graph.add_nodes_from(
-        node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != whole.monitor
-    )
-    graph.add_edges_from(edge for edge in whole.edges() if edge[0] in graph and edge[1] in graph)
-    return DagGraph(whole.dag.source, graph)
+    names = [node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != whole.monitor]
+    children: dict[str, dict[str, None]] = {name: {} for name in names}
+    parents: dict[str, dict[str, None]] = {name: {} for name in names}
+    for parent, child in whole.edges():
+        if parent in children and child in children:
+            children[parent][child] = None
+            parents[child][parent] = None
+    return DagGraph(whole.dag.source, children, parents)

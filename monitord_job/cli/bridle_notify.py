@@ -1,4 +1,4 @@
-"""`bridle-notify`: parse, make the message, send it."""
+"""`bridle-notify`."""
 
 from __future__ import annotations
 
@@ -168,11 +168,10 @@ def _report(about: EventContext, run: Path | None, url: str | None, *, known: bo
     if not known:
         return Report(about, now)
     if run is not None:
-        from dag_rewriter.directory.locate import open_target
-        from monitord_job.monitor.unplanned_identity import identified
+        from monitord_job.cli.common import open_run
         from monitord_job.readers.status import brought_up
 
-        brought_up(identified(open_target(run)), url)
+        brought_up(open_run(run), url)
         return read_report(about, run, now, url)
     # The bytes of the path, not what of it can be shown.
     place = os.environ.get("BRIDLE_RUN") or os.environ.get("PEGASUS_SUBMIT_DIR") or "."

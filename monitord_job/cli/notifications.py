@@ -1,14 +1,13 @@
-"""`bridle notifications`: parse, call one function, print."""
+"""`bridle notifications`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from dag_rewriter.directory.locate import open_target
-from monitord_job.monitor.unplanned_identity import identified
+from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from monitord_job.cli.common import open_run, url_option
 
 
 @click.command(
@@ -26,10 +25,8 @@ Exit codes:
   2  there is no such submit directory or key, the database cannot be read, or notifications are switched off
 """
 )
-@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
-@click.option(
-    "--json", "as_json", is_flag=True, help="All of them, with what the scripts wrote, for programs."
-)
+@submit_dir_argument
+@json_option
 @click.option(
     "--state",
     "states",
@@ -46,22 +43,23 @@ Exit codes:
     multiple=True,
     help="Deliver it again (the beginning of its key is enough), or all that failed. May be repeated.",
 )
-@click.option("--url", help="The database, if the monitor was told of it by its own --url.")
+@url_option
 def notifications(
     submit_dir: Path, *, as_json: bool, states: tuple[str, ...], wanted: tuple[str, ...], url: str | None
 ) -> int:
-    """List the notifications of a run: due, running, delivered, failed; or deliver some again.
+    """List the notifications of a run, or deliver some again.
 
-    If no monitor is alive, what the logs hold beyond the database is stored first, and --resend delivers by itself.
+    JSON has all of them, with what the scripts wrote. If no monitor is alive, what the logs hold beyond the database
+    is stored first, and --resend delivers by itself.
     """
     from monitord_job.notifications.outbox import DeliveryState
     from monitord_job.readers import notification_list as outbox
 
-    found = identified(open_target(submit_dir))
+    found = open_run(submit_dir)
     resent = outbox.resend(found, wanted, url) if wanted else None
     entries = resent.found if resent else outbox.read_outbox(found, url)
     if as_json:
-        click.echo(json.dumps(outbox.as_json(entries), indent=2))
+        print_json(outbox.as_json(entries))
         return int(resent is not None and resent.failed)
     for line in outbox.lines(entries, [DeliveryState(state) for state in states]):
         click.echo(line.encode("utf-8", "backslashreplace"))

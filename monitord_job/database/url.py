@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import javaproperties
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -75,6 +74,8 @@ def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
 
 def note_url(submit_dir: SubmitDir, url: str) -> None:
     """Let everybody who asks for the directory's database find this one. DatabaseUrlError if it can be none."""
+    import javaproperties
+
     parse_url("--url", url, submit_dir.path)
     text = _NOTED + javaproperties.dumps({URL_PROPERTIES[0]: url}, timestamp=False)
     # There may be a password in it.
@@ -144,6 +145,8 @@ def read_properties(path: Path) -> Mapping[str, str]:
     data = files.read_if_there(path)
     if data is None:
         return {}
+    import javaproperties
+
     try:
         return javaproperties.loads(data.decode("utf-8", "backslashreplace"))
     except javaproperties.InvalidUEscapeError as error:

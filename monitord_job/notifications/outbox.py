@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from dag_rewriter.language.text import show_bytes
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION, BRIDLE_NOTIFYING
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.notifications.matching import Notification
@@ -101,7 +102,7 @@ def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
             item.wf_uuid,
             item.entity,
             item.moment,
-            _shown(item.rule),
+            show_bytes(item.rule),
             item.time,
             json.dumps(item.argv),
             item.directory,
@@ -113,10 +114,6 @@ def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
     ]
     bulk.insert(BRIDLE_NOTIFICATION, _COLUMNS, rows, Clash.KEEP)
     return len(rows)
-
-
-def _shown(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 _SETTLE = (

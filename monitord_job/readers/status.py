@@ -12,8 +12,6 @@ from monitord_job.database.run_queries import (
     summary,
 )
 from monitord_job.database.url import Database, database_of
-from monitord_job.diagnosis.diagnose import diagnose
-from monitord_job.diagnosis.facts import gather
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.monitor.limits import Limits
@@ -53,4 +51,7 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
 
 def diagnosis_of(submit_dir: SubmitDir, url: str | None = None) -> Diagnosis:
     """What state the run is in, as HTCondor and the files have it."""
+    from monitord_job.diagnosis.diagnose import diagnose
+    from monitord_job.diagnosis.facts import gather  # asks the schedd: with HTCondor's bindings
+
     return diagnose(gather(submit_dir, url))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from monitord_job.database.run_queries import Job, JobStatus, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
 from monitord_job.stampede.wait_status import exit_code
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _MOST_FAILURES = 20
 
@@ -65,6 +65,9 @@ def _failure(job: Job) -> dict[str, Any]:
 
 def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
     """Print it for people; plain text where the output is no terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = console or Console(highlight=False)
     ended = ending(found, diagnosis)
     state = state_of(found, diagnosis)
@@ -108,6 +111,8 @@ def _times(found: WorkflowSummary) -> str:
 
 
 def _table(found: WorkflowSummary) -> Table:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     table.add_column("type")
     shown = [status for status in JobStatus if found.count()[status]]
@@ -122,6 +127,8 @@ def _table(found: WorkflowSummary) -> Table:
 
 
 def _show_jobs(console: Console, word: str, jobs: list[Job]) -> None:
+    from rich.text import Text
+
     for job in jobs[:_MOST_FAILURES]:
         code = "" if job.exitcode is None else f", exit code {exit_code(job.exitcode)}"
         why = f": {job.reason}" if job.reason else ""

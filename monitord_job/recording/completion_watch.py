@@ -10,6 +10,7 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.splices import ORDINARY
 from dag_rewriter.rescue.rescue_files import find_rescues
 from monitord_job.errors import CannotWorkError
@@ -17,7 +18,6 @@ from monitord_job.logs.dagman_out_summary import node_counts
 from monitord_job.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
 from monitord_job.logs.tail import read_tail
 from monitord_job.recording.completion import NodeTerms, Outlook, Rest
-from monitord_job.stampede.job_plans import shown
 
 _TAIL = 1 << 16
 
@@ -40,14 +40,14 @@ class RestWatch:
         self._dir = submit_dir
         whole = read_whole(submit_dir)
         nodes = list(whole.nodes())
-        self._planned_done = [shown(node.name) for node in nodes if node.done]
+        self._planned_done = [show_bytes(node.name) for node in nodes if node.done]
         self._has_final = any(node.kind is NodeKind.FINAL for node in nodes)
         terms = {
-            shown(node.name): NodeTerms(node.retries, node.unless_exit, node.post is not None)
+            show_bytes(node.name): NodeTerms(node.retries, node.unless_exit, node.post is not None)
             for node in nodes
             if node.kind in ORDINARY and node.name != monitor
         }
-        self._outlook = Outlook(terms, ((shown(a), shown(b)) for a, b in whole.edges()))
+        self._outlook = Outlook(terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.edges()))
 
     @property
     def rest(self) -> Rest:
@@ -98,4 +98,4 @@ class RestWatch:
         except RewriterError:
             return self._planned_done  # a whole DAG of HTCondor 23: DAGMan's count says when it is over
         older = [found for found in rescues if found.time <= time]
-        return [*self._planned_done, *(map(shown, older[-1].rescue.done) if older else ())]
+        return [*self._planned_done, *(map(show_bytes, older[-1].rescue.done) if older else ())]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
+from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
@@ -23,7 +24,7 @@ from monitord_job.recording.log_source import Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.recording.store import Changes, Store
 from monitord_job.recording.subworkflows import SUB_DAX, SubWorkflow, find
-from monitord_job.stampede.job_plans import plans_of, shown
+from monitord_job.stampede.job_plans import plans_of
 from monitord_job.stampede.leftover_jobs import begins_anew, in_queue_yet
 from monitord_job.stampede.rows import QuarantineRow, Row, SubWorkflowRow
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, WorkflowState
@@ -301,7 +302,9 @@ class Ingest:
             rows = static_rows(_pieces(static, cursors), static.name, self.plans)
         else:
             # Read once more: kept from the beginning, the DAG would take more memory than all that is made of it.
-            edges = ((shown(parent), shown(child)) for parent, child in read_whole(self._dir).edges())
+            edges = (
+                (show_bytes(parent), show_bytes(child)) for parent, child in read_whole(self._dir).edges()
+            )
             rows = dag_rows(self.plans, edges, self._files.describe)
         self._store.commit(
             self.wf_uuid, Changes(chain([self._workflow_row()], rows, planned_metrics(self._dir)), cursors)

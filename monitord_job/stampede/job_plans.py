@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
+from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.dag import NodeKind, Work
 from dag_rewriter.model.splices import Part, WholeDag
 from monitord_job.stampede.state import JobPlan, OwnPlan, ScriptPlan
@@ -35,7 +36,7 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours:
         own = OwnPlan(part.path(work.directory or ""), text, part.dag.nodes[_own_name(work, part)].vars)
     abort = work.abort_dag_on[0] if work.abort_dag_on else None
     return JobPlan(
-        shown(work.name),
+        show_bytes(work.name),
         None if is_subdag else file,
         work.pre and ScriptPlan(*work.pre),
         work.post and ScriptPlan(*work.post),
@@ -51,10 +52,3 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours:
 def _own_name(work: Work, part: Part) -> str:
     """The node's name in its file."""
     return work.name.removeprefix(part.prefix)
-
-
-def shown(name: str) -> str:
-    """A name of the DAG as the logs' parsers spell it: bytes that are no UTF-8 shown, not hidden."""
-    if name.isascii():
-        return name
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

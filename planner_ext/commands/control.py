@@ -1,18 +1,18 @@
-"""`bridle remove`, `hold`, `release`, `halt` and `resume` from the command line."""
+"""`bridle remove`, `hold`, `release`, `halt` and `resume`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dag_rewriter.directory.locate import open_target
-from monitord_job.monitor.unplanned_identity import identified
-from planner_ext.operations import control
-from planner_ext.operations.control import Done
+from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from monitord_job.cli.common import open_run
+
+if TYPE_CHECKING:
+    from planner_ext.operations.control import Done
 
 F = TypeVar("F", bound=Callable[..., object])
 REMOVE_LIMIT = 600.0
@@ -20,13 +20,11 @@ REMOVE_LIMIT = 600.0
 
 def _common(command: F) -> F:
     """The argument and the option that all of them have."""
-    json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
-    argument = click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
-    return argument(json_option(command))
+    return submit_dir_argument(json_option(command))
 
 
 def _say(done: Done, as_json: bool) -> None:
-    click.echo(json.dumps({"verb": done.verb, "to": list(done.to)}) if as_json else str(done))
+    print_json({"verb": done.verb, "to": list(done.to)}) if as_json else click.echo(str(done))
 
 
 @click.command()
@@ -36,10 +34,10 @@ def _say(done: Done, as_json: bool) -> None:
     "--limit", default=REMOVE_LIMIT, show_default=True, help="Seconds to wait for the last job to leave."
 )
 def remove(submit_dir: Path, as_json: bool, no_wait: bool, limit: float) -> None:
-    """Remove a run from the queue, sub-workflows and all, and store how its jobs ended.
+    """Remove a run from the queue, and store how its jobs ended.
 
-    DAGMan leaves at once, its jobs some time later: it waits for them, so that the database has the true end of each.
-    `bridle run` goes on where it was.
+    Sub-workflows go with it. DAGMan leaves at once, its jobs some time later: it waits for them, so that the database
+    has the true end of each. `bridle run` goes on where it was.
 
     \b
     Example:
@@ -50,7 +48,9 @@ def remove(submit_dir: Path, as_json: bool, no_wait: bool, limit: float) -> None
     Exit codes: 0 removed, and stored to the end (not with --no-wait); 1 jobs were still there after --limit seconds;
     2 nothing of it is in the queue, or the schedd does not answer.
     """
-    opened = identified(open_target(submit_dir))
+    from planner_ext.operations import control
+
+    opened = open_run(submit_dir)
 
     def tell(left: int) -> None:
         if not as_json:
@@ -62,7 +62,7 @@ def remove(submit_dir: Path, as_json: bool, no_wait: bool, limit: float) -> None
 @click.command()
 @_common
 def hold(submit_dir: Path, as_json: bool) -> None:
-    """Put all DAGMans of a run on hold; the jobs that run go on.
+    """Hold all DAGMans of a run; running jobs go on.
 
     \b
     Example:
@@ -72,15 +72,18 @@ def hold(submit_dir: Path, as_json: bool) -> None:
     \b
     Exit codes: 0 held; 2 no DAGMan of it is in the queue, or the schedd refuses.
     """
-    _say(control.hold(identified(open_target(submit_dir))), as_json)
+    from planner_ext.operations import control
+
+    _say(control.hold(open_run(submit_dir)), as_json)
 
 
 @click.command()
 @_common
 def release(submit_dir: Path, as_json: bool) -> None:
-    """Take all DAGMans of a run off hold, and let them start at once.
+    """Release all DAGMans of a run.
 
-    HTCondor 25 lets a DAGMan that was held wait for 300 s; that is ended, too, also where nothing is held.
+    They start at once: HTCondor 25 lets a DAGMan that was held wait for 300 s, which is ended, too, also where
+    nothing is held.
 
     \b
     Example:
@@ -89,15 +92,18 @@ def release(submit_dir: Path, as_json: bool) -> None:
     \b
     Exit codes: 0 released; 2 no DAGMan of it is in the queue, or the schedd refuses.
     """
-    _say(control.release(identified(open_target(submit_dir))), as_json)
+    from planner_ext.operations import control
+
+    _say(control.release(open_run(submit_dir)), as_json)
 
 
 @click.command()
 @_common
 def halt(submit_dir: Path, as_json: bool) -> None:
-    """Let a run submit nothing more, sub-workflows included; the jobs that run go on.
+    """Let a run submit no more jobs; running jobs go on.
 
-    When the last of them has left, DAGMan ends with a rescue DAG, and `bridle run` goes on from there.
+    Its sub-workflows, too. When the last of them has left, DAGMan ends with a rescue DAG, and `bridle run` goes on
+    from there.
 
     \b
     Example:
@@ -107,13 +113,17 @@ def halt(submit_dir: Path, as_json: bool) -> None:
     \b
     Exit codes: 0 halted; 2 no DAGMan of it is in the queue.
     """
-    _say(control.halt(identified(open_target(submit_dir))), as_json)
+    from planner_ext.operations import control
+
+    _say(control.halt(open_run(submit_dir)), as_json)
 
 
 @click.command()
 @_common
 def resume(submit_dir: Path, as_json: bool) -> None:
-    """Let a halted run go on: the halt files of all its DAGMans are taken away.
+    """Let a halted run go on.
+
+    The halt files of all its DAGMans are removed.
 
     \b
     Example:
@@ -122,4 +132,6 @@ def resume(submit_dir: Path, as_json: bool) -> None:
     \b
     Exit codes: 0 no halt file is left; 2 there is no such run.
     """
-    _say(control.resume_run(identified(open_target(submit_dir))), as_json)
+    from planner_ext.operations import control
+
+    _say(control.resume_run(open_run(submit_dir)), as_json)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from condor_templates.errors import BridleError
+from dag_rewriter.cli.common import json_option, print_json
 from dag_rewriter.directory.find_bridle import find_bridle, script_directories
 from planner_ext.errors import AlreadyRunningError, NotRunningError
 from planner_ext.shims import install as shims
-from planner_ext.shims.handlers import (
-    Answer,
-    HookError,
-    Next,
-    after_plan,
-    before_submit,
-    before_submit_dag,
-    note_failure,
-)
 from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP
+
+if TYPE_CHECKING:
+    from planner_ext.shims.handlers import ShimDecision
 
 
 def default_directory() -> Path:
@@ -41,10 +36,11 @@ _directory = click.argument(
 
 @click.group()
 def hook() -> None:
-    """Give every workflow that pegasus-plan makes its monitor, by shims in PATH.
+    """Give every workflow that pegasus-plan makes its monitor.
 
-    A shim stands before condor_submit_dag, condor_submit and pegasus-run, does its part, and goes on with the real
-    program. What no planner has made is none of its business. BRIDLE_HOOK=off in the environment switches it off.
+    A shim in PATH stands before condor_submit_dag, condor_submit and pegasus-run, does its part, and goes on with the
+    real program. What no planner has made is none of its business. BRIDLE_HOOK=off in the environment switches it
+    off.
 
     \b
     Example:
@@ -60,9 +56,9 @@ def hook() -> None:
 
 @hook.command()
 @_directory
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def install(directory: Path | None, as_json: bool) -> None:
-    """Write the shims into DIRECTORY, and say the line that puts them into PATH.
+    """Write the shims, and say the line that puts them into PATH.
 
     Without DIRECTORY: bridle/hook in the user's data directory (~/.local/share). Install again after `bridle` has
     moved. An admin can install into a directory that a module or a profile puts into everybody's PATH.
@@ -81,7 +77,7 @@ def install(directory: Path | None, as_json: bool) -> None:
     line = f"export PATH={shlex.quote(str(place))}:$PATH"
     if as_json:
         shown = {"directory": str(place), "written": [path.name for path in written], "export": line}
-        click.echo(json.dumps(shown))
+        print_json(shown)
         return
     for path in written:
         click.echo(f"wrote {path}")
@@ -93,9 +89,9 @@ def install(directory: Path | None, as_json: bool) -> None:
 
 @hook.command()
 @_directory
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def uninstall(directory: Path | None, as_json: bool) -> None:
-    """Remove the shims from DIRECTORY.
+    """Remove the shims.
 
     Workflows that were planned with them keep their monitor; `bridle rewrite --undo` takes it from one.
 
@@ -108,7 +104,7 @@ def uninstall(directory: Path | None, as_json: bool) -> None:
     """
     removed = shims.uninstall(directory or default_directory())
     if as_json:
-        click.echo(json.dumps({"removed": [str(path) for path in removed]}))
+        print_json({"removed": [str(path) for path in removed]})
         return
     for path in removed:
         click.echo(f"removed {path}")
@@ -118,9 +114,9 @@ def uninstall(directory: Path | None, as_json: bool) -> None:
 
 @hook.command()
 @_directory
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def show(directory: Path | None, as_json: bool) -> int:
-    """Say whether the shims are in use, and which programs they go on with.
+    """Show whether the shims are in use, and which programs they go on with.
 
     \b
     Example:
@@ -134,7 +130,7 @@ def show(directory: Path | None, as_json: bool) -> int:
     found = shims.states(place, os.environ.get("PATH", ""))
     if as_json:
         rows = [asdict(state) | {"works": state.works} for state in found]
-        click.echo(json.dumps({"directory": str(place), "programs": rows}, indent=2))
+        print_json({"directory": str(place), "programs": rows})
     else:
         for state in found:
             click.echo(f"{state.program}: {_in_words(state)}")
@@ -171,13 +167,15 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
     try:
         if program in ("pegasus-run", "pegasus-remove"):
             return _act(program, arguments)
-        answer = _answer(program, real, arguments, again=again, parent=parent)
+        decision = _answer(program, real, arguments, again=again, parent=parent)
         # The planner shows what comes on stderr as an error; but programs read what condor_submit says on stdout.
-        return _tell(answer, err=program == "condor_submit")
+        return _tell(decision, err=program == "condor_submit")
     except AlreadyRunningError as error:
         click.echo(f"bridle: {error}", err=True)
         return EXIT_STOP
     except BridleError as error:
+        from planner_ext.shims.handlers import HookError, note_failure
+
         hint = f"{error.hint} ({program} goes on without bridle)"
         failed = HookError(error.where, error.what, hint)
         if program == "condor_submit":
@@ -185,7 +183,9 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         raise failed from error
 
 
-def _answer(program: str, real: str, arguments: Sequence[str], *, again: bool, parent: int) -> Answer:
+def _answer(program: str, real: str, arguments: Sequence[str], *, again: bool, parent: int) -> ShimDecision:
+    from planner_ext.shims.handlers import after_plan, before_submit, before_submit_dag
+
     here = Path.cwd()
     if program == "condor_submit_dag":
         return after_plan(real, arguments, here) if again else before_submit_dag(arguments, here, parent)
@@ -198,19 +198,16 @@ def _submit_dag() -> str | None:
     return shims.real_program("condor_submit_dag", os.environ.get("PATH", ""))
 
 
-_CODES = {Next.REAL: 0, Next.REAL_THEN_ASK: EXIT_AGAIN}
-
-
-def _tell(answer: Answer, *, err: bool) -> int:
-    if answer.said:
-        click.echo(answer.said, err=err)
-    return _CODES[answer.next]
+def _tell(decision: ShimDecision, *, err: bool) -> int:
+    if decision.message:
+        click.echo(decision.message, err=err)
+    return EXIT_AGAIN if decision.ask_again else 0
 
 
 def _act(program: str, arguments: Sequence[str]) -> int:
     """Do what Pegasus's program would do; EXIT_AGAIN: that is to do it."""
     from monitord_job.errors import ScheddError
-    from planner_ext.shims.pegasus_run import Spoken, remove_as_pegasus, run_as_pegasus
+    from planner_ext.shims.pegasus_run import ShimOutput, remove_as_pegasus, run_as_pegasus
 
     try:
         if program == "pegasus-remove":
@@ -221,7 +218,7 @@ def _act(program: str, arguments: Sequence[str]) -> int:
         # Pegasus's own could not do it either.
         click.echo(f"bridle: {error}", err=True)
         return EXIT_STOP
-    if not isinstance(done, Spoken):
+    if not isinstance(done, ShimOutput):
         _tell(done, err=True)
         return EXIT_AGAIN
     for text, err in ((done.err, True), (done.out, False)):

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dag_rewriter.cli.common import RUN, json_option, print_json
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import open_submit_dir
-from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.notifications.rule import Action, How, Rule, conditions_help
-from monitord_job.notifications.rule_file import Words
-from planner_ext.notify import notify_file, own_rules
-from planner_ext.notify.notify_file import NotifyFile, Written
-from planner_ext.notify.own_rules import About, Added, Listed
+from monitord_job.cli.common import open_run
+from monitord_job.notifications.rule import Action, How, conditions_help
+
+if TYPE_CHECKING:
+    from monitord_job.notifications.rule import Rule
+    from planner_ext.notify.notify_file import NotifyFile, Written
+    from planner_ext.notify.own_rules import Added, Listed
 
 
 @click.group()
 def notify() -> None:
-    """Say who is told of what: the rules in a workflow's .notify files.
+    """Manage notification rules.
+
+    They stand in a workflow's .notify files, and say who is told of what.
 
     \b
     Example:
@@ -33,7 +36,7 @@ def notify() -> None:
 
 
 @notify.command()
-@click.argument("directory", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+@click.argument("directory", metavar="SUBMIT_DIR", type=RUN)
 @click.option(
     "--workflow",
     metavar="FILE",
@@ -54,9 +57,7 @@ def notify() -> None:
     help="Of Pegasus 4 (on_error, at_end: what each pegasus-monitord understands) or 5 (error, end).",
 )
 @click.option("--force", is_flag=True, help="Replace a file that has other rules; it is kept as FILE.000.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="The rules, their sources and what was done, for programs."
-)
+@json_option
 def generate(
     directory: Path, workflow: Path | None, output: Path | None, words: str, *, force: bool, as_json: bool
 ) -> None:
@@ -73,6 +74,9 @@ def generate(
     Exit codes: 0 done, also when nothing had to be changed; 2 a file cannot be read or understood, or somebody else's
     rules would be lost.
     """
+    from monitord_job.notifications.rule_file import Words
+    from planner_ext.notify import notify_file
+
     submit_dir = open_submit_dir(directory)
     made = notify_file.generate(
         submit_dir, workflow or notify_file.find_workflow(submit_dir), Words(int(words))
@@ -83,7 +87,7 @@ def generate(
     for note in made.notes:
         click.echo(f"bridle: {note}", err=True)
     if as_json:
-        click.echo(json.dumps(_as_json(made, done), indent=2))
+        print_json(_as_json(made, done))
     elif done is None:
         click.echo(made.content, nl=False)
     else:
@@ -91,7 +95,7 @@ def generate(
 
 
 @notify.command()
-@click.argument("target", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
+@click.argument("target", metavar="SUBMIT_DIR", type=RUN)
 @click.option(
     "--on",
     "conditions",
@@ -114,7 +118,7 @@ def generate(
     multiple=True,
     help="About the Nth task of a clustered job, or all.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def add(
     target: Path,
     conditions: tuple[str, ...],
@@ -141,16 +145,18 @@ def add(
 
     Exit codes: 0 added, or there already; 2 a rule cannot be understood, or the file not be written: nothing was added.
     """
+    from planner_ext.notify import own_rules
+
     texts = {How.COMMAND: commands, How.SHELL: shells, How.URL: urls}
     actions = [Action(how, text) for how, given in texts.items() for text in given]
     if not actions:
         raise click.UsageError("say what is to be done, with --cmd, --shell or --to")
-    opened = identified(open_target(target))
-    added = own_rules.add(opened, conditions, actions, About(workflow, jobs, tasks))
+    opened = open_run(target)
+    added = own_rules.add(opened, conditions, actions, own_rules.About(workflow, jobs, tasks))
     for note in added.notes:
         click.echo(f"bridle: {note}", err=True)
     if as_json:
-        click.echo(json.dumps(_added_as_json(added), indent=2))
+        print_json(_added_as_json(added))
         return
     for rule in added.new:
         click.echo(f"{added.path}: {rule}")
@@ -159,8 +165,8 @@ def add(
 
 
 @notify.command(name="list")
-@click.argument("target", metavar="SUBMIT_DIR", type=click.Path(readable=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.argument("target", metavar="SUBMIT_DIR", type=RUN)
+@json_option
 def list_command(target: Path, *, as_json: bool) -> None:
     """List the rules that hold for a run, where each stands, and the lines that are no rules.
 
@@ -173,9 +179,11 @@ def list_command(target: Path, *, as_json: bool) -> None:
 
     Exit codes: 0 listed; 2 there is no such submit directory.
     """
+    from planner_ext.notify import own_rules
+
     found = own_rules.list_rules(open_target(target))
     if as_json:
-        click.echo(json.dumps(_listed_as_json(found), indent=2))
+        print_json(_listed_as_json(found))
         return
     for line in found:
         said = line.text if line.rule else f"NO RULE: {line.text}"

@@ -1,8 +1,7 @@
-"""`bridle pool`: a personal HTCondor from the command line."""
+"""`bridle pool`."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import click
 
+from dag_rewriter.cli.common import json_option, print_json
 from planner_ext.pool.pool import Pool, PoolState, PoolStatus
 from planner_ext.pool.release import find_release
 
@@ -37,7 +37,7 @@ def _pool_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def pool() -> None:
-    """Start, stop and ask a personal HTCondor pool.
+    """Manage a personal HTCondor pool.
 
     It listens on loopback only and keeps every file in one directory; several go side by side. Root can start
     one too: its daemons and jobs then run in a user namespace as an ordinary user.
@@ -106,9 +106,9 @@ def stop(directory: Path, limit: float) -> None:
 
 @pool.command()
 @_pool_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def status(directory: Path, as_json: bool) -> int:
-    """Say whether the pool is up, and how many jobs are in its queue.
+    """Show whether the pool is up, and how many jobs are in its queue.
 
     \b
     Example:
@@ -118,7 +118,7 @@ def status(directory: Path, as_json: bool) -> int:
     Exit codes: 0 it takes jobs; 1 it is stopped or broken; 2 wrong usage.
     """
     found = Pool(directory).status()
-    click.echo(json.dumps(_as_json(found)) if as_json else _in_words(found))
+    print_json(_as_json(found)) if as_json else click.echo(_in_words(found))
     return 0 if found.state is PoolState.RUNNING else 1
 
 

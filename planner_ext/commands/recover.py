@@ -1,27 +1,28 @@
-"""`bridle recover` from the command line."""
+"""`bridle recover`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dag_rewriter.directory.locate import open_target
-from monitord_job.diagnosis.run_states import Diagnosis
-from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.readers.status_view import tell_diagnosis
-from planner_ext.operations.recover import Recovered, fix, look
+from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from monitord_job.cli.common import open_run
+
+if TYPE_CHECKING:
+    from monitord_job.diagnosis.run_states import Diagnosis
+    from planner_ext.operations.recover import Recovered
 
 EXIT_ATTENTION = 1
 
 
 @click.command()
-@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@submit_dir_argument
 @click.option("--fix", "do", is_flag=True, help="Do what helps, and say what was done.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
-    """Say what state a run is in, and with --fix, put it in order.
+    """Diagnose a run; --fix repairs it.
 
     It looks at the queue, at the logs of DAGMan and of its job, at locks, processes and the database. --fix releases
     what is held or waits, resumes what is halted, takes up what the queue has lost, runs what has failed again from
@@ -38,20 +39,25 @@ def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
     Exit codes: 0 it goes on by itself, or is over with nothing left to do; 1 something is to be done, and --fix
     has not done it; 2 there is no such run.
     """
-    opened = identified(open_target(submit_dir))
+    from monitord_job.readers.status_view import tell_diagnosis
+    from planner_ext.operations.recover import fix, look
+
+    opened = open_run(submit_dir)
     if not do:
         found = look(opened)
-        click.echo(json.dumps(found.as_json(), indent=2)) if as_json else _show(found)
+        print_json(found.as_json()) if as_json else _show(found)
         return EXIT_ATTENTION if found.needs_attention else 0
     recovered = fix(opened, lambda remedy: None if as_json else click.echo(f"now: {remedy.value}"))
     if as_json:
-        click.echo(json.dumps(_as_json(recovered), indent=2))
+        print_json(_as_json(recovered))
     else:
         tell_diagnosis(recovered.after, click.echo)
     return EXIT_ATTENTION if recovered.after.needs_attention else 0
 
 
 def _show(found: Diagnosis) -> None:
+    from monitord_job.readers.status_view import tell_diagnosis
+
     tell_diagnosis(found, click.echo)
     for remedy in found.remedies:
         click.echo(f"--fix would {remedy.value}")

@@ -1,36 +1,33 @@
-"""`bridle run` from the command line."""
+"""`bridle run`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dag_rewriter.directory.locate import open_target
+from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import WorkflowProgress, WorkflowSummary
-from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.readers.run_outcome import EXIT_CODES, ending
-from monitord_job.readers.status import diagnosis_of
-from monitord_job.readers.status_view import as_mapping, show
-from planner_ext.operations.run import LostError, Submitted, start, watch
+from monitord_job.cli.common import open_run
 
-EXIT_LOST = LostError.exit_code
+if TYPE_CHECKING:
+    from monitord_job.database.run_queries import WorkflowProgress, WorkflowSummary
+    from planner_ext.operations.run import Submitted
 
 
 @click.command()
-@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@submit_dir_argument
 @click.option(
     "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs: one object at the end.")
+@json_option
 @click.option(
     "--url",
     help="The database to write to. It is noted beside the DAG: all commands use it from then on.",
 )
 def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
-    """Submit a planned workflow, with its monitor as one of its jobs.
+    """Submit a planned workflow with its monitor.
 
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
     yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG, a halted one
@@ -48,7 +45,10 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     5 ABORT-DAG-ON ended it, 6 it has not ended and does not go on by itself (held, halted, lost from the queue);
     2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
     """
-    opened = identified(open_target(submit_dir))
+    from monitord_job.database.run_queries import WorkflowSummary
+    from planner_ext.operations.run import start
+
+    opened = open_run(submit_dir)
     begun = start(opened, url)
     if isinstance(begun, WorkflowSummary):
         return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
@@ -57,29 +57,36 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     if wait:
         return _report(opened, _wait(opened, begun, quiet=as_json), as_json)
     if as_json:
-        click.echo(json.dumps({"job": begun.job, "rewritten": begun.rewritten}))
+        print_json({"job": begun.job, "rewritten": begun.rewritten})
     else:
         click.echo(f"see `bridle status {submit_dir}`")
     return 0
 
 
 def _report(opened: SubmitDir, found: WorkflowSummary, as_json: bool, note: str = "") -> int:
+    from monitord_job.readers.run_outcome import EXIT_CODES, ending
+    from monitord_job.readers.status import diagnosis_of
+    from monitord_job.readers.status_view import as_mapping, show
+    from planner_ext.operations.run import LostError
+
     diagnosis = diagnosis_of(opened)
     if as_json:
-        click.echo(json.dumps(as_mapping(found, diagnosis), indent=2))
+        print_json(as_mapping(found, diagnosis))
     else:
         if note:
             click.echo(note)
         show(found, diagnosis=diagnosis)
     ended = ending(found, diagnosis)
-    return EXIT_LOST if ended is None else EXIT_CODES[ended]
+    return LostError.exit_code if ended is None else EXIT_CODES[ended]
 
 
 def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:
     """Draw a live bar on a terminal; elsewhere a line whenever something has changed."""
     from rich.console import Console
 
+    from monitord_job.database.run_queries import WorkflowSummary
     from planner_ext.operations.progress_display import Bar, Lines
+    from planner_ext.operations.run import watch
 
     console = Console(highlight=False, quiet=quiet)
     last: WorkflowProgress | WorkflowSummary | None = None

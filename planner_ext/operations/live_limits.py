@@ -40,7 +40,7 @@ RECOVERY_LIMIT = 300.0
 """Seconds for a DAGMan that was released to be back; a million nodes take a minute to read."""
 
 
-class TuneError(BridleError):
+class LimitsError(BridleError):
     """The limits could not be changed; the message says in which state things are."""
 
     exit_code: ClassVar[int] = 1
@@ -65,7 +65,7 @@ class Effect(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class LimitsChanged:
     """What was done: the limits before and after, from when on they hold, and how long DAGMan was away."""
 
     changes: tuple[LimitChange, ...]
@@ -93,15 +93,17 @@ class _Recovery:
         return [event.state for event in events if isinstance(event, DagmanEvent)]
 
 
-def tune(submit_dir: SubmitDir, settings: Mapping[str, int | None], tell: Callable[[Stage], None]) -> Tuned:
-    """Change limits, running or not. `tell` hears of each stage. Raises TuneError, ScheddError or RewriterError."""
+def change_limits(
+    submit_dir: SubmitDir, settings: Mapping[str, int | None], tell: Callable[[Stage], None]
+) -> LimitsChanged:
+    """Change limits, running or not. `tell` hears of each stage. Raises LimitsError, ScheddError or RewriterError."""
     limits.check_known(submit_dir, settings)
     if dagman_lives(submit_dir):
         _refuse_a_foreign_dagman(submit_dir)
     with locked(submit_dir.planned_dag if submit_dir.planned_dag.exists() else submit_dir.dag_file) as alone:
         if not alone:
             what = "somebody else is changing its limits"
-            raise TuneError(str(submit_dir.path), what, "try again when that is done; nothing was changed")
+            raise LimitsError(str(submit_dir.path), what, "try again when that is done; nothing was changed")
         tell(Stage.WRITING)
         edit = limits.write_limits(submit_dir, settings)
         return _put_in_force(submit_dir, edit, tell)
@@ -113,27 +115,27 @@ def _refuse_a_foreign_dagman(submit_dir: SubmitDir) -> None:
         if job.command and not job.command.endswith("condor_dagman"):
             what = f"job {job.job} runs {job.command}, which may not survive being held"
             hint = "change the limits when the workflow has ended, and start it with `bridle run`"
-            raise TuneError(str(submit_dir.path), what, hint)
+            raise LimitsError(str(submit_dir.path), what, hint)
 
 
-def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], None]) -> Tuned:
+def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], None]) -> LimitsChanged:
     """The DAG is changed: now DAGMan is to read it, if one runs."""
     lives = dagman_lives(submit_dir)
     try:
         job = _job(submit_dir)
     except ScheddError:
         if not lives:
-            return Tuned(edit.changes, Effect.AT_START)
+            return LimitsChanged(edit.changes, Effect.AT_START)
         limits.take_back(submit_dir, edit)
         raise
     if job is None and lives:
         limits.take_back(submit_dir, edit)
         what = "a DAGMan that is in no queue of this schedd runs this workflow"
-        raise TuneError(str(submit_dir.path), what, "try it where that was submitted; nothing was changed")
+        raise LimitsError(str(submit_dir.path), what, "try it where that was submitted; nothing was changed")
     if job is None or job.status == JobStatus.IDLE:
-        return Tuned(edit.changes, Effect.AT_START, job.job if job else None)
+        return LimitsChanged(edit.changes, Effect.AT_START, job.job if job else None)
     if job.status == JobStatus.HELD and _REASON not in (job.hold_reason or ""):
-        return Tuned(edit.changes, Effect.AT_RELEASE, job.job)
+        return LimitsChanged(edit.changes, Effect.AT_RELEASE, job.job)
     recovery = _Recovery(jobstate_log_of(submit_dir, read_dag(submit_dir)))
     began = time.monotonic()
     if (
@@ -145,11 +147,11 @@ def _put_in_force(submit_dir: SubmitDir, edit: Edit, tell: Callable[[Stage], Non
             schedd.hold_job(job.job, _REASON)
         except ScheddError:
             if _job(submit_dir) is None:
-                return Tuned(edit.changes, Effect.ENDED, job.job)
+                return LimitsChanged(edit.changes, Effect.ENDED, job.job)
             limits.take_back(submit_dir, edit)
             raise
     effect = _bring_back(submit_dir, job.job, recovery, tell)
-    return Tuned(edit.changes, effect, job.job, time.monotonic() - began)
+    return LimitsChanged(edit.changes, effect, job.job, time.monotonic() - began)
 
 
 def scripts_at_work(log: bytes) -> set[str]:
@@ -183,7 +185,7 @@ def _bring_back(
         return Effect.ENDED
     if not stopped:
         what = f"DAGMan job {job} did not leave within {STOP_LIMIT:.0f} s of being held; it is released again"
-        raise TuneError(
+        raise LimitsError(
             str(submit_dir.path), what, "the DAG has the new limits: see `condor_q`, then try again"
         )
     tell(Stage.RECOVERING)
@@ -191,7 +193,7 @@ def _bring_back(
     if effect is None:
         what = f"DAGMan job {job} is released and has not recovered within {RECOVERY_LIMIT:.0f} s"
         hint = f"the DAG has the new limits: see {submit_dir.dagman_out.name}"
-        raise TuneError(str(submit_dir.path), what, hint)
+        raise LimitsError(str(submit_dir.path), what, hint)
     return effect
 
 
@@ -206,7 +208,7 @@ def _stopped(submit_dir: SubmitDir) -> bool:
 
 
 def _release(submit_dir: SubmitDir, job: str) -> bool:
-    """Take the job off hold; False if it has left the queue. Raises TuneError if it stays on hold."""
+    """Take the job off hold; False if it has left the queue. Raises LimitsError if it stays on hold."""
     failure: ScheddError | None = None
     for _ in range(5):
         try:
@@ -221,7 +223,9 @@ def _release(submit_dir: SubmitDir, job: str) -> bool:
             time.sleep(_POLL * 5)  # the schedd may be starting again
     what = f"DAGMan job {job} is on hold and could not be released"
     reason = f" ({failure.what})" if failure else ""
-    raise TuneError(str(submit_dir.path), what + reason, f"the DAG has the new limits: condor_release {job}")
+    raise LimitsError(
+        str(submit_dir.path), what + reason, f"the DAG has the new limits: condor_release {job}"
+    )
 
 
 def _back(submit_dir: SubmitDir, job: str, recovery: _Recovery) -> Effect | None:
@@ -235,7 +239,7 @@ def _back(submit_dir: SubmitDir, job: str, recovery: _Recovery) -> Effect | None
     started = DagmanState.STARTED in states
     if started and DagmanState.RECOVERY_FAILURE in states:
         what = f"DAGMan job {job} could not recover"
-        raise TuneError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
+        raise LimitsError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
     if started and DagmanState.RECOVERY_FINISHED in states:
         return Effect.NOW
     return None

@@ -1,4 +1,4 @@
-"""The throttles of a running DAGMan, by the road that its version has."""
+"""The throttles of a running DAGMan, by the method that its version has."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ takes them from there, 25.14 does not any more)."""
 
 @dataclass(frozen=True, slots=True)
 class Throttles:
-    """DAGMan's throttles, by our words; 0 is no limit. `road` is how they were set: command, attributes, or shown."""
+    """DAGMan's throttles, by our words; 0 is no limit. `method` is how they were set: command, attributes, or shown."""
 
     job: str
     throttles: Mapping[str, int]
     version: str
-    road: str
+    method: str
     within_seconds: int = 0
     """until DAGMan heeds them: one of 23 looks for them every DAGMAN_QUEUE_UPDATE_INTERVAL seconds"""
 

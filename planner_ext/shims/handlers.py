@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from condor_templates.errors import BridleError
@@ -38,22 +37,15 @@ class HookError(BridleError):
     """The hook cannot do its part; the workflow goes on without it."""
 
 
-class Next(Enum):
-    """What the shim is to do after it has asked."""
-
-    REAL = "run the real program"
-    REAL_THEN_ASK = "run the real program, and ask again when it has succeeded"
-
-
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is next, and what the user may be told."""
+class ShimDecision:
+    """The shim runs the real program. `message` is for the user; `ask_again` once that has succeeded."""
 
-    next: Next
-    said: str = ""
+    message: str = ""
+    ask_again: bool = False
 
 
-def before_submit_dag(arguments: Sequence[str], here: Path, parent: int) -> Answer:
+def before_submit_dag(arguments: Sequence[str], here: Path, parent: int) -> ShimDecision:
     """Before condor_submit_dag runs in the directory `here`; `parent` is the process id of who called it.
 
     Raises AlreadyRunningError beside a live DAGMan, and BridleError.
@@ -61,13 +53,13 @@ def before_submit_dag(arguments: Sequence[str], here: Path, parent: int) -> Answ
     call = parse_submit_dag(arguments)
     submit_dir = _planned(call.dags, here)
     if submit_dir is None:
-        return Answer(Next.REAL)
+        return ShimDecision()
     if call.is_planners:
-        return Answer(Next.REAL_THEN_ASK)
+        return ShimDecision(ask_again=True)
     if call.no_submit:
         if _is_dagman(parent) and is_rewritten(submit_dir):
-            return Answer(Next.REAL)
-        return Answer(Next.REAL, _rewritten(submit_dir, is_sub=_is_dagman(parent)))
+            return ShimDecision()
+        return ShimDecision(_rewritten(submit_dir, is_sub=_is_dagman(parent)))
     return _before_start(submit_dir)
 
 
@@ -128,19 +120,19 @@ def _said(submit_dir: SubmitDir, report: Report, *, is_sub: bool) -> str:
     return f"bridle: {submit_dir.dag_file}: rewritten, {monitor}"
 
 
-def _before_start(submit_dir: SubmitDir) -> Answer:
+def _before_start(submit_dir: SubmitDir) -> ShimDecision:
     """Before a DAGMan starts anew: what was stored, and the DAG as `bridle run` would have it."""
     from planner_ext.operations.run import refuse_if_live, store_the_run_before
 
     refuse_if_live(submit_dir)
     if is_peers(submit_dir):
-        return Answer(Next.REAL)
+        return ShimDecision()
     if is_sub_workflow(submit_dir):
-        return Answer(Next.REAL, _rewritten(submit_dir))
+        return ShimDecision(_rewritten(submit_dir))
     store_the_run_before(submit_dir)
     said = _rewritten(submit_dir)
     _clear_the_way(submit_dir)
-    return Answer(Next.REAL, said)
+    return ShimDecision(said)
 
 
 def _clear_the_way(submit_dir: SubmitDir) -> None:
@@ -152,7 +144,7 @@ def _clear_the_way(submit_dir: SubmitDir) -> None:
         files.remove(submit_dir.condor_sub)
 
 
-def after_plan(real: str, arguments: Sequence[str], here: Path) -> Answer:
+def after_plan(real: str, arguments: Sequence[str], here: Path) -> ShimDecision:
     """After the planner had its submit file written by `real`: make the monitor one of the jobs.
 
     A sub-workflow gets no monitor, and its submit file stays: the node of the workflow above starts it by its own.
@@ -160,15 +152,15 @@ def after_plan(real: str, arguments: Sequence[str], here: Path) -> Answer:
     """
     submit_dir = _planned(parse_submit_dag(arguments).dags, here)
     if submit_dir is None:
-        return Answer(Next.REAL)
+        return ShimDecision()
     if is_sub_workflow(submit_dir):
-        return Answer(Next.REAL, _rewritten(submit_dir))
+        return ShimDecision(_rewritten(submit_dir))
     if submit_file_in_the_way(submit_dir) is None:
-        return Answer(Next.REAL)
-    return Answer(Next.REAL, _taken_over(submit_dir, real))
+        return ShimDecision()
+    return ShimDecision(_taken_over(submit_dir, real))
 
 
-def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) -> Answer:
+def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) -> ShimDecision:
     """Before condor_submit, which pegasus-run calls with X.dag.condor.sub: as before any start of a DAGMan.
 
     A DAG that is still the planner's gets its monitor, if there is a `submit_dag` (condor_submit_dag). Raises
@@ -179,13 +171,13 @@ def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) 
     dag = dag_of_submit_file(arguments)
     submit_dir = None if dag is None else _planned([dag], here)
     if submit_dir is None:
-        return Answer(Next.REAL)
+        return ShimDecision()
     refuse_if_live(submit_dir)
     if is_sub_workflow(submit_dir) or is_peers(submit_dir):
-        return Answer(Next.REAL)
+        return ShimDecision()
     store_the_run_before(submit_dir)
     is_planners = submit_file_in_the_way(submit_dir) is not None
-    return Answer(Next.REAL, _taken_over(submit_dir, submit_dag) if submit_dag and is_planners else "")
+    return ShimDecision(_taken_over(submit_dir, submit_dag) if submit_dag and is_planners else "")
 
 
 def _taken_over(submit_dir: SubmitDir, submit_dag: str) -> str:

@@ -19,7 +19,7 @@ from planner_ext.errors import AlreadyRunningError
 from planner_ext.operations.control import remove
 from planner_ext.operations.run import Submitted, start
 from planner_ext.shims.call_arguments import CONDOR_SUB, RunCall, parse_remove, parse_run
-from planner_ext.shims.handlers import Answer, Next, before_submit, is_peers, is_sub_workflow
+from planner_ext.shims.handlers import ShimDecision, before_submit, is_peers, is_sub_workflow
 
 _SUBMITTED = "Submitting job(s).\n1 job(s) submitted to cluster {}."
 _BEGUN = """\
@@ -39,14 +39,14 @@ bridle remove {0}
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ShimOutput:
     """It is done; what pegasus-run, or pegasus-remove, is to say, and where."""
 
     out: str
     err: str
 
 
-def run_as_pegasus(arguments: Sequence[str], here: Path, submit_dag: str | None) -> Spoken | Answer:
+def run_as_pegasus(arguments: Sequence[str], here: Path, submit_dag: str | None) -> ShimOutput | ShimDecision:
     """Start or go on with a workflow, if the arguments and the directory are understood; else what the shim is to do.
 
     `submit_dag` is the real condor_submit_dag.
@@ -56,14 +56,14 @@ def run_as_pegasus(arguments: Sequence[str], here: Path, submit_dag: str | None)
     call = parse_run(arguments)
     submit_dir = None if call is None else _planned(here / call.submit_dir)
     if call is None or submit_dir is None:
-        return Answer(Next.REAL)
+        return ShimDecision()
     if call.grid or is_sub_workflow(submit_dir) or is_peers(submit_dir):
         # A check that pegasus-run makes, or a run that is none of ours: only what any start asks for.
         return before_submit([submit_dir.dag + CONDOR_SUB], submit_dir.path, submit_dag)
     return _words(call, submit_dir, _start(submit_dir))
 
 
-def remove_as_pegasus(arguments: Sequence[str], here: Path) -> Spoken | Answer:
+def remove_as_pegasus(arguments: Sequence[str], here: Path) -> ShimOutput | ShimDecision:
     """Remove a run that has our monitor from the queue; else what the shim is to do. Raises BridleError.
 
     pegasus-remove reads the number of the DAGMan job from a line of dagman.out that has it only if pegasus-dagman
@@ -72,8 +72,8 @@ def remove_as_pegasus(arguments: Sequence[str], here: Path) -> Spoken | Answer:
     place = parse_remove(arguments)
     submit_dir = None if place is None else _planned(here / place)
     if submit_dir is None or is_sub_workflow(submit_dir) or not is_rewritten(submit_dir):
-        return Answer(Next.REAL)
-    return Spoken(str(remove(submit_dir, None, lambda _left: None)), "")
+        return ShimDecision()
+    return ShimOutput(str(remove(submit_dir, None, lambda _left: None)), "")
 
 
 def _planned(path: Path) -> SubmitDir | None:
@@ -101,7 +101,7 @@ def _start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
         raise
 
 
-def _words(call: RunCall, submit_dir: SubmitDir, begun: Submitted | WorkflowSummary) -> Spoken:
+def _words(call: RunCall, submit_dir: SubmitDir, begun: Submitted | WorkflowSummary) -> ShimOutput:
     if isinstance(begun, WorkflowSummary):
         what = (
             "this workflow has succeeded already, nothing was submitted; see `bridle rescue` to run it again"
@@ -112,5 +112,5 @@ def _words(call: RunCall, submit_dir: SubmitDir, begun: Submitted | WorkflowSumm
     else:
         err = _SUBMITTED.format(begun.job.partition(".")[0])
     if call.as_json:
-        return Spoken(json.dumps(dict(submit_dir.braindump)), err)
-    return Spoken("" if isinstance(begun, WorkflowSummary) else _BEGUN.format(submit_dir.path), err)
+        return ShimOutput(json.dumps(dict(submit_dir.braindump)), err)
+    return ShimOutput("" if isinstance(begun, WorkflowSummary) else _BEGUN.format(submit_dir.path), err)

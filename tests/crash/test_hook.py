@@ -23,7 +23,7 @@ from planner_ext.errors import AlreadyRunningError
 from planner_ext.operations import run
 from planner_ext.operations.run import store_the_run_before
 from planner_ext.shims import handlers, pegasus_run
-from planner_ext.shims.handlers import HookError, Next, after_plan, before_submit_dag
+from planner_ext.shims.handlers import HookError, after_plan, before_submit_dag
 from planner_ext.shims.install import install, real_program, states, uninstall
 from planner_ext.shims.pegasus_run import run_as_pegasus
 from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP, PROGRAMS
@@ -95,10 +95,10 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
     words = planners_words(submit_dir)
-    assert before_submit_dag(words, submit_dir.path, 1).next is Next.REAL_THEN_ASK
+    assert before_submit_dag(words, submit_dir.path, 1).ask_again
     ask_real(real, submit_dir)
     planners = content(submit_dir.path)
-    assert after_plan(real, words, submit_dir.path).said
+    assert after_plan(real, words, submit_dir.path).message
     made = submit_dir.condor_sub.read_bytes()
     assert is_hooked(made)
     assert b"\nexecutable=" not in made
@@ -107,7 +107,7 @@ def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
 
     add_environment(submit_dir.condor_sub)
     there = content(submit_dir.path)
-    assert after_plan(real, words, submit_dir.path).said == "", "a second time, nothing is to be done"
+    assert after_plan(real, words, submit_dir.path).message == "", "a second time, nothing is to be done"
     assert content(submit_dir.path) == there
     undo(submit_dir)
     back = content(submit_dir.path)
@@ -119,12 +119,12 @@ def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
 def test_a_planned_dag_that_is_part_of_another_gets_no_monitor_of_its_own(submit_dir, real, monkeypatch):
     monkeypatch.setattr(handlers, "_is_dagman", lambda pid: pid == 77)
     words = ["-no_submit", "-update_submit", submit_dir.dag]
-    assert "that of the workflow above" in before_submit_dag(words, submit_dir.path, 77).said
+    assert "that of the workflow above" in before_submit_dag(words, submit_dir.path, 77).message
     found = dag_of(submit_dir)
     assert (found.monitor, found.jobstate_log) == (None, submit_dir.jobstate_log.name)
-    assert "one of its jobs" in before_submit_dag(words, submit_dir.path, 1).said, "somebody else asks"
+    assert "one of its jobs" in before_submit_dag(words, submit_dir.path, 1).message, "somebody else asks"
     assert dag_of(submit_dir).monitor is not None
-    assert before_submit_dag(words, submit_dir.path, 77).said == "", "it has one of its own already"
+    assert before_submit_dag(words, submit_dir.path, 77).message == "", "it has one of its own already"
     assert dag_of(submit_dir).monitor is not None
 
 

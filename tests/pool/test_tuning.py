@@ -123,7 +123,7 @@ def test_throttles_of_a_running_dagman(pool, planned):
     submit_dir = submitted(pool, planned)
     until(lambda: succeeded(submit_dir) >= 1, "it runs")
     before = json.loads(bridle(pool, "throttle", str(planned), "--json").stdout)
-    assert (before["road"], before["throttles"]["nodes"]) == ("shown", 0)
+    assert (before["method"], before["throttles"]["nodes"]) == ("shown", 0)
     told = bridle(pool, "throttle", str(planned), "--nodes", "3", "--idle", "9", "--json")
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["throttles"].items() >= {"nodes": 3, "idle": 9}.items()
@@ -182,8 +182,8 @@ def test_a_throttle_is_raised_on_a_running_dagman(pool, work_dir, record_propert
     assert most_under_way(submit_dir) == 1
     told = json.loads(bridle(pool, "throttle", str(path), "--nodes", "4", "--json").stdout)
     assert told["throttles"]["nodes"] == 4
-    record_property("road", told["road"])
-    assert told["within_seconds"] == (5 if told["road"] == "attributes" else 0)
+    record_property("method", told["method"])
+    assert told["within_seconds"] == (5 if told["method"] == "attributes" else 0)
     until(lambda: ended(submit_dir), "the run has ended")
     assert most_under_way(submit_dir) == 4
     assert sum("DAGMAN_STARTED" in event for event in events(submit_dir)) == 1, "without a restart"

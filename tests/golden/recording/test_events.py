@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.cli.monitord_and_status import monitord
+from monitord_job.cli.monitord import monitord
 from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.event_stream.sink import EventFile
 from monitord_job.monitor.limits import Limits

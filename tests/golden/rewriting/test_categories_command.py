@@ -17,7 +17,7 @@ from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
 from planner_ext.cli import run_command
 from planner_ext.operations import live_limits, throttle
-from planner_ext.operations.live_limits import Effect, TuneError
+from planner_ext.operations.live_limits import Effect, LimitsError
 from tests.conftest import Corpus
 
 SITE = """
@@ -164,8 +164,8 @@ def dagman(planned: Path, monkeypatch: pytest.MonkeyPatch) -> Dagman:
     return Dagman(planned, monkeypatch)
 
 
-def set_cleanup(planned: Path) -> live_limits.Tuned:
-    return live_limits.tune(open_submit_dir(planned), {"cleanup": 9}, lambda _stage: None)
+def set_cleanup(planned: Path) -> live_limits.LimitsChanged:
+    return live_limits.change_limits(open_submit_dir(planned), {"cleanup": 9}, lambda _stage: None)
 
 
 def test_a_running_dagman_is_held_released_and_helped_over_the_waiting_time(
@@ -219,7 +219,7 @@ def test_a_job_that_stays_on_hold_is_named_with_what_to_do(
         raise ScheddError("job 1.0", "it was not released", "ask")
 
     monkeypatch.setattr(schedd, "release_job", refuse)
-    with pytest.raises(TuneError, match=r"on hold and could not be released .*condor_release 1\.0"):
+    with pytest.raises(LimitsError, match=r"on hold and could not be released .*condor_release 1\.0"):
         set_cleanup(planned)
 
 
@@ -228,7 +228,7 @@ def test_a_dagman_that_does_not_come_back_is_reported(
     planned: Path, dagman: Dagman, words: tuple[str, ...]
 ) -> None:
     dagman.after_release = words
-    with pytest.raises(TuneError, match="is released and has not recovered"):
+    with pytest.raises(LimitsError, match="is released and has not recovered"):
         set_cleanup(planned)
 
 
@@ -245,15 +245,15 @@ def test_a_workflow_that_ends_meanwhile(
 def test_pegasus_s_own_wrapper_is_not_held(planned: Path, dagman: Dagman) -> None:
     dagman.command = "/opt/pegasus/bin/pegasus-dagman"
     before = (planned / "diamond-0.dag").read_bytes()
-    with pytest.raises(TuneError, match="may not survive being held"):
+    with pytest.raises(LimitsError, match="may not survive being held"):
         set_cleanup(planned)
     assert (planned / "diamond-0.dag").read_bytes() == before
     assert dagman.calls == []
 
 
-@pytest.mark.parametrize(("version", "road"), [("23.9.6", "attributes"), ("25.14.1", "command")])
+@pytest.mark.parametrize(("version", "method"), [("23.9.6", "attributes"), ("25.14.1", "command")])
 def test_throttles_take_the_road_of_the_version(
-    planned: Path, dagman: Dagman, monkeypatch: pytest.MonkeyPatch, version: str, road: str
+    planned: Path, dagman: Dagman, monkeypatch: pytest.MonkeyPatch, version: str, method: str
 ) -> None:
     taken: list[str] = []
 
@@ -268,4 +268,4 @@ def test_throttles_take_the_road_of_the_version(
     monkeypatch.setattr(schedd, "edit_throttles", lambda _job, _limits: taken.append("attributes"))
     monkeypatch.setattr(schedd, "throttles_of", lambda _job: {"nodes": 3})
     found = throttle.set_throttles(submit_dir, {"nodes": 3})
-    assert (found.throttles, found.version, found.road, taken) == ({"nodes": 3}, version, road, [road])
+    assert (found.throttles, found.version, found.method, taken) == ({"nodes": 3}, version, method, [method])

@@ -82,7 +82,7 @@ def test_the_command_draws_small_graphs_only(tmp_path: Path):
     dag = tmp_path / "x.dag"
     dag.write_text("JOB A a\nJOB B b\nPARENT A CHILD B\n")
     assert CliRunner().invoke(graph, [str(dag), "--levels"]).stdout == "1: A\n2: B\n"
-    assert "a longest way: A -> B" in CliRunner().invoke(graph, [str(dag)]).stdout
+    assert "critical path: A -> B" in CliRunner().invoke(graph, [str(dag)]).stdout
     drawn = CliRunner().invoke(graph, [str(dag), "--svg", str(tmp_path / "x.svg"), "--dot", "-"])
     assert '"A" -> "B";' in drawn.stdout
     assert (tmp_path / "x.svg").read_text().startswith("<svg ")

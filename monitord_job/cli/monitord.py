@@ -1,8 +1,7 @@
-"""`bridle monitord` and `bridle status`: parse, call one function, print."""
+"""`bridle monitord`."""
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.errors import BridleError
-from dag_rewriter.directory.locate import open_target
+from dag_rewriter.cli.common import submit_dir_argument
+from monitord_job.cli.common import open_run
 from monitord_job.errors import CannotWorkError
 from monitord_job.monitor.limits import Limits
-from monitord_job.monitor.unplanned_identity import identified
 
 if TYPE_CHECKING:
     from monitord_job.event_stream.sink import EventFile
@@ -45,7 +44,7 @@ Exit codes:
   75  try again: another monitor serves the directory or has taken over, or the database cannot be written now
 """
 )
-@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
+@submit_dir_argument
 @click.option("--follow", "mode", flag_value="follow", default="follow", help="Until the run ends (default).")
 @click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")
 @click.option(
@@ -99,16 +98,17 @@ def monitord(
     events_format: str,
     notify: bool | None,
 ) -> int:
-    """Keep the Stampede database of a run: what the monitor job of a rewritten DAG runs.
+    """Keep the Stampede database of a run up to date.
 
-    It reads what DAGMan and the jobs write below SUBMIT_DIR (or beside a DAG without Pegasus, X.dag), and takes
-    up where an earlier one stopped, after any kind of death. SIGTERM makes it store the rest and leave.
+    The monitor job of a rewritten DAG runs it. It reads what DAGMan and the jobs write below SUBMIT_DIR (or beside a
+    DAG without Pegasus, X.dag), and takes up where an earlier one stopped, after any kind of death. SIGTERM makes it
+    store the rest and leave.
     """
     from monitord_job.monitor import session
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
     try:
-        found = identified(open_target(submit_dir))
+        found = open_run(submit_dir)
         outlet = None if events is None else _event_file(events, events_format)
         if mode == Mode.FOLLOW.value:
             return (
@@ -131,35 +131,3 @@ def _event_file(name: str, kind: str) -> EventFile:
     from monitord_job.event_stream.sink import EventFile
 
     return EventFile(name, BpFormat(kind))
-
-
-@click.command(
-    epilog="""\b
-Example:
-  bridle status run0001
-  bridle status --json run0001 | jq .jobs
-  bridle status diamond.dag
-\b
-Exit codes:
-  0  the state of the run was shown, whatever it is (--json: key `state`)
-  2  there is no such submit directory, or its database cannot be read
-"""
-)
-@click.argument("submit_dir", type=click.Path(path_type=Path, readable=False))
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--url", help="The database, if the monitor was told of it by its own --url.")
-def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
-    """Say how far the run in SUBMIT_DIR has come and what failed, from its database.
-
-    If no monitor is alive, what the logs hold beyond the database is stored first.
-    """
-    from monitord_job.readers.status import diagnosis_of, read_status
-    from monitord_job.readers.status_view import as_mapping, show
-
-    opened = identified(open_target(submit_dir))
-    found = read_status(opened, url)
-    diagnosis = diagnosis_of(opened, url)
-    if as_json:
-        click.echo(json.dumps(as_mapping(found, diagnosis), indent=2))
-    else:
-        show(found, diagnosis=diagnosis)

@@ -1,0 +1,25 @@
+"""What all commands have in common: `--json`, the run that they are about, text that may be no UTF-8."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+
+RUN = click.Path(readable=False, path_type=Path)
+submit_dir_argument = click.argument("submit_dir", type=RUN)
+dag_argument = click.argument("target", metavar="SUBMIT_DIR|X.dag", type=RUN)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output, in ASCII."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_text(text: str, *, newline: bool = True) -> None:
+    """Text with names of the DAG, in its own bytes: they may be no UTF-8."""
+    click.echo(text.encode("utf-8", "surrogateescape"), nl=newline)

@@ -1,0 +1,42 @@
+"""`bridle status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from monitord_job.cli.common import open_run, url_option
+
+
+@click.command(
+    epilog="""\b
+Example:
+  bridle status run0001
+  bridle status --json run0001 | jq .jobs
+  bridle status diamond.dag
+\b
+Exit codes:
+  0  the state of the run was shown, whatever it is (--json: key `state`)
+  2  there is no such submit directory, or its database cannot be read
+"""
+)
+@submit_dir_argument
+@json_option
+@url_option
+def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
+    """Show how far a run has come, and what failed.
+
+    If no monitor is alive, what the logs hold beyond the database is stored first.
+    """
+    from monitord_job.readers.status import diagnosis_of, read_status
+    from monitord_job.readers.status_view import as_mapping, show
+
+    opened = open_run(submit_dir)
+    found = read_status(opened, url)
+    diagnosis = diagnosis_of(opened, url)
+    if as_json:
+        print_json(as_mapping(found, diagnosis))
+    else:
+        show(found, diagnosis=diagnosis)
