@@ -25,7 +25,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test release-check soak bench check lint format-check types imports setup lock clean
+.PHONY: help api demo test release-check soak bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
@@ -37,6 +37,7 @@ help:
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
+	@echo "make api     write docs/api.md anew from the docstrings"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
 	@echo "make clean   stop every pool below build/ and remove what was made"
 
@@ -79,6 +80,9 @@ types: $(STAMPS)/bridle
 
 imports: $(STAMPS)/bridle
 	@$(VENV)/bin/lint-imports --cache-dir $(BUILD)/import_linter
+
+api: $(STAMPS)/bridle
+	@$(VENV)/bin/python tools/api_page.py > docs/api.md
 
 setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)/htcondor-23
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+__all__ = ["BridleError"]
+
 
 class BridleError(Exception):
     """An error in three parts: where it is, what is wrong, and a hint: what to do.

@@ -44,6 +44,8 @@ from planner_ext.abstract.workflow import (
 )
 from planner_ext.errors import WorkflowError
 
+__all__ = ["AbstractWorkflow", "TaskBuilder", "TransformationBuilder", "Workflow", "WorkflowError"]
+
 _Self = TypeVar("_Self", bound="_Described")
 
 _WRITERS = {

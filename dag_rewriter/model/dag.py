@@ -65,7 +65,11 @@ class Edges:
 
 
 class Dag:
-    """A parsed DAG; `parse_dag` makes it."""
+    """A DAG that was read.
+
+    `source` names it in messages; `nodes` maps names to Node values, made when asked for, in the order of the file;
+    `edges` iterates over (parent, child) and has a length; `max_jobs` maps categories to their limits.
+    """
 
     __slots__ = ("_index", "edges", "max_jobs", "nodes", "source")
 

@@ -92,7 +92,7 @@ class Planned:
 
 
 def read_dag(submit_dir: SubmitDir) -> Dag:
-    """The DAG as it is now, our block included."""
+    """The DAG as it is now, our block included. Raises FileError, DagSyntaxError."""
     return parse_dag(files.read(submit_dir.dag_file), str(submit_dir.dag_file))
 
 
@@ -136,7 +136,10 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
 
 
 def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
-    """Rewrites the DAG in place; a second time it changes nothing. Errors leave everything as it was."""
+    """Rewrites the DAG in place; a second time it changes nothing.
+
+    Raises RewriterError: RunningError while a DAGMan runs it, FileError, DagSyntaxError. All is then as it was.
+    """
     planned = plan_for(submit_dir, options)
     dag, parts = planned.dag, planned.parts
     context, unmeasured = _measured(planned)
@@ -181,7 +184,7 @@ def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     """Takes the block and our files away. If nobody edited the DAG meanwhile, it is the planner's again, byte
-    for byte.
+    for byte. Raises as `rewrite`.
     """
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
