@@ -58,7 +58,7 @@ def _signature(thing: Any) -> str:
     takes = written.args
     takes.args = [each for each in takes.args if each.arg != "self"]
     gives = "" if written.returns is None else f" -> {ast.unparse(written.returns)}"
-    return f"({ast.unparse(takes)}){gives}"
+    return f"({ast.unparse(takes).replace('=', ' = ')}){gives}"
 
 
 def _parsed(thing: Any) -> ast.stmt:
