@@ -23,7 +23,7 @@ class JobClass(Enum):
     STAGE_IN_WORKER = 7
     CLEANUP = 8
     CHMOD = 9
-    SUB_WORKFLOW = 10
+    SUB_WORKFLOW = 10  # planned in its PRE script
     SUB_DAG = 11
 
 

@@ -81,7 +81,14 @@ def read_categories(submit_dir: SubmitDir) -> Categories:
 
 def check_known(submit_dir: SubmitDir, names: Iterable[str]) -> None:
     """RewriterError for a category that no node is in and that has no limit: a slip of the pen."""
-    known = {state.name for state in read_categories(submit_dir).states}
+    data = files.read(submit_dir.dag_file)
+    our_block = originals.take_apart(submit_dir, data).block
+    dag = parse_dag(data, str(submit_dir.dag_file))
+    known = {*dag.used_categories(), *dag.max_jobs, *settings_in(our_block)}
+    names = tuple(names)
+    if our_block is None and not known.issuperset(names):
+        # A rewrite may bring it: only then all submit files are read.
+        known = {state.name for state in read_categories(submit_dir).states}
     for name in names:
         if name not in known:
             has = ", ".join(sorted(known)) or "none"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from condor_templates.policy import JobClass
 from monitord_job.notifications.rule import OUTCOMES, Action, Amount, Condition, Entity, How, On, Rule, Scope
 from monitord_job.notifications.triggers import Trigger, WorkflowIdentity
 
@@ -80,16 +81,13 @@ def _is_about(rule: Rule, workflow: WorkflowIdentity, trigger: Trigger) -> bool:
     return not rule.is_pattern or rule.entity is Entity.JOB or rule.entity is _kind(workflow, trigger.name)
 
 
-_SUB_DAX = 10
-
-
 def _kind(workflow: WorkflowIdentity, job: str) -> Entity:
     plan = workflow.plans.get(job)
     if plan is None:
         return Entity.JOB
     if plan.is_subdag:
         return Entity.DAGJOB
-    return Entity.DAXJOB if workflow.describe(plan).job_class == _SUB_DAX else Entity.JOB
+    return Entity.DAXJOB if workflow.describe(plan).job_class == JobClass.SUB_WORKFLOW.value else Entity.JOB
 
 
 def _is_met(condition: Condition, trigger: Trigger) -> bool:

@@ -10,6 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condor_templates.policy import JobClass
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.language.text import show_bytes
@@ -23,7 +24,7 @@ from monitord_job.recording.job_logs import NodesLogReader, left_since
 from monitord_job.recording.log_source import Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics, planned_metrics
 from monitord_job.recording.store import Changes, Store
-from monitord_job.recording.subworkflows import SUB_DAX, SubWorkflow, find
+from monitord_job.recording.subworkflows import SubWorkflow, find
 from monitord_job.stampede.job_plans import plans_of
 from monitord_job.stampede.leftover_jobs import begins_anew, in_queue_yet
 from monitord_job.stampede.rows import QuarantineRow, Row, SubWorkflowRow
@@ -264,7 +265,9 @@ class Ingest:
 
     def _note_sub_workflow(self, turn: Turn, event: NodeEvent, files: JobFiles) -> None:
         plan = self.plans.get(event.node)
-        if plan is not None and (plan.is_subdag or files.description.job_class == SUB_DAX):
+        if plan is not None and (
+            plan.is_subdag or files.description.job_class == JobClass.SUB_WORKFLOW.value
+        ):
             node = turn.node(event.node)
             found = find(self._dir, plan, node.seq, node.submits - 1)
             if found is not None:

@@ -14,9 +14,6 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.directory.submit_file import parse_submit_file
 from monitord_job.stampede.state import JobPlan
 
-SUB_DAX = 10
-"""pegasus_job_class of a node that plans a workflow in its PRE script and runs it."""
-
 _DAG_OPTION = re.compile(r"(?:^|\s)-[Dd]ag\s+(\S+)")
 
 

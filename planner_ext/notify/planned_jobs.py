@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from condor_templates.policy import JobClass
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
@@ -18,8 +19,6 @@ from planner_ext.notify.hook_rules import PlannedJob, dag_task_of
 
 _ENTITIES = {"dax": Entity.DAXJOB, "dag": Entity.DAGJOB}
 """by static.bp's type_desc"""
-_SUB_DAX = 10
-"""Pegasus's class of a node that runs a workflow that it plans first"""
 _NO_TASK = "null"
 
 
@@ -77,7 +76,7 @@ def _from_submit_files(submit_dir: SubmitDir, tasks: tuple[Task, ...]) -> Iterat
 
 
 def _from_submit_file(submit_dir: SubmitDir, node: str, path: str, found: SubmitDescription) -> PlannedJob:
-    entity = Entity.DAXJOB if found.job_class == _SUB_DAX else Entity.JOB
+    entity = Entity.DAXJOB if found.job_class == JobClass.SUB_WORKFLOW.value else Entity.JOB
     task = found.text("+pegasus_wf_dax_job_id")
     if task and task != _NO_TASK:
         return PlannedJob(node, entity, (task,))

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dag_rewriter import files
 from planner_ext.errors import PoolError
 from planner_ext.pool.config import (
     FOLDERS,
@@ -196,8 +197,10 @@ class Pool:
         chosen = slots or (earlier.slots if earlier else max(4, os.cpu_count() or 1))
         release = self._without_blanks(release)
         settings = PoolSettings(str(release.root), str(release.sbin), port, chosen)
-        _replace(self.config_file, condor_config(settings, self.directory, release.read_version()))
-        _replace(self._settings_file, dump_settings(settings))
+        files.replace(
+            self.config_file, condor_config(settings, self.directory, release.read_version()).encode()
+        )
+        files.replace(self._settings_file, dump_settings(settings).encode())
 
     def _without_blanks(self, release: Release) -> Release:
         """A startd finds no starter below a path with a blank (seen, 25.14.1): a link in the pool leads there."""
@@ -233,10 +236,3 @@ class Pool:
         self.processes.kill()
         # A dead schedd's address would make the next start look ready.
         self._address_file.unlink(missing_ok=True)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write the file so that a reader sees the old or the new text, nothing between."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)

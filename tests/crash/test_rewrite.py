@@ -174,7 +174,7 @@ def test_limits_that_are_set_and_killed_leave_the_old_or_the_new_dag(submit_dir:
         steps = killed_everywhere(
             submit_dir, lambda: write_limits(submit_dir, {"cleanup": 9, "stagein": None}), look
         )
-        assert steps == 3 if rewritten else 6, "the copy, if it is not there, and the DAG"
+        assert steps == (3 if rewritten else 6), "the copy, if it is not there, and the DAG"
 
 
 def test_a_rescue_dag_is_mended_before_the_dag_changes(submit_dir: SubmitDir) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from condor_templates.errors import BridleError
+from dag_rewriter import files
 from dag_rewriter.categories.policy_layers import read_policy
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE
 from dag_rewriter.directory.submit_dir import open_submit_dir
@@ -116,6 +118,29 @@ def test_a_policy_that_is_none_is_named(planned: Path, capsys: pytest.CaptureFix
     (planned / "bridle-policy.toml").write_text("[limits]\ncleanup = 0\n")
     assert run_command(["rewrite", str(planned)]) == 2
     assert "bridle-policy.toml: key limits.cleanup: 0 is no limit" in capsys.readouterr().err
+
+
+def test_to_set_a_limit_opens_no_submit_file(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes and categories stand in the DAG; a hundred thousand files would be read for a name."""
+    opened: list[str] = []
+    read_many = files.read_many
+
+    def noted(directory: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        for name, data in read_many(directory, names):
+            opened.append(name)
+            yield name, data
+
+    monkeypatch.setattr(files, "read_many", noted)
+    assert run_command(["categories", str(planned), "--set", "cleanup=9"]) == 0
+    assert opened == []
+    assert run_command(["rewrite", "--undo", str(planned)]) == 0
+    assert run_command(["categories", str(planned), "--set", "createdir=9"]) == 0
+    assert opened, "only a rewrite brings this category: the submit files say which nodes are in it"
+    assert run_command(["rewrite", str(planned)]) == 0
+    opened.clear()
+    assert run_command(["categories", str(planned), "--set", "createdir=8"]) == 0
+    assert run_command(["categories", str(planned), "--set", "Createdir=8"]) == 2
+    assert opened == []
 
 
 class Dagman:
