@@ -162,11 +162,12 @@ def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> l
 
 def _report(about: EventContext, run: Path | None, url: str | None, *, known: bool) -> Report:
     from monitord_job.messages.report import Report
-    from monitord_job.messages.report_reader import read_report
 
     now = int(time.time())
     if not known:
         return Report(about, now)
+    from monitord_job.messages.report_queries import read_report
+
     if run is not None:
         from monitord_job.cli.common import open_run
         from monitord_job.readers.status import brought_up

@@ -7,7 +7,7 @@ the monitor's time. The texts are made from the tables of `schema`, once for eac
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
@@ -18,7 +18,6 @@ from sqlalchemy import Connection, Dialect, Table
 from monitord_job.database.engine import SQLITE
 from monitord_job.database.schema import METADATA
 
-_Row = Sequence[Any]
 _AT_ONCE = 50
 _MOST_VALUES = 999
 """in one statement of an SQLite as old as 3.31"""

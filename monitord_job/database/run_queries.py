@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,105 +16,16 @@ from sqlalchemy.exc import DatabaseError
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.engine import KEEPALIVE, POSTGRESQL
+from monitord_job.database.run_values import (
+    Job,
+    NodeStatus,
+    WorkflowProgress,
+    WorkflowSummary,
+    attempt_status,
+    node_status,
+)
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
-
-
-class JobStatus(Enum):
-    """Where a job stands, from its newest attempt."""
-
-    UNREADY = "unready"
-    PRE = "pre"
-    QUEUED = "queued"
-    RUNNING = "running"
-    HELD = "held"
-    POST = "post"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-_OF_STATE = {
-    None: JobStatus.UNREADY,
-    "PRE_SCRIPT_STARTED": JobStatus.PRE,
-    "PRE_SCRIPT_TERMINATED": JobStatus.PRE,
-    "PRE_SCRIPT_SUCCESS": JobStatus.PRE,
-    "PRE_SCRIPT_FAILED": JobStatus.FAILED,
-    "PRESKIP": JobStatus.SUCCEEDED,
-    "SUBMIT": JobStatus.QUEUED,
-    "SUBMIT_FAILED": JobStatus.FAILED,
-    "JOB_RELEASED": JobStatus.QUEUED,
-    "JOB_EVICTED": JobStatus.QUEUED,
-    "JOB_HELD": JobStatus.HELD,
-    "JOB_ABORTED": JobStatus.FAILED,
-    "JOB_TERMINATED": JobStatus.POST,
-    "JOB_SUCCESS": JobStatus.POST,
-    "JOB_FAILURE": JobStatus.POST,
-    "POST_SCRIPT_STARTED": JobStatus.POST,
-    "POST_SCRIPT_TERMINATED": JobStatus.POST,
-    "POST_SCRIPT_SUCCESS": JobStatus.SUCCEEDED,
-    "POST_SCRIPT_FAILED": JobStatus.FAILED,
-}
-"""Any other state is one of a running job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job and how its newest attempt went; `exitcode` is a wait status, None while it has not ended."""
-
-    name: str
-    type: str
-    status: JobStatus
-    attempts: int
-    exitcode: int | None
-    site: str | None
-    stdout_file: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowSummary:
-    """A run as the database has it. Times in seconds since the epoch; `status` is DAGMan's exit code at the end."""
-
-    wf_uuid: str
-    label: str | None
-    submit_dir: str | None
-    started: int | None
-    ended: int | None
-    status: int | None
-    restarts: int
-    jobs: tuple[Job, ...]
-    quarantined: int
-    metrics: Mapping[str, Mapping[str, str | float | bool | None]] = field(default_factory=dict)
-    """by who counted (planner, bridle, dagman): what it counts, and how much"""
-    begun: int | None = None
-    """when the last run of it began; `started` is when the first one did"""
-
-    @property
-    def total(self) -> int:
-        """How many jobs there are."""
-        return len(self.jobs)
-
-    def count(self) -> Counter[JobStatus]:
-        """How many jobs are in which status."""
-        return Counter(job.status for job in self.jobs)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowProgress:
-    """How far a run is, in numbers: what can be asked every second of a run of any size. Fields as in the summary."""
-
-    wf_uuid: str
-    label: str | None
-    started: int | None
-    ended: int | None
-    status: int | None
-    restarts: int
-    total: int
-    counts: Mapping[JobStatus, int]
-
-    def count(self) -> Counter[JobStatus]:
-        """How many jobs are in which status."""
-        return Counter(self.counts)
 
 
 def open_database(database: Database | Path) -> Engine:
@@ -169,7 +78,7 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
         jobs = select(func.count()).select_from(s.JOB).where(s.JOB.c.wf_id == workflow.wf_id)
         total = connection.scalar(jobs) or 0
         counts = _counts(connection, workflow.wf_id)
-    counts[JobStatus.UNREADY] += max(total - counts.total(), 0)
+    counts[NodeStatus.UNREADY] += max(total - counts.total(), 0)
     return WorkflowProgress(
         wf_uuid=wf_uuid,
         label=workflow.dax_label,
@@ -182,23 +91,14 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
     )
 
 
-def _counts(connection: Connection, wf_id: int) -> Counter[JobStatus]:
+def _counts(connection: Connection, wf_id: int) -> Counter[NodeStatus]:
     """From the state of the rules, which has one row for each job that was ever looked at."""
     node = bridle_tables.BRIDLE_NODE.c
     statement = select(node.state, func.count()).where(node.wf_id == wf_id).group_by(node.state)
-    found: Counter[JobStatus] = Counter()
+    found: Counter[NodeStatus] = Counter()
     for state, number in connection.execute(statement).all():
         found[node_status(state)] += number
     return found
-
-
-def node_status(state: str) -> JobStatus:
-    """Where a node stands whose newest state this is; empty: it never began."""
-    # A job without a POST script ends in these; with one, that starts within the same second.
-    return _ENDED.get(state) or _OF_STATE.get(state or None, JobStatus.RUNNING)
-
-
-_ENDED = {"JOB_SUCCESS": JobStatus.SUCCEEDED, "JOB_FAILURE": JobStatus.FAILED}
 
 
 @contextmanager
@@ -323,7 +223,5 @@ def _job(
     stdout_file: str | None,
     reason: str | None,
 ) -> Job:
-    status = _OF_STATE.get(state, JobStatus.RUNNING)
-    if exitcode is not None:
-        status = JobStatus.FAILED if exitcode else JobStatus.SUCCEEDED
+    status = attempt_status(state, exitcode)
     return Job(name, type_desc, status, attempts or 0, exitcode, site, stdout_file, reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, NamedTuple
@@ -34,19 +34,11 @@ class BpEvent(NamedTuple):
     fields: Mapping[str, r.Value]
 
 
-def events_of(wf_uuid: str, rows: Iterable[r.Row], now: float) -> Iterator[BpEvent]:
-    """The events of one workflow's rows, in the order in which things happened.
+class EventStream:
+    """The events of one workflow's rows, which come one by one, in the order in which things happened.
 
     `now` dates those of rows that have no time and follow none that has.
     """
-    stream = EventStream(wf_uuid, now)
-    for row in rows:
-        yield from stream.take(row)
-    yield from stream.end()
-
-
-class EventStream:
-    """The same for rows that come one by one."""
 
     def __init__(self, wf_uuid: str, now: float) -> None:
         self._wf_uuid = wf_uuid

@@ -1,18 +1,27 @@
-"""Reads what a message tells of a run from its database: counts and bounded pages, also of runs with 100,000 jobs."""
+"""Reads what a message tells of a run from its database: counts and bounded pages, also of runs with 100,000 jobs.
+
+What cannot be read is said in the report: the message is sent all the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, or_, select, true
 
+from condor_templates.errors import BridleError
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.run_queries import JobStatus, WorkflowProgress, node_status, progress, reading
+from monitord_job.database.run_queries import open_database, progress, reading
+from monitord_job.database.run_values import NodeStatus, WorkflowProgress, node_status
+from monitord_job.database.url import database_of
 from monitord_job.messages.event_context import EventContext
-from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Run, last_words
+from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Report, Run, last_words
 from monitord_job.readers.run_outcome import state_of
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.text.display import one_line
@@ -27,6 +36,24 @@ _CAUSES = {
     "PRE_SCRIPT_FAILED": "its PRE script failed",
     "SUBMIT_FAILED": "HTCondor did not take it",
 }
+
+
+def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
+    """What the database of a run says of an event. Only reads; a monitor may be at work."""
+    try:
+        return _read(about, open_target(run), now, url)
+    except BridleError as error:
+        return Report(about, now, trouble=one_line(str(error), 500))
+
+
+def _read(about: EventContext, submit_dir: SubmitDir, now: int, url: str | None) -> Report:
+    about = replace(about, wf_uuid=about.wf_uuid or submit_dir.wf_uuid or "")
+    engine = open_database(database_of(submit_dir, url))
+    try:
+        run = read_run(engine, about.wf_uuid)
+        return Report(about, now, run, read_job(engine, about) if about.job else None)
+    finally:
+        engine.dispose()
 
 
 def read_run(engine: Engine, wf_uuid: str) -> Run:
@@ -47,7 +74,7 @@ def _run(found: WorkflowProgress) -> Run:
         started=found.started,
         ended=found.ended,
         restarts=found.restarts,
-        done=found.count()[JobStatus.SUCCEEDED],
+        done=found.count()[NodeStatus.SUCCEEDED],
         total=found.total,
     )
 
@@ -79,7 +106,7 @@ def _types(connection: Connection, wf_id: int) -> dict[str, dict[str, int]]:
     )
     found: dict[str, dict[str, int]] = {}
     for kind, state, count in connection.execute(statement).all():
-        status = JobStatus.UNREADY if state is None else node_status(state)
+        status = NodeStatus.UNREADY if state is None else node_status(state)
         counts = found.setdefault(kind, {})
         counts[status.value] = counts.get(status.value, 0) + count
     return {kind: found[kind] for kind in sorted(found)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from monitord_job.database.run_queries import JobStatus, WorkflowProgress, WorkflowSummary
+from monitord_job.database.run_values import NodeStatus, WorkflowProgress, WorkflowSummary
 from monitord_job.diagnosis.diagnose import ending_of
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
 
@@ -29,7 +29,7 @@ def state_of(found: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | N
         return RunState.RUNNING
     if isinstance(found, WorkflowSummary):
         return RunState.SUCCEEDED if ending(found, diagnosis) is Ending.SUCCEEDED else RunState.FAILED
-    failed = found.status != 0 or found.count()[JobStatus.FAILED]
+    failed = found.status != 0 or found.count()[NodeStatus.FAILED]
     return RunState.FAILED if failed else RunState.SUCCEEDED
 
 
@@ -43,7 +43,7 @@ def ending(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending
     dagman = found.metrics.get("dagman", {})
     ours = _number(dagman.get("end_time")) >= (found.begun or 0)  # else those of a run before it
     status = int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
-    return ending_of(found.status or 0, found.count()[JobStatus.FAILED], status)
+    return ending_of(found.status or 0, found.count()[NodeStatus.FAILED], status)
 
 
 _ENDINGS = {

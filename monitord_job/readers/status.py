@@ -6,11 +6,8 @@ import errno
 import logging
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import (
-    WorkflowSummary,
-    open_database,
-    summary,
-)
+from monitord_job.database.run_queries import open_database, summary
+from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from monitord_job.database.run_queries import Job, JobStatus, WorkflowSummary
+from monitord_job.database.run_values import Job, NodeStatus, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
 from monitord_job.stampede.wait_status import exit_code
@@ -43,9 +43,9 @@ def as_mapping(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> di
         "started": found.started,
         "ended": found.ended,
         "restarts": found.restarts,
-        "jobs": {"total": len(found.jobs), **{status.value: counts[status] for status in JobStatus}},
-        "failed": [_failure(job) for job in found.jobs if job.status is JobStatus.FAILED],
-        "held": [_failure(job) for job in found.jobs if job.status is JobStatus.HELD],
+        "jobs": {"total": len(found.jobs), **{status.value: counts[status] for status in NodeStatus}},
+        "failed": [_failure(job) for job in found.jobs if job.status is NodeStatus.FAILED],
+        "held": [_failure(job) for job in found.jobs if job.status is NodeStatus.HELD],
         "quarantined": found.quarantined,
         "metrics": {source: dict(counts) for source, counts in found.metrics.items()},
     }
@@ -73,15 +73,15 @@ def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diag
     state = state_of(found, diagnosis)
     word = state.value if ended is None else ended.value
     counts, total = found.count(), len(found.jobs)
-    done = counts[JobStatus.SUCCEEDED]
+    done = counts[NodeStatus.SUCCEEDED]
     console.print(Text(f"{found.label or 'workflow'}  {found.wf_uuid}"))
     console.print(Text(f"{word}{_times(found)}", style=_STYLE[state]))
     if diagnosis is not None and _worth_telling(diagnosis):
         tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
     console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
     console.print(_table(found))
-    _show_jobs(console, "held", [job for job in found.jobs if job.status is JobStatus.HELD])
-    _show_jobs(console, "failed", [job for job in found.jobs if job.status is JobStatus.FAILED])
+    _show_jobs(console, "held", [job for job in found.jobs if job.status is NodeStatus.HELD])
+    _show_jobs(console, "failed", [job for job in found.jobs if job.status is NodeStatus.FAILED])
     if found.quarantined:
         console.print(f"{found.quarantined} pieces of input could not be read: see table bridle_quarantine")
 
@@ -115,7 +115,7 @@ def _table(found: WorkflowSummary) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("type")
-    shown = [status for status in JobStatus if found.count()[status]]
+    shown = [status for status in NodeStatus if found.count()[status]]
     for status in shown:
         table.add_column(status.value, justify="right")
     table.add_column("total", justify="right")

@@ -12,7 +12,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.cli.common import open_run
 
 if TYPE_CHECKING:
-    from monitord_job.database.run_queries import WorkflowProgress, WorkflowSummary
+    from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
     from planner_ext.operations.run import Submitted
 
 
@@ -45,7 +45,7 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     5 ABORT-DAG-ON ended it, 6 it has not ended and does not go on by itself (held, halted, lost from the queue);
     2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
     """
-    from monitord_job.database.run_queries import WorkflowSummary
+    from monitord_job.database.run_values import WorkflowSummary
     from planner_ext.operations.run import start
 
     opened = open_run(submit_dir)
@@ -84,7 +84,7 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
     """Draw a live bar on a terminal; elsewhere a line whenever something has changed."""
     from rich.console import Console
 
-    from monitord_job.database.run_queries import WorkflowSummary
+    from monitord_job.database.run_values import WorkflowSummary
     from planner_ext.operations.progress_display import Bar, Lines
     from planner_ext.operations.run import watch
 

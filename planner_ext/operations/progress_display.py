@@ -9,15 +9,15 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from monitord_job.database.run_queries import JobStatus
+from monitord_job.database.run_values import NodeStatus
 
-_SHOWN = (JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.POST, JobStatus.HELD, JobStatus.FAILED)
+_SHOWN = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.POST, NodeStatus.HELD, NodeStatus.FAILED)
 
 
-def describe(counts: Counter[JobStatus]) -> str:
+def describe(counts: Counter[NodeStatus]) -> str:
     """What is under way, in words.
 
-    >>> describe(Counter({JobStatus.RUNNING: 3, JobStatus.FAILED: 1, JobStatus.SUCCEEDED: 2}))
+    >>> describe(Counter({NodeStatus.RUNNING: 3, NodeStatus.FAILED: 1, NodeStatus.SUCCEEDED: 2}))
     '3 running, 1 failed'
     """
     return ", ".join(f"{counts[status]} {status.value}" for status in _SHOWN if counts[status])
@@ -32,7 +32,7 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def update(self, total: int, counts: Counter[JobStatus]) -> None:
+    def update(self, total: int, counts: Counter[NodeStatus]) -> None:
         """Show the counts of now."""
 
 
@@ -60,9 +60,9 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def update(self, total: int, counts: Counter[JobStatus]) -> None:
+    def update(self, total: int, counts: Counter[NodeStatus]) -> None:
         """Show the counts of now."""
-        done = counts[JobStatus.SUCCEEDED]
+        done = counts[NodeStatus.SUCCEEDED]
         self._progress.update(self._task, total=total, completed=done, doing=describe(counts))
 
 
@@ -81,9 +81,9 @@ class Lines:
     ) -> None:
         return None
 
-    def update(self, total: int, counts: Counter[JobStatus]) -> None:
+    def update(self, total: int, counts: Counter[NodeStatus]) -> None:
         """Print a line if there is news."""
-        done = counts[JobStatus.SUCCEEDED]
+        done = counts[NodeStatus.SUCCEEDED]
         if done != self._last:
             self._last = done
             doing = describe(counts)

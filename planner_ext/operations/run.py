@@ -17,14 +17,8 @@ from dag_rewriter.rescue.rescue_files import wants_to_run
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
 from monitord_job.condor_job import JobStatus
-from monitord_job.database.run_queries import (
-    WorkflowProgress,
-    WorkflowSummary,
-    is_stored,
-    open_database,
-    progress,
-    summary,
-)
+from monitord_job.database.run_queries import is_stored, open_database, progress, summary
+from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import database_of, note_url
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose

@@ -12,8 +12,7 @@ from monitord_job.database.url import database_of
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.render import message
 from monitord_job.messages.report import Report
-from monitord_job.messages.report_queries import read_run
-from monitord_job.messages.report_reader import read_report
+from monitord_job.messages.report_queries import read_report, read_run
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from tests.conftest import Corpus

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import URL
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.database.run_queries import JobStatus, is_stored, open_database, progress, summary
+from monitord_job.database.run_queries import is_stored, open_database, progress, summary
+from monitord_job.database.run_values import NodeStatus
 from monitord_job.database.url import database_of, parse_url
 from monitord_job.monitor import session
 from monitord_job.monitor.daemon import Monitor
@@ -58,7 +59,7 @@ def test_the_property_names_the_database_for_all_commands(fresh_corpus, postgres
     engine = open_database(database_of(submit_dir))
     counts = progress(engine, submit_dir.wf_uuid).count()
     assert counts == summary(engine, submit_dir.wf_uuid).count()
-    assert counts[JobStatus.FAILED]
+    assert counts[NodeStatus.FAILED]
     engine.dispose()
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from monitord_job.database.run_queries import JobStatus, open_database, progress, summary
+from monitord_job.database.run_queries import open_database, progress, summary
+from monitord_job.database.run_values import NodeStatus
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.stampede.rows import InstanceRow, JobRow, JobStateRow, Row, WorkflowRow
 from monitord_job.stampede.state import NodeState, RunState
@@ -59,6 +60,6 @@ def steps(path: Path, question: Callable[..., Any]) -> tuple[int, Any]:
 def test_four_times_the_jobs_cost_four_times_as_much(tmp_path, question):
     few, _ = steps(filled(tmp_path / "few.db", 500), question)
     many, answer = steps(filled(tmp_path / "many.db", 2000), question)
-    assert answer.count() == {JobStatus.RUNNING: 1999, JobStatus.UNREADY: 1}
+    assert answer.count() == {NodeStatus.RUNNING: 1999, NodeStatus.UNREADY: 1}
     assert answer.total == 2000
     assert many <= 6 * max(few, 1)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from dag_rewriter.directory.submit_dir import open_submit_dir
-from monitord_job.database.run_queries import JobStatus
+from monitord_job.database.run_values import NodeStatus
 from monitord_job.lock import locked
 from monitord_job.readers import status
 from monitord_job.readers.run_outcome import RunState, state_of
@@ -24,8 +24,8 @@ def test_a_failed_run_says_what_failed_and_where_to_look(fresh_corpus, capsys):
     found = read_status(submit_dir)
     assert state_of(found) is RunState.FAILED
     counts = found.count()
-    assert counts[JobStatus.FAILED] == 97
-    assert counts[JobStatus.SUCCEEDED] == 7
+    assert counts[NodeStatus.FAILED] == 97
+    assert counts[NodeStatus.SUCCEEDED] == 7
     show(found, Console(width=200, highlight=False))
     text = capsys.readouterr().out
     assert "failed, DAGMan exit code 1" in text
@@ -46,8 +46,8 @@ def test_a_run_in_the_middle_is_running(fresh_corpus):
     found = read_status(submit_dir)
     assert state_of(found) is RunState.RUNNING
     counts = found.count()
-    assert counts[JobStatus.SUCCEEDED] == 2
-    assert counts[JobStatus.UNREADY] > 0
+    assert counts[NodeStatus.SUCCEEDED] == 2
+    assert counts[NodeStatus.UNREADY] > 0
     submit_dir.jobstate_log.write_bytes(b"".join(lines))
     submit_dir.dagman_log.write_bytes(schedd + b"005 (" + end)
     assert state_of(read_status(submit_dir)) is RunState.SUCCEEDED
@@ -68,7 +68,7 @@ def test_a_planned_directory_has_not_started(corpus, work_dir):
     (dag,) = (work_dir / "names").rglob("*.dag")
     found = read_status(open_submit_dir(dag.parent))
     assert state_of(found) is RunState.NOT_STARTED
-    assert found.count() == {JobStatus.UNREADY: len(found.jobs)}
+    assert found.count() == {NodeStatus.UNREADY: len(found.jobs)}
 
 
 def test_beside_a_live_monitor_the_database_is_only_read(fresh_corpus):
@@ -106,5 +106,5 @@ def test_a_node_that_was_added_before_a_rescue_run_is_a_job_like_the_others(fres
         log.write("1795411803 INTERNAL *** DAGMAN_FINISHED 0 ***\n")
     found = read_status(submit_dir)
     assert len(found.jobs) == len(before.jobs) + 1
-    assert found.count()[JobStatus.SUCCEEDED] == len(found.jobs)
+    assert found.count()[NodeStatus.SUCCEEDED] == len(found.jobs)
     assert found.restarts == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitord_job.errors import CannotWorkError, TryAgainError
-from monitord_job.event_stream.netlogger import BpEvent, BpFormat, events_of, pack, render, unpack
+from monitord_job.event_stream.netlogger import BpEvent, BpFormat, EventStream, pack, render, unpack
 from monitord_job.event_stream.sink import EventFile
 from monitord_job.stampede import rows as r
 from monitord_job.stampede.static_bp import StaticEvent, parse
@@ -19,6 +19,11 @@ NAMES = st.from_regex(r"[a-z]{1,8}(\.[a-z]{1,8})?", fullmatch=True).filter(
     lambda name: name not in ("ts", "event", "level")
 )
 EVENTS = st.builds(BpEvent, NAMES, st.integers(), st.dictionaries(NAMES, st.one_of(TEXT, NUMBER)))
+
+
+def events_of(rows: list[r.Row]) -> list[BpEvent]:
+    stream = EventStream("u", 5)
+    return [*(event for row in rows for event in stream.take(row)), *stream.end()]
 
 
 @given(EVENTS)
@@ -51,7 +56,7 @@ def test_the_outbox_gives_back_what_it_was_given(event):
 
 def brief(rows: list[r.Row]) -> list[tuple[str, float, r.Value]]:
     """Name, time and status of the events of rows."""
-    return [(e.name, e.ts, e.fields.get("status")) for e in events_of("u", rows, 5)]
+    return [(e.name, e.ts, e.fields.get("status")) for e in events_of(rows)]
 
 
 def test_an_attempt_opens_runs_and_ends():
@@ -77,7 +82,7 @@ def test_an_attempt_opens_runs_and_ends():
         ("job_inst.main.end", 109, -1),
         ("job_inst.composite", 109, None),
     ]
-    start, submitted, *_, end, composite = events_of("u", rows, 5)
+    start, submitted, *_, end, composite = events_of(rows)
     assert start.fields["site"] == "condorpool"
     assert submitted.fields["sched.id"] == "7.0"
     assert (end.fields["exitcode"], end.fields["stdout.text"], end.fields["level"]) == (256, "no", "Error")
