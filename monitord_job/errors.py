@@ -17,6 +17,10 @@ class CannotWorkError(MonitorError):
     exit_code: ClassVar[int] = 1
 
 
+class DatabaseUrlError(CannotWorkError):
+    """The database that was asked for is none that this monitor writes to."""
+
+
 class TryAgainError(MonitorError):
     """What stood in the way may be gone later: HTCondor is to start the monitor again."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Text
 
-from monitord_job.database.schema import COUNT, NAME, needed, ref, table
+from monitord_job.database.dialect import COUNT
+from monitord_job.database.schema import NAME, needed, ref, table
 
 BRIDLE_VERSION = 6
 """Raised whenever a table here changes; a database of another version is refused, not guessed at."""

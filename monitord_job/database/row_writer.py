@@ -14,7 +14,6 @@ from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.database.column_limits import fitted, with_short_names
-from monitord_job.database.engine import POSTGRESQL
 from monitord_job.errors import SchemaError
 from monitord_job.stampede import rows as r
 
@@ -54,13 +53,12 @@ class RowWriter:
     def write(self, bulk: Bulk, rows: Iterable[r.Row]) -> None:
         """Write all the rows; within a kind they keep their order."""
         self._bulk = bulk
-        has_short_keys = bulk.connection.dialect.name == POSTGRESQL
         remaining = iter(rows)
         while batch := list(islice(remaining, _AT_ONCE)):
             kinds = _by_kind(batch)
             for kind, found in kinds.items():
                 kinds[kind] = fitted(found)
-            if has_short_keys:
+            if bulk.dialect.names_are_bounded:
                 kinds = _by_kind(with_short_names(chain.from_iterable(kinds.values())))
             _fold_updates(kinds)
             for kind, write in self._writers.items():

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import Column, Connection, Engine, ScalarSelect, and_, create_engine, func, inspect, select
+from sqlalchemy import Column, Connection, Engine, ScalarSelect, and_, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.engine import KEEPALIVE, POSTGRESQL
+from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.run_values import (
     Job,
     NodeStatus,
@@ -30,16 +29,8 @@ from monitord_job.errors import MonitorError
 
 def open_database(database: Database | Path) -> Engine:
     """A database, or the SQLite file at a path, for reading only. Raises MonitorError if the file is not there."""
-    path = database if isinstance(database, Path) else database.file
-    if path is None:
-        assert isinstance(database, Database)
-        options = {"postgresql_readonly": True}
-        return create_engine(database.url, connect_args=KEEPALIVE, execution_options=options)
-    if not path.is_file():
-        raise MonitorError(
-            str(path), "no database is there", "run the workflow with `bridle run`, or `bridle monitord`"
-        )
-    return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+    url = sqlite_url(database) if isinstance(database, Path) else database.url
+    return dialect_of(url).reading_engine(url)
 
 
 def is_stored(database: Database, wf_uuid: str) -> bool:
@@ -109,9 +100,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DatabaseError as error:
         where = engine.url.render_as_string(hide_password=True)
-        hint = "rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
-        if engine.url.get_backend_name() == POSTGRESQL:
-            hint = "see whether its server runs and lets you in"
+        hint = dialect_of(engine.url).unreadable_hint
         raise MonitorError(where, f"the database cannot be read: {error.orig}", hint) from error
 
 

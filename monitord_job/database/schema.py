@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Numeric,
     String,
     Table,
     Text,
@@ -25,25 +23,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from monitord_job.database.dialect import COUNT, decimal, varchar
+
 STAMPEDE_VERSION = 14
 
 METADATA = MetaData()
 
 _Kind = TypeEngine[Any] | type[TypeEngine[Any]]
 
-# PostgreSQL holds columns to their widths, SQLite never does: there, what a record says is stored as it is.
-_UNBOUNDED = Numeric(asdecimal=False)
-_TIME = Numeric(16, 6, asdecimal=False).with_variant(_UNBOUNDED, "postgresql")
-_SECONDS = Numeric(10, 3, asdecimal=False).with_variant(_UNBOUNDED, "postgresql")
-
-
-def _varchar(width: int) -> TypeEngine[Any]:
-    return String(width).with_variant(Text(), "postgresql")
-
-
-NAME = _varchar(255)
-_FILE_NAME = _varchar(245)
-COUNT = Integer().with_variant(BigInteger(), "postgresql")
+_TIME = decimal(16, 6)
+_SECONDS = decimal(10, 3)
+NAME = varchar(255)
+_FILE_NAME = varchar(245)
 _JOB_TYPES = (
     "'unknown', 'compute', 'stage-in-tx', 'stage-out-tx', 'registration', 'inter-site-tx', 'create-dir', "
     "'staged-compute', 'cleanup', 'chmod', 'dax', 'dag'"

@@ -7,7 +7,6 @@ SQLite file beside the DAG.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,13 @@ from sqlalchemy.exc import ArgumentError
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.engine import POSTGRESQL, SQLITE, sqlite_url
-from monitord_job.errors import CannotWorkError
+from monitord_job.database.dialect import (
+    URL_FORMS,
+    dialect_named,
+    dialect_of,
+    sqlite_url,
+)
+from monitord_job.errors import DatabaseUrlError
 
 URL_PROPERTIES = ("pegasus.catalog.workflow.url", "pegasus.monitord.output")
 """In the order of pegasus-monitord; the second is the name of old."""
@@ -32,11 +36,6 @@ WAIT_PROPERTIES = (
 _NOTED = (
     "# Written by bridle run --url: before the planner's properties. Remove it to let those count again.\n"
 )
-_FORMS = "write sqlite:////absolute/path, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-
-
-class DatabaseUrlError(CannotWorkError):
-    """The database that was asked for is none that this monitor writes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The SQLite file, None for a server."""
-        name = self.url.database if self.url.get_backend_name() == SQLITE else None
-        return None if name is None else Path(name)
+        return dialect_of(self.url).file_of(self.url)
 
     def __str__(self) -> str:
         """As it may be shown: without a password."""
@@ -98,40 +96,12 @@ def parse_url(source: str, text: str, directory: Path) -> URL:
         url = make_url(plain)
     except (ArgumentError, ValueError) as error:
         # The text is not repeated: there may be a password in it.
-        raise DatabaseUrlError(source, "it is not the URL of a database", _FORMS) from error
-    kind = url.get_backend_name()
-    if kind == "postgres":
-        kind = POSTGRESQL
-    if kind not in _KINDS:
-        what = f"{kind} is no database that the monitor can write to; SQLite and PostgreSQL are"
-        raise DatabaseUrlError(source, what, _FORMS)
-    return _KINDS[kind](source, url, directory)
-
-
-def _sqlite(source: str, url: URL, directory: Path) -> URL:
-    if not url.database or url.database == ":memory:":
-        raise DatabaseUrlError(source, "it names no file", _FORMS)
-    return sqlite_url(directory / url.database)
-
-
-def _postgresql(source: str, url: URL, _directory: Path) -> URL:
-    if not url.database:
-        raise DatabaseUrlError(source, "it names no database", _FORMS)
-    if importlib.util.find_spec("psycopg") is None:
-        what = "PostgreSQL needs the package psycopg, which is not installed"
-        raise DatabaseUrlError(source, what, "pip install 'pegasus-bridle[postgresql]'")
-    # JDBC has the user and the password among the parameters.
-    query = dict(url.query)
-    user, password = query.pop("user", None), query.pop("password", None)
-    url = url.set(drivername="postgresql+psycopg", query=query)
-    if url.username is None and isinstance(user, str):
-        url = url.set(username=user)
-    if url.password is None and isinstance(password, str):
-        url = url.set(password=password)
-    return url
-
-
-_KINDS = {SQLITE: _sqlite, POSTGRESQL: _postgresql}
+        raise DatabaseUrlError(source, "it is not the URL of a database", URL_FORMS) from error
+    dialect = dialect_named(url.get_backend_name())
+    if dialect is None:
+        what = f"{url.get_backend_name()} is no database that the monitor can write to; SQLite and PostgreSQL are"
+        raise DatabaseUrlError(source, what, URL_FORMS)
+    return dialect.checked_url(source, url, directory)
 
 
 def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
-from monitord_job.database.engine import sqlite_url
+from monitord_job.database.dialect import sqlite_url
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet

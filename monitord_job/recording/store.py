@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from monitord_job.database import bridle_tables, schema, state_rows
 from monitord_job.database.bulk_sql import Bulk, Clash
-from monitord_job.database.engine import POSTGRESQL, SQLITE, open_engine, sqlite_url
+from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.fence import Fence, take
 from monitord_job.database.row_writer import RowWriter
 from monitord_job.errors import SchemaError, TryAgainError
@@ -66,7 +65,9 @@ class Store:
         self._claim = claim
         self._fence: Fence | None = None
         self._url = make_url(url)
-        self._engine = open_engine(self._url)
+        self._dialect = dialect_of(self._url)
+        self._file = self._dialect.file_of(self._url)
+        self._engine = self._dialect.writing_engine(self._url)
         self._writers: dict[str, RowWriter] = {}
         self._file_id: tuple[int, int] | None = None
         self._all_at_once: Connection | None = None
@@ -83,9 +84,8 @@ class Store:
             self.send_events()
             return
         with self._transaction() as connection:
-            if self._url.get_backend_name() == POSTGRESQL:
-                # Two monitors that make the tables at the same time: the second waits and finds them.
-                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY)))
+            # Two monitors that make the tables at the same time: the second waits and finds them.
+            self._dialect.lock_tables(connection)
             found = set(inspect(connection).get_table_names())
             if "bridle_schema" in found:
                 self._check_version(connection)
@@ -237,9 +237,9 @@ class Store:
 
         Whoever reads the old one goes on reading it; whoever writes finds out before its next commit.
         """
-        assert self._url.database is not None, "an SQLite file"
+        assert self._file is not None
         with self._writing():
-            replace_database(fresh, Path(self._url.database))
+            replace_database(fresh, self._file)
             self._file_id = None
 
     @contextmanager
@@ -271,22 +271,23 @@ class Store:
             raise
         except (OperationalError, InterfaceError) as error:
             self._forget()
-            if _is_hopeless(error):
-                raise SchemaError(self.name, f"the database refuses: {error.orig}", _LOOK) from error
+            if self._dialect.is_hopeless(error):
+                what = f"the database refuses: {error.orig}"
+                raise SchemaError(self.name, what, self._dialect.refused_hint) from error
             raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _HINT) from error
         except DatabaseError as error:
             self._forget()
             if error.connection_invalidated:
                 raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _HINT) from error
             what = f"the database refuses what is to be stored: {error.orig}"
-            raise SchemaError(self.name, what, _LOOK) from error
+            raise SchemaError(self.name, what, self._dialect.refused_hint) from error
 
     def _check_file(self) -> None:
         """Raises TryAgainError if another file, or none, is where the database was."""
-        if self._url.get_backend_name() != SQLITE or not self._url.database:
+        if self._file is None:
             return
         try:
-            found = Path(self._url.database).stat()
+            found = self._file.stat()
         except FileNotFoundError:
             now = None
         else:
@@ -331,26 +332,7 @@ class Store:
             )
 
 
-_ADVISORY = 0x6272_6964_6C65
-"""Any number that everybody who makes our tables agrees on ("bridle")."""
 _HINT = "it is tried again; if this stays, look for a full disk or a program that holds the database"
-_LOOK = (
-    "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
-    "`bridle monitord --rebuild SUBMIT_DIR`"
-)
-_HOPELESS = ("28", "3D", "42", "54")
-"""Classes of SQLSTATE that no waiting mends: wrong password, no such database, no permission, a limit exceeded."""
-
-_REFUSED = re.compile(
-    r'FATAL: +((database|role) ".*" does not exist|.*authentication failed|no pg_hba\.conf entry)'
-    r"|no password supplied"
-)
-"""The same where a connection is refused: the driver then passes on no SQLSTATE, only the server's words."""
-
-
-def _is_hopeless(error: OperationalError | InterfaceError) -> bool:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith(_HOPELESS) or bool(_REFUSED.search(str(error.orig)))
 
 
 def _fields(cursor: Cursor) -> tuple[int, str, str]:

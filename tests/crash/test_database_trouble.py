@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database import bulk_sql, engine
+from monitord_job.database import bulk_sql, dialect
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.monitor import daemon, session
 from monitord_job.monitor.limits import Limits
@@ -71,7 +71,7 @@ def nothing() -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Many small transactions, and short waits."""
     monkeypatch.setattr(ingest, "TURN_BYTES", 600)
-    monkeypatch.setattr(engine, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(dialect, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(daemon, "_LONGEST_WAIT", 0.2)
     return monkeypatch
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.engine import sqlite_url
+from monitord_job.database.dialect import sqlite_url
 from monitord_job.monitor.dispatcher import NotificationDispatcher
 from monitord_job.notifications import outbox, script_runner
 from monitord_job.notifications.matching import Notification

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database import bulk_sql, engine
+from monitord_job.database import bulk_sql, dialect
 from monitord_job.errors import FencedError, LockedError, StoppedError, TryAgainError
 from monitord_job.lock import alone, holder_of
 from monitord_job.logs.tail import Cursor
@@ -162,7 +162,7 @@ def _stop_at(owner: type, name: str, number: int, words: list[str]) -> None:
 
     setattr(owner, name, counting)
     ingest.TURN_BYTES = 600
-    engine.IDLE_SECONDS = 1
+    dialect.IDLE_SECONDS = 1
     sys.exit(run_command(words))
 
 

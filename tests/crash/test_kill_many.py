@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.database import engine
+from monitord_job.database import dialect
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, store
@@ -104,13 +104,13 @@ def hold(submit_dir: SubmitDir) -> None:
 
 def unsynchronized(patch: pytest.MonkeyPatch) -> None:
     """No fsync: a process that is killed leaves what it has written with the kernel."""
-    whole = engine._set_up_sqlite
+    whole = dialect.Sqlite.set_up
 
     def set_up(connection: Any, record: object) -> None:
         whole(connection, record)
         connection.execute("PRAGMA synchronous = OFF")
 
-    patch.setattr(engine, "_set_up_sqlite", set_up)
+    patch.setattr(dialect.Sqlite, "set_up", staticmethod(set_up))
 
 
 def in_child(run: Prepared, kill_at: int | None, mutate: Patch | None = None) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.url import DatabaseUrlError, database_of, note_url, parse_url
+from monitord_job.database.url import database_of, note_url, parse_url
+from monitord_job.errors import DatabaseUrlError
 
 HERE = Path("/run")
 

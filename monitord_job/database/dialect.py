@@ -1,0 +1,302 @@
+"""What SQLite and PostgreSQL want said differently: URLs, connections, SQL, types, errors.
+
+One more database is one more class here. `dialect_of` gives the one of a URL; nothing else asks which database it is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    Numeric,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
+
+from monitord_job.errors import DatabaseUrlError, MonitorError
+
+if TYPE_CHECKING:
+    from monitord_job.database.bulk_sql import Bulk
+
+LOCK_SECONDS = 5
+"""How long one attempt waits for a database that somebody else has locked; the monitor makes many attempts."""
+IDLE_SECONDS = 60
+"""After which PostgreSQL ends the transaction of a monitor that says nothing: it was stopped, or its host is gone."""
+URL_FORMS = "write sqlite:////absolute/path, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+class Backend(Enum):
+    """The databases; `.value` as SQLAlchemy calls them."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class Dialect(ABC):
+    """One of the databases."""
+
+    backend: Backend
+    mark: str
+    """for a value in a statement"""
+    names_are_bounded: bool
+    """whether its indexes hold short names only"""
+    unreadable_hint: str
+    """what to do if it cannot be read"""
+    refused_hint: str
+    """what to do if it refuses for good"""
+    for_update: str
+    """after a question: nobody else changes its rows before the transaction ends"""
+
+    # URLs and connections.
+
+    @abstractmethod
+    def checked_url(self, source: str, url: URL, directory: Path) -> URL:
+        """The URL as we use it. `source` is where it stands, `directory` where a relative path begins.
+
+        Raises DatabaseUrlError.
+        """
+
+    def file_of(self, url: URL) -> Path | None:  # noqa: ARG002 - most have none
+        """Its file; None: a server has it."""
+        return None
+
+    @abstractmethod
+    def writing_engine(self, url: URL) -> Engine:
+        """Connections to write with. Nothing is opened yet, so this never fails for a database that is away."""
+
+    @abstractmethod
+    def reading_engine(self, url: URL) -> Engine:
+        """Connections that only read. Raises MonitorError if its file is not there."""
+
+    def is_hopeless(self, error: DBAPIError) -> bool:  # noqa: ARG002 - of a file, nothing is
+        """Whether no waiting mends an error."""
+        return False
+
+    def lock_tables(self, connection: Connection) -> None:  # noqa: B027 - nothing to do where there is one writer
+        """Let nobody else make tables before the transaction ends."""
+
+    # Statements.
+
+    def rows_in_a_statement(self, columns: int) -> int:  # noqa: ARG002 - most drivers do it best
+        """How many rows one INSERT takes best."""
+        return 1
+
+    @abstractmethod
+    def text(self, text: str) -> str:
+        """A statement in which ? is a value and ?* the elements of a list: `x IN (?*)`."""
+
+    def list_value(self, values: list[Any]) -> object:
+        """A list as the value for ?*."""
+        return values
+
+    @abstractmethod
+    def new_keys(self, bulk: Bulk, table: Table, count: int) -> Sequence[int]:
+        """As many keys that no row of the table has, nor will any other writer's have."""
+
+
+class Sqlite(Dialect):
+    backend = Backend.SQLITE
+    mark = "?"
+    names_are_bounded = False
+    unreadable_hint = "rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
+    refused_hint = (
+        "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
+        "`bridle monitord --rebuild SUBMIT_DIR`"
+    )
+    for_update = ""  # it has one writer anyway
+    _AT_ONCE = 50
+    _MOST_VALUES = 999
+    """in one statement of an SQLite as old as 3.31"""
+
+    def checked_url(self, source: str, url: URL, directory: Path) -> URL:
+        if not url.database or url.database == ":memory:":
+            raise DatabaseUrlError(source, "it names no file", URL_FORMS)
+        return sqlite_url(directory / url.database)
+
+    def file_of(self, url: URL) -> Path | None:
+        return None if url.database is None else Path(url.database)
+
+    def writing_engine(self, url: URL) -> Engine:
+        engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})
+        event.listen(engine, "connect", self.set_up)
+        event.listen(engine, "begin", self._begin)
+        return engine
+
+    @staticmethod
+    def set_up(connection: Any, _record: object) -> None:
+        """Right after a connection is made."""
+        # Python's sqlite3 would begin transactions by itself and too late; SQLAlchemy's documented way round it.
+        connection.isolation_level = None
+        # A rollback journal, not WAL: submit directories lie on network file systems too, where WAL cannot work.
+        # What a statement may have to take back is kept in memory, not in a file below /var/tmp: it is fifty rows.
+        settings = (
+            "foreign_keys = ON",
+            "journal_mode = TRUNCATE",
+            "synchronous = FULL",
+            "temp_store = MEMORY",
+        )
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+
+    @staticmethod
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def reading_engine(self, url: URL) -> Engine:
+        path = Path(url.database or "")
+        if not path.is_file():
+            hint = "run the workflow with `bridle run`, or `bridle monitord`"
+            raise MonitorError(str(path), "no database is there", hint)
+        return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+
+    def rows_in_a_statement(self, columns: int) -> int:
+        # A statement for each row takes a third more time.
+        return max(1, min(self._AT_ONCE, self._MOST_VALUES // columns))
+
+    def text(self, text: str) -> str:
+        return text.replace("(?*)", "(SELECT value FROM json_each(?))")
+
+    def list_value(self, values: list[Any]) -> object:
+        return json.dumps(values)
+
+    def new_keys(self, bulk: Bulk, table: Table, count: int) -> Sequence[int]:
+        # Nobody else writes until this transaction ends: counting on from the highest is enough.
+        last = bulk.last_keys.get(table.name)
+        if last is None:
+            (column,) = table.primary_key.columns
+            last = bulk.select(f"SELECT max({column.name}) FROM {table.name}")[0][0] or 0
+        bulk.last_keys[table.name] = last + count
+        return range(last + 1, last + 1 + count)
+
+
+class Postgresql(Dialect):
+    backend = Backend.POSTGRESQL
+    mark = "%s"
+    names_are_bounded = True
+    unreadable_hint = "see whether its server runs and lets you in"
+    refused_hint = "see what its server says, or rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
+    for_update = " FOR UPDATE"
+    _KEEPALIVE = {  # noqa: RUF012 - never changed
+        "connect_timeout": 10,
+        # A server whose machine went down says nothing: found out within half a minute, not in two hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        "tcp_user_timeout": 30_000,
+        "application_name": "bridle",
+    }
+    _ADVISORY = 0x6272_6964_6C65
+    """Any number that everybody who makes our tables agrees on ("bridle")."""
+    _HOPELESS = ("28", "3D", "42", "54")
+    """Classes of SQLSTATE that no waiting mends: wrong password, no such database, no permission, a limit exceeded."""
+    _REFUSED = re.compile(
+        r'FATAL: +((database|role) ".*" does not exist|.*authentication failed|no pg_hba\.conf entry)'
+        r"|no password supplied"
+    )
+    """The same where a connection is refused: the driver then passes on no SQLSTATE, only the server's words."""
+
+    def checked_url(self, source: str, url: URL, directory: Path) -> URL:  # noqa: ARG002 - no path in it
+        if not url.database:
+            raise DatabaseUrlError(source, "it names no database", URL_FORMS)
+        if importlib.util.find_spec("psycopg") is None:
+            what = "PostgreSQL needs the package psycopg, which is not installed"
+            raise DatabaseUrlError(source, what, "pip install 'pegasus-bridle[postgresql]'")
+        # JDBC has the user and the password among the parameters.
+        query = dict(url.query)
+        user, password = query.pop("user", None), query.pop("password", None)
+        url = url.set(drivername="postgresql+psycopg", query=query)
+        if url.username is None and isinstance(user, str):
+            url = url.set(username=user)
+        if url.password is None and isinstance(password, str):
+            url = url.set(password=password)
+        return url
+
+    def writing_engine(self, url: URL) -> Engine:
+        engine = create_engine(url, connect_args=self._KEEPALIVE, pool_size=1, max_overflow=0)
+        event.listen(engine, "begin", self._begin)
+        return engine
+
+    @staticmethod
+    def _begin(connection: Connection) -> None:
+        # Another monitor that stands still in the middle of a transaction must not hold this one for ever.
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+
+    def reading_engine(self, url: URL) -> Engine:
+        options = {"postgresql_readonly": True}
+        return create_engine(url, connect_args=self._KEEPALIVE, execution_options=options)
+
+    def is_hopeless(self, error: DBAPIError) -> bool:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return state.startswith(self._HOPELESS) or bool(self._REFUSED.search(str(error.orig)))
+
+    def lock_tables(self, connection: Connection) -> None:
+        connection.execute(select(func.pg_advisory_xact_lock(self._ADVISORY)))
+
+    def text(self, text: str) -> str:
+        return text.replace("IN (?*)", "= ANY(?)").replace("?", "%s")
+
+    def new_keys(self, bulk: Bulk, table: Table, count: int) -> Sequence[int]:
+        (column,) = table.primary_key.columns
+        sequence = f"{table.name}_{column.name}_seq"
+        found = bulk.select("SELECT nextval(?) FROM generate_series(1, ?)", sequence, count)
+        return [row[0] for row in found]
+
+
+_DIALECTS: dict[str, Dialect] = {one.backend.value: one for one in (Sqlite(), Postgresql())}
+_SPELLINGS = {"postgres": Backend.POSTGRESQL.value}
+
+
+def dialect_named(name: str) -> Dialect | None:
+    """The dialect of SQLAlchemy's name for it, or as Pegasus writes it; None: we write to no such database."""
+    return _DIALECTS.get(_SPELLINGS.get(name, name))
+
+
+def dialect_of(url: URL) -> Dialect:
+    """The dialect of a URL that was checked."""
+    return _DIALECTS[url.get_backend_name()]
+
+
+def sqlite_url(path: Path) -> URL:
+    """The URL of an SQLite file."""
+    return URL.create(Backend.SQLITE.value, database=str(path))
+
+
+# Types. PostgreSQL holds columns to their widths, SQLite never does: there, what a record says is stored as it is.
+
+
+def _in_postgresql(usual: TypeEngine[Any], there: TypeEngine[Any]) -> TypeEngine[Any]:
+    return usual.with_variant(there, Backend.POSTGRESQL.value)
+
+
+def varchar(width: int) -> TypeEngine[Any]:
+    """Text of a width that only Pegasus's own schema is strict about."""
+    return _in_postgresql(String(width), Text())
+
+
+def decimal(digits: int, places: int) -> TypeEngine[Any]:
+    """A number as a float, of as many digits as Pegasus's own schema has."""
+    return _in_postgresql(Numeric(digits, places, asdecimal=False), Numeric(asdecimal=False))
+
+
+COUNT = _in_postgresql(Integer(), BigInteger())
