@@ -13,9 +13,10 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.directory.subworkflows import sub_workflows
 from dag_rewriter.errors import RunningError
+from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, parse_rescue, rescue_number
-from dag_rewriter.rescue.run_history import History, parse_history, queued_dagman
+from dag_rewriter.rescue.run_history import History, parse_history
 from dag_rewriter.rescue.run_state import NumberedRescue, Standing, standing_after, standing_now
 
 _MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d+)", re.MULTILINE | re.IGNORECASE)
@@ -119,7 +120,7 @@ def refuse_if_in_use(workflow: Workflow) -> None:
         if liveness.dagman_lives(submit_dir):
             hint = "wait until it has ended, or remove it with condor_rm"
             raise RunningError(str(submit_dir.path), "DAGMan is running this workflow", hint)
-        job = queued_dagman(files.read_if_there(submit_dir.dagman_log) or b"")
+        job = dagman_log.queued(files.read_if_there(submit_dir.dagman_log) or b"")
         if job is not None:
             what = f"DAGMan job {job} of this workflow is in the queue, perhaps held"
             lost = f"if it is in no queue any more, rename {submit_dir.dagman_log.name}"

@@ -1,27 +1,23 @@
-"""What DAGMan's JOBSTATE_LOG tells about the last run of a DAG, and its job's event log about DAGMan itself. Pure.
+"""What DAGMan's JOBSTATE_LOG tells about the last run of a DAG. Pure.
 
 The log goes on over rescue runs and recoveries; DAGMAN_FINISHED 3 is a restart and no end.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dag_rewriter.language.text import text_of
+from dag_rewriter.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, Malformed, NodeEvent
+from dag_rewriter.logs.jobstate_log import parse
 
-_RESTART = 3  # EXIT_RESTART of dagman_main.h
 _DONE = ("JOB_SUCCESS", "POST_SCRIPT_SUCCESS")
-_EVENT = re.compile(rb"^(\d{3}) \((\d+)\.(\d+)\.\d+\)", re.MULTILINE)
-_LEFT = (b"005", b"009")  # terminated, aborted
 
 
 @dataclass(slots=True)
 class Attempts:
     """How a node went in one run."""
 
-    numbers: set[str] = field(default_factory=set)
+    numbers: set[int] = field(default_factory=set)
     """DAGMan's numbers of its attempts"""
     last: str = ""
     """the last word that DAGMan wrote"""
@@ -66,35 +62,27 @@ def parse_history(data: bytes, until: int | None = None) -> History:
     (1, True, True)
     """
     history = before = History()
-    for line in text_of(data).split("\n"):
-        words = line.split()
-        if len(words) < 3 or not words[0].isdigit() or (until is not None and int(words[0]) > until):
+    for line in data.split(b"\n"):
+        event = parse(line, "surrogateescape")  # as the names of a DAG are
+        if isinstance(event, Malformed) or (until is not None and event.time > until):
             continue
-        if words[1] != "INTERNAL":
-            attempts = history.nodes.setdefault(words[1], Attempts())
-            attempts.last = words[2]
-            attempts.numbers.add(words[-1])
-            history.ever.add(words[1])
-        elif "DAGMAN_STARTED" in words:
-            history, before = History(started=int(words[0]), ever=history.ever), history
-        elif "RECOVERY_STARTED" in words and before.started is not None:
+        if isinstance(event, NodeEvent):
+            attempts = history.nodes.setdefault(event.node, Attempts())
+            attempts.last = event.state
+            attempts.numbers.add(event.attempt)
+            history.ever.add(event.node)
+        elif event.state is DagmanState.STARTED:
+            history, before = History(started=event.time, ever=history.ever), history
+        elif event.state is DagmanState.RECOVERY_STARTED and before.started is not None:
             before.ended, before.exit_code = None, None
             before.ever |= history.ever
             history = before
-        elif "DAGMAN_FINISHED" in words:
-            code = words[words.index("DAGMAN_FINISHED") + 1]
-            if code.lstrip("-").isdigit() and int(code) != _RESTART:
-                history.ended, history.exit_code = int(words[0]), int(code)
+        else:
+            _finish(history, event)
     return history
 
 
-def queued_dagman(dagman_log: bytes) -> str | None:
-    """The DAGMan job that is in the queue (perhaps held), by its own event log; None if it has left.
-
-    >>> queued_dagman(b"000 (055.000.000) submitted\\n...\\n012 (055.000.000) held\\n...\\n")
-    '55.0'
-    """
-    last: Mapping[str, bytes] | None = None
-    for match in _EVENT.finditer(dagman_log):
-        last = {"job": b"%d.%d" % (int(match[2]), int(match[3])), "event": match[1]}
-    return None if last is None or last["event"] in _LEFT else last["job"].decode()
+def _finish(history: History, event: DagmanEvent) -> None:
+    code = event.info
+    if event.state is DagmanState.FINISHED and code.lstrip("-").isdecimal() and int(code) != DAGMAN_RESTARTS:
+        history.ended, history.exit_code = event.time, int(code)

@@ -8,9 +8,9 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, select
 
+from dag_rewriter.logs.events import NodeLogEvent, NodeLogKind
 from monitord_job.database import bridle_tables
 from monitord_job.database.bulk_sql import Bulk, Clash
-from monitord_job.logs.events import NodeLogEvent, NodeLogKind
 from monitord_job.stampede.state import NodeState, RunState, WorkflowState
 from monitord_job.stampede.transitions import Turn
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.logs import dagman_log
+from dag_rewriter.logs.dagman_log import DagmanJob
 from dag_rewriter.rescue.rescue_dag import rescue_number
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
@@ -20,8 +22,6 @@ from monitord_job.diagnosis.diagnose import ending_of
 from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor
 from monitord_job.errors import MonitorError, ScheddError
 from monitord_job.lock import holder_of
-from monitord_job.logs import dagman_log
-from monitord_job.logs.dagman_log import DagmanJob
 from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts
 from monitord_job.logs.tail import read_tail
 

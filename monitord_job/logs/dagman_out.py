@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.logs import dagman_out_messages as texts
 from monitord_job.logs.dagman_out_reader import Reader
 from monitord_job.logs.dagman_out_state import Cluster, DagmanOutState, Starting
 from monitord_job.logs.dagman_out_time import USUAL, prefix_length
-from monitord_job.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.text.unprintable import text_of
 
 ABORTED = "-1002"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
+from dag_rewriter.logs.events import JobstateLine, NodeEvent
 from monitord_job.logs.dagman_out_state import DagmanOutState
 from monitord_job.logs.dagman_out_time import epoch_of
-from monitord_job.logs.events import JobstateLine, NodeEvent
 
 
 class Reader:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from monitord_job.logs.events import NodeEvent
+from dag_rewriter.logs.events import NodeEvent
 
 
 class Starting(NamedTuple):

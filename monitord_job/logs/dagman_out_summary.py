@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from dag_rewriter.logs.events import DAGMAN_RESTARTS
 from monitord_job.logs import dagman_out_messages as texts
-from monitord_job.logs.events import DAGMAN_RESTARTS
 
 
 class NodeCounts(NamedTuple):

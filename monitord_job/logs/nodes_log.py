@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from mmap import mmap
 
-from monitord_job.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
-from monitord_job.logs.user_log import HEADER, Number, exit_in, host_in, job_of
+from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.user_log import HEADER, Number, exit_in, host_in, job_of
 from monitord_job.text.unprintable import text_of
 
 _HEADER = re.compile(HEADER)

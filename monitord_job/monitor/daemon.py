@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.logs import dagman_log
+from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.errors import LockedError, TryAgainError
-from monitord_job.logs import dagman_log
-from monitord_job.logs.dagman_log import DagmanJob
 from monitord_job.monitor.limits import DATABASE_WAIT, Limits
 from monitord_job.recording.completion import Rest
 from monitord_job.recording.hierarchy import Hierarchy

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
+from dag_rewriter.logs.jobstate_log import newest_run
 from monitord_job.database.dialect import sqlite_url
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone
-from monitord_job.logs.jobstate_log import newest_run
 from monitord_job.monitor.daemon import LOG, Monitor, patiently
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started

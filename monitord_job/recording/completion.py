@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from monitord_job.logs.events import (
+from dag_rewriter.logs.events import (
     DAGMAN_RESTARTS,
     DagmanEvent,
     DagmanState,

@@ -11,11 +11,11 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import show_bytes
+from dag_rewriter.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
 from dag_rewriter.model.splices import ORDINARY
 from dag_rewriter.rescue.rescue_files import find_rescues
 from monitord_job.errors import CannotWorkError
 from monitord_job.logs.dagman_out_summary import node_counts
-from monitord_job.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
 from monitord_job.logs.tail import read_tail
 from monitord_job.recording.completion import NodeTerms, Outlook, Rest
 

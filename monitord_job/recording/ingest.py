@@ -14,10 +14,10 @@ from condor_templates.policy import JobClass
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.language.text import show_bytes
+from dag_rewriter.logs.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
-from monitord_job.logs.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from monitord_job.logs.tail import Cursor, read_new_lines, read_rotated
 from monitord_job.recording.job_files import JobFileReader
 from monitord_job.recording.job_logs import NodesLogReader, left_since

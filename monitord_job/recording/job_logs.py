@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.logs.events import NodeEvent
+from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs import nodes_log
-from monitord_job.logs.events import NodeEvent
 from monitord_job.logs.tail import Cursor, read_new_lines
-from monitord_job.logs.user_log import EVENT_END
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.transitions import Turn, add_detail
 

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.logs import jobstate_log
+from dag_rewriter.logs import jobstate_log
+from dag_rewriter.logs.events import JobstateLine
 from monitord_job.logs.dagman_out_messages import BOOTSTRAPPING
-from monitord_job.logs.events import JobstateLine
 from monitord_job.logs.tail import CHUNK, Cursor, read_new_lines
 
 Numbered = list[tuple[int, JobstateLine]]

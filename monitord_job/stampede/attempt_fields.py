@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monitord_job.logs.events import NodeEvent
+from dag_rewriter.logs.events import NodeEvent
 from monitord_job.stampede.state import NodeState
 from monitord_job.stampede.wait_status import raw_status
 

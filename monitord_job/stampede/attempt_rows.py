@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
+from dag_rewriter.logs.events import new
 from monitord_job.kickstart.clustered_tasks import TaskRun, task_runs
 from monitord_job.kickstart.monitoring_payload import Metric, integrity_metrics, summed
 from monitord_job.kickstart.records import (
@@ -17,7 +18,6 @@ from monitord_job.kickstart.records import (
     epoch,
     whole,
 )
-from monitord_job.logs.events import new
 from monitord_job.stampede.output_text import stderr_text, stdout_text
 from monitord_job.stampede.rows import (
     FileMetaRow,

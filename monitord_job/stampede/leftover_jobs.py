@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from monitord_job.logs.events import DagmanEvent, DagmanState, JobstateLine
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine
 from monitord_job.stampede.state import NodeState
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import NamedTuple
 
+from dag_rewriter.logs.events import NodeLogEvent
 from monitord_job.kickstart.job_output import Record
-from monitord_job.logs.events import NodeLogEvent
 
 
 class ScriptPlan(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from monitord_job.logs.events import Malformed, new
+from dag_rewriter.logs.events import Malformed, new
 
 _FIELD = re.compile(r'\s*([^\s=]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)')
 _KEY = re.compile(r" ([^\s=]+)=")

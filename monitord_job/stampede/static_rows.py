@@ -9,7 +9,7 @@ from operator import itemgetter
 from posixpath import normpath
 from typing import Any
 
-from monitord_job.logs.events import Malformed
+from dag_rewriter.logs.events import Malformed
 from monitord_job.stampede.rows import (
     FileMetaRow,
     FilePlaceRow,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from monitord_job.logs.events import (
+from dag_rewriter.logs.events import (
     DAGMAN_RESTARTS,
     DagmanEvent,
     DagmanState,

@@ -9,9 +9,9 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
 from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.logs.events import Malformed
 from dag_rewriter.rewriting.rewrite import read_dag
 from monitord_job.kickstart.clustered_tasks import parse_list
-from monitord_job.logs.events import Malformed
 from monitord_job.notifications.rule import Entity
 from monitord_job.stampede.static_bp import parse
 from planner_ext.abstract.workflow import Task

@@ -16,6 +16,8 @@ from typing import ClassVar, TypeVar
 from condor_templates.errors import BridleError
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
+from dag_rewriter.logs import jobstate_log
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, NodeEvent
 from dag_rewriter.rewriting import limits
 from dag_rewriter.rewriting.limits import Edit, LimitChange
 from dag_rewriter.rewriting.rewrite import read_dag
@@ -23,8 +25,6 @@ from monitord_job import schedd
 from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
 from monitord_job.lock import locked
-from monitord_job.logs import jobstate_log
-from monitord_job.logs.events import DagmanEvent, DagmanState, NodeEvent
 from monitord_job.logs.tail import read_tail
 from monitord_job.schedd import dagman_jobs
 

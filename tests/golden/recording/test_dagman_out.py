@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.logs import jobstate_log
+from dag_rewriter.logs import jobstate_log
+from dag_rewriter.logs.events import DagmanEvent, JobstateLine, NodeEvent
 from monitord_job.logs.dagman_out import parse_lines
 from monitord_job.logs.dagman_out_state import DagmanOutState
-from monitord_job.logs.events import DagmanEvent, JobstateLine, NodeEvent
 
 RUNS = Path(__file__).with_name("dagman_out")
 

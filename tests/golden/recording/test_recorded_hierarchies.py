@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, Malformed, NodeEvent
 from monitord_job.logs.dagman_out import parse_lines
 from monitord_job.logs.dagman_out_state import DagmanOutState
-from monitord_job.logs.events import DagmanEvent, DagmanState, Malformed, NodeEvent
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from tests.conftest import corpus_archives

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from dag_rewriter.logs import jobstate_log
+from dag_rewriter.logs.events import DagmanEvent, NodeEvent
 from dag_rewriter.model.splices import expand
-from monitord_job.logs import jobstate_log
-from monitord_job.logs.events import DagmanEvent, NodeEvent
 from monitord_job.stampede.job_plans import plans_of
 from monitord_job.stampede.rows import InvocationRow, JobStateRow, WorkflowStateRow
 from monitord_job.stampede.state import JobFiles, RunState

@@ -14,12 +14,13 @@ from dag_rewriter import files
 from dag_rewriter.cli.rescue import rescue
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.errors import DagSyntaxError, FileError, RunningError
+from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.graph import UnknownNodeError
 from dag_rewriter.rescue.rescue_dag import RescueDag, RescueError, Retries, parse_rescue, render_rescue
 from dag_rewriter.rescue.rescue_files import read_workflow, refuse_if_in_use, wants_to_run
 from dag_rewriter.rescue.rescue_plan import Choice, limit_notes, plan_redo, plan_scratch, plan_use
 from dag_rewriter.rescue.rescue_steps import SetAside, Write, carry_out
-from dag_rewriter.rescue.run_history import parse_history, queued_dagman
+from dag_rewriter.rescue.run_history import parse_history
 from dag_rewriter.rescue.run_state import NodeState
 
 NAMES = st.text(
@@ -104,7 +105,7 @@ def test_a_new_run_begins_anew_and_a_removal_is_no_success():
 )
 def test_the_event_log_tells_whether_dagman_is_in_the_queue(events, job):
     text = "".join(f"{event} (005.000.000) x\n...\n" for event in events.split())
-    assert queued_dagman(text.encode()) == job
+    assert dagman_log.queued(text.encode()) == job
 
 
 @pytest.fixture

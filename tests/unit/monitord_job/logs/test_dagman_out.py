@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.logs.dagman_out import ABORTED, finish, parse_lines
 from monitord_job.logs.dagman_out_state import DagmanOutState, dump, load
 from monitord_job.logs.dagman_out_time import epoch_of
-from monitord_job.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 
 STAMP = "11/23/26 05:28:03"
 T = 1795411683

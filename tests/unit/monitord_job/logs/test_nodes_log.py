@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.logs.events import NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.events import NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs.nodes_log import parse, parse_all
 from monitord_job.logs.tail import Cursor, read_new_lines
-from monitord_job.logs.user_log import EVENT_END
 
 VANILLA = b"""001 (877.000.000) 2026-11-23 05:28:51 Job executing on host: <127.0.0.1:3?addrs=1&alias=a.pool&sock=s>
 \tSlotName: slot1_4@node7.example.org

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from monitord_job.logs.events import DagmanEvent, Malformed, NodeLogEvent, NodeLogKind
-from monitord_job.logs.jobstate_log import parse as parse_line
+from dag_rewriter.logs.events import DagmanEvent, Malformed, NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.jobstate_log import parse as parse_line
 from monitord_job.notifications.matching import Notification, RuleBook
 from monitord_job.notifications.rule import Dialect
 from monitord_job.notifications.rule_file import parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitord_job.logs.jobstate_log import parse
+from dag_rewriter.logs.jobstate_log import parse
 from monitord_job.recording.completion import NodeTerms, Outlook, Rest
 from monitord_job.recording.completion_watch import rest_by_dagman
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.logs.events import Malformed
+from dag_rewriter.logs.events import Malformed
 from monitord_job.stampede.static_bp import StaticEvent, _exactly, _plainly, parse
 from monitord_job.stampede.static_rows import rows_of_lines, static_rows
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitord_job.logs.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
 from monitord_job.stampede.rows import (
     FilePlaceRow,
     InstanceRow,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from monitord_job.logs.user_log import HEADER, Number, alias_in, exit_in, job_of
+from dag_rewriter.logs.user_log import HEADER, Number, alias_in, exit_in, job_of
 
 _EVENT = re.compile(
     HEADER + rb"(?P<when>\S+ [\d:]+)?(?P<rest>[^\n]*)\n(?P<more>\t\(\d\) [^\n]*)?", re.MULTILINE
@@ -41,6 +41,20 @@ def parse(data: bytes) -> DagmanJob | None:
 def job_in(data: bytes, job: str) -> DagmanJob | None:
     """What the log says of one job, by its id; None if nothing. A second DAGMan that was refused is another job."""
     return _jobs(data).get(job)
+
+
+def queued(data: bytes) -> str | None:
+    """The DAGMan job that is in the queue (perhaps held); None if the last event says that one has left.
+
+    >>> queued(b"000 (055.000.000) submitted\\n...\\n012 (055.000.000) held\\n...\\n")
+    '55.0'
+    """
+    last = None
+    for last in _EVENT.finditer(data):  # noqa: B007
+        pass
+    if last is None or last["number"] in (Number.TERMINATED.value, Number.ABORTED.value):
+        return None
+    return job_of(last)
 
 
 def _jobs(data: bytes) -> dict[str, DagmanJob]:

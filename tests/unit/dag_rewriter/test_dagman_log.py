@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitord_job.logs.dagman_log import DagmanJob, job_in, parse
+from dag_rewriter.logs.dagman_log import DagmanJob, job_in, parse
 
 FIRST = b"000 (007.000.000) 2026-11-23 05:29:30 Job submitted from host: <127.0.0.1>\n...\n"
 RUNS = b"001 (007.000.000) 2026-11-23 05:29:31 Job executing on host: <127.0.0.1>\n...\n"

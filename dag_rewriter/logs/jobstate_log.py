@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitord_job.logs.events import (
+from dag_rewriter.logs.events import (
     DAGMAN_RESTARTS,
     DagmanEvent,
     DagmanState,
@@ -18,8 +18,10 @@ _INTERNAL = "INTERNAL"
 _DAGMAN_STATES = {state.value: state for state in DagmanState}
 
 
-def parse(line: bytes) -> JobstateLine:
+def parse(line: bytes, errors: str = "backslashreplace") -> JobstateLine:
     """The event in one line without its newline; a line that DAGMan would not write comes back Malformed.
+
+    `errors` says what becomes of bytes that are no UTF-8, in the words of bytes.decode.
 
     >>> parse(b"1795410615 A SUBMIT 38.0 - - 2")[:-1]
     (1795410615, 'A', 'SUBMIT', '38.0', 2)
@@ -28,7 +30,7 @@ def parse(line: bytes) -> JobstateLine:
     >>> parse(b"17954 A SUBM").reason
     'not a line of a JOBSTATE_LOG'
     """
-    text = line.decode("utf-8", "backslashreplace")
+    text = line.decode("utf-8", errors)
     # DAGMan separates by single blanks and node names hold none, so a plain split is exact.
     words = text.split(" ")
     if len(words) == 7 and words[1] != _INTERNAL:

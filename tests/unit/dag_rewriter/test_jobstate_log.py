@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitord_job.logs.events import DagmanEvent, DagmanState, Malformed, NodeEvent
-from monitord_job.logs.jobstate_log import parse
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, Malformed, NodeEvent
+from dag_rewriter.logs.jobstate_log import parse
 
 NAME = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1).filter(
     lambda name: name != "INTERNAL"
