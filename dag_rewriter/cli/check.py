@@ -40,33 +40,33 @@ def check(path: Path, as_json: bool) -> int:
     """
     dag = find_dag(path)
     with _bar(dag) as progress:
-        found = check_path(dag, progress)
-    bad = sum(finding.severity is Severity.ERROR for finding in found.findings)
+        checked = check_path(dag, progress)
+    bad = sum(finding.severity is Severity.ERROR for finding in checked.findings)
     if as_json:
-        print_json(_as_json(dag, found, bad))
+        print_json(_as_json(dag, checked, bad))
     else:
-        for finding in found.findings[:_SHOWN]:
+        for finding in checked.findings[:_SHOWN]:
             print_text(str(finding))
-        if len(found.findings) > _SHOWN:
-            click.echo(f"... and {len(found.findings) - _SHOWN} more; --json prints all")
-        print_text(f"{dag}: {_summary(found, bad)}")
+        if len(checked.findings) > _SHOWN:
+            click.echo(f"... and {len(checked.findings) - _SHOWN} more; --json prints all")
+        print_text(f"{dag}: {_summary(checked, bad)}")
     return 1 if bad else 0
 
 
-def _summary(found: Checked, bad: int) -> str:
-    warnings = len(found.findings) - bad
-    size = f"{found.nodes} nodes, {found.edges} edges"
+def _summary(checked: Checked, bad: int) -> str:
+    warnings = len(checked.findings) - bad
+    size = f"{checked.nodes} nodes, {checked.edges} edges"
     verdict = f"{bad} errors" if bad else "good"
     return f"{verdict}, {warnings} warnings; {size}" if warnings else f"{verdict}; {size}"
 
 
-def _as_json(dag: Path, found: Checked, bad: int) -> dict[str, Any]:
+def _as_json(dag: Path, checked: Checked, bad: int) -> dict[str, Any]:
     return {
         "dag": show_bytes(str(dag)),
         "good": not bad,
-        "nodes": found.nodes,
-        "edges": found.edges,
-        "findings": [_finding(finding) for finding in found.findings],
+        "nodes": checked.nodes,
+        "edges": checked.edges,
+        "findings": [_finding(finding) for finding in checked.findings],
     }
 
 

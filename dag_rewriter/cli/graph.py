@@ -63,33 +63,33 @@ def graph(
     too large to be drawn.
     """
     whole = read_whole(open_target(target))
-    found = build_graph(whole)
+    built = build_graph(whole)
     if dot is not None or svg is not None:
-        _draw(found, dot, svg, limit)
+        _draw(built, dot, svg, limit)
         return
     asked = {
-        "levels": found.levels if levels else None,
-        "critical_path": found.critical_path if critical_path else None,
-        "ancestors": (lambda: found.ancestors(ancestors)) if ancestors else None,
-        "descendants": (lambda: found.descendants(descendants)) if descendants else None,
+        "levels": built.levels if levels else None,
+        "critical_path": built.critical_path if critical_path else None,
+        "ancestors": (lambda: built.ancestors(ancestors)) if ancestors else None,
+        "descendants": (lambda: built.descendants(descendants)) if descendants else None,
     }
     answers = {name: answer() for name, answer in asked.items() if answer is not None}
     if as_json:
-        print_json({**_summary(whole, found), **answers})
+        print_json({**_summary(whole, built), **answers})
     else:
-        print_text("\n".join(_lines(answers) if answers else _summary_lines(whole, found)))
+        print_text("\n".join(_lines(answers) if answers else _summary_lines(whole, built)))
 
 
-def _draw(found: DagGraph, dot: str | None, svg: str | None, limit: int) -> None:
+def _draw(built: DagGraph, dot: str | None, svg: str | None, limit: int) -> None:
     if dot is not None:
-        _write(dot, as_dot(found))
+        _write(dot, as_dot(built))
     if svg is None:
         return
-    if len(found) > limit:
-        what = f"{len(found)} nodes make no picture that one can read (the limit is {limit})"
+    if len(built) > limit:
+        what = f"{len(built)} nodes make no picture that one can read (the limit is {limit})"
         hint = "draw it all the same with a higher --limit, or take --levels"
-        raise RewriterError(found.source, what, hint)
-    _write(svg, as_svg(found, found.critical_path()))
+        raise RewriterError(built.source, what, hint)
+    _write(svg, as_svg(built, built.critical_path()))
 
 
 def _write(name: str, text: str) -> None:
@@ -99,29 +99,29 @@ def _write(name: str, text: str) -> None:
         files.replace(Path(name).absolute(), text.encode("utf-8", "surrogateescape"))
 
 
-def _summary(whole: WholeDag, found: DagGraph) -> dict[str, Any]:
-    sizes = [len(level) for level in found.levels()]
+def _summary(whole: WholeDag, built: DagGraph) -> dict[str, Any]:
+    sizes = [len(level) for level in built.levels()]
     return {
-        "dag": found.source,
-        "nodes": len(found),
-        "edges": found.edge_count,
+        "dag": built.source,
+        "nodes": len(built),
+        "edges": built.edge_count,
         "splices": len(whole.parts) - 1,
         "height": len(sizes),
         "width": max(sizes, default=0),
         "level_sizes": sizes,
-        "roots": found.roots(),
-        "leaves": found.leaves(),
+        "roots": built.roots(),
+        "leaves": built.leaves(),
     }
 
 
-def _summary_lines(whole: WholeDag, found: DagGraph) -> Iterator[str]:
-    facts = _summary(whole, found)
+def _summary_lines(whole: WholeDag, built: DagGraph) -> Iterator[str]:
+    facts = _summary(whole, built)
     splices = f", {facts['splices']} splices put in" if facts["splices"] else ""
     yield f"{facts['dag']}: {facts['nodes']} nodes, {facts['edges']} edges{splices}"
     yield f"{facts['height']} levels, at most {facts['width']} nodes side by side"
     for title in ("roots", "leaves"):
         yield f"{title}: {_some(facts[title])}"
-    yield f"critical path: {' -> '.join(found.critical_path())}"
+    yield f"critical path: {' -> '.join(built.critical_path())}"
 
 
 def _some(names: tuple[str, ...]) -> str:

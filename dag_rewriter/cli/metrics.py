@@ -42,8 +42,8 @@ def metrics(target: Path, write: bool, as_json: bool) -> None:
         print_text(line)
 
 
-def _lines(found: Metrics) -> Iterator[str]:
-    dag = found.dag
+def _lines(counted: Metrics) -> Iterator[str]:
+    dag = counted.dag
     yield f"{dag.nodes} nodes, {dag.edges} edges, {_shape(dag)}"
     parts = (f"{dag.sub_workflows} sub-workflows", f"{dag.splices} splices")
     yield ", ".join(parts)
@@ -56,7 +56,7 @@ def _lines(found: Metrics) -> Iterator[str]:
         yield f"{title}: {_counts(counts)}"
     if dag.levels:
         yield f"nodes on each level: {_run_lengths(dag.levels)}"
-    yield "X.metrics: " + ("the planner's" if found.by_planner else "none from the planner")
+    yield "X.metrics: " + ("the planner's" if counted.by_planner else "none from the planner")
 
 
 def _shape(dag: DagMetrics) -> str:

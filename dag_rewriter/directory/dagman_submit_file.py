@@ -11,7 +11,7 @@ _ENVIRONMENT = re.compile(rb"^environment[ \t]*=.*$", re.MULTILINE)
 _QUEUE = re.compile(rb"^queue", re.MULTILINE)
 
 
-def is_hooked(submit_file: bytes) -> bool:
+def is_made_by_shim(submit_file: bytes) -> bool:
     """Whether the hook had it made: it starts condor_dagman where the planner's starts pegasus-dagman."""
     return MARK.encode() in submit_file
 

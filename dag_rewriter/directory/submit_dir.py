@@ -170,6 +170,14 @@ class SubmitDir:
         return self.path / f"{self.base}.bridle.metrics"
 
 
+_BRAINDUMPS = {"braindump.yml": parse_braindump, "braindump.txt": parse_braindump_txt}
+
+
+def was_planned(path: Path) -> bool:
+    """Whether a planner has written into this directory."""
+    return any(files.mode_of(path / name) is not None for name in _BRAINDUMPS)
+
+
 def open_submit_dir(path: Path) -> SubmitDir:
     """Finds out what a directory holds; SubmitDirError or FileError when it is no planned workflow."""
     path = path.absolute()
@@ -205,7 +213,7 @@ def open_dag(dag_file: Path) -> SubmitDir:
 
 
 def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:
-    for name, parse in (("braindump.yml", parse_braindump), ("braindump.txt", parse_braindump_txt)):
+    for name, parse in _BRAINDUMPS.items():
         data = files.read_if_there(path / name)
         if data is None:
             continue

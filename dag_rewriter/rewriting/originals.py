@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dag_rewriter import files
-from dag_rewriter.directory.dagman_submit_file import is_hooked, planners_environment, with_environment
+from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment, with_environment
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import parse_submit_file
 from dag_rewriter.errors import DagSyntaxError
@@ -77,7 +77,7 @@ def submit_file_in_the_way(submit_dir: SubmitDir) -> bytes | None:
     planner hook starts condor_dagman and knows the CONFIG line.
     """
     data = files.read_if_there(submit_dir.condor_sub)
-    if data is None or is_hooked(data):
+    if data is None or is_made_by_shim(data):
         return None
     found = parse_submit_file(data)
     is_planners = "+pegasus_wf_uuid" in found or (found.executable or "").endswith("/pegasus-dagman")
@@ -91,7 +91,7 @@ def planners_submit_file(submit_dir: SubmitDir) -> bytes | None:
     """
     planned = files.read_if_there(submit_dir.planned_condor_sub)
     current = files.read_if_there(submit_dir.condor_sub)
-    if planned is None or current is None or not is_hooked(current):
+    if planned is None or current is None or not is_made_by_shim(current):
         return planned
     return with_environment(planned, planners_environment(current))
 

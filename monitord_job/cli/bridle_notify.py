@@ -100,13 +100,13 @@ def notify(
         verbosity.level = verbose  # type: ignore[attr-defined]
     with _limit(timeout):
         about = _about(os.environ, run, test=test)
-        found = _config(config, sender)
-        targets = _targets(words, found, needed=not dry_run)
+        settings = _config(config, sender)
+        targets = _targets(words, settings, needed=not dry_run)
         outgoing = _outgoing(_report(about, run, url, known=not (test or brief)))
         if dry_run:
             _show(outgoing, targets, html=html)
             return 0
-        return _send(targets, outgoing, found, timeout, tell=verbose > 0)
+        return _send(targets, outgoing, settings, timeout, tell=verbose > 0)
 
 
 @contextmanager
@@ -144,8 +144,8 @@ def _config(named: Path | None, sender: str | None) -> NotifyConfig:
     from monitord_job.messages.config_files import read_config
     from monitord_job.messages.targets import sender_of
 
-    found = read_config(named)
-    return replace(found, sender=sender_of(sender, "--from")) if sender else found
+    settings = read_config(named)
+    return replace(settings, sender=sender_of(sender, "--from")) if sender else settings
 
 
 def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> list[Target]:

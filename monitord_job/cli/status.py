@@ -34,9 +34,9 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
     from monitord_job.readers.status_view import as_mapping, show
 
     opened = open_run(submit_dir)
-    found = read_status(opened, url)
+    summary = read_status(opened, url)
     diagnosis = diagnosis_of(opened, url)
     if as_json:
-        print_json(as_mapping(found, diagnosis))
+        print_json(as_mapping(summary, diagnosis))
     else:
-        show(found, diagnosis=diagnosis)
+        show(summary, diagnosis=diagnosis)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
 from dag_rewriter.directory.submit_file import parse_submit_file
 from monitord_job.stampede.state import JobPlan
 
@@ -72,7 +72,7 @@ def find(parent: SubmitDir, plan: JobPlan, seq: int, attempt: int) -> SubWorkflo
 def open_sub_directory(parent: SubmitDir, found: SubWorkflow) -> SubmitDir:
     """The sub-workflow's own submit directory; one that Pegasus did not plan gets a uuid of its place in the whole."""
     path = Path(os.path.normpath(parent.path / found.directory))
-    if any((path / name).is_file() for name in ("braindump.yml", "braindump.txt")):
+    if was_planned(path):
         opened = open_submit_dir(path)
         if opened.dag == found.dag:
             return opened

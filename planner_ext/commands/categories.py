@@ -62,18 +62,18 @@ def categories(submit_dir: Path, settings: tuple[str, ...], as_json: bool) -> No
             click.echo(line)
 
 
-def _show(found: Categories, as_json: bool) -> None:
+def _show(shown: Categories, as_json: bool) -> None:
     if as_json:
-        states = [asdict(state) for state in found.states]
-        print_json({"rewritten": found.rewritten, "categories": states})
+        states = [asdict(state) for state in shown.states]
+        print_json({"rewritten": shown.rewritten, "categories": states})
         return
     rows = [("category", "nodes", "limit", "from")]
     rows += [
-        (s.name, str(s.nodes), UNLIMITED if s.limit is None else str(s.limit), s.source) for s in found.states
+        (s.name, str(s.nodes), UNLIMITED if s.limit is None else str(s.limit), s.source) for s in shown.states
     ]
     for line in table(rows):
         print_text(line)
-    if not found.rewritten:
+    if not shown.rewritten:
         click.echo("The DAG is not rewritten yet: so it will be after `bridle rewrite`.")
 
 

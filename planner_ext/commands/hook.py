@@ -127,14 +127,14 @@ def show(directory: Path | None, as_json: bool) -> int:
     Exit codes: 0 all are in use; 1 one is not there, is not the first in PATH, or finds no real program.
     """
     place = directory or default_directory()
-    found = shims.states(place, os.environ.get("PATH", ""))
+    shim_states = shims.states(place, os.environ.get("PATH", ""))
     if as_json:
-        rows = [asdict(state) | {"works": state.works} for state in found]
+        rows = [asdict(state) | {"works": state.works} for state in shim_states]
         print_json({"directory": str(place), "programs": rows})
     else:
-        for state in found:
+        for state in shim_states:
             click.echo(f"{state.program}: {_in_words(state)}")
-    return 0 if all(state.works for state in found) else 1
+    return 0 if all(state.works for state in shim_states) else 1
 
 
 def _in_words(state: shims.ShimState) -> str:
@@ -174,10 +174,10 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         click.echo(f"bridle: {error}", err=True)
         return EXIT_STOP
     except BridleError as error:
-        from planner_ext.shims.handlers import HookError, note_failure
+        from planner_ext.shims.handlers import ShimError, note_failure
 
         hint = f"{error.hint} ({program} goes on without bridle)"
-        failed = HookError(error.where, error.what, hint)
+        failed = ShimError(error.where, error.what, hint)
         if program == "condor_submit":
             note_failure(arguments, Path.cwd(), str(failed))
         raise failed from error

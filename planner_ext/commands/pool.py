@@ -79,8 +79,8 @@ def start(directory: Path, slots: int | None, release: Path | None) -> None:
     Exit codes: 0 it takes jobs; 1 it does not come up; 2 wrong usage.
     """
     fallback = os.environ.get("BRIDLE_HTCONDOR")
-    found = find_release(release, os.environ.get("PATH", os.defpath), Path(fallback) if fallback else None)
-    click.echo(_in_words(Pool(directory).start(found, slots)))
+    chosen = find_release(release, os.environ.get("PATH", os.defpath), Path(fallback) if fallback else None)
+    click.echo(_in_words(Pool(directory).start(chosen, slots)))
 
 
 @pool.command()
@@ -117,9 +117,9 @@ def status(directory: Path, as_json: bool) -> int:
     \b
     Exit codes: 0 it takes jobs; 1 it is stopped or broken; 2 wrong usage.
     """
-    found = Pool(directory).status()
-    print_json(_as_json(found)) if as_json else click.echo(_in_words(found))
-    return 0 if found.state is PoolState.RUNNING else 1
+    pool_status = Pool(directory).status()
+    print_json(_as_json(pool_status)) if as_json else click.echo(_in_words(pool_status))
+    return 0 if pool_status.state is PoolState.RUNNING else 1
 
 
 @pool.command()

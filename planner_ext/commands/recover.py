@@ -44,9 +44,9 @@ def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
 
     opened = open_run(submit_dir)
     if not do:
-        found = look(opened)
-        print_json(found.as_json()) if as_json else _show(found)
-        return EXIT_ATTENTION if found.needs_attention else 0
+        diagnosis = look(opened)
+        print_json(diagnosis.as_json()) if as_json else _show(diagnosis)
+        return EXIT_ATTENTION if diagnosis.needs_attention else 0
     recovered = fix(opened, lambda remedy: None if as_json else click.echo(f"now: {remedy.value}"))
     if as_json:
         print_json(_as_json(recovered))
@@ -55,11 +55,11 @@ def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
     return EXIT_ATTENTION if recovered.after.needs_attention else 0
 
 
-def _show(found: Diagnosis) -> None:
+def _show(diagnosis: Diagnosis) -> None:
     from monitord_job.readers.status_view import tell_diagnosis
 
-    tell_diagnosis(found, click.echo)
-    for remedy in found.remedies:
+    tell_diagnosis(diagnosis, click.echo)
+    for remedy in diagnosis.remedies:
         click.echo(f"--fix would {remedy.value}")
 
 

@@ -63,7 +63,7 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     return 0
 
 
-def _report(opened: SubmitDir, found: WorkflowSummary, as_json: bool, note: str = "") -> int:
+def _report(opened: SubmitDir, summary: WorkflowSummary, as_json: bool, note: str = "") -> int:
     from monitord_job.readers.run_outcome import EXIT_CODES, ending
     from monitord_job.readers.status import diagnosis_of
     from monitord_job.readers.status_view import as_mapping, show
@@ -71,12 +71,12 @@ def _report(opened: SubmitDir, found: WorkflowSummary, as_json: bool, note: str 
 
     diagnosis = diagnosis_of(opened)
     if as_json:
-        print_json(as_mapping(found, diagnosis))
+        print_json(as_mapping(summary, diagnosis))
     else:
         if note:
             click.echo(note)
-        show(found, diagnosis=diagnosis)
-    ended = ending(found, diagnosis)
+        show(summary, diagnosis=diagnosis)
+    ended = ending(summary, diagnosis)
     return LostError.exit_code if ended is None else EXIT_CODES[ended]
 
 
@@ -91,9 +91,9 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
     console = Console(highlight=False, quiet=quiet)
     last: WorkflowProgress | WorkflowSummary | None = None
     with (Bar if console.is_terminal else Lines)(console) as display:
-        for found in watch(opened, begun.job):
-            if found is not None:
-                last = found
-                display.update(found.total, found.count())
+        for progress in watch(opened, begun.job):
+            if progress is not None:
+                last = progress
+                display.update(progress.total, progress.count())
     assert isinstance(last, WorkflowSummary), "watch ends with a summary or an error"
     return last

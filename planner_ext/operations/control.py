@@ -21,7 +21,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.schedd import dagman_jobs, jobs_below, node_jobs
 from planner_ext.errors import NotRunningError
-from planner_ext.operations.lost_run import wait_for
+from planner_ext.waiting import wait_for
 
 _HOLD = "held with bridle hold"
 _RELEASE = "released with bridle release"
@@ -60,11 +60,11 @@ def hold(submit_dir: SubmitDir) -> Done:
 
 def release(submit_dir: SubmitDir) -> Done:
     """Release all DAGMans of the run, the lower ones first, and let them start at once. Raises as `hold`."""
-    found = _dagmans(submit_dir)
-    wanted = [job for job in reversed(found) if job.status == JobStatus.HELD]
+    dagmans = _dagmans(submit_dir)
+    wanted = [job for job in reversed(dagmans) if job.status == JobStatus.HELD]
     for job in wanted:
         schedd.release_job(job.job, _RELEASE)
-    waiting = [job for job in reversed(found) if job not in wanted and job.cool_down_until > time.time()]
+    waiting = [job for job in reversed(dagmans) if job not in wanted and job.cool_down_until > time.time()]
     for job in (*wanted, *waiting):
         schedd.end_cool_down(job.job)
     return Done("released", _names([*wanted, *waiting]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -27,6 +28,7 @@ from monitord_job.errors import ScheddError
 from monitord_job.lock import locked
 from monitord_job.logs.tail import read_tail
 from monitord_job.schedd import dagman_jobs
+from planner_ext.waiting import wait_for
 
 _T = TypeVar("_T")
 _REASON = "bridle changes the limits of its categories, and releases it at once"
@@ -212,10 +214,10 @@ def _release(submit_dir: SubmitDir, job: str) -> bool:
     failure: ScheddError | None = None
     for _ in range(5):
         try:
-            found = _job(submit_dir)
-            if found is None:
+            queued = _job(submit_dir)
+            if queued is None:
                 return False
-            if found.status != JobStatus.HELD:
+            if queued.status != JobStatus.HELD:
                 return True
             schedd.release_job(job)
         except ScheddError as error:
@@ -230,11 +232,11 @@ def _release(submit_dir: SubmitDir, job: str) -> bool:
 
 def _back(submit_dir: SubmitDir, job: str, recovery: _Recovery) -> Effect | None:
     """From when on the limits hold, once that is known; helps the job over the schedd's waiting time."""
-    found = _job(submit_dir)
+    queued = _job(submit_dir)
     states = recovery.states()
-    if found is None:
+    if queued is None:
         return Effect.ENDED
-    if found.status == JobStatus.IDLE and found.cool_down_until > time.time():
+    if queued.status == JobStatus.IDLE and queued.cool_down_until > time.time():
         schedd.end_cool_down(job)
     started = DagmanState.STARTED in states
     if started and DagmanState.RECOVERY_FAILURE in states:
@@ -245,15 +247,8 @@ def _back(submit_dir: SubmitDir, job: str, recovery: _Recovery) -> Effect | None
     return None
 
 
-def _wait(look: Callable[[], _T | None], limit: float) -> _T | None:
-    """What `look` sees when it sees something, None after `limit` seconds. The schedd may be away for a moment."""
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        try:
-            seen: _T | None = look()
-        except ScheddError:
-            seen = None
-        if seen:
-            return seen
-        time.sleep(_POLL)
+def _wait(look: Callable[[], _T], limit: float) -> _T | None:
+    """As `wait_for`; None also where the schedd does not answer to the end."""
+    with suppress(ScheddError):
+        return wait_for(look, limit, _POLL)
     return None

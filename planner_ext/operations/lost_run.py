@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow
@@ -12,8 +12,8 @@ from dag_rewriter.rescue.rescue_steps import carry_out
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
 from monitord_job.schedd import node_jobs, remove_jobs
+from planner_ext.waiting import wait_for
 
-POLL = 0.3
 LEAVE_LIMIT = 60.0
 """Seconds for removed jobs to leave the queue."""
 _NO_JOB = (
@@ -70,18 +70,3 @@ def remove_left_behind(submit_dir: SubmitDir) -> None:
 
 def _jobs(submit_dir: SubmitDir) -> list[str]:
     return [job.job for job in node_jobs(submit_dir.nodes_log)]
-
-
-def wait_for(condition: Callable[[], bool], limit: float) -> bool:
-    """Whether it became true within `limit` seconds; a schedd that is away for a moment is no answer."""
-    deadline = time.monotonic() + limit
-    while True:
-        try:
-            if condition():
-                return True
-        except ScheddError:
-            if time.monotonic() > deadline:
-                raise
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)

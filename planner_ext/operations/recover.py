@@ -23,8 +23,9 @@ from monitord_job.diagnosis.run_states import Condition, Diagnosis, Remedy
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from planner_ext.operations.control import resume_run
-from planner_ext.operations.lost_run import put_in_order, remove_left_behind, wait_for
+from planner_ext.operations.lost_run import put_in_order, remove_left_behind
 from planner_ext.operations.run import start
+from planner_ext.waiting import wait_for
 
 _STOP_LIMIT = 60.0
 """Seconds for an orphan to end after SIGTERM."""
@@ -59,31 +60,31 @@ def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:
 
     `tell` hears of each remedy before it is tried. Raises RecoverError, ScheddError, RewriterError, MonitorError.
     """
-    before = found = look(submit_dir)
+    before = diagnosis = look(submit_dir)
     done: list[Remedy] = []
     for _ in range(_ROUNDS):
-        wanted = [remedy for remedy in found.remedies if remedy not in done]
+        wanted = [remedy for remedy in diagnosis.remedies if remedy not in done]
         if not wanted:
             break
         tell(wanted[0])
-        _DO[wanted[0]](submit_dir, found)
+        _DO[wanted[0]](submit_dir, diagnosis)
         done.append(wanted[0])
-        found = _settled(submit_dir)
-    return Recovered(before, found, tuple(done))
+        diagnosis = _after_starts(submit_dir)
+    return Recovered(before, diagnosis, tuple(done))
 
 
-def _settled(submit_dir: SubmitDir) -> Diagnosis:
+def _after_starts(submit_dir: SubmitDir) -> Diagnosis:
     """The state once the schedd has started what it starts at once."""
     wait_for(lambda: look(submit_dir).condition is not Condition.WAITING, _START_LIMIT)
     return look(submit_dir)
 
 
-def _release(_submit_dir: SubmitDir, found: Diagnosis) -> None:
-    schedd.release_job(found.job or "", _REASON)
+def _release(_submit_dir: SubmitDir, diagnosis: Diagnosis) -> None:
+    schedd.release_job(diagnosis.job or "", _REASON)
 
 
-def _end_cool_down(submit_dir: SubmitDir, found: Diagnosis) -> None:
-    schedd.end_cool_down(found.job or "")
+def _end_cool_down(submit_dir: SubmitDir, diagnosis: Diagnosis) -> None:
+    schedd.end_cool_down(diagnosis.job or "")
     wait_for(lambda: look(submit_dir).condition is not Condition.COOLING_DOWN, _START_LIMIT)
 
 

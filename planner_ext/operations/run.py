@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from dag_rewriter import files
-from dag_rewriter.directory.dagman_submit_file import is_hooked, planners_environment
+from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import parse_submit_file
@@ -32,7 +32,8 @@ from monitord_job.readers.status import read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from planner_ext.errors import AlreadyRunningError, RunError
 from planner_ext.operations.control import resume_run
-from planner_ext.operations.lost_run import prepare, put_in_order, wait_for
+from planner_ext.operations.lost_run import prepare, put_in_order
+from planner_ext.waiting import wait_for
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0
@@ -59,27 +60,29 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
     """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
     a rescue DAG was made since (`bridle rescue`): its summary comes back. A halted one goes on, one that the queue has
     lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan."""
-    found = diagnose(gather(submit_dir, url))
-    if found.condition is Condition.HALTED:
+    diagnosis = diagnose(gather(submit_dir, url))
+    if diagnosis.condition is Condition.HALTED:
         resume_run(submit_dir)
-        return Submitted(found.job or "", rewritten=False, how="resumed")
+        return Submitted(diagnosis.job or "", rewritten=False, how="resumed")
     rewritten = not is_rewritten(submit_dir)
     rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     refuse_if_live(submit_dir)
-    if found.condition is Condition.UNKNOWN:
-        raise AlreadyRunningError(str(submit_dir.path), found.what, found.advice)
+    if diagnosis.condition is Condition.UNKNOWN:
+        raise AlreadyRunningError(str(submit_dir.path), diagnosis.what, diagnosis.advice)
     if url is not None:
         note_url(submit_dir, url)
     stored = store_the_run_before(submit_dir)
-    is_done = stored is not None and ending(stored, found) is Ending.SUCCEEDED
+    is_done = stored is not None and ending(stored, diagnosis) is Ending.SUCCEEDED
     if stored is not None and is_done and not wants_to_run(submit_dir, stored.ended or 0):
         return stored
-    recover = _take_up(submit_dir, found)
+    recover = _take_up(submit_dir, diagnosis)
     job = _submit(submit_dir, recover=recover)
     if recover:
         hand_over((each.job for each in node_jobs(submit_dir.nodes_log)), job)
         release_job(job, "it has its jobs now")
-    return Submitted(job, rewritten, "submitted again" if found.condition is Condition.LOST else "submitted")
+    return Submitted(
+        job, rewritten, "submitted again" if diagnosis.condition is Condition.LOST else "submitted"
+    )
 
 
 def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:
@@ -88,20 +91,20 @@ def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:
     environment = planners_environment(planned).decode("utf-8", "surrogateescape")
     before = files.read_if_there(submit_dir.condor_sub) or b""
     job = submit_dag(submit_dir.dag_file, _attributes(planned), environment, recover=recover)
-    if is_hooked(before):
+    if is_made_by_shim(before):
         # To submit has written another one, without what pegasus-run and its like want on the job.
         files.replace(submit_dir.condor_sub, before)
     return job
 
 
-def _take_up(submit_dir: SubmitDir, found: Diagnosis) -> bool:
+def _take_up(submit_dir: SubmitDir, diagnosis: Diagnosis) -> bool:
     """Put in order what a DAGMan left that is no more; whether the next one is to recover, and adopt its jobs."""
-    if found.condition is Condition.LOST:
+    if diagnosis.condition is Condition.LOST:
         return prepare(submit_dir)
     if not wait_for(lambda: not _jobs_left(submit_dir), _LEAVE_LIMIT):
         what = f"jobs of the run before are in the queue: {', '.join(_jobs_left(submit_dir)[:5])}"
         raise AlreadyRunningError(str(submit_dir.path), what, "wait until they have left, or `bridle remove`")
-    if found.condition is not Condition.NEVER_SUBMITTED:
+    if diagnosis.condition is not Condition.NEVER_SUBMITTED:
         put_in_order(submit_dir)
         resume_run(submit_dir)
     return False
@@ -152,8 +155,8 @@ def keep_planners_submit_file(submit_dir: SubmitDir) -> bytes:
 
 def _attributes(planned: bytes) -> dict[str, str]:
     """The +pegasus_ attributes that the planner wants on the DAGMan job: pegasus-status and its like look for them."""
-    found = parse_submit_file(planned)
-    return {name[3:]: value for name, value in found.assigned.items() if name.startswith("my.pegasus_")}
+    description = parse_submit_file(planned)
+    return {name[3:]: value for name, value in description.assigned.items() if name.startswith("my.pegasus_")}
 
 
 def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | WorkflowSummary | None]:
@@ -164,7 +167,7 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
     while True:
         queued = [found for found in dagman_jobs(submit_dir.dagman_log) if found.job == job]
         found: WorkflowProgress | WorkflowSummary | None
-        found = _glance(submit_dir) if queued else _settled(submit_dir)
+        found = _glance(submit_dir) if queued else _stored_to_its_end(submit_dir)
         yield found
         if queued and queued[0].status == JobStatus.HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
@@ -195,7 +198,7 @@ def _read(submit_dir: SubmitDir, question: Callable[[Any, str], _Answer]) -> _An
         engine.dispose()
 
 
-def _settled(submit_dir: SubmitDir) -> WorkflowSummary | None:
+def _stored_to_its_end(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here.
 
     Notifications, too: of a run that is over before its monitor is at work, the monitor goes without a word.

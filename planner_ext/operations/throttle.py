@@ -41,8 +41,8 @@ def set_throttles(submit_dir: SubmitDir, limits: Mapping[str, int]) -> Throttles
     job = _running(submit_dir)
     version = _version(submit_dir)
     if version[:2] >= COMMAND_SINCE:
-        found = schedd.command_throttles(job, limits)
-        return Throttles(job, found, _text(version), "command")
+        now = schedd.command_throttles(job, limits)
+        return Throttles(job, now, _text(version), "command")
     schedd.edit_throttles(job, limits)
     return Throttles(
         job,

@@ -1,16 +1,21 @@
-"""As whom a pool runs, and what a process must have in its environment to use it."""
+"""As whom a pool runs, at which port, and what a process must have in its environment to use it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pwd
+import random
 import shutil
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from planner_ext.errors import PoolError
 from planner_ext.pool.release import Release
+
+# Below those that the kernel gives to outgoing connections, so that none of these takes ours.
+_PORTS = range(20000, 32000)
 
 
 def pool_uid(passwd: Iterable[tuple[str, int]]) -> int:
@@ -87,3 +92,25 @@ def in_environment(environment: Mapping[str, str]) -> Iterator[None]:
 def _replace_environment(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        # As HTCondor does: connections of the last pool that linger in TIME_WAIT are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """One at random, so that pools that start together do not meet; raises PoolError if all are taken."""
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if is_free(port):
+            return port
+    raise PoolError(
+        "127.0.0.1", f"no port of {_PORTS.start}..{_PORTS.stop - 1} is free", "stop a server there"
+    )

@@ -30,8 +30,15 @@ from planner_ext.pool.config import (
     dump_settings,
     load_settings,
 )
-from planner_ext.pool.environment import as_pool_user, in_environment, path_entries, variables, without_condor
-from planner_ext.pool.ports import free_port, is_free
+from planner_ext.pool.environment import (
+    as_pool_user,
+    free_port,
+    in_environment,
+    is_free,
+    path_entries,
+    variables,
+    without_condor,
+)
 from planner_ext.pool.processes import PoolProcesses, send, wait_for
 from planner_ext.pool.release import Release
 

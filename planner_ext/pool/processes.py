@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from planner_ext import waiting
+
 DAEMON_MARK = "BRIDLE_POOL_DAEMON"
 _POLL = 0.05  # seconds between two looks at what is waited for
 _CLOCK_STEP = 60  # seconds that a machine's clock may be set back while the pool is up
@@ -140,8 +142,5 @@ class PoolProcesses:
 
 def wait_for(condition: Callable[[], bool], limit: float) -> None:
     """Return as soon as it is so; raises TimeoutError after `limit` seconds."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not so within {limit:.0f} s")
-        time.sleep(_POLL)
+    if not waiting.wait_for(condition, limit, _POLL):
+        raise TimeoutError(f"not so within {limit:.0f} s")

@@ -1,6 +1,6 @@
 """The planner hook: what is done before and after the programs that plan and start workflows.
 
-A shim in PATH (hook_shims) asks here, and then runs the real program with its arguments as they were given. Whatever
+A shim in PATH (`scripts`) asks here, and then runs the real program with its arguments as they were given. Whatever
 goes wrong here, that program runs, and the submit directory is as if there were no hook; the one exception is a
 workflow whose DAGMan lives: that is refused, as `bridle run` does.
 """
@@ -18,11 +18,11 @@ from condor_templates.errors import BridleError
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import (
     appended,
-    is_hooked,
+    is_made_by_shim,
     planners_environment,
     with_environment,
 )
-from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
 from dag_rewriter.rewriting.originals import submit_file_in_the_way
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
 from dag_rewriter.rewriting.rewrite_report import Report
@@ -33,7 +33,7 @@ PLAN_LIMIT = 600.0
 """Seconds that condor_submit_dag may take to write a submit file."""
 
 
-class HookError(BridleError):
+class ShimError(BridleError):
     """The hook cannot do its part; the workflow goes on without it."""
 
 
@@ -70,7 +70,7 @@ def _planned(dags: Sequence[str], here: Path) -> SubmitDir | None:
     """
     if len(dags) != 1 or (here / dags[0]).parent.resolve() != here.resolve():
         return None
-    if not any(files.mode_of(here / name) is not None for name in ("braindump.yml", "braindump.txt")):
+    if not was_planned(here):
         return None
     submit_dir = open_submit_dir(here)
     return submit_dir if submit_dir.dag == Path(dags[0]).name else None
@@ -139,7 +139,7 @@ def _clear_the_way(submit_dir: SubmitDir) -> None:
     """condor_submit_dag refuses to submit where the hook has left the submit file that it had made for pegasus-run."""
     from planner_ext.operations.run import keep_planners_submit_file
 
-    if is_hooked(files.read_if_there(submit_dir.condor_sub) or b""):
+    if is_made_by_shim(files.read_if_there(submit_dir.condor_sub) or b""):
         keep_planners_submit_file(submit_dir)
         files.remove(submit_dir.condor_sub)
 
@@ -210,10 +210,10 @@ def _call(submit_dir: SubmitDir, command: Sequence[str]) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise HookError(where, f"{command[0]} does not write it: {error}", _START) from error
+        raise ShimError(where, f"{command[0]} does not write it: {error}", _START) from error
     if done.returncode != 0:
         said = " ".join((done.stderr or done.stdout).decode(errors="replace").split())
-        raise HookError(where, f"{command[0]} does not write it for our DAG: {said}", _START)
+        raise ShimError(where, f"{command[0]} does not write it for our DAG: {said}", _START)
 
 
 _START = "start the workflow with `bridle run`"

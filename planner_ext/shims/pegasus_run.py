@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condor_templates.errors import BridleError
-from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
 from dag_rewriter.rewriting.rewrite import is_rewritten, undo
 from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.errors import ScheddError
@@ -78,7 +77,7 @@ def remove_as_pegasus(arguments: Sequence[str], here: Path) -> ShimOutput | Shim
 
 def _planned(path: Path) -> SubmitDir | None:
     """None for what pegasus-run shall say a word to: no submit directory, or one for the shell."""
-    if not any(files.mode_of(path / name) is not None for name in ("braindump.yml", "braindump.txt")):
+    if not was_planned(path):
         return None
     with suppress(BridleError):
         return open_submit_dir(path.resolve())

@@ -54,8 +54,12 @@ _IS_PLANNED = """\
 
 # Only what the planner has made concerns the hook.
 planned=
+only_made=
+dagman=
 for word in "$@"; do
     case $word in
+    -[Nn][Oo]_[Ss]*) only_made=yes ;;
+    executable=*/pegasus-dagman) dagman=yes ;;
     *{ending})
         folder=.
         case $word in */*) folder=${{word%/*}} ;; esac
@@ -68,8 +72,13 @@ done
 
 _ASK = """\
 
-"$bridle" hook ask --parent "$PPID" -- "$name" "$real" "$@" </dev/null
-case $? in
+# Where the planner has its submit file made, bridle has a part only when that is there: it need not start twice.
+code={again}
+[ -n "$only_made" ] && [ -n "$dagman" ] || {{
+    "$bridle" hook ask --parent "$PPID" -- "$name" "$real" "$@" </dev/null
+    code=$?
+}}
+case $code in
 {stop}) exit 2 ;;
 {again}) ;;
 130) exit 130 ;;

@@ -13,7 +13,7 @@ import pytest
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
-from dag_rewriter.directory.dagman_submit_file import is_hooked
+from dag_rewriter.directory.dagman_submit_file import is_made_by_shim
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.rewriting.rewrite import is_rewritten, rewrite, undo
@@ -23,7 +23,8 @@ from planner_ext.errors import AlreadyRunningError
 from planner_ext.operations import run
 from planner_ext.operations.run import store_the_run_before
 from planner_ext.shims import handlers, pegasus_run
-from planner_ext.shims.handlers import HookError, after_plan, before_submit_dag
+from planner_ext.shims.call_arguments import parse_submit_dag
+from planner_ext.shims.handlers import ShimError, after_plan, before_submit_dag
 from planner_ext.shims.install import install, real_program, states, uninstall
 from planner_ext.shims.pegasus_run import run_as_pegasus
 from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP, PROGRAMS
@@ -100,7 +101,7 @@ def test_a_plan_is_taken_over_and_given_back_to_the_byte(submit_dir, real):
     planners = content(submit_dir.path)
     assert after_plan(real, words, submit_dir.path).message
     made = submit_dir.condor_sub.read_bytes()
-    assert is_hooked(made)
+    assert is_made_by_shim(made)
     assert b"\nexecutable=" not in made
     assert f"CONFIG_FILE={submit_dir.monitor_config.name}".encode() in made
     assert is_rewritten(submit_dir)
@@ -240,7 +241,7 @@ def test_what_cannot_be_written_for_our_dag_is_undone(submit_dir, tmp_path, real
     words = ask_real(real, submit_dir)
     planners = content(submit_dir.path)
     bad = program(tmp_path / "bad" / "condor_submit_dag", SUBMIT_DAG.format(ending=ending))
-    with pytest.raises(HookError, match="does not write it for our DAG"):
+    with pytest.raises(ShimError, match="does not write it for our DAG"):
         after_plan(str(bad), words, submit_dir.path)
     assert content(submit_dir.path) == planners
 
@@ -315,6 +316,22 @@ def test_a_plan_is_asked_about_before_and_after(tmp_path, shims):
     assert before.startswith("hook ask --parent ")
     assert before.endswith(f" -- condor_submit_dag {real} -no_submit x.dag")
     assert after == f"hook ask --again -- condor_submit_dag {real} -no_submit x.dag"
+
+
+def test_the_planners_own_call_is_asked_about_only_when_its_submit_file_is_there(tmp_path, shims):
+    asked = tmp_path / "asked"
+    program(tmp_path / "bridle", f'#!/bin/sh\necho "$@" >>{asked}\n')
+    words = ["-append", "executable=/opt/pegasus/bin/pegasus-dagman", "-no_submit", "x.dag"]
+    real = program(tmp_path / "real" / "condor_submit_dag", f"#!/bin/sh\necho real >>{asked}\n")
+    assert run_shim(tmp_path, shims, "condor_submit_dag", *words).returncode == 0
+    assert parse_submit_dag(words).is_planners
+    assert asked.read_text().splitlines() == [
+        "real",
+        f"hook ask --again -- condor_submit_dag {real} {' '.join(words)}",
+    ]
+    program(tmp_path / "real" / "condor_submit_dag", f"#!/bin/sh\necho failed >>{asked}\nexit 3\n")
+    assert run_shim(tmp_path, shims, "condor_submit_dag", *words).returncode == 3
+    assert asked.read_text().splitlines()[2:] == ["failed"]
 
 
 def test_only_planned_directories_are_asked_about_and_only_if_it_is_not_switched_off(tmp_path, shims):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.directory.dagman_submit_file import is_hooked
+from dag_rewriter.directory.dagman_submit_file import is_made_by_shim
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.rewriting.originals import submit_file_in_the_way
 from dag_rewriter.rewriting.rewrite import is_rewritten
@@ -87,7 +87,7 @@ def test_a_plan_gets_its_monitor_and_loses_nothing_when_it_is_started_anew(pool,
     assert ad["Cmd"].endswith("condor_dagman")
     assert ad["pegasus_wf_uuid"] == submit_dir.wf_uuid
     assert "PLANNER_ADDED=yes" in ad["Environment"]
-    assert is_hooked(submit_dir.condor_sub.read_bytes()), "for Pegasus's own pegasus-run"
+    assert is_made_by_shim(submit_dir.condor_sub.read_bytes()), "for Pegasus's own pegasus-run"
 
     until(lambda: waiting(submit_dir), "its jobs wait")
     check_refused(env, submit_dir, job)

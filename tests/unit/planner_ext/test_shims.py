@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dag_rewriter.directory.dagman_submit_file import (
     MARK,
     appended,
-    is_hooked,
+    is_made_by_shim,
     planners_environment,
     with_environment,
 )
@@ -81,8 +81,8 @@ def test_the_planners_wishes_are_kept_and_its_program_is_a_remark() -> None:
     program, attribute = appended(MADE)
     assert program == f"{MARK} executable=/opt/pegasus/bin/pegasus-dagman"
     assert attribute == '+pegasus_wf_uuid="x"'
-    assert not is_hooked(MADE)
-    assert is_hooked(MADE + program.encode())
+    assert not is_made_by_shim(MADE)
+    assert is_made_by_shim(MADE + program.encode())
 
 
 @given(st.text("ABCxyz0189=_'. /", min_size=1).map(str.encode))
