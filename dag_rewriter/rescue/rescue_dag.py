@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -80,6 +80,30 @@ def rescue_number(dag: str, name: str) -> int | None:
     return int(found[1]) or None if found else None
 
 
+def numbered(dag: str, names: Iterable[str]) -> dict[int, str]:
+    """Those of the names that are rescue DAGs, by number, the lowest first.
+
+    >>> numbered("x.dag", ["x.dag", "x.dag.rescue002", "x.dag.rescue001", "x.dag.rescue000"])
+    {1: 'x.dag.rescue001', 2: 'x.dag.rescue002'}
+    """
+    pairs = ((rescue_number(dag, name), name) for name in names)
+    return dict(sorted((number, name) for number, name in pairs if number is not None))
+
+
+def done_in(text: str) -> list[str]:
+    """The nodes that a (partial) rescue DAG marks as done.
+
+    >>> done_in("# comment\\nDONE a\\n  done b.c \\n")
+    ['a', 'b.c']
+    """
+    return _DONE.findall(text)
+
+
+def is_whole_dag(text: str) -> bool:
+    """Whether it is of the old form, with all nodes: DAGMAN_WRITE_PARTIAL_RESCUE = False."""
+    return _WHOLE.search(text) is not None
+
+
 def parse_rescue(data: bytes, source: str) -> RescueDag:
     """Reads a rescue DAG of any DAGMan since 7.7. Raises DagSyntaxError for a whole DAG of the old form, which
     cannot be combined with another.
@@ -88,7 +112,7 @@ def parse_rescue(data: bytes, source: str) -> RescueDag:
     ('A',)
     """
     text = text_of(data)
-    if _WHOLE.search(text):
+    if is_whole_dag(text):
         what = "it is a whole DAG, as DAGMan wrote rescue DAGs with DAGMAN_WRITE_PARTIAL_RESCUE = False"
         raise DagSyntaxError(
             source, 0, what, f"run it by itself: condor_submit_dag -dorescuefrom, or on {source}"
@@ -97,7 +121,7 @@ def parse_rescue(data: bytes, source: str) -> RescueDag:
     origin = re.search(f"^{_OURS}(.*)$", text, re.MULTILINE)
     retries = {m[1]: Retries(int(m[2]), None if m[3] is None else int(m[3])) for m in _RETRY.finditer(text)}
     return RescueDag(
-        done=tuple(_DONE.findall(text)),
+        done=tuple(done_in(text)),
         failed=tuple(name for name in failed[1].split(",") if name) if failed else (),
         retries=MappingProxyType(retries),
         created=_seconds(created) if created else None,

@@ -15,7 +15,7 @@ from dag_rewriter.directory.subworkflows import sub_workflows
 from dag_rewriter.errors import RunningError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.splices import WholeDag
-from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, parse_rescue, rescue_number
+from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
 from dag_rewriter.rescue.run_state import NumberedRescue, Standing, standing_after, standing_now
 
@@ -81,7 +81,7 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
         set_aside=old,
         log=log,
         history=parse_history(log),
-        limit=_limit(submit_dir, whole),
+        limit=rescue_limit(submit_dir, whole.dag.config),
         has_log=files.mode_of(submit_dir.nodes_log) is not None,
         has_lock=files.mode_of(submit_dir.dagman_lock) is not None,
         children=children,
@@ -90,15 +90,11 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
 
 def find_rescues(submit_dir: SubmitDir) -> tuple[tuple[NumberedRescue, ...], tuple[str, ...]]:
     """The rescue DAGs by number, and the names of those that were set aside."""
-    found: list[NumberedRescue] = []
-    old: list[str] = []
-    for name in files.names_in(submit_dir.path):
-        number = rescue_number(submit_dir.dag, name)
-        if number is not None:
-            found.append(_read(submit_dir.path / name, number))
-        elif name.startswith((f"{submit_dir.dag}.rescue", f"{submit_dir.dag}.lock.old")):
-            old.append(name)
-    return tuple(sorted(found, key=lambda each: each.number)), tuple(sorted(old))
+    names = files.names_in(submit_dir.path)
+    rescues = numbered(submit_dir.dag, names)
+    beginnings = (f"{submit_dir.dag}.rescue", f"{submit_dir.dag}.lock.old")
+    old = sorted(name for name in {*names} - {*rescues.values()} if name.startswith(beginnings))
+    return tuple(_read(submit_dir.path / name, number) for number, name in rescues.items()), tuple(old)
 
 
 def _read(path: Path, number: int) -> NumberedRescue:
@@ -137,9 +133,9 @@ def _jobstate_log(submit_dir: SubmitDir, whole: WholeDag) -> bytes:
     return b""
 
 
-def _limit(submit_dir: SubmitDir, whole: WholeDag) -> int:
-    """DAGMAN_MAX_RESCUE_NUM, if the DAG's own configuration sets it."""
-    named = [submit_dir.path / whole.dag.config] if whole.dag.config else []
+def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:
+    """DAGMAN_MAX_RESCUE_NUM; `config` is the DAG's own configuration, which may set it."""
+    named = [submit_dir.path / config] if config else []
     for path in (*named, submit_dir.monitor_config):
         found = _MAX.findall(files.read_if_there(path) or b"")
         if found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from dag_rewriter.language.commands import NodeCommand
 from dag_rewriter.language.syntax import parse_command
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
+from dag_rewriter.rescue.rescue_dag import numbered
+from dag_rewriter.rescue.rescue_files import rescue_limit
 from dag_rewriter.rewriting.rescue_lines import RescueFile
 
 _HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
@@ -114,11 +115,11 @@ def notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
         yield f"{name} was of another DAG; it is kept as {name}.old"
 
 
-def newest_rescue(submit_dir: SubmitDir) -> RescueFile | None:
-    """The rescue DAG with the highest number; None if there is none."""
-    pattern = re.compile(re.escape(submit_dir.dag) + r"\.rescue([0-9]{3})")
-    numbers = [int(m[1]) for name in files.names_in(submit_dir.path) if (m := pattern.fullmatch(name))]
-    if not numbers:
+def newest_rescue(submit_dir: SubmitDir, config: str | None) -> RescueFile | None:
+    """The rescue DAG that DAGMan would take, None if there is none; `config` as the DAG names it."""
+    limit = rescue_limit(submit_dir, config)
+    names = numbered(submit_dir.dag, files.names_in(submit_dir.path))
+    number = max((number for number in names if number <= limit), default=None)
+    if number is None:
         return None
-    found = RescueFile(submit_dir.dag, max(numbers), b"")
-    return RescueFile(found.dag, found.number, files.read(submit_dir.path / found.name))
+    return RescueFile(submit_dir.dag, number, files.read(submit_dir.path / names[number]), limit)

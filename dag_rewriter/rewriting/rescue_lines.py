@@ -10,14 +10,11 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 
-from dag_rewriter.language.lexer import BLANKS
-from dag_rewriter.language.text import text_of
+from dag_rewriter.language.text import bytes_of, text_of
 from dag_rewriter.model.dag import Dag
+from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, done_in, is_whole_dag, rescue_name
 
-_DONE = re.compile(rb"^[ \t]*[Dd][Oo][Nn][Ee][ \t]+(\S+)[ \t\r]*$", re.MULTILINE)
-_FULL = re.compile(rb"^[ \t]*JOB[ \t]", re.MULTILINE | re.IGNORECASE)
 _MONITOR = re.compile(r"bridle_monitor(_[0-9]+)?")
-_LAST = 100  # DAGMAN_MAX_RESCUE_NUM: DAGMan looks for no higher one
 _SHOWN = 3
 
 
@@ -28,28 +25,16 @@ class RescueFile:
     dag: str
     number: int
     content: bytes
+    limit: int = MAX_RESCUE_NUM
+    """DAGMAN_MAX_RESCUE_NUM"""
 
     @property
     def name(self) -> str:
         return rescue_name(self.dag, self.number)
 
-
-def rescue_name(dag: str, number: int) -> str:
-    """How DAGMan calls its rescue DAGs.
-
-    >>> rescue_name("x.dag", 7)
-    'x.dag.rescue007'
-    """
-    return f"{dag}.rescue{number:03}"
-
-
-def done_in(content: bytes) -> list[str]:
-    """The nodes that a (partial) rescue DAG marks as done.
-
-    >>> done_in(b"# comment\\nDONE a\\n  done b.c \\n")
-    ['a', 'b.c']
-    """
-    return [text_of(name) for name in _DONE.findall(content)]
+    @property
+    def text(self) -> str:
+        return text_of(self.content)
 
 
 def mended(rescue: RescueFile, nodes: Container[str]) -> tuple[str, bytes] | None:
@@ -60,29 +45,23 @@ def mended(rescue: RescueFile, nodes: Container[str]) -> tuple[str, bytes] | Non
     >>> mended(RescueFile("x.dag", 1, b"DONE a\\nDONE bridle_monitor\\n"), {"a"})
     ('x.dag.rescue002', b'DONE a\\n')
     """
-    ours = [name for name in done_in(rescue.content) if _MONITOR.fullmatch(name) and name not in nodes]
+    ours = [name for name in done_in(rescue.text) if _MONITOR.fullmatch(name) and name not in nodes]
     if not ours:
         return None
-    lines = rescue.content.split(b"\n")
-    kept = [line for line in lines if not _names(line, ours)]
+    kept = [line for line in rescue.text.split("\n") if not set(done_in(line)).intersection(ours)]
     # A new number, as DAGMan's own; where no number is left, the last one is replaced.
-    return rescue_name(rescue.dag, min(rescue.number + 1, _LAST)), b"\n".join(kept)
-
-
-def _names(line: bytes, nodes: list[str]) -> bool:
-    found = _DONE.match(line.strip(BLANKS))
-    return found is not None and text_of(found[1]) in nodes
+    return rescue_name(rescue.dag, min(rescue.number + 1, rescue.limit)), bytes_of("\n".join(kept))
 
 
 def complaints(rescue: RescueFile, dag: Dag) -> tuple[str, ...]:
     """What DAGMan would refuse about a rescue DAG that is kept as it is."""
-    if _FULL.search(rescue.content):
+    if is_whole_dag(rescue.text):
         return (
             f"{rescue.name} is a whole DAG (HTCondor 23): DAGMan runs that one, without what is added here",
         )
     if dag.splices or dag.includes:
         return ()
-    gone = [n for n in done_in(rescue.content) if n not in dag.nodes and not _MONITOR.fullmatch(n)]
+    gone = [n for n in done_in(rescue.text) if n not in dag.nodes and not _MONITOR.fullmatch(n)]
     if not gone:
         return ()
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""

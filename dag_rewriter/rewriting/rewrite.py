@@ -129,7 +129,7 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
         monitor=choice.kind if options.monitor else None,
         priority=_above_all(dag, found),
         original=parts.original,
-        rescue=originals.newest_rescue(submit_dir),
+        rescue=originals.newest_rescue(submit_dir, dag.config),
         chosen=choice.passes,
     )
     return Planned(submit_dir, parts, dag, found, choice, context)
@@ -210,11 +210,12 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
 
 def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
     """Before the monitor's node goes: DAGMan would refuse a rescue DAG that names it."""
-    rescue = originals.newest_rescue(submit_dir)
     monitor = originals.monitor_in(parts.block)
-    if rescue is None or monitor is None or _encode(monitor.name) not in rescue.content:
+    if monitor is None:
         return
-    found = mended(rescue, parse_dag(parts.original, submit_dir.dag).nodes)
+    dag = parse_dag(parts.original, submit_dir.dag)
+    rescue = originals.newest_rescue(submit_dir, dag.config)
+    found = None if rescue is None else mended(rescue, dag.nodes)
     if found is not None:
         yield submit_dir.path / found[0], found[1]
 

@@ -12,7 +12,7 @@ from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
-from dag_rewriter.rescue.rescue_dag import rescue_number
+from dag_rewriter.rescue.rescue_dag import numbered
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.database.run_queries import is_stored, offsets, open_database, progress
@@ -101,9 +101,7 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counte
 
 
 def _newest_rescue(submit_dir: SubmitDir) -> str | None:
-    numbered = ((rescue_number(submit_dir.dag, name), name) for name in files.names_in(submit_dir.path))
-    found = sorted((number, name) for number, name in numbered if number is not None)
-    return found[-1][1] if found else None
+    return next(reversed(numbered(submit_dir.dag, files.names_in(submit_dir.path)).values()), None)
 
 
 def _monitor(submit_dir: SubmitDir, jobs: list[QueuedJob]) -> Monitor:

@@ -21,10 +21,10 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.rescue.rescue_dag import done_in
 from dag_rewriter.rewriting.limits import with_limits, write_limits
 from dag_rewriter.rewriting.originals import monitor_of, newest_rescue
 from dag_rewriter.rewriting.passes import ALL
-from dag_rewriter.rewriting.rescue_lines import done_in
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
 from tests.conftest import Corpus
 
@@ -185,10 +185,10 @@ def test_a_rescue_dag_is_mended_before_the_dag_changes(submit_dir: SubmitDir) ->
     rescue.write_bytes(b"# Rescue DAG file\nDONE prep_prep\nDONE bridle_monitor\n")
 
     def names_only_nodes() -> None:
-        found = newest_rescue(submit_dir)
+        found = newest_rescue(submit_dir, None)
         assert found is not None
         dag = parse_dag(submit_dir.dag_file.read_bytes(), submit_dir.dag)
-        assert not set(done_in(found.content)) - set(dag.nodes)
+        assert not set(done_in(found.text)) - set(dag.nodes)
         undo(submit_dir)
         assert b"bridle_monitor" not in (submit_dir.path / "subdag-0.dag.rescue002").read_bytes()
 

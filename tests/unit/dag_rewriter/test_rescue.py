@@ -22,6 +22,8 @@ from dag_rewriter.rescue.rescue_plan import Choice, limit_notes, plan_redo, plan
 from dag_rewriter.rescue.rescue_steps import SetAside, Write, carry_out
 from dag_rewriter.rescue.run_history import parse_history
 from dag_rewriter.rescue.run_state import NodeState
+from dag_rewriter.rewriting.originals import newest_rescue
+from dag_rewriter.rewriting.rescue_lines import mended
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters=",#", exclude_categories=["Cc", "Cs", "Z"]), min_size=1
@@ -126,6 +128,22 @@ def folder(tmp_path: Path) -> Path:
     first = RescueDag(("A", "DONE", "_condor_join_node0"), ("NODE",), {}, WHEN + 13, 6)
     (tmp_path / "x.dag.rescue001").write_bytes(render_rescue(first, "x.dag"))
     return tmp_path
+
+
+def test_a_rewrite_takes_the_rescue_dag_that_dagman_would(folder: Path) -> None:
+    """It looks for no number above DAGMAN_MAX_RESCUE_NUM, and writes that one over when it is reached."""
+    (folder / "x.dag").write_text(DAG + "CONFIG my.config\n")
+    (folder / "my.config").write_text("DAGMAN_MAX_RESCUE_NUM = 2\n")
+    for number in ("000", "002", "003", "002.old"):
+        (folder / f"x.dag.rescue{number}").write_text("DONE A\nDONE bridle_monitor\n")
+    submit_dir = open_target(folder / "x.dag")
+    found = newest_rescue(submit_dir, "my.config")
+    assert found is not None
+    assert found.name == "x.dag.rescue002"
+    assert mended(found, {"A"}) == ("x.dag.rescue002", b"DONE A\n")
+    unlimited = newest_rescue(submit_dir, None)
+    assert unlimited is not None
+    assert mended(unlimited, {"A"}) == ("x.dag.rescue004", b"DONE A\n")
 
 
 def workflow(folder: Path):
