@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import click
 
@@ -192,15 +192,19 @@ def _tell(verbosity: Verbosity, what: str, code: int) -> int:
 
 def main() -> None:
     """The console script."""
-    # What is imported stays: to look through it at every 700th object takes time.
-    gc.set_threshold(100_000, 50, 100)
-    code = run_command(sys.argv[1:])
-    gc.freeze()  # and so does looking once more at the end, when all of it goes
-    sys.exit(code)
+    _run_script(cli, "bridle")
 
 
 def notify_main() -> None:
     """The console script `bridle-notify`."""
     from monitord_job.cli.bridle_notify import notify
 
-    sys.exit(run_command(sys.argv[1:], notify, "bridle-notify"))
+    _run_script(notify, "bridle-notify")
+
+
+def _run_script(command: click.Command, name: str) -> NoReturn:
+    # What is imported stays: to look through it at every 700th object takes time.
+    gc.set_threshold(100_000, 50, 100)
+    code = run_command(sys.argv[1:], command, name)
+    gc.freeze()  # and so does looking once more at the end, when all of it goes
+    sys.exit(code)
