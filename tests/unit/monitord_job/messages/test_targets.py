@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from condor_templates.errors import BridleError
 from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
-from condor_templates.policy_file import PolicyError
+from condor_templates.policy_file import PolicyError, parse_toml
 from monitord_job.errors import NotifyError
 from monitord_job.messages.apprise_services import installed, masked, relay_of, service_of
-from monitord_job.messages.mail import plain_relay
+from monitord_job.messages.mail import Headers, Relay, Security, plain_relay
 from monitord_job.messages.send import check
 from monitord_job.messages.targets import (
     Channel,
@@ -27,6 +28,7 @@ from monitord_job.notifications.rule import Dialect
 from monitord_job.notifications.rule_file import parse
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+PYPROJECT = Path(__file__).resolve().parents[4] / "pyproject.toml"
 CONFIG = NotifyConfig(
     {"ops": ("slack://a/b/s3cret", "me@example.org"), "all": ("ops", "env:HOOK"), "loop": ("loop",)}
 )
@@ -160,6 +162,23 @@ def test_mail_servers_of_apprise(
     assert (relay.host, relay.port, relay.security.value) == (host, port, security)
     assert (headers.sender, headers.to) == (sender, to)
     assert "pw" not in repr(relay)
+
+
+def test_all_that_is_read_of_a_mail_server_of_apprise() -> None:
+    """Its attributes are no public interface: pyproject bounds the version, this says whether they still hold."""
+    address = (
+        "mailtos://me:pw@example.org:4465?smtp=relay.example.org&mode=ssl&verify=no&from=Ops<ops@example.org>"
+        "&to=a@b.org,c@d.org&cc=e@f.org&bcc=g@h.org"
+    )
+    assert relay_of(service_of(Target(Channel.SERVICE, address, "mailtos://..."))) == (
+        Relay("relay.example.org", 4465, Security.TLS, "me", "pw", verify=False),
+        Headers("ops@example.org", ("a@b.org", "c@d.org", "e@f.org"), ("g@h.org",)),
+    )
+    assert relay_of(service_of(Target(Channel.SERVICE, "json://example.org/x", "json://..."))) is None
+    (wanted,) = parse_toml(PYPROJECT.read_text(), "pyproject.toml")["project"]["optional-dependencies"][
+        "notify"
+    ]
+    assert int(version("apprise").partition(".")[0]) < int(wanted.rpartition("<")[2])
 
 
 @pytest.mark.parametrize(
