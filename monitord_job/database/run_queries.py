@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, ScalarSelect, and_, func, inspect, select
+from sqlalchemy import Column, Connection, Engine, ScalarSelect, Table, and_, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database import bridle_tables
@@ -33,6 +33,11 @@ def open_database(database: Database | Path) -> Engine:
     return dialect_of(url).reading_engine(url)
 
 
+def has_table(connection: Connection, table: Table) -> bool:
+    """Whether a database has it: another monitor's may not."""
+    return inspect(connection).has_table(table.name)
+
+
 def is_stored(database: Database, wf_uuid: str) -> bool:
     """Whether anything of the workflow is in the database. Raises MonitorError if a server does not answer."""
     if database.file is not None and not database.file.is_file():
@@ -40,7 +45,7 @@ def is_stored(database: Database, wf_uuid: str) -> bool:
     engine = open_database(database)
     try:
         with reading(engine) as connection:
-            if not inspect(connection).has_table(s.WORKFLOW.name):
+            if not has_table(connection, s.WORKFLOW):
                 return False
             found = connection.scalar(select(s.WORKFLOW.c.wf_id).where(s.WORKFLOW.c.wf_uuid == wf_uuid))
         return found is not None

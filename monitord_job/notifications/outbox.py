@@ -7,7 +7,7 @@ so that what ran when a monitor was killed is run again, with the same key: at l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -65,6 +65,29 @@ class Ended:
     cause: str
     tries: int = 1
     """at the how-manieth time"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A notification as the outbox has it. Times in seconds since the epoch; `code` is minus the signal."""
+
+    key: str
+    state: DeliveryState
+    rule: str
+    entity: str
+    time: int
+    tries: int
+    not_before: float
+    started: float | None
+    ended: float | None
+    code: int | None
+    seconds: float | None
+    cause: str | None
+    argv: tuple[str, ...]
+    directory: str
+    environment: Mapping[str, str]
+    stdout: str | None
+    stderr: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +225,22 @@ def _pages(bulk: Bulk, root: str) -> Iterator[Any]:
     while page := bulk.select(_NEXT, root, _OPEN, last, _PAGE):
         yield from page
         last = page[-1][0]
+
+
+_ENTRY = tuple(Entry.__dataclass_fields__)
+_ALL = f"SELECT {', '.join(_ENTRY)} FROM bridle_notification WHERE root_wf_uuid = ? ORDER BY number"
+
+
+def entries(bulk: Bulk, root: str) -> list[Entry]:
+    """All notifications of a run and of what is below it, in the order in which they became due."""
+    return [_entry(dict(zip(_ENTRY, row, strict=True))) for row in bulk.select(_ALL, root)]
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    values["state"] = DeliveryState(values["state"])
+    values["argv"] = tuple(json.loads(values["argv"]))
+    values["environment"] = json.loads(values["environment"])
+    return Entry(**values)
 
 
 def copy(source: Bulk, target: Bulk) -> None:

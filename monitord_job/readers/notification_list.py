@@ -11,12 +11,13 @@ from typing import Any
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import open_database
+from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION
+from monitord_job.database.bulk_sql import Bulk
+from monitord_job.database.run_queries import has_table, open_database, reading
 from monitord_job.errors import LockedError, MonitorError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.notifications.outbox import DeliveryState
-from monitord_job.notifications.outbox_queries import Entry, entries
+from monitord_job.notifications.outbox import DeliveryState, Entry, entries
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.notifications.settings import settings_of
 from monitord_job.readers.status import brought_up
@@ -30,7 +31,9 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     """The outbox of a run, after catching up if no monitor is alive to do that."""
     engine = open_database(brought_up(submit_dir, url))
     try:
-        found = entries(engine, submit_dir.wf_uuid or "")
+        with reading(engine) as connection:
+            is_there = has_table(connection, BRIDLE_NOTIFICATION)
+            found = entries(Bulk(connection), submit_dir.wf_uuid or "") if is_there else []
     finally:
         engine.dispose()
     if files.is_locked(submit_dir.lock):

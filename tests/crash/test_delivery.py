@@ -15,8 +15,7 @@ from monitord_job.database.dialect import sqlite_url
 from monitord_job.monitor.dispatcher import NotificationDispatcher
 from monitord_job.notifications import outbox, script_runner
 from monitord_job.notifications.matching import Notification
-from monitord_job.notifications.outbox import DeliveryState
-from monitord_job.notifications.outbox_queries import Entry, entries
+from monitord_job.notifications.outbox import DeliveryState, Entry
 from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.notifications.settings import DeliverySettings
 from monitord_job.recording.store import Store
@@ -42,7 +41,8 @@ class Runner:
             outbox.put(bulk, "root", [due])
 
     def now(self) -> dict[str, Entry]:
-        return {entry.key: entry for entry in entries(self._store._engine, "root")}
+        with self._store.writing() as bulk:
+            return {entry.key: entry for entry in outbox.entries(bulk, "root")}
 
     def done(self, *keys: str) -> list[Entry]:
         def all_ended() -> bool:
