@@ -70,7 +70,7 @@ class _Described:
         condition = hook_condition(on.value if isinstance(on, On) else on)
         if condition is None:
             raise WorkflowError(
-                self._what, f"{on} is no condition of a hook", f"use one of {', '.join(HOOK_WORDS)}"
+                self._what, f"{on} is not a condition of a hook", f"use one of {', '.join(HOOK_WORDS)}"
             )
         if not command.strip():
             raise WorkflowError(self._what, "the hook has no command", "name a program")

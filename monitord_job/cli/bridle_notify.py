@@ -114,7 +114,7 @@ def _limit(seconds: float) -> Iterator[None]:
     """Nothing may wait longer, whatever it waits in: a name server, a thread of a library."""
 
     def give_up(_number: int, _frame: object) -> NoReturn:
-        os.write(2, f"bridle-notify: not done within {seconds:g} s; it is tried again\n".encode())
+        os.write(2, f"bridle-notify: not done within {seconds:g} s; it will be tried again\n".encode())
         os._exit(TryAgainError.exit_code)
 
     before = signal.signal(signal.SIGALRM, give_up)
@@ -136,7 +136,7 @@ def _about(environment: Mapping[str, str], run: Path | None, *, test: bool) -> E
         return EventContext("", directory=place, run=place, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     about = event_context(environment)
     if not about.event:
-        raise click.UsageError("the environment tells of no event (PEGASUS_EVENT): give --run or --test")
+        raise click.UsageError("there is no event in the environment (PEGASUS_EVENT): use --run or --test")
     return about
 
 
@@ -153,7 +153,7 @@ def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> l
     from monitord_job.messages.targets import targets_of
 
     if needed and not words:
-        raise click.UsageError("say with --to where the message goes")
+        raise click.UsageError("name a target with --to")
     found = targets_of(words, config, os.environ)
     for target in found:
         check(target)

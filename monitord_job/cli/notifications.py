@@ -20,7 +20,7 @@ Example:
   bridle notifications run0001 --resend 3f2a91c07b1e
 \b
 Exit codes:
-  0  shown; with --resend: delivered, or left to the monitor that is at work
+  0  shown; with --resend: delivered, or left to the running monitor
   1  with --resend: some failed again
   2  there is no such submit directory or key, the database cannot be read, or notifications are switched off
 """
@@ -65,9 +65,9 @@ def notifications(
         click.echo(line.encode("utf-8", "backslashreplace"))
     if outbox.waits_in_vain(found, entries):
         click.echo(
-            f"no monitor is at work; to deliver what is due: bridle monitord --catch-up --notify {submit_dir}"
+            f"no monitor is running; to deliver what is due: bridle monitord --catch-up --notify {submit_dir}"
         )
     if resent:
-        who = "are left to the monitor that is at work" if resent.waits else "were run again"
+        who = "are left to the running monitor" if resent.waits else "were run again"
         click.echo(f"{len(resent.keys)} {who}")
     return int(resent is not None and resent.failed)

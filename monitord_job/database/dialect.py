@@ -166,7 +166,7 @@ class Sqlite(Dialect):
         path = Path(url.database or "")
         if not path.is_file():
             hint = "run the workflow with `bridle run`, or `bridle monitord`"
-            raise MonitorError(str(path), "no database is there", hint)
+            raise MonitorError(str(path), "there is no database", hint)
         return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
 
     def rows_in_a_statement(self, columns: int) -> int:
@@ -193,7 +193,7 @@ class Postgresql(Dialect):
     backend = Backend.POSTGRESQL
     mark = "%s"
     names_are_bounded = True
-    unreadable_hint = "see whether its server runs and lets you in"
+    unreadable_hint = "check that its server runs and accepts your login"
     refused_hint = "see what its server says, or rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
     for_update = " FOR UPDATE"
     _KEEPALIVE = {  # noqa: RUF012 - never changed

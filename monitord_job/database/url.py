@@ -99,7 +99,7 @@ def parse_url(source: str, text: str, directory: Path) -> URL:
         raise DatabaseUrlError(source, "it is not the URL of a database", URL_FORMS) from error
     dialect = dialect_named(url.get_backend_name())
     if dialect is None:
-        what = f"{url.get_backend_name()} is no database that the monitor can write to; SQLite and PostgreSQL are"
+        what = f"{url.get_backend_name()} is not supported; use SQLite or PostgreSQL"
         raise DatabaseUrlError(source, what, URL_FORMS)
     return dialect.checked_url(source, url, directory)
 
@@ -120,8 +120,8 @@ def read_properties(path: Path) -> Mapping[str, str]:
     try:
         return javaproperties.loads(data.decode("utf-8", "backslashreplace"))
     except javaproperties.InvalidUEscapeError as error:
-        hint = "mend that escape, or name the database with --url"
-        raise DatabaseUrlError(str(path), f"it is no properties file: {error}", hint) from error
+        hint = "correct that escape, or name the database with --url"
+        raise DatabaseUrlError(str(path), f"it is not a properties file: {error}", hint) from error
 
 
 def _properties_file(submit_dir: SubmitDir) -> Path | None:
@@ -137,6 +137,6 @@ def _wait(where: str, properties: Mapping[str, str]) -> float | None:
             try:
                 return float(value)
             except ValueError as error:
-                what = f"{name} is {value!r}, which is no number of seconds"
+                what = f"{name} is {value!r}, which is not a number of seconds"
                 raise DatabaseUrlError(where, what, f"for example: {name} = 600") from error
     return None

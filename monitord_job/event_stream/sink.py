@@ -29,7 +29,7 @@ class EventFile:
             self._file = sys.stdout.fileno() if name == _STDOUT else _opened(Path(name))
         except OSError as error:
             raise CannotWorkError(
-                name, f"no events can be written there: {error.strerror}", _ELSEWHERE
+                name, f"events cannot be written there: {error.strerror}", _ELSEWHERE
             ) from error
         self._is_regular = name != _STDOUT and stat.S_ISREG(os.fstat(self._file).st_mode)
         self._may_be_torn = True

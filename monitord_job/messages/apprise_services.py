@@ -166,8 +166,8 @@ def send_to_service(
         )
     if not done:
         said = "; ".join(masked(reason, target.address) for reason in reasons.found[-3:])
-        what = f"it does not take the message{': ' + said if said else ''}"
-        raise TryAgainError(target.name, what, "it is tried again")
+        what = f"it did not accept the message{': ' + said if said else ''}"
+        raise TryAgainError(target.name, what, "it will be tried again")
 
 
 def _body(service: NotifyBase, message: Message) -> tuple[str, str]:

@@ -114,11 +114,11 @@ def send_by_smtp(mail: EmailMessage, relay: Relay, limit: float) -> None:
     except smtplib.SMTPResponseException as error:
         raise _refusal(where, (error.smtp_code, error.smtp_error)) from None
     except (smtplib.SMTPNotSupportedError, ssl.SSLCertVerificationError) as error:
-        hint = "mend its address in notify.toml (?mode=insecure, ?verify=no), or the server"
-        raise UndeliveredError(where, f"no mail can be handed over: {_said(error)}", hint) from None
+        hint = "correct its address in notify.toml (?mode=insecure, ?verify=no), or the server"
+        raise UndeliveredError(where, f"the mail could not be sent: {_said(error)}", hint) from None
     except (OSError, smtplib.SMTPException) as error:
         raise TryAgainError(
-            where, f"no mail can be handed over: {_said(error)}", "it is tried again"
+            where, f"the mail could not be sent: {_said(error)}", "it will be tried again"
         ) from None
     if refused:
         raise _refusal(where, next(iter(refused.values())))
@@ -136,7 +136,7 @@ def _connected(relay: Relay, limit: float) -> smtplib.SMTP:
             server.starttls(context=_context(relay))
             server.ehlo()
         elif relay.password and relay.host not in _LOOPBACK:
-            what = "it offers no encryption, and the password would be readable on its way"
+            what = "it offers no encryption: others could read the password"
             raise UndeliveredError(
                 f"mail server {relay.host}:{relay.port}", what, "use mailtos://, or its port"
             )
@@ -162,7 +162,7 @@ def _log_in(server: smtplib.SMTP, relay: Relay, where: str) -> None:
     except smtplib.SMTPAuthenticationError as error:
         if 400 <= error.smtp_code < 500:
             raise
-        what = f"it does not let us in (code {error.smtp_code})"
+        what = f"it refuses the login (code {error.smtp_code})"
         raise UndeliveredError(where, what, "see user and password in notify.toml") from None
 
 
@@ -171,8 +171,8 @@ def _refusal(where: str, answer: tuple[int, bytes | str]) -> TryAgainError | Und
     said = text if isinstance(text, str) else text.decode("utf-8", "replace")
     what = f"it refuses the mail: {code} {one_line(said, 300)}"
     if 400 <= code < 500:
-        return TryAgainError(where, what, "it is tried again")
-    return UndeliveredError(where, what, "mend the address, or [mail] in notify.toml")
+        return TryAgainError(where, what, "it will be tried again")
+    return UndeliveredError(where, what, "correct the address, or [mail] in notify.toml")
 
 
 def _said(error: OSError | smtplib.SMTPException) -> str:
@@ -201,16 +201,16 @@ def send_by_sendmail(
     try:
         done = subprocess.run(command, input=mail.as_bytes(), capture_output=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
-        raise TryAgainError(program, f"it took longer than {limit:g} s", "it is tried again") from None
+        raise TryAgainError(program, f"it took longer than {limit:g} s", "it will be tried again") from None
     except OSError as error:
-        raise UndeliveredError(program, error.strerror or str(error), "see whether it can be run") from None
+        raise UndeliveredError(program, error.strerror or str(error), "check that it is executable") from None
     if done.returncode == 0:
         return
     lines = last_lines((done.stderr or done.stdout).decode("utf-8", "replace"), 1)
-    what = f"it exits with {done.returncode}{': ' + lines[0] if lines else ''}"
+    what = f"it exited with {done.returncode}{': ' + lines[0] if lines else ''}"
     if done.returncode in _TRY_LATER:
-        raise TryAgainError(program, what, "it is tried again")
-    raise UndeliveredError(program, what, "see the log of the mail system")
+        raise TryAgainError(program, what, "it will be tried again")
+    raise UndeliveredError(program, what, "see the mail system's log")
 
 
 def here(user: str) -> str:

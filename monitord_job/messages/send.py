@@ -78,7 +78,9 @@ def _site_relay(config: NotifyConfig) -> tuple[Relay, str]:
         return plain, ""
     found = relay_of(service_of(Target(Channel.SERVICE, config.via, "[mail] via")))
     if found is None:
-        raise NotifyError("[mail] via", "it is no mail server", "write mailto://server:25, or mailtos://...")
+        raise NotifyError(
+            "[mail] via", "it is not a mail server", "write mailto://server:25, or mailtos://..."
+        )
     return found[0], found[1].sender
 
 
@@ -86,7 +88,7 @@ def _by_relay(
     relay: Relay, headers: Headers, outgoing: OutgoingMessage, config: NotifyConfig, limit: float
 ) -> None:
     if not headers.to and not headers.hidden:
-        raise NotifyError("--to", f"nobody is written to through {relay.host}", "add ?to=me@example.org")
+        raise NotifyError("--to", f"there is no recipient for {relay.host}", "add ?to=me@example.org")
     sender = config.sender or headers.sender or here(getpass.getuser())
     mail = compose(outgoing.message, replace(headers, sender=sender), outgoing.about, outgoing.now)
     send_by_smtp(mail, relay, limit)
@@ -110,7 +112,7 @@ def _log(path: Path, outgoing: OutgoingMessage) -> None:
             os.close(handle)
     except OSError as error:
         where, what = f"log:{path!s:.200}", error.strerror or str(error)
-        raise UndeliveredError(where, what, "name a file that can be written") from None
+        raise UndeliveredError(where, what, "name a file that you may write to") from None
 
 
 def _service(target: Target, outgoing: OutgoingMessage, config: NotifyConfig, limit: float) -> None:

@@ -89,7 +89,7 @@ def _targets(
             what = f"the environment variable {shown(name)} is not set or empty"
             raise NotifyError(_where(within), what, "set it where the monitor runs, or use notify.toml")
         if within.count(word):
-            raise NotifyError(_where(within), f"{word} names itself", "write an address there")
+            raise NotifyError(_where(within), f"{word} refers to itself", "write an address there")
         inside = _targets(value, config, environment, (*within, word))
         yield from (replace(target, name=word) for target in inside)
     else:
@@ -103,7 +103,7 @@ def _named(
         known = ", ".join(sorted(config.targets)) or "none"
         raise NotifyError(_where(within), f"no target is called {word} (known: {known})", _NOWHERE)
     if word in within:
-        raise NotifyError(_where(within), f"target {word} names itself", "write an address there")
+        raise NotifyError(_where(within), f"target {word} refers to itself", "write an address there")
     for one in config.targets[word]:
         inside = _targets(one, config, environment, (*within, word))
         yield from (replace(target, name=word) for target in inside)
@@ -178,7 +178,7 @@ def parse_config(text: str, source: str) -> NotifyConfig:
     targets = tables.get("targets", {})
     if not isinstance(targets, dict):
         raise NotifyError(
-            f"{source}: key targets", "it is no table", 'write [targets] and below it ops = "..."'
+            f"{source}: key targets", "it is not a table", 'write [targets] and below it ops = "..."'
         )
     return NotifyConfig(
         targets={
@@ -196,13 +196,13 @@ def sender_of(text: str, where: str) -> str:
     'Workflows <workflows@example.org>'
     """
     if text and not (text.isprintable() and _ADDRESS.fullmatch(parseaddr(text)[1])):
-        raise NotifyError(where, "it is no address", "write one, e.g. workflows@example.org")
+        raise NotifyError(where, "it is not an address", "write one, e.g. workflows@example.org")
     return text
 
 
 def _check(table: Any, known: set[str], source: str, prefix: str) -> None:
     if not isinstance(table, dict):
-        raise NotifyError(f"{source}: key {prefix[:-1]}", "it is no table", f"write [{prefix[:-1]}]")
+        raise NotifyError(f"{source}: key {prefix[:-1]}", "it is not a table", f"write [{prefix[:-1]}]")
     unknown = sorted(table.keys() - known)
     if unknown:
         what = "there is no such key"
@@ -213,16 +213,16 @@ def _check(table: Any, known: set[str], source: str, prefix: str) -> None:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise NotifyError(where, "it is no text", "put it in quotes")
+        raise NotifyError(where, "it is not a string", "put it in quotes")
     return value.strip()
 
 
 def _texts(value: Any, where: str, name: str) -> tuple[str, ...]:
     if not _NAME.fullmatch(name):
-        raise NotifyError(where, "it is no name", "use letters, digits, _ . -")
+        raise NotifyError(where, "it is not a valid name", "use letters, digits, _ . -")
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(one, str) and one.strip() for one in values):
-        raise NotifyError(where, "it is no address", f'write {name} = "..." or {name} = ["...", "..."]')
+        raise NotifyError(where, "it is not an address", f'write {name} = "..." or {name} = ["...", "..."]')
     return tuple(one.strip() for one in values)
 
 

@@ -100,7 +100,7 @@ class NotificationDispatcher:
         assert self._runner is not None
         results = self._runner.results()
         if results is None:
-            LOG.warning("the process that runs the scripts died; what it had is delivered again")
+            LOG.warning("the script runner died; its notifications are delivered again")
             ended = {done.key for done in self._ended}  # not stored yet: the database was away
             kept = {key: task for key, task in self._running.items() if key in ended}
             self._stop_runner()

@@ -152,7 +152,7 @@ def _read(file: RulePlace) -> Iterator[tuple[Rule, str]]:
     try:
         read = read_rules(file)
     except BridleError as error:
-        LOG.warning("no rules are taken from it: %s", error)
+        LOG.warning("its rules are ignored: %s", error)
         return
     for damaged in read.damaged:
         LOG.warning("%s", damaged)

@@ -152,7 +152,7 @@ def _rule(text: str, source: Source, dialect: Dialect) -> Rule:
         entity = Entity(word.upper())
     except ValueError:
         known = ", ".join(entity.value for entity in Entity)
-        raise _NoRuleError(f"{_short(word)} is not what a rule can be about", f"use one of {known}") from None
+        raise _NoRuleError(f"{_short(word)} is not a kind of rule", f"use one of {known}") from None
     numbered = entity is Entity.INVOCATION
     fields = text.split(None, 4 if numbered else 3)[1:]
     missing = ("name", *(("number",) if numbered else ()), "condition", "command")[len(fields) :]
@@ -182,13 +182,13 @@ def _condition(text: str, dialect: Dialect) -> Condition:
     on = CONDITIONS.get(found[1]) if found else None
     if found is None or on is None:
         known = ", ".join(on.value for on in On if dialect is Dialect.BRIDLE or on in PEGASUS_CONDITIONS)
-        raise _NoRuleError(f"{_short(text)} is no condition", f"use one of {known}")
+        raise _NoRuleError(f"{_short(text)} is not a condition", f"use one of {known}")
     if dialect is Dialect.PEGASUS and (text != found[1] or on not in PEGASUS_CONDITIONS):
         hint = "put the rule into the .bridle-notify file: pegasus-monitord would run it at each end of a job"
         raise _NoRuleError(f"only bridle knows the condition {text}", hint)
     scope = Scope(found[4]) if found[4] else Scope.ATTEMPT
     if found[4] and on not in OUTCOMES:
-        raise _NoRuleError(f"{on.value} is no outcome, /{scope.value} says nothing", f"write {on.value}")
+        raise _NoRuleError(f"{on.value} is not an outcome: /{scope.value} has no effect", f"write {on.value}")
     return Condition(on, _amount(on, found[2], found[3]), scope)
 
 
@@ -230,7 +230,7 @@ def _check_action(action: Action) -> None:
     if "\0" in action.text:
         raise _NoRuleError("the command has a NUL byte", "remove it")
     if not action.text:
-        raise _NoRuleError(f"nothing follows {action.how.value}", "write what is to be done")
+        raise _NoRuleError(f"nothing follows {action.how.value}", "write what to do")
     try:
         argv = action.argv
     except ValueError as error:
@@ -270,7 +270,9 @@ def render_rule(rule: Rule, dialect: Dialect = Dialect.PEGASUS, words: Words = W
         )
     if isinstance(line, Damaged):
         raise RuleError(where, line.what, line.hint)
-    raise RuleError(where, f"a .{dialect.value} file cannot say this rule", "use a name without white space")
+    raise RuleError(
+        where, f"a .{dialect.value} file cannot express this rule", "use a name without white space"
+    )
 
 
 def with_rules(file: RuleFile, rules: Iterable[Rule], dialect: Dialect = Dialect.BRIDLE) -> RuleFile:

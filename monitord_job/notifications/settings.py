@@ -55,6 +55,6 @@ def _number(where: str, properties: Mapping[str, str], name: str) -> int | None:
     if not text or text.startswith("-"):
         return None
     if not text.isdecimal():
-        what = f"{_PREFIX}.{name} is {text!r}, which is no whole number"
+        what = f"{_PREFIX}.{name} is {text!r}, which is not a whole number"
         raise CannotWorkError(where, what, f"for example: {_PREFIX}.{name} = 10")
     return int(text)

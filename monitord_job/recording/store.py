@@ -296,7 +296,7 @@ class Store:
             self._file_id = now
         elif self._file_id != now:
             what = "the database file was removed or replaced; its rows are read from the logs anew"
-            raise TryAgainError(self.name, what, "leave it where it is while a monitor is at work")
+            raise TryAgainError(self.name, what, "leave it where it is while a monitor runs")
 
     def _forget(self) -> None:
         """Take nothing of what was learned of the database for true any more: the next one may be another."""
@@ -332,7 +332,7 @@ class Store:
             )
 
 
-_HINT = "it is tried again; if this stays, look for a full disk or a program that holds the database"
+_HINT = "it will be tried again; if this stays, look for a full disk or a program that holds the database"
 
 
 def _fields(cursor: Cursor) -> tuple[int, str, str]:

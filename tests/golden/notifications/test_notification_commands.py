@@ -105,9 +105,9 @@ def test_a_service_without_apprise_is_noted(run, bridle, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--on", "eror", "--cmd", "x"), "'eror' is no condition; use one of never, start, success"),
+        (("--on", "eror", "--cmd", "x"), "'eror' is not a condition; use one of never, start, success"),
         (("--on", "error", "--on", "stalled", "--cmd", "x"), "stalled needs a time"),
-        (("--job", "a b", "--on", "error", "--cmd", "x"), "no condition"),
+        (("--job", "a b", "--on", "error", "--cmd", "x"), "not a condition"),
         (("--on", "error", "--cmd", "x 'y"), "the command cannot be split"),
         (("--on", "error", "--to", "mailto://me:hushhush@x.org"), "the address may have a secret in it"),
         (("--on", "error", "--to", "slack://hushhush/tokenb/tokenc"), "the address may have a secret in it"),
@@ -149,9 +149,7 @@ def test_all_rules_are_listed_with_their_places_and_damaged_lines(run, bridle, t
         f"{run.bridle_notify}:2: JOB * held to: mailto://me@x.org",
     ]
     assert lines[3] == f"{site}: notifications.rules:1: JOB * failed_permanently /bin/site"
-    assert lines[4].startswith(
-        f"{site}: notifications.rules:2: NO RULE: 'nonsense' is not what a rule can be about"
-    )
+    assert lines[4].startswith(f"{site}: notifications.rules:2: NO RULE: 'nonsense' is not a kind of rule")
     assert "there is no such key; use rules" in lines[5]
     code, out, _ = bridle("notify", "list", "--json")
     found = json.loads(out)
@@ -234,7 +232,7 @@ def test_what_is_due_when_nobody_is_at_work_is_said_and_can_be_delivered(run, br
     assert head == "1 due, 0 running, 1 delivered, 0 failed", (
         "the end of the first run, and that of the second"
     )
-    said = "no monitor is at work; to deliver what is due: bridle "
+    said = "no monitor is running; to deliver what is due: bridle "
     assert last == f"{said}monitord --catch-up --notify {run.path}"
     assert len(hook.runs()) == 1
     with locked(run.lock, this_process()):
@@ -275,7 +273,7 @@ def test_a_monitor_at_work_does_it_itself(run, bridle, mended):
     with locked(run.lock, this_process()):
         code, out, _ = bridle("notifications", "--resend", "failed")
         assert code == 0
-        assert out.splitlines()[-1] == "2 are left to the monitor that is at work"
+        assert out.splitlines()[-1] == "2 are left to the running monitor"
         assert shown(bridle)["counts"]["failed"] == 2
     mended.touch()
     session.follow_run(run, Limits(), 0.0)

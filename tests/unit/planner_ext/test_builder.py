@@ -87,7 +87,7 @@ def test_what_only_yaml_can_say_is_refused_in_xml(make, what) -> None:
     [
         (
             lambda w: w.hook("held", "x"),
-            "workflow w: held is no condition of a hook; use one of never, start",
+            "workflow w: held is not a condition of a hook; use one of never, start",
         ),
         (lambda w: w.job("x").hook("end", " "), "job ID0000001: the hook has no command"),
         (lambda w: [w.job("x", job_id="a"), w.job("y", job_id="a")], "a second job has the id a"),

@@ -45,8 +45,8 @@ def test_servers(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("mysql://me:secret@host/x", "mysql is no database that the monitor can write to"),
-        ("jdbc:mysql://host/x?password=secret", "mysql is no database"),
+        ("mysql://me:secret@host/x", "mysql is not supported"),
+        ("jdbc:mysql://host/x?password=secret", "mysql is not supported"),
         ("sqlite://", "it names no file"),
         ("sqlite:///:memory:", "it names no file"),
         ("postgresql://me:secret@host", "it names no database"),

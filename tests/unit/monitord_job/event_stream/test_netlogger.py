@@ -155,5 +155,5 @@ def full() -> int:
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(CannotWorkError, match="no events can be written there"):
+    with pytest.raises(CannotWorkError, match="events cannot be written there"):
         EventFile(str(tmp_path / "none" / "events.bp"), BpFormat.BP)
