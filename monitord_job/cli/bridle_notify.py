@@ -35,8 +35,8 @@ Example:
 \b
 Exit codes:
   0   sent to all of them, or shown
-  1   refused for good by one of them
-  2   wrong usage: a target that is none, a file that others can read
+  1   one of them refused it for good
+  2   wrong usage: an invalid target, a file that others can read
   75  one of them cannot take it now: try again (a monitor does)
 """,
 )
@@ -52,7 +52,7 @@ Exit codes:
     "--run",
     metavar="SUBMIT_DIR",
     type=click.Path(path_type=Path, readable=False),
-    help="Report on this run now; without it, on the event that the environment tells of.",
+    help="Report on this run now; by default, on the event in the environment.",
 )
 @click.option("--url", help="The database of --run, if the monitor was told of it by its own --url.")
 @click.option(
@@ -61,16 +61,18 @@ Exit codes:
     type=click.Path(path_type=Path, readable=False),
     help="Instead of ~/.config/bridle/notify.toml.",
 )
-@click.option("--from", "sender", metavar="ADDRESS", help="Who mails are from; else what notify.toml says.")
+@click.option(
+    "--from", "sender", metavar="ADDRESS", help="Sender of mails; by default, what notify.toml says."
+)
 @click.option("--brief", is_flag=True, help="Only what happened, without the report of the run.")
 @click.option(
     "--timeout",
     default=120.0,
     show_default=True,
     type=click.FloatRange(min=1.0),
-    help="Seconds for all of it, then 75.",
+    help="Seconds for everything; then it ends with 75.",
 )
-@click.option("--test", is_flag=True, help="Send a test message, about no run.")
+@click.option("--test", is_flag=True, help="Send a test message.")
 @click.option("--dry-run", is_flag=True, help="Show the message and where it would go; send nothing.")
 @click.option("--html", is_flag=True, help="With --dry-run: the HTML of the message, and nothing else.")
 @click.option("-v", "--verbose", count=True, help="Say where it was sent; twice: tracebacks of errors.")
@@ -93,8 +95,8 @@ def notify(
     """Send a message with a report: what happened, how far the run is, what failed and why, what to do now.
 
     A monitor runs it for the rules `to: TARGET`; any script of a notification may. What it is about is in the
-    environment (PEGASUS_EVENT, PEGASUS_JOBID, ..., see docs/notifications.md). Secrets belong into notify.toml, which
-    only you may read, not onto command lines.
+    environment (PEGASUS_EVENT, PEGASUS_JOBID, ..., see docs/notifications.md). Secrets belong in notify.toml, which
+    only you may read, not on command lines.
     """
     if verbosity is not None:
         verbosity.level = verbose  # type: ignore[attr-defined]

@@ -76,7 +76,7 @@ class EventFeed:
             self._sent = waiting[-1][0]
         return bool(waiting)
 
-    def settle(self, bulk: Bulk) -> None:
+    def note_sent(self, bulk: Bulk) -> None:
         """Note what is written out."""
         if self._outlet is not None:
             self._tidy(bulk)

@@ -90,7 +90,9 @@ class NotificationDispatcher:
         left = read_results(self._results)
         if left:
             with self._store.writing() as bulk:
-                stored = outbox.settle_left(bulk, self._tap.wf_uuid, left, self._wanted(frozenset(), 0))
+                stored = outbox.store_left_results(
+                    bulk, self._tap.wf_uuid, left, self._wanted(frozenset(), 0)
+                )
             for task, done in stored:
                 self._write_log(task, done)
         remove_results(self._results)
@@ -114,7 +116,7 @@ class NotificationDispatcher:
         wanted = self._wanted(running, AHEAD - len(running))
         with self._store.writing() as bulk:
             if self._ended:
-                outbox.settle(bulk, self._ended, wanted)
+                outbox.store_results(bulk, self._ended, wanted)
             found = outbox.take(bulk, self._tap.wf_uuid, wanted)
         self._next_retry = found.next_retry
         # What has just ended, or been taken, may have held back others of its entity: the next step asks again then.

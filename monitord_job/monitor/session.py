@@ -83,7 +83,7 @@ def follow_run(
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             Monitor(submit_dir, ingest, limits, stop, dispatcher).follow()
-        _settle_events(store)
+        _note_sent_events(store)
         return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
 
 
@@ -113,7 +113,7 @@ def catch_up(
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
             Monitor(submit_dir, ingest, limits, dispatcher=dispatcher).catch_up()
-        _settle_events(store)
+        _note_sent_events(store)
 
 
 def rebuild(
@@ -148,7 +148,7 @@ def _rebuild_rows(opening: Opening, limits: Limits) -> None:
         ingest = Hierarchy(submit_dir, store)
         with store.rebuilding(submit_dir.wf_uuid or ""):
             Monitor(submit_dir, ingest, limits).catch_up()
-        _settle_events(store)
+        _note_sent_events(store)
 
 
 def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
@@ -164,7 +164,7 @@ def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
             if is_ours:
                 patiently(lambda: _keep_outbox(old, store), patience, lambda: None)
             Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
-            _settle_events(store)
+            _note_sent_events(store)
         if is_ours:
             patiently(lambda: old.give_way_to(fresh), patience, lambda: None)
         else:
@@ -246,10 +246,10 @@ def _took_over(old: Store) -> bool:
     return True
 
 
-def _settle_events(store: Store) -> None:
+def _note_sent_events(store: Store) -> None:
     """Note what was written out; if that cannot be done now, the last events are written once more some day."""
     try:
-        store.settle_events()
+        store.note_sent_events()
     except TryAgainError as error:
         LOG.warning("%s", error)
 

@@ -64,7 +64,7 @@ class Ended:
     stderr: str
     cause: str
     tries: int = 1
-    """at the how-manieth time"""
+    """which try it was"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,13 @@ def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
     return len(rows)
 
 
-_SETTLE = (
+_STORE_RESULT = (
     "UPDATE bridle_notification SET state = ?, not_before = ?, ended = ?, code = ?, seconds = ?, cause = ?, "
     "stdout = ?, stderr = ? WHERE key = ?"
 )
 
 
-def settle(bulk: Bulk, ended: list[Ended], wanted: Wanted) -> None:
+def store_results(bulk: Bulk, ended: list[Ended], wanted: Wanted) -> None:
     """Note what became of those that ran: delivered, failed, or due again later."""
     keys = [done.key for done in ended]
     tries = (
@@ -158,7 +158,7 @@ def settle(bulk: Bulk, ended: list[Ended], wanted: Wanted) -> None:
         state, not_before = next_state(done, tries.get(done.key, 0), wanted)
         said = done.code, done.seconds, done.cause, done.stdout, done.stderr
         rows.append((state.value, not_before, wanted.now, *said, done.key))
-    bulk.run(_SETTLE, rows)
+    bulk.run(_STORE_RESULT, rows)
 
 
 _LEFT = (
@@ -167,14 +167,16 @@ _LEFT = (
 )
 
 
-def settle_left(bulk: Bulk, root: str, left: Iterable[Ended], wanted: Wanted) -> list[tuple[Task, Ended]]:
-    """Note what had ended when an earlier monitor was killed, as far as that one did not; what that is."""
+def store_left_results(
+    bulk: Bulk, root: str, left: Iterable[Ended], wanted: Wanted
+) -> list[tuple[Task, Ended]]:
+    """Note what had ended when an earlier monitor was killed, as far as that one did not, and return it."""
     tasks = {
         key: Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries)
         for key, argv, directory, environment, tries in bulk.select(_LEFT, root, DeliveryState.RUNNING.value)
     }
     found = {done.key: done for done in left if done.key in tasks and done.tries == tasks[done.key].tries}
-    settle(bulk, list(found.values()), wanted)
+    store_results(bulk, list(found.values()), wanted)
     return [(tasks[key], done) for key, done in found.items()]
 
 
@@ -199,7 +201,7 @@ _RUN = "UPDATE bridle_notification SET state = ?, tries = ?, started = ? WHERE k
 def take(bulk: Bulk, root: str, wanted: Wanted) -> Found:
     """What is to be run now, marked as running.
 
-    Of those about the same job or workflow, only those of its oldest occasion that is not over: order is kept.
+    Of those about the same job or workflow, only those of its oldest trigger that is not over: order is kept.
     """
     found = Found()
     oldest: dict[tuple[str, str], str] = {}

@@ -158,12 +158,12 @@ class Store:
             with self._writing() as connection:
                 more = feed.send(Bulk(connection))
 
-    def settle_events(self) -> None:
+    def note_sent_events(self) -> None:
         """Note which events are written out."""
         self.send_events()
         if self._feed is not None:
             with self._writing() as connection:
-                self._feed.settle(Bulk(connection))
+                self._feed.note_sent(Bulk(connection))
 
     @contextmanager
     def rebuilding(self, root_wf_uuid: str) -> Iterator[None]:

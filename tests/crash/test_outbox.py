@@ -27,7 +27,7 @@ STEPS: list[tuple[Any, str]] = [
     (ingest, "read_new_lines"),
     (store.Store, "commit"),
     (outbox, "put"),
-    (outbox, "settle"),
+    (outbox, "store_results"),
     (outbox, "take"),
     (dispatcher.NotificationDispatcher, "_exchange"),
     (delivery.RunnerProcess, "send"),
@@ -125,12 +125,12 @@ def test_what_scripts_had_done_when_the_monitor_was_killed_is_not_done_again(run
     log.unlink(missing_ok=True)
 
     def killed_before(patch: pytest.MonkeyPatch) -> None:
-        def settle(_bulk: Any, ended: list[outbox.Ended], _wanted: outbox.Wanted) -> None:
+        def store_results(_bulk: Any, ended: list[outbox.Ended], _wanted: outbox.Wanted) -> None:
             with about.open("a") as file:
                 file.writelines(f"{done.key}\n" for done in ended)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        patch.setattr(outbox, "settle", settle)
+        patch.setattr(outbox, "store_results", store_results)
 
     for _ in range(2):
         assert in_child(run, None, killed_before) == -signal.SIGKILL
