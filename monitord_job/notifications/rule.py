@@ -57,11 +57,12 @@ _JOBS = frozenset({Entity.JOB, Entity.DAXJOB, Entity.DAGJOB})
 class Meaning:
     """All that is to be known of a condition beside what triggers it.
 
-    `phrase` follows the name of whom it happened to, with {} for the amount. `pegasus_4` is Pegasus 4's word; None:
-    only bridle knows it. `outcome`: an attempt, or the job as a whole, may meet it. `job_state`: what Stampede calls
-    the state that a job meets it with. `needs_diagnosis`: the run may need help.
+    `phrase` follows the name of whom it happened to, with {} for the amount. `outcome`: an attempt, or the job as a
+    whole, may meet it. `job_state`: what Stampede calls the state in which a job meets it. `needs_diagnosis`: the run
+    may need help. `pegasus_4`: Pegasus 4's word; None: only bridle knows it.
     """
 
+    word: str
     help: str
     phrase: str
     severity: Severity = Severity.INFO
@@ -73,6 +74,17 @@ class Meaning:
     needs_diagnosis: bool = False
 
 
+_STALLED_HELP = "when nothing happened for that time (`s`, `m`, `h`, `d`)"
+_RESTARTED = "has a new monitor, the one before had died"
+_WARNING, _FAILURE = Severity.WARNING, Severity.FAILURE
+
+
+def _pegasus(
+    word: str, help_: str, phrase: str, pegasus_4: str, severity: Severity = Severity.INFO
+) -> Meaning:
+    return Meaning(word, help_, phrase, severity, pegasus_4=pegasus_4, outcome=word not in ("never", "start"))
+
+
 class On(Enum):
     """When a rule is due; `.value` as Pegasus 5 and bridle write it. One more condition is one more member.
 
@@ -80,76 +92,54 @@ class On(Enum):
     (<On.HELD: 'held'>, 'is held')
     """
 
+    _value_: str
     meaning: Meaning
 
-    NEVER = "never", Meaning("not at all", "never", pegasus_4="never")
-    START = "start", Meaning("when it starts", "started", pegasus_4="start")
-    SUCCESS = (
-        "success",
-        Meaning(
-            "when it ended, and succeeded",
-            "succeeded",
-            Severity.SUCCESS,
-            pegasus_4="on_success",
-            outcome=True,
-        ),
+    NEVER = _pegasus("never", "not at all", "never", "never")
+    START = _pegasus("start", "when it starts", "started", "start")
+    SUCCESS = _pegasus("success", "when it ended, and succeeded", "succeeded", "on_success", Severity.SUCCESS)
+    ERROR = _pegasus("error", "when it ended, and failed", "failed", "on_error", _FAILURE)
+    END = _pegasus("end", "when it ended", "ended", "at_end")
+    ALL = _pegasus("all", "at its start and at its end", "all", "all")
+    HELD = Meaning("held", "when it is held", "is held", _WARNING, _JOBS, job_state="JOB_HELD")
+    RELEASED = Meaning(
+        "released", "when it is released from hold", "was released", about=_JOBS, job_state="JOB_RELEASED"
     )
-    ERROR = (
-        "error",
-        Meaning("when it ended, and failed", "failed", Severity.FAILURE, pegasus_4="on_error", outcome=True),
+    EVICTED = Meaning(
+        "evicted", "when it loses its machine", "was evicted", about=_JOBS, job_state="JOB_EVICTED"
     )
-    END = "end", Meaning("when it ended", "ended", pegasus_4="at_end", outcome=True)
-    ALL = "all", Meaning("at its start and at its end", "all", pegasus_4="all", outcome=True)
-    HELD = "held", Meaning("when it is held", "is held", Severity.WARNING, _JOBS, job_state="JOB_HELD")
-    RELEASED = (
-        "released",
-        Meaning("when it is released from hold", "was released", about=_JOBS, job_state="JOB_RELEASED"),
+    RETRY = Meaning(
+        "retry", "when it failed, and a retry is left", "failed and is tried again", _WARNING, _JOBS
     )
-    EVICTED = (
-        "evicted",
-        Meaning("when it loses its machine", "was evicted", about=_JOBS, job_state="JOB_EVICTED"),
-    )
-    RETRY = (
-        "retry",
-        Meaning("when it failed, and a retry is left", "failed and is tried again", Severity.WARNING, _JOBS),
-    )
-    FAILED_PERMANENTLY = (
+    FAILED_PERMANENTLY = Meaning(
         "failed_permanently",
-        Meaning("when it failed, and no retry is left", "failed, no retry is left", Severity.FAILURE, _JOBS),
+        "when it failed, and no retry is left",
+        "failed, no retry is left",
+        _FAILURE,
+        _JOBS,
     )
-    RESCUE = (
-        "rescue",
-        Meaning("when it goes on from a rescue DAG", "goes on from a rescue DAG", about=_WORKFLOWS),
+    RESCUE = Meaning(
+        "rescue", "when it goes on from a rescue DAG", "goes on from a rescue DAG", about=_WORKFLOWS
     )
-    PROGRESS = (
+    PROGRESS = Meaning(
         "progress",
-        Meaning("when that part of its nodes is done", "is {} done", about=_WORKFLOWS, amount=Amount.PERCENT),
+        "when that part of its nodes is done",
+        "is {} done",
+        about=_WORKFLOWS,
+        amount=Amount.PERCENT,
     )
-    STALLED = (
-        "stalled",
-        Meaning(
-            "when nothing happened for that time (`s`, `m`, `h`, `d`)",
-            "has been silent for {}",
-            Severity.WARNING,
-            _WORKFLOWS,
-            amount=Amount.DURATION,
-            needs_diagnosis=True,
-        ),
-    )
-    MONITOR_RESTARTED = (
-        "monitor_restarted",
-        Meaning(
-            "when its monitor died, and another is at work",
-            "has a new monitor, the one before had died",
-            about=_WORKFLOWS,
-            needs_diagnosis=True,
-        ),
-    )
+    STALLED = Meaning(
+        "stalled", _STALLED_HELP, "has been silent for {}", _WARNING, _WORKFLOWS,
+        amount=Amount.DURATION, needs_diagnosis=True,
+    )  # fmt: skip
+    MONITOR_RESTARTED = Meaning(
+        "monitor_restarted", "when its monitor died, and another is at work", _RESTARTED, about=_WORKFLOWS,
+        needs_diagnosis=True,
+    )  # fmt: skip
 
-    def __new__(cls, word: str, meaning: Meaning) -> On:
+    def __new__(cls, meaning: Meaning) -> On:
         condition = object.__new__(cls)
-        condition._value_ = word
-        condition.meaning = meaning
+        condition._value_, condition.meaning = meaning.word, meaning
         return condition
 
     @property
