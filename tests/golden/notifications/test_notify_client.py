@@ -270,7 +270,7 @@ def test_nobody_there_is_75(client: Client, tmp_path: Path) -> None:
     sendmail_program(tmp_path / "bin", "echo no queue >&2; exit 75")
     client.variables = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = client("--to", "sendmail:me@example.org", "--test")
-    assert (done.returncode, "exits with 75: no queue" in done.stderr) == (75, True)
+    assert (done.returncode, "exited with 75: no queue" in done.stderr) == (75, True)
 
 
 def test_one_that_fails_keeps_no_other_from_its_message(client: Client, webhook: Webhook) -> None:
