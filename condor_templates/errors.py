@@ -25,3 +25,7 @@ class BridleError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.hint}"
+
+
+class PolicyError(BridleError):
+    """A policy file, a setting or a rule that cannot be understood."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from condor_templates.policy_file import PolicyError, parse_toml
+from condor_templates.errors import PolicyError
+from condor_templates.toml_table import parse_toml, whole_number
 
 
 class Universe(Enum):
@@ -49,14 +50,9 @@ def parse_monitor_policy(text: str, source: str) -> Mapping[str, Any]:
     >>> parse_monitor_policy('[monitor]\\nuniverse = "vanilla"', "policy.toml")
     {'universe': <Universe.VANILLA: 'vanilla'>}
     """
-    table = parse_toml(text, source).get("monitor", {})
-    if not isinstance(table, dict):
-        raise PolicyError(f"{source}: key monitor", "it is no table", "write [monitor] and below it its keys")
-    unknown = sorted(table.keys() - _KEYS.keys())
-    if unknown:
-        where = f"{source}: key monitor.{unknown[0]}"
-        raise PolicyError(where, "there is no such key", f"use {', '.join(_KEYS)}")
-    return {key: _KEYS[key](value, f"{source}: key monitor.{key}") for key, value in table.items()}
+    table = parse_toml(text, source).table("monitor")
+    table.check_keys(_KEYS)
+    return {key: _KEYS[key](value, table.where(key)) for key, value in table.values.items()}
 
 
 def monitor_policy(layers: Iterable[Mapping[str, Any]]) -> MonitorPolicy:
@@ -75,14 +71,12 @@ def _universe(value: object, where: str) -> Universe:
     found = [kind for kind in Universe if kind.value == value]
     if not found:
         names = ", ".join(kind.value for kind in Universe)
-        raise PolicyError(where, f"{value!r} is no universe for a monitor", f"write one of {names}")
+        raise PolicyError(where, f"{value!r} is not a universe for a monitor", f"write one of {names}")
     return found[0]
 
 
 def _max_starts(value: object, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise PolicyError(where, f"{value!r} is no number of starts", "write a whole number from 1")
-    return value
+    return whole_number(value, where, "number of starts", "write a whole number from 1")
 
 
 _KEYS: Mapping[str, Callable[[object, str], object]] = {"universe": _universe, "max_starts": _max_starts}

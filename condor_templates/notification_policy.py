@@ -10,9 +10,8 @@ Each rule is one line as in a .bridle-notify file (docs/notifications.md); who r
 
 from __future__ import annotations
 
-from typing import Any
-
-from condor_templates.policy_file import PolicyError, parse_toml
+from condor_templates.errors import PolicyError
+from condor_templates.toml_table import TomlTable, parse_toml
 
 _RULES, _EMAIL = "rules", "pegasus_email"
 _WHOSE = {"bridle": True, "pegasus": False}
@@ -24,14 +23,13 @@ def parse_notification_rules(text: str, source: str) -> tuple[str, ...]:
     >>> parse_notification_rules('[notifications]\\nrules = ["JOB * error /bin/tell"]', "policy.toml")
     ('JOB * error /bin/tell',)
     """
-    found = _table(text, source).get(_RULES, [])
-    where = f"{source}: key notifications.{_RULES}"
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise PolicyError(where, "it is no list of texts", 'write rules = ["JOB * error ..."]')
-    for number, one in enumerate(found, 1):
-        if len(one.splitlines()) > 1:
-            raise PolicyError(f"{where}[{number}]", "it is more than one line", "write one rule a text")
-    return tuple(found)
+    table = _table(text, source)
+    rules = table.texts(_RULES, '"JOB * error ..."')
+    for number, rule in enumerate(rules, 1):
+        if len(rule.splitlines()) > 1:
+            where = f"{table.where(_RULES)}[{number}]"
+            raise PolicyError(where, "it is more than one line", "write one rule a text")
+    return rules
 
 
 def parse_pegasus_email(text: str, source: str) -> bool | None:
@@ -40,22 +38,16 @@ def parse_pegasus_email(text: str, source: str) -> bool | None:
     >>> parse_pegasus_email('[notifications]\\npegasus_email = "bridle"', "policy.toml")
     True
     """
-    found = _table(text, source).get(_EMAIL)
-    if found is None:
+    table = _table(text, source)
+    whose = table.values.get(_EMAIL)
+    if whose is None:
         return None
-    if not isinstance(found, str) or found not in _WHOSE:
-        raise PolicyError(
-            f"{source}: key notifications.{_EMAIL}", "it is neither", 'write "bridle" or "pegasus"'
-        )
-    return _WHOSE[found]
+    if not isinstance(whose, str) or whose not in _WHOSE:
+        raise PolicyError(table.where(_EMAIL), "it is neither", 'write "bridle" or "pegasus"')
+    return _WHOSE[whose]
 
 
-def _table(text: str, source: str) -> dict[str, Any]:
-    table = parse_toml(text, source).get("notifications", {})
-    where = f"{source}: key notifications"
-    if not isinstance(table, dict):
-        raise PolicyError(where, "it is no table", "write [notifications] and below it its keys")
-    unknown = sorted(table.keys() - {_RULES, _EMAIL})
-    if unknown:
-        raise PolicyError(f"{where}.{unknown[0]}", "there is no such key", f"use {_RULES}, {_EMAIL}")
+def _table(text: str, source: str) -> TomlTable:
+    table = parse_toml(text, source).table("notifications")
+    table.check_keys((_RULES, _EMAIL))
     return table

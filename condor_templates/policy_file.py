@@ -19,13 +19,13 @@ and [monitor] and [notifications], which condor_templates.monitor_policy and .no
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from io import StringIO
 from typing import Any
 
-from condor_templates.errors import BridleError
+from condor_templates.errors import PolicyError
 from condor_templates.policy import CategoryPolicy, CategoryRule, JobClass, Limit
+from condor_templates.toml_table import TomlTable, parse_toml, whole_number
 
 UNLIMITED = "unlimited"
 _CLASSES = {kind.name.lower().replace("_", "-"): kind.value for kind in JobClass}
@@ -38,95 +38,62 @@ _TABLES = (
 )
 
 
-class PolicyError(BridleError):
-    """A limit or a rule that cannot be understood."""
-
-
 def parse_policy(text: str, source: str) -> CategoryPolicy:
     """A policy file's layer; `source` names the file. Raises PolicyError.
 
     >>> parse_policy("[limits]\\ncleanup = 10", "policy.toml").limits["cleanup"]
     Limit(number=10, source='policy.toml')
     """
-    found = parse_toml(text, source)
-    unknown = sorted(found.keys() - {"limits", "planner_limits", "rule", "monitor", "notifications"})
-    if unknown:
-        raise PolicyError(_at(source, unknown[0]), "there is no such key", _TABLES)
+    tables = parse_toml(text, source)
+    tables.check_keys(("limits", "planner_limits", "rule", "monitor", "notifications"), _TABLES)
     return CategoryPolicy(
-        rules=tuple(_rules(found.get("rule", []), source)),
-        limits=_limits(found.get("limits", {}), source, "limits"),
-        planner_limits=_limits(found.get("planner_limits", {}), source, "planner_limits"),
+        rules=tuple(map(_rule, tables.tables("rule"))),
+        limits=_limits(tables, "limits"),
+        planner_limits=_limits(tables, "planner_limits"),
     )
 
 
-def parse_toml(text: str, source: str) -> dict[str, Any]:
-    """The tables of a TOML file. Raises PolicyError."""
-    try:
-        found: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(source, f"it is no TOML: {error}", "mend that line") from None
-    return found
+def _limits(tables: TomlTable, key: str) -> Mapping[str, Limit]:
+    table = tables.table(key, "e.g. cleanup = 10")
+    return {name: _limit(name, value, table) for name, value in table.values.items()}
 
 
-def _at(source: str, key: str) -> str:
-    return f"{source}: key {key}"
-
-
-def _limits(table: object, source: str, key: str) -> Mapping[str, Limit]:
-    if not isinstance(table, dict):
-        raise PolicyError(_at(source, key), "it is no table", f"write [{key}] and below it e.g. cleanup = 10")
-    return {name: _limit(name, value, source, f"{key}.{name}") for name, value in table.items()}
-
-
-def _limit(name: str, value: object, source: str, key: str) -> Limit:
-    check_category(name, _at(source, key))
-    if value == UNLIMITED:
-        return Limit(None, source)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise PolicyError(_at(source, key), f"{value!r} is no limit", _NUMBER)
-    return Limit(value, source)
+def _limit(name: str, value: object, table: TomlTable) -> Limit:
+    where = table.where(name)
+    check_category(name, where)
+    number = None if value == UNLIMITED else whole_number(value, where, "limit", _NUMBER)
+    return Limit(number, table.source)
 
 
 def check_category(name: str, where: str) -> None:
     """PolicyError for a name that a DAG cannot hold."""
     if not name or any(c.isspace() or c in "\"'\\" for c in name):
-        raise PolicyError(where, f"{name!r} can be no category", "use a name without blanks and quotes")
+        raise PolicyError(where, f"{name!r} cannot be a category", "use a name without blanks and quotes")
 
 
-def _rules(tables: object, source: str) -> Iterator[CategoryRule]:
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise PolicyError(_at(source, "rule"), "it is no list of tables", "write [[rule]] before each rule")
-    for number, table in enumerate(tables, 1):
-        yield _rule(table, source, f"rule[{number}]")
-
-
-def _rule(table: Mapping[str, object], source: str, key: str) -> CategoryRule:
-    category = table.get("category")
+def _rule(table: TomlTable) -> CategoryRule:
+    category = table.values.get("category")
+    where = table.where("category")
     if not isinstance(category, str):
-        raise PolicyError(
-            _at(source, f"{key}.category"), "the rule names no category", 'add category = "..."'
-        )
-    check_category(category, _at(source, f"{key}.category"))
+        raise PolicyError(where, "the rule names no category", 'add category = "..."')
+    check_category(category, where)
+    table.check_keys(["category", *_SELECTORS])
     chosen: dict[str, Any] = {}
-    for name, value in table.items():
-        if name == "category":
-            continue
-        if name not in _SELECTORS:
-            known = ", ".join(_SELECTORS)
-            raise PolicyError(
-                _at(source, f"{key}.{name}"), "a rule has no such key", f"use category, {known}"
-            )
-        values = value if isinstance(value, list) else [value]
-        chosen[name] = tuple(_SELECTORS[name](one, _at(source, f"{key}.{name}")) for one in values)
+    for name, value in table.values.items():
+        if name != "category":
+            values = value if isinstance(value, list) else [value]
+            chosen[name] = tuple(_SELECTORS[name](one, table.where(name)) for one in values)
     if not any(chosen.values()):
         what = "the rule selects nothing, and would put every node into one category"
-        raise PolicyError(_at(source, key), what, 'say which nodes; all of them are node = "*"')
+        raise PolicyError(
+            f"{table.source}: key {table.name}", what, 'say which nodes; all of them are node = "*"'
+        )
     return CategoryRule(category, **chosen)
 
 
 def _pattern(value: object, where: str) -> str:
     if not isinstance(value, str) or not value:
-        raise PolicyError(where, f"{value!r} is no pattern", 'write text, e.g. "ns::train*"')
+        raise PolicyError(where, f"{value!r} is not a pattern", 'write text, e.g. "ns::train*"')
     return value
 
 
@@ -134,7 +101,7 @@ def _job_class(value: object, where: str) -> int:
     known = _CLASSES.get(value) if isinstance(value, str) else value
     if isinstance(known, bool) or not isinstance(known, int):
         names = ", ".join(_CLASSES)
-        raise PolicyError(where, f"{value!r} is no job class", f"use a number, or one of {names}")
+        raise PolicyError(where, f"{value!r} is not a job class", f"use a number, or one of {names}")
     return known
 
 
@@ -184,7 +151,7 @@ def _category_of(key: str) -> str | None:
 def _property_limit(key: str, value: str, source: str, line: int) -> Limit:
     if not value.strip().isdecimal() or int(value) < 1:
         where = f"{source}:{line}"
-        raise PolicyError(where, f"{key} is {value!r}, which is no limit", "give it a whole number from 1")
+        raise PolicyError(where, f"{key} is {value!r}, which is not a limit", "give it a whole number from 1")
     return Limit(int(value), f"{source} ({key})")
 
 
@@ -202,5 +169,5 @@ def parse_setting(text: str) -> tuple[str, int | None]:
     if value == UNLIMITED:
         return name, None
     if not value.isdecimal() or int(value) < 1:
-        raise PolicyError(where, f"{value!r} is no limit", "write a whole number from 1, or unlimited")
+        raise PolicyError(where, f"{value!r} is not a limit", "write a whole number from 1, or unlimited")
     return name, int(value)

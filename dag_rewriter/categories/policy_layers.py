@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from condor_templates.errors import PolicyError
 from condor_templates.monitor_policy import MonitorPolicy, monitor_policy, parse_monitor_policy
 from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobFacts, layered
-from condor_templates.policy_file import PolicyError, parse_policy, parse_properties
+from condor_templates.policy_file import parse_policy, parse_properties
 from dag_rewriter import files
 from dag_rewriter.categories.categories import CategoryRequest, undecided
 from dag_rewriter.directory.policy_paths import policy_files

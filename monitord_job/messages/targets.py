@@ -20,7 +20,7 @@ from email.utils import parseaddr
 from enum import Enum
 from typing import Any
 
-from condor_templates.policy_file import parse_toml
+from condor_templates.toml_table import parse_toml
 from monitord_job.errors import NotifyError
 
 
@@ -161,10 +161,6 @@ def shown(text: str) -> str:
     return ascii(text[:200])[1:-1]
 
 
-_KEYS = {"targets", "mail"}
-_MAIL_KEYS = {"via", "from"}
-
-
 def parse_config(text: str, source: str) -> NotifyConfig:
     r"""What a notify.toml says. Raises PolicyError or NotifyError.
 
@@ -172,20 +168,14 @@ def parse_config(text: str, source: str) -> NotifyConfig:
     'x@y.org'
     """
     tables = parse_toml(text, source)
-    _check(tables, _KEYS, source, "")
-    mail = tables.get("mail", {})
-    _check(mail, _MAIL_KEYS, source, "mail.")
-    targets = tables.get("targets", {})
-    if not isinstance(targets, dict):
-        raise NotifyError(
-            f"{source}: key targets", "it is not a table", 'write [targets] and below it ops = "..."'
-        )
+    tables.check_keys(("mail", "targets"))
+    mail = tables.table("mail")
+    mail.check_keys(("from", "via"))
+    targets = tables.table("targets", 'ops = "..."')
     return NotifyConfig(
-        targets={
-            name: _texts(value, f"{source}: key targets.{name}", name) for name, value in targets.items()
-        },
-        via=_text(mail.get("via", ""), f"{source}: key mail.via"),
-        sender=sender_of(_text(mail.get("from", ""), f"{source}: key mail.from"), f"{source}: key mail.from"),
+        targets={name: _texts(value, targets.where(name), name) for name, value in targets.values.items()},
+        via=mail.text("via"),
+        sender=sender_of(mail.text("from"), mail.where("from")),
     )
 
 
@@ -198,23 +188,6 @@ def sender_of(text: str, where: str) -> str:
     if text and not (text.isprintable() and _ADDRESS.fullmatch(parseaddr(text)[1])):
         raise NotifyError(where, "it is not an address", "write one, e.g. workflows@example.org")
     return text
-
-
-def _check(table: Any, known: set[str], source: str, prefix: str) -> None:
-    if not isinstance(table, dict):
-        raise NotifyError(f"{source}: key {prefix[:-1]}", "it is not a table", f"write [{prefix[:-1]}]")
-    unknown = sorted(table.keys() - known)
-    if unknown:
-        what = "there is no such key"
-        raise NotifyError(
-            f"{source}: key {prefix}{shown(unknown[0])}", what, f"use {', '.join(sorted(known))}"
-        )
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise NotifyError(where, "it is not a string", "put it in quotes")
-    return value.strip()
 
 
 def _texts(value: Any, where: str, name: str) -> tuple[str, ...]:

@@ -213,7 +213,7 @@ def test_a_start_that_goes_on_without_bridle_says_so_where_pegasus_run_cannot_hi
     ]
     assert run_command(words) not in (0, EXIT_STOP, EXIT_AGAIN)
     (submit_dir.path / "bridle-policy.toml").unlink()
-    assert "bridle-policy.toml: it is no TOML" in submit_dir.monitor_log.read_text()
+    assert "bridle-policy.toml: it is not TOML" in submit_dir.monitor_log.read_text()
     submit_dir.monitor_log.unlink()
     assert content(submit_dir.path) == planners
 

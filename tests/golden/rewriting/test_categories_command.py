@@ -99,7 +99,7 @@ def test_a_table_for_people(planned: Path, capsys: pytest.CaptureFixture[str]) -
     ("words", "told"),
     [
         (["--set", "Cleanup=3"], "the DAG has no such category (it has cleanup, "),
-        (["--set", "cleanup=0"], "--set cleanup=0: '0' is no limit; write a whole number from 1"),
+        (["--set", "cleanup=0"], "--set cleanup=0: '0' is not a limit; write a whole number from 1"),
     ],
 )
 def test_a_slip_of_the_pen(
@@ -117,7 +117,7 @@ def test_a_policy_that_is_none_is_named(planned: Path, capsys: pytest.CaptureFix
         read_policy(open_submit_dir(planned))
     (planned / "bridle-policy.toml").write_text("[limits]\ncleanup = 0\n")
     assert run_command(["rewrite", str(planned)]) == 2
-    assert "bridle-policy.toml: key limits.cleanup: 0 is no limit" in capsys.readouterr().err
+    assert "bridle-policy.toml: key limits.cleanup: 0 is not a limit" in capsys.readouterr().err
 
 
 def test_to_set_a_limit_opens_no_submit_file(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:

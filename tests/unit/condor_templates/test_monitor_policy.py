@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from condor_templates.errors import PolicyError
 from condor_templates.monitor_policy import Universe, monitor_policy, parse_monitor_policy
-from condor_templates.policy_file import PolicyError, parse_policy
+from condor_templates.policy_file import parse_policy
 
 
 def test_a_later_file_wins_key_by_key() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from condor_templates.errors import PolicyError
 from condor_templates.policy import CategoryRule, Limit
-from condor_templates.policy_file import PolicyError, parse_policy, parse_properties, parse_setting
+from condor_templates.policy_file import parse_policy, parse_properties, parse_setting
 
 POLICY = """
 [limits]
@@ -36,28 +37,28 @@ def test_a_policy_file() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[limits]\ncleanup = \n", r"p\.toml: it is no TOML: .*line 2"),
+        ("[limits]\ncleanup = \n", r"p\.toml: it is not TOML: .*line 2"),
         (
             "[limits]\ncleanup = 0",
-            r"p\.toml: key limits\.cleanup: 0 is no limit; write a whole number from 1",
+            r"p\.toml: key limits\.cleanup: 0 is not a limit; write a whole number from 1",
         ),
-        ("[limits]\ncleanup = true", "True is no limit"),
-        ("[limits]\ncleanup = 'many'", "'many' is no limit"),
-        ("[limits]\n'a b' = 1", "'a b' can be no category"),
-        ("limits = 3", "key limits: it is no table"),
+        ("[limits]\ncleanup = true", "True is not a limit"),
+        ("[limits]\ncleanup = 'many'", "'many' is not a limit"),
+        ("[limits]\n'a b' = 1", "'a b' cannot be a category"),
+        ("limits = 3", "key limits: it is not a table"),
         ("[limit]\na = 1", "key limit: there is no such key"),
-        ("rule = 3", "key rule: it is no list of tables"),
+        ("rule = 3", "key rule: it is not a list of tables"),
         ("[[rule]]\nnode = 'a'", r"key rule\[1\]\.category: the rule names no category"),
         ("[[rule]]\ncategory = 'a'", r"key rule\[1\]: the rule selects nothing"),
         (
             "[[rule]]\ncategory = 'a'\nname = 'b'",
-            r"key rule\[1\]\.name: a rule has no such key; use category, job_",
+            r"key rule\[1\]\.name: there is no such key; use category, job_",
         ),
         (
             "[[rule]]\ncategory = 'a'\njob_class = 'cleaning'",
-            "'cleaning' is no job class; use a number, or one of",
+            "'cleaning' is not a job class; use a number, or one of",
         ),
-        ("[[rule]]\ncategory = 'a'\nsite = 3", "3 is no pattern"),
+        ("[[rule]]\ncategory = 'a'\nsite = 3", "3 is not a pattern"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, told: str) -> None:
@@ -80,7 +81,7 @@ def test_properties_as_java_writes_them() -> None:
     [
         (
             "a=1\n\ndagman.cleanup.maxjobs=many\n",
-            r"p:3: dagman\.cleanup\.maxjobs is 'many', which is no limit",
+            r"p:3: dagman\.cleanup\.maxjobs is 'many', which is not a limit",
         ),
         ("a=1\nb=\\u00zz\n", r"p:2: .*write \\u and four"),
     ],

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from condor_templates.errors import BridleError
+from condor_templates.errors import BridleError, PolicyError
 from condor_templates.notification_policy import parse_notification_rules, parse_pegasus_email
-from condor_templates.policy_file import PolicyError, parse_toml
+from condor_templates.toml_table import parse_toml
 from monitord_job.errors import NotifyError
 from monitord_job.messages.apprise_services import installed, masked, relay_of, service_of
 from monitord_job.messages.mail import Headers, Relay, Security, plain_relay
@@ -96,7 +96,7 @@ def test_what_is_no_target(word: str, what: str) -> None:
         ("[targets]\nops = []", "key targets.ops: it is not an address"),
         ("[targets]\n'a b' = 's3cret'", "key targets.a b: it is not a valid name"),
         ("[mail]\nvia = ['s3cret']", "key mail.via: it is not a string"),
-        ("[targets]\nops = s3cret://", "it is no TOML"),
+        ("[targets]\nops = s3cret://", "it is not TOML"),
         ("[mail]\nfrom = 's3cret'", "key mail.from: it is not an address"),
         ('[mail]\nfrom = "a@b.org\\nBcc: s3cret@b.org"', "key mail.from: it is not an address"),
     ],
@@ -175,9 +175,9 @@ def test_all_that_is_read_of_a_mail_server_of_apprise() -> None:
         Headers("ops@example.org", ("a@b.org", "c@d.org", "e@f.org"), ("g@h.org",)),
     )
     assert relay_of(service_of(Target(Channel.SERVICE, "json://example.org/x", "json://..."))) is None
-    (wanted,) = parse_toml(PYPROJECT.read_text(), "pyproject.toml")["project"]["optional-dependencies"][
-        "notify"
-    ]
+    (wanted,) = parse_toml(PYPROJECT.read_text(), "pyproject.toml").values["project"][
+        "optional-dependencies"
+    ]["notify"]
     assert int(version("apprise").partition(".")[0]) < int(wanted.rpartition("<")[2])
 
 
