@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from condor_templates.exit_codes import ExitCode
+
 __all__ = ["BridleError"]
 
 
@@ -14,7 +16,7 @@ class BridleError(Exception):
     'x.dag:7: MAXJOBS needs a category and a number; write e.g. MAXJOBS transfer 5'
     """
 
-    exit_code: ClassVar[int] = 2
+    exit_code: ClassVar[int] = ExitCode.USAGE
     """What `bridle` exits with when this error ends a command (docs/exit-codes.md)."""
 
     def __init__(self, where: str, what: str, hint: str) -> None:

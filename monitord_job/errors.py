@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 
 
 class MonitorError(BridleError):
@@ -14,7 +15,7 @@ class MonitorError(BridleError):
 class CannotWorkError(MonitorError):
     """The monitor cannot do its work here and a restart would not help."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = ExitCode.FAILED
 
 
 class DatabaseUrlError(CannotWorkError):
@@ -24,7 +25,7 @@ class DatabaseUrlError(CannotWorkError):
 class TryAgainError(MonitorError):
     """What stood in the way may be gone later: HTCondor is to start the monitor again."""
 
-    exit_code: ClassVar[int] = 75
+    exit_code: ClassVar[int] = ExitCode.TRY_AGAIN
 
 
 class LockedError(TryAgainError):
@@ -58,4 +59,4 @@ class NotifyError(MonitorError):
 class UndeliveredError(MonitorError):
     """A message that was refused, for good."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = ExitCode.FAILED

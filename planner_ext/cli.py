@@ -20,12 +20,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from condor_templates.errors import BridleError
-
-EXIT_USAGE = 2
-EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
-EXIT_IO = 74  # EX_IOERR
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-EXIT_PIPE = 141  # 128 + SIGPIPE
+from condor_templates.exit_codes import ExitCode
 
 
 class Subcommand(NamedTuple):
@@ -82,14 +77,14 @@ COMMANDS = {
 
 # What the user can do about an OSError: errno -> advice, and whether it is what was named that is wrong.
 _ADVICE = {
-    errno.ENOENT: ("check the name", EXIT_USAGE),
-    errno.ENOTDIR: ("name a directory", EXIT_USAGE),
-    errno.EISDIR: ("name a file", EXIT_USAGE),
-    errno.EACCES: ("check who may read and write it", EXIT_USAGE),
-    errno.EPERM: ("check whose it is", EXIT_USAGE),
-    errno.EROFS: ("the file system is read-only: use another place", EXIT_IO),
-    errno.ENOSPC: ("free some space, then try again", EXIT_IO),
-    errno.EDQUOT: ("free some of your quota, then try again", EXIT_IO),
+    errno.ENOENT: ("check the name", ExitCode.USAGE),
+    errno.ENOTDIR: ("name a directory", ExitCode.USAGE),
+    errno.EISDIR: ("name a file", ExitCode.USAGE),
+    errno.EACCES: ("check who may read and write it", ExitCode.USAGE),
+    errno.EPERM: ("check whose it is", ExitCode.USAGE),
+    errno.EROFS: ("the file system is read-only: use another place", ExitCode.IO),
+    errno.ENOSPC: ("free some space, then try again", ExitCode.IO),
+    errno.EDQUOT: ("free some of your quota, then try again", ExitCode.IO),
 }
 
 
@@ -164,21 +159,21 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _tell(verbosity, "interrupted", EXIT_INTERRUPTED)
+        return _tell(verbosity, "interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Or the interpreter would complain once more when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_PIPE
+        return ExitCode.PIPE
     except BridleError as error:
         return _tell(verbosity, str(error), error.exit_code)
     except OSError as error:
         see = f"run again with `{name} -vv` to see where"
-        advice, code = _ADVICE.get(error.errno or 0, (see, EXIT_IO))
+        advice, code = _ADVICE.get(error.errno or 0, (see, ExitCode.IO))
         where = error.filename if error.filename is not None else "input/output"
         return _tell(verbosity, f"{os.fsdecode(where)}: {error.strerror or error}; {advice}", code)
     except Exception as error:  # noqa: BLE001 - the outermost line
         what = f"internal error: {type(error).__name__}: {error}; run again with `{name} -vv` and report it"
-        return _tell(verbosity, what, EXIT_INTERNAL)
+        return _tell(verbosity, what, ExitCode.INTERNAL)
     return result if isinstance(result, int) else 0
 
 

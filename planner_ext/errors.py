@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 
 
 class PoolError(BridleError):
     """A personal pool that cannot be found, started, asked or stopped."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = ExitCode.FAILED
 
 
 class NotRunningError(BridleError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import submit_dir_argument
 from monitord_job.cli.common import open_run
 from monitord_job.errors import CannotWorkError
@@ -16,8 +17,6 @@ from monitord_job.monitor.limits import Limits
 
 if TYPE_CHECKING:
     from monitord_job.event_stream.sink import EventFile
-
-EXIT_NODES_FAILED = 3
 
 
 class Mode(Enum):
@@ -112,7 +111,9 @@ def monitord(
         outlet = None if events is None else _event_file(events, events_format)
         if mode == Mode.FOLLOW.value:
             return (
-                0 if session.follow_run(found, limits, lock_wait, url, outlet, notify) else EXIT_NODES_FAILED
+                0
+                if session.follow_run(found, limits, lock_wait, url, outlet, notify)
+                else ExitCode.NODES_FAILED
             )
         if mode == Mode.CATCH_UP.value:
             session.catch_up(found, limits, lock_wait, url, outlet, notify)

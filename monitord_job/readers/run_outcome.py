@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from condor_templates.exit_codes import ExitCode
 from monitord_job.database.run_values import NodeStatus, WorkflowProgress, WorkflowSummary
 from monitord_job.diagnosis.diagnose import ending_of
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
@@ -58,10 +59,10 @@ def _number(value: object) -> float:
 
 
 EXIT_CODES = {
-    Ending.SUCCEEDED: 0,
-    Ending.FAILED: 1,
-    Ending.REMOVED: 4,
-    Ending.ABORTED: 5,
-    Ending.HALTED: 6,
+    Ending.SUCCEEDED: ExitCode.DONE,
+    Ending.FAILED: ExitCode.FAILED,
+    Ending.REMOVED: ExitCode.REMOVED,
+    Ending.ABORTED: ExitCode.ABORTED,
+    Ending.HALTED: ExitCode.NOT_ENDED,
 }
 """What `bridle run --wait` exits with (docs/exit-codes.md)."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import json_option, print_json
 from dag_rewriter.directory.find_bridle import find_bridle, script_directories
 from planner_ext.errors import AlreadyRunningError, NotRunningError
 from planner_ext.shims import install as shims
-from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP
 
 if TYPE_CHECKING:
     from planner_ext.shims.handlers import ShimDecision
@@ -172,7 +172,7 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         return _tell(decision, err=program == "condor_submit")
     except AlreadyRunningError as error:
         click.echo(f"bridle: {error}", err=True)
-        return EXIT_STOP
+        return ExitCode.SHIM_STOP
     except BridleError as error:
         from planner_ext.shims.handlers import ShimError, note_failure
 
@@ -201,11 +201,11 @@ def _submit_dag() -> str | None:
 def _tell(decision: ShimDecision, *, err: bool) -> int:
     if decision.message:
         click.echo(decision.message, err=err)
-    return EXIT_AGAIN if decision.ask_again else 0
+    return ExitCode.SHIM_AGAIN if decision.ask_again else 0
 
 
 def _act(program: str, arguments: Sequence[str]) -> int:
-    """Do what Pegasus's program would do; EXIT_AGAIN: that is to do it."""
+    """Do what Pegasus's program would do; ExitCode.SHIM_AGAIN: that is to do it."""
     from monitord_job.errors import ScheddError
     from planner_ext.shims.pegasus_run import ShimOutput, remove_as_pegasus, run_as_pegasus
 
@@ -217,10 +217,10 @@ def _act(program: str, arguments: Sequence[str]) -> int:
     except (NotRunningError, ScheddError) as error:
         # Pegasus's own could not do it either.
         click.echo(f"bridle: {error}", err=True)
-        return EXIT_STOP
+        return ExitCode.SHIM_STOP
     if not isinstance(done, ShimOutput):
         _tell(done, err=True)
-        return EXIT_AGAIN
+        return ExitCode.SHIM_AGAIN
     for text, err in ((done.err, True), (done.out, False)):
         if text:
             click.echo(text, err=err)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run
 
 if TYPE_CHECKING:
     from monitord_job.diagnosis.run_states import Diagnosis
     from planner_ext.operations.recover import Recovered
-
-EXIT_ATTENTION = 1
 
 
 @click.command()
@@ -46,13 +45,13 @@ def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
     if not do:
         diagnosis = look(opened)
         print_json(diagnosis.as_json()) if as_json else _show(diagnosis)
-        return EXIT_ATTENTION if diagnosis.needs_attention else 0
+        return ExitCode.FAILED if diagnosis.needs_attention else 0
     recovered = fix(opened, lambda remedy: None if as_json else click.echo(f"now: {remedy.value}"))
     if as_json:
         print_json(_as_json(recovered))
     else:
         tell_diagnosis(recovered.after, click.echo)
-    return EXIT_ATTENTION if recovered.after.needs_attention else 0
+    return ExitCode.FAILED if recovered.after.needs_attention else 0
 
 
 def _show(diagnosis: Diagnosis) -> None:

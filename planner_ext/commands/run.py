@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.cli.common import open_run
@@ -67,7 +68,6 @@ def _report(opened: SubmitDir, summary: WorkflowSummary, as_json: bool, note: st
     from monitord_job.readers.run_outcome import EXIT_CODES, ending
     from monitord_job.readers.status import diagnosis_of
     from monitord_job.readers.status_view import as_mapping, show
-    from planner_ext.operations.run import LostError
 
     diagnosis = diagnosis_of(opened)
     if as_json:
@@ -77,7 +77,7 @@ def _report(opened: SubmitDir, summary: WorkflowSummary, as_json: bool, note: st
             click.echo(note)
         show(summary, diagnosis=diagnosis)
     ended = ending(summary, diagnosis)
-    return LostError.exit_code if ended is None else EXIT_CODES[ended]
+    return ExitCode.NOT_ENDED if ended is None else EXIT_CODES[ended]
 
 
 def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:

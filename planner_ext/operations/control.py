@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import read_whole
@@ -33,7 +34,7 @@ _MONITOR_LIMIT = 60.0
 class ControlError(BridleError):
     """It was tried and did not come about."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = ExitCode.FAILED
 
 
 @dataclass(frozen=True, slots=True)

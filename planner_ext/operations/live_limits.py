@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.logs import jobstate_log
@@ -45,7 +46,7 @@ RECOVERY_LIMIT = 300.0
 class LimitsError(BridleError):
     """The limits could not be changed; the message says in which state things are."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = ExitCode.FAILED
 
 
 class Stage(Enum):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
@@ -38,7 +39,7 @@ _REASON = "bridle recover --fix"
 class RecoverError(BridleError):
     """What was tried did not help."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = ExitCode.FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
@@ -44,7 +45,7 @@ _LEAVE_LIMIT = 30.0
 class LostError(RunError):
     """The DAGMan job is gone or stands still, and the run has not ended."""
 
-    exit_code: ClassVar[int] = 6
+    exit_code: ClassVar[int] = ExitCode.NOT_ENDED
 
 
 @dataclass(frozen=True, slots=True)

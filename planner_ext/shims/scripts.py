@@ -10,12 +10,10 @@ import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from condor_templates.exit_codes import ExitCode
+
 MARK = "# A shim of `bridle hook install`; `bridle hook uninstall` takes it away."
 """The second line of each: by it a shim knows another one, and does not call it."""
-
-EXIT_STOP = 9
-EXIT_AGAIN = 10
-"""What `bridle hook ask` exits with, beside 0 and the codes of its errors: run nothing; ask again afterwards."""
 
 _HEAD = """\
 #!/bin/sh
@@ -150,7 +148,7 @@ def shim(name: str, bridle: str) -> str:
     "bridle='/opt/my bridle/bin/bridle'"
     """
     head = _HEAD.format(mark=MARK, why=_WHY[name], name=name, bridle=shlex.quote(bridle))
-    codes = {"stop": EXIT_STOP, "again": EXIT_AGAIN}
+    codes = {"stop": int(ExitCode.SHIM_STOP), "again": int(ExitCode.SHIM_AGAIN)}
     if name in _ENDINGS:
         return head + _IS_PLANNED.format(ending=_ENDINGS[name]) + _ASK.format(**codes)
     return head + (_DRAW if name == "pegasus-graphviz" else _ACT).format(**codes)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from condor_templates.errors import BridleError
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
@@ -27,7 +28,7 @@ from planner_ext.shims.call_arguments import parse_submit_dag
 from planner_ext.shims.handlers import ShimError, after_plan, before_submit_dag
 from planner_ext.shims.install import install, real_program, states, uninstall
 from planner_ext.shims.pegasus_run import run_as_pegasus
-from planner_ext.shims.scripts import EXIT_AGAIN, EXIT_STOP, PROGRAMS
+from planner_ext.shims.scripts import PROGRAMS
 from tests.conftest import Corpus
 from tests.support.database import query
 from tests.support.hooked import add_environment, planners_words
@@ -211,7 +212,7 @@ def test_a_start_that_goes_on_without_bridle_says_so_where_pegasus_run_cannot_hi
         "-terse",
         submit_dir.condor_sub.name,
     ]
-    assert run_command(words) not in (0, EXIT_STOP, EXIT_AGAIN)
+    assert run_command(words) not in (0, ExitCode.SHIM_STOP, ExitCode.SHIM_AGAIN)
     (submit_dir.path / "bridle-policy.toml").unlink()
     assert "bridle-policy.toml: it is not TOML" in submit_dir.monitor_log.read_text()
     submit_dir.monitor_log.unlink()
@@ -301,14 +302,16 @@ def test_one_that_is_killed_lets_a_plan_go_on_and_submits_nothing_twice(tmp_path
 @pytest.mark.parametrize("name", ASKING)
 def test_what_the_hook_refuses_is_not_run(tmp_path, shims, name):
     program(tmp_path / "real" / name, REAL)
-    program(tmp_path / "bridle", f"#!/bin/sh\nexit {EXIT_STOP}\n")
+    program(tmp_path / "bridle", f"#!/bin/sh\nexit {ExitCode.SHIM_STOP}\n")
     done = run_shim(tmp_path, shims, name, *WORDS[name])
     assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_a_plan_is_asked_about_before_and_after(tmp_path, shims):
     asked = tmp_path / "asked"
-    text = f'#!/bin/sh\necho "$@" >>{asked}\ncase $* in *--again*) exit 1 ;; esac\nexit {EXIT_AGAIN}\n'
+    text = (
+        f'#!/bin/sh\necho "$@" >>{asked}\ncase $* in *--again*) exit 1 ;; esac\nexit {ExitCode.SHIM_AGAIN}\n'
+    )
     program(tmp_path / "bridle", text)
     real = program(tmp_path / "real" / "condor_submit_dag", "#!/bin/sh\nexit 0\n")
     assert run_shim(tmp_path, shims, "condor_submit_dag", "-no_submit", "x.dag").returncode == 0
@@ -335,7 +338,7 @@ def test_the_planners_own_call_is_asked_about_only_when_its_submit_file_is_there
 
 
 def test_only_planned_directories_are_asked_about_and_only_if_it_is_not_switched_off(tmp_path, shims):
-    program(tmp_path / "bridle", f"#!/bin/sh\nexit {EXIT_STOP}\n")
+    program(tmp_path / "bridle", f"#!/bin/sh\nexit {ExitCode.SHIM_STOP}\n")
     for name in ASKING:
         program(tmp_path / "real" / name, REAL)
     assert run_shim(tmp_path, shims, "condor_submit_dag", "/nowhere/x.dag").returncode == 4

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from condor_templates.exit_codes import ExitCode
 from monitord_job.cli.bridle_notify import notify
 from planner_ext.cli import COMMANDS, Verbosity, cli, run_command
 
@@ -41,6 +42,12 @@ def test_help_has_an_example_and_the_exit_codes(name: str) -> None:
 def test_the_group_sums_a_command_up_as_it_does_itself(name: str) -> None:
     help_text = ALL[f"bridle {name}"].command.help or ""
     assert help_text.partition("\n")[0] == COMMANDS[name].summary
+
+
+def test_the_exit_codes_are_those_of_the_table() -> None:
+    table = (CHECKOUT / "docs" / "exit-codes.md").read_text()
+    numbers = re.findall(r"^\| (\d+(?:, \d+)*) \|", table, re.MULTILINE)
+    assert [int(number) for row in numbers for number in row.split(", ")] == list(ExitCode)
 
 
 def shell_words(document: Path) -> set[str]:
