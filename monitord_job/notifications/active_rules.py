@@ -18,12 +18,12 @@ from dag_rewriter import files
 from dag_rewriter.directory.policy_paths import policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.notifications.matching import RuleBook
-from monitord_job.notifications.rule import Action, Dialect, Entity, How, Rule
+from monitord_job.notifications.rule import Action, Dialect, How, Rule
 from monitord_job.notifications.triggers import WorkflowIdentity
 from monitord_job.stampede.state import JobDescription, JobPlan
 
 if TYPE_CHECKING:
-    from monitord_job.notifications.rule_file import Line, RuleFile
+    from monitord_job.notifications.rule_file import RuleFile
 
 LOG = logging.getLogger("bridle.monitor")
 
@@ -105,9 +105,9 @@ class Rules:
         if stamps != self._stamps:
             self._stamps = stamps
             there = [file for file, stamp in zip(self._files, stamps, strict=True) if stamp and stamp[1]]
-            found = [pair for file in there for pair in _read(file)]
+            found = [rule for file in there for rule in _read(file)]
             if found and stands_in_for_pegasus(there):
-                found = [(ours(rule), word) for rule, word in found]
+                found = [ours(rule) for rule in found]
             self.book = RuleBook(found)
         return self.book
 
@@ -148,7 +148,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(file: RulePlace) -> Iterator[tuple[Rule, str]]:
+def _read(file: RulePlace) -> Iterator[Rule]:
     try:
         read = read_rules(file)
     except BridleError as error:
@@ -156,12 +156,4 @@ def _read(file: RulePlace) -> Iterator[tuple[Rule, str]]:
         return
     for damaged in read.damaged:
         LOG.warning("%s", damaged)
-    for line in read.lines:
-        if isinstance(line.content, Rule) and (line.content.is_pattern or not file.patterns_only):
-            yield line.content, condition_word(line, line.content)
-
-
-def condition_word(line: Line, rule: Rule) -> str:
-    """The condition as it stands there: at_end of Pegasus 4, end of Pegasus 5."""
-    place = 3 if rule.entity is Entity.INVOCATION else 2
-    return line.raw.split(None, place + 1)[place].decode("utf-8", "backslashreplace")
+    yield from (rule for rule in read.rules if rule.is_pattern or not file.patterns_only)

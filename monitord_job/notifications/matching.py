@@ -35,20 +35,12 @@ class Notification:
 class RuleBook:
     """Rules, found by the name that they are about."""
 
-    def __init__(self, rules: Iterable[tuple[Rule, str]] = ()) -> None:
-        """`rules` are pairs with the word that stands in the file, which PEGASUS_EVENT repeats."""
-        self._named: dict[str, list[tuple[Rule, str]]] = {}
-        self._patterns: list[tuple[Rule, str]] = []
-        seen = set()
-        for rule, word in rules:
-            if rule.condition.on is On.NEVER or rule in seen:
-                continue
-            seen.add(rule)
-            if rule.is_pattern:
-                self._patterns.append((rule, word))
-            else:
-                self._named.setdefault(rule.name, []).append((rule, word))
-        self._any_job = any(rule.entity is not Entity.WORKFLOW for rule, _ in self._patterns)
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._named: dict[str, list[Rule]] = {}
+        self._patterns: list[Rule] = []
+        for rule in dict.fromkeys(rule for rule in rules if rule.condition.on is not On.NEVER):
+            (self._patterns if rule.is_pattern else self._named.setdefault(rule.name, [])).append(rule)
+        self._any_job = any(rule.entity is not Entity.WORKFLOW for rule in self._patterns)
 
     def __bool__(self) -> bool:
         return bool(self._named or self._patterns)
@@ -56,7 +48,7 @@ class RuleBook:
     def asks_for(self, on: On) -> bool:
         """Whether any rule has the condition."""
         every = [self._patterns, *self._named.values()]
-        return any(rule.condition.on is on for rules in every for rule, _ in rules)
+        return any(rule.condition.on is on for rules in every for rule in rules)
 
     def asks_about(self, job: str) -> bool:
         """Whether any rule may be about this job or its tasks."""
@@ -64,10 +56,9 @@ class RuleBook:
 
     def due(self, workflow: WorkflowIdentity, trigger: Trigger) -> Iterator[Notification]:
         """What the trigger makes due."""
-        named = self._named.get(trigger.name, ())
-        for rule, word in (*named, *self._patterns):
+        for rule in (*self._named.get(trigger.name, ()), *self._patterns):
             if _is_about(rule, workflow, trigger) and _is_met(rule.condition, trigger):
-                yield _notification(rule, word, workflow, trigger)
+                yield _notification(rule, workflow, trigger)
 
 
 def _is_about(rule: Rule, workflow: WorkflowIdentity, trigger: Trigger) -> bool:
@@ -103,13 +94,13 @@ def _is_met(condition: Condition, trigger: Trigger) -> bool:
     return True
 
 
-def _notification(rule: Rule, word: str, workflow: WorkflowIdentity, trigger: Trigger) -> Notification:
+def _notification(rule: Rule, workflow: WorkflowIdentity, trigger: Trigger) -> Notification:
     moment = trigger.moment
     if rule.condition.on.meaning.amount is Amount.PERCENT:
         moment = rule.condition.on.value  # once, whichever node brought it about
     content = json.dumps([workflow.wf_uuid, trigger.entity.value, trigger.name, moment, _as_list(rule)])
     key = hashlib.sha256(content.encode()).hexdigest()[:32]
-    event = word
+    event = rule.word
     if rule.condition.on is On.ALL:
         event = "start" if On.START in trigger.on and trigger.number is None else "at_end"
     return Notification(
@@ -117,7 +108,7 @@ def _notification(rule: Rule, word: str, workflow: WorkflowIdentity, trigger: Tr
         wf_uuid=workflow.wf_uuid,
         entity=" ".join((trigger.entity.value, trigger.name)),
         moment=trigger.moment,
-        rule=f"{rule.entity.value} {rule.name} {word}",
+        rule=f"{rule.entity.value} {rule.name} {rule.word}",
         time=trigger.time,
         argv=_argv(rule.action, workflow),
         directory=workflow.directory,

@@ -255,6 +255,8 @@ class Rule:
     condition: Condition
     action: Action
     source: Source = field(default=NOWHERE, compare=False)
+    word: str = field(default="", compare=False)
+    """the condition as it is written there (at_end of Pegasus 4, end of Pegasus 5); PEGASUS_EVENT repeats it"""
 
     def is_about(self, name: str, number: int | None = None) -> bool:
         """Whether the rule is meant for this workflow, node or invocation (the entity is not looked at)."""

@@ -160,9 +160,10 @@ def _rule(text: str, source: Source, dialect: Dialect) -> Rule:
         raise _NoRuleError(f"{entity.value} has no {missing[0]}", f"write e.g. {_EXAMPLES[entity]}")
     name = fields[0]
     number = _number(fields[1], dialect) if numbered else None
-    condition = _condition(fields[-2], dialect)
+    *_, word, action = fields
+    condition = _condition(word, dialect)
     _check_meaning(entity, condition.on)
-    return Rule(entity, name, number, condition, _action(fields[-1], dialect), source)
+    return Rule(entity, name, number, condition, _action(action, dialect), source, word)
 
 
 def _number(text: str, dialect: Dialect) -> int | None:

@@ -203,7 +203,7 @@ def _added_as_json(added: Added) -> dict[str, Any]:
 
 def _listed_as_json(lines: list[Listed]) -> dict[str, Any]:
     return {
-        "rules": [_rule_as_json(line.rule) | {"when": line.when} for line in lines if line.rule],
+        "rules": [_rule_as_json(line.rule) | {"when": line.rule.word} for line in lines if line.rule],
         "damaged": [{"source": line.source, "what": line.text} for line in lines if not line.rule],
     }
 

@@ -14,7 +14,7 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.messages.config_files import read_config
 from monitord_job.messages.targets import Channel, may_hold_a_secret, targets_of
-from monitord_job.notifications.active_rules import RulePlace, condition_word, read_rules, rule_files
+from monitord_job.notifications.active_rules import RulePlace, read_rules, rule_files
 from monitord_job.notifications.rule import ALL_NAMES, OF_WORKFLOWS, Action, Dialect, Entity, How, Rule
 from monitord_job.notifications.rule_file import WORDS, parse, render, render_rule, with_rules
 from planner_ext.errors import NotifyFileError
@@ -45,7 +45,6 @@ class Listed:
 
     source: str
     rule: Rule | None
-    when: str
     text: str
 
 
@@ -145,13 +144,11 @@ def _listed(place: RulePlace) -> Iterator[Listed]:
     try:
         read = read_rules(place)
     except BridleError as error:
-        yield Listed(str(place.path), None, "", str(error))
+        yield Listed(str(place.path), None, str(error))
         return
     for line in read.lines:
         if isinstance(line.content, Rule):
-            when = condition_word(line, line.content)
-            yield Listed(
-                str(line.content.source), line.content, when, line.raw.decode("utf-8", "replace").strip()
-            )
+            text = line.raw.decode("utf-8", "replace").strip()
+            yield Listed(str(line.content.source), line.content, text)
         elif line.content is not None:
-            yield Listed(str(line.content.source), None, "", f"{line.content.what}; {line.content.hint}")
+            yield Listed(str(line.content.source), None, f"{line.content.what}; {line.content.hint}")

@@ -72,7 +72,7 @@ def test_it_is_read_and_written(on: On) -> None:
 
 @pytest.mark.parametrize("on", On)
 def test_something_triggers_it_but_never(on: On) -> None:
-    book = RuleBook((rule, on.example) for rule in parse(line_of(on).encode(), "x", Dialect.BRIDLE).rules)
+    book = RuleBook(parse(line_of(on).encode(), "x", Dialect.BRIDLE).rules)
     due = [item for trigger in all_triggers() for item in book.due(WORKFLOW, trigger)]
     assert bool(due) == (on is not On.NEVER)
     for item in due:
