@@ -71,10 +71,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def checked_url(self, source: str, url: URL, directory: Path) -> URL:
-        """The URL as we use it. `source` is where it stands, `directory` where a relative path begins.
-
-        Raises DatabaseUrlError.
-        """
+        """As the function of this name."""
 
     def file_of(self, url: URL) -> Path | None:  # noqa: ARG002 - most have none
         """Its file; None: a server has it."""
@@ -267,9 +264,16 @@ _DIALECTS: dict[str, Dialect] = {one.backend.value: one for one in (Sqlite(), Po
 _SPELLINGS = {"postgres": Backend.POSTGRESQL.value}
 
 
-def dialect_named(name: str) -> Dialect | None:
-    """The dialect of SQLAlchemy's name for it, or as Pegasus writes it; None: we write to no such database."""
-    return _DIALECTS.get(_SPELLINGS.get(name, name))
+def checked_url(source: str, url: URL, directory: Path) -> URL:
+    """The URL as we use it. `source` is where it stands, `directory` where a relative path begins.
+
+    Raises DatabaseUrlError for a database that we do not write to.
+    """
+    name = url.get_backend_name()
+    dialect = _DIALECTS.get(_SPELLINGS.get(name, name))
+    if dialect is None:
+        raise DatabaseUrlError(source, f"{name} is not supported (SQLite and PostgreSQL are)", URL_FORMS)
+    return dialect.checked_url(source, url, directory)
 
 
 def dialect_of(url: URL) -> Dialect:

@@ -18,7 +18,7 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.dialect import (
     URL_FORMS,
-    dialect_named,
+    checked_url,
     dialect_of,
     sqlite_url,
 )
@@ -97,11 +97,7 @@ def parse_url(source: str, text: str, directory: Path) -> URL:
     except (ArgumentError, ValueError) as error:
         # The text is not repeated: there may be a password in it.
         raise DatabaseUrlError(source, "it is not the URL of a database", URL_FORMS) from error
-    dialect = dialect_named(url.get_backend_name())
-    if dialect is None:
-        what = f"{url.get_backend_name()} is not supported; use SQLite or PostgreSQL"
-        raise DatabaseUrlError(source, what, URL_FORMS)
-    return dialect.checked_url(source, url, directory)
+    return checked_url(source, url, directory)
 
 
 def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
