@@ -12,12 +12,13 @@ from dag_rewriter.logs.events import NodeLogEvent, NodeLogKind
 from monitord_job.database import bridle_tables
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.stampede.state import NodeState, RunState, WorkflowState
-from monitord_job.stampede.transitions import Turn
+from monitord_job.stampede.turn import Turn
 
 _NODE = [item.name for item in fields(NodeState)]
-_RUN = WorkflowState._fields
+_NAMED_OTHERWISE = {"second_dagman": "rival", "second_since": "rival_since"}
+"""Columns of `bridle_run` that are not called as their fields."""
+_RUN = [_NAMED_OTHERWISE.get(name, name) for name in WorkflowState._fields]
 _node_values = attrgetter(*_NODE)
-_run_values = attrgetter(*_RUN)
 _NODE_COLUMNS = " ".join(("wf_id", "name", *_NODE))
 _RUN_COLUMNS = " ".join(("wf_id", *_RUN))
 _DELETE_DETAILS = "DELETE FROM bridle_detail WHERE wf_id = ? AND job = ?"
@@ -26,7 +27,7 @@ _DELETE_DETAILS = "DELETE FROM bridle_detail WHERE wf_id = ? AND job = ?"
 def write(bulk: Bulk, wf_id: int, turn: Turn) -> None:
     """Store what a turn changed."""
     if turn.workflow != turn.before.workflow:
-        row = (wf_id, *_run_values(turn.workflow))
+        row = (wf_id, *turn.workflow)
         bulk.insert(bridle_tables.BRIDLE_RUN, _RUN_COLUMNS, [row], Clash.REPLACE)
     nodes = [(wf_id, name, *_node_values(node)) for name, node in turn.nodes.items()]
     bulk.insert(bridle_tables.BRIDLE_NODE, _NODE_COLUMNS, nodes, Clash.REPLACE)

@@ -16,7 +16,7 @@ from monitord_job.errors import LockedError, TryAgainError
 from monitord_job.monitor.limits import DATABASE_WAIT, Limits
 from monitord_job.recording.completion import Rest
 from monitord_job.recording.hierarchy import Hierarchy
-from monitord_job.stampede.transitions import UNKNOWN_FAILURE
+from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
 
 if TYPE_CHECKING:
     from monitord_job.monitor.dispatcher import NotificationDispatcher
@@ -97,7 +97,7 @@ class Monitor:
     def _await_the_last_jobs(self) -> None:
         """A DAGMan that was removed leaves before its jobs do."""
         deadline = time.monotonic() + self._limits.last_jobs
-        while self._patiently(self._ingest.hear_late) and time.monotonic() < deadline:
+        while self._patiently(self._ingest.record_leftover_jobs) and time.monotonic() < deadline:
             time.sleep(0.3)
 
     def catch_up(self) -> None:
@@ -105,7 +105,7 @@ class Monitor:
         self._patiently(self._ingest.open)
         self._to_the_end_of_the_logs()
         self._settle_what_dagman_left()
-        self._patiently(self._ingest.hear_late)
+        self._patiently(self._ingest.record_leftover_jobs)
         self._empty_the_outbox()
 
     def _tell_of_a_restart(self, dispatcher: NotificationDispatcher) -> None:

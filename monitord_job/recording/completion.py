@@ -14,8 +14,7 @@ from dag_rewriter.logs.events import (
     DAGMAN_RESTARTS,
     DagmanEvent,
     DagmanState,
-    JobstateLine,
-    Malformed,
+    NodeEvent,
     was_refused,
 )
 
@@ -88,10 +87,8 @@ class Outlook:
         failed = any(fate is not _Fate.DONE for fate in self._fate.values())
         return Rest.FAILED if failed else Rest.SUCCEEDED
 
-    def apply(self, event: JobstateLine, done: Sequence[str] = ()) -> None:
+    def apply(self, event: NodeEvent | DagmanEvent, done: Sequence[str] = ()) -> None:
         """The next line; `done` are the nodes that a DAGMan that starts with it takes for done (rescue DAG)."""
-        if isinstance(event, Malformed):
-            return
         if isinstance(event, DagmanEvent):
             # The same DAGMan again recovers: what it did counts.
             self._hear_of_dagman(event, done)

@@ -11,7 +11,14 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import show_bytes
-from dag_rewriter.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, JobstateLine
+from dag_rewriter.logs.events import (
+    DAGMAN_RESTARTS,
+    DagmanEvent,
+    DagmanState,
+    JobstateLine,
+    Malformed,
+    NodeEvent,
+)
 from dag_rewriter.model.splices import ORDINARY
 from dag_rewriter.rescue.rescue_files import find_rescues
 from monitord_job.errors import CannotWorkError
@@ -73,7 +80,7 @@ class RestWatch:
             hint = "submit with -maxjobs 2, or `bridle rewrite --as service`"
             raise CannotWorkError(str(self._dir.path), what, hint)
 
-    def hear(self, event: JobstateLine) -> JobstateLine:
+    def hear(self, event: NodeEvent | DagmanEvent) -> NodeEvent | DagmanEvent:
         """The next line, as it is to be recorded: the run ends with its last node, not when DAGMan leaves."""
         if not isinstance(event, DagmanEvent):
             self._outlook.apply(event)
@@ -89,7 +96,8 @@ class RestWatch:
     def hear_again(self, events: Iterable[JobstateLine]) -> None:
         """What was read before, after a restart."""
         for event in events:
-            self.hear(event)
+            if not isinstance(event, Malformed):
+                self.hear(event)
 
     def _done_at(self, time: int) -> list[str]:
         """The nodes that a DAGMan that starts now takes for done: from the newest rescue DAG, and from the DAG."""

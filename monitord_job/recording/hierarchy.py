@@ -1,4 +1,4 @@
-"""A run and all sub-workflows below it, to any depth: one monitor follows them all, each by the one way of an event."""
+"""A run and all sub-workflows below it, to any depth: one monitor follows them all, each by the same event pipeline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitord_job.recording.store import Store
 from monitord_job.recording.subworkflows import SubWorkflow, open_sub_directory
 from monitord_job.stampede.rows import QuarantineRow, Row, SubWorkflowLink, SubWorkflowRow
 from monitord_job.stampede.state import WorkflowState
-from monitord_job.stampede.transitions import UNKNOWN_FAILURE
+from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
 
 if TYPE_CHECKING:
     from monitord_job.recording.completion_watch import RestWatch
@@ -122,14 +122,14 @@ class Hierarchy:
         """Store that the root has ended, for a DAGMan that left no last line of its own."""
         self._root.ingest.end_run(time, code)
 
-    def hear_late(self) -> bool:
+    def record_leftover_jobs(self) -> bool:
         """Store how jobs have left whose DAGMan was gone by then, here and below; whether some have not left yet."""
-        return self._hear_late(self._root)
+        return self._record_leftover_jobs(self._root)
 
-    def _hear_late(self, member: _Member) -> bool:
-        waits = member.ingest.hear_late()
+    def _record_leftover_jobs(self, member: _Member) -> bool:
+        waits = member.ingest.record_leftover_jobs()
         for child in (*member.below.values(), *self._settled_below(member)):
-            waits = self._hear_late(child) or waits
+            waits = self._record_leftover_jobs(child) or waits
         return waits
 
     def _settled_below(self, member: _Member) -> list[_Member]:

@@ -16,7 +16,7 @@ from monitord_job.kickstart.clustered_tasks import parse_list
 from monitord_job.kickstart.job_output import parse_output, parse_windows
 from monitord_job.kickstart.records import ClusterLine, Damage, Invocation, ListedTask, Record
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, OwnPlan
-from monitord_job.stampede.transitions import Due
+from monitord_job.stampede.transitions import FilesNeeded
 from monitord_job.text.unprintable import text_of
 
 HEAD, TAIL = 64 << 20, 16 << 20
@@ -66,32 +66,32 @@ class JobFileReader:
         self._planned = os.path.normpath(planned).rstrip("/") + "/" if planned else "/"
         self._description = lru_cache(maxsize=1 << 14)(self._read_description)
 
-    def read(self, due: Due) -> JobFiles:
+    def read(self, wanted: FilesNeeded) -> JobFiles:
         """What an event asks for. Files that are missing are left out; one that cannot be read is a Damage."""
-        description = self.describe(due.plan)
-        if not due.attempt_ended:
+        description = self.describe(wanted.plan)
+        if not wanted.attempt_ended:
             return JobFiles(description)
-        if due.planner_log:
-            return self._of_planner(due, description)
-        if due.plan.own is not None:
-            description = self._of_attempt(description, due)
-        out = self._output(description.stdout, due.output, _with_records)
-        err = self._output(description.stderr, due.output, _with_tail)
+        if wanted.planner_log:
+            return self._of_planner(wanted, description)
+        if wanted.plan.own is not None:
+            description = self._of_attempt(description, wanted)
+        out = self._output(description.stdout, wanted.output, _with_records)
+        err = self._output(description.stderr, wanted.output, _with_tail)
         records = out.records + err.records
         return JobFiles(
             description=description,
-            records=records + self._listed(due, records),
+            records=records + self._listed(wanted, records),
             stdout_file=out.file,
             stdout_text=out.text,
             stderr_file=err.file,
             stderr_text=err.text,
-            registrations=self._registrations(due, description),
+            registrations=self._registrations(wanted, description),
         )
 
-    def _of_planner(self, due: Due, description: JobDescription) -> JobFiles:
+    def _of_planner(self, wanted: FilesNeeded, description: JobDescription) -> JobFiles:
         """What the planner said, if it was the PRE script; of other scripts nobody keeps anything."""
-        log = _PLANNER_LOG.search(due.plan.pre.arguments) if due.plan.pre else None
-        name = f"{self._relative(log[1])}.{due.retry:03d}" if log else description.stdout
+        log = _PLANNER_LOG.search(wanted.plan.pre.arguments) if wanted.plan.pre else None
+        name = f"{self._relative(log[1])}.{wanted.retry:03d}" if log else description.stdout
         out = self._output(name, None, _with_records) if log else _Output(_shown(name))
         return JobFiles(
             description, stdout_file=out.file, stdout_text=out.text, stderr_file=_shown(description.stderr)
@@ -129,14 +129,14 @@ class JobFileReader:
             return _NO_DESCRIPTION
         return plain_submit_files.describe(plan, own, _whole_file(self._place(plan.submit_file)))
 
-    def _of_attempt(self, description: JobDescription, due: Due) -> JobDescription:
+    def _of_attempt(self, description: JobDescription, wanted: FilesNeeded) -> JobDescription:
         """With the attempt's own paths. $(RETRY) begins anew in a rescue run: it is the last one that left a file."""
         from monitord_job.recording.plain_submit_files import of_attempt
 
         def path(name: str | None) -> str | None:
             if name is None or "$(" not in name:
                 return name
-            names = [of_attempt(name, due.sched_id, retry) for retry in range(due.retry, -1, -1)]
+            names = [of_attempt(name, wanted.sched_id, retry) for retry in range(wanted.retry, -1, -1)]
             there = (name for name in names if os.path.exists(self._place(name)))  # noqa: PTH110 - as _place
             return next(there, names[0])
 
@@ -194,11 +194,11 @@ class JobFileReader:
                 return _Output(shown, None, (damage,))
         return _Output(_shown(names[0]))
 
-    def _listed(self, due: Due, records: Iterable[Record]) -> tuple[ListedTask, ...]:
+    def _listed(self, wanted: FilesNeeded, records: Iterable[Record]) -> tuple[ListedTask, ...]:
         """The tasks that a cluster was given; only cluster lines make this a file worth opening."""
-        if not due.plan.submit_file or not any(isinstance(record, ClusterLine) for record in records):
+        if not wanted.plan.submit_file or not any(isinstance(record, ClusterLine) for record in records):
             return ()
-        return parse_list(text_of(self._input_of(due.plan.submit_file)))
+        return parse_list(text_of(self._input_of(wanted.plan.submit_file)))
 
     def _input_of(self, submit_file: str) -> bytes:
         try:
@@ -207,11 +207,11 @@ class JobFileReader:
             return b""
 
     def _registrations(
-        self, due: Due, description: JobDescription
+        self, wanted: FilesNeeded, description: JobDescription
     ) -> tuple[tuple[str, str, str | None], ...]:
-        if description.job_class != _REGISTRATION or not due.plan.submit_file:
+        if description.job_class != _REGISTRATION or not wanted.plan.submit_file:
             return ()
-        found = (_PLACE.match(line) for line in text_of(self._input_of(due.plan.submit_file)).splitlines())
+        found = (_PLACE.match(line) for line in text_of(self._input_of(wanted.plan.submit_file)).splitlines())
         return tuple((place["lfn"], place["pfn"], _site(place["attributes"])) for place in found if place)
 
 

@@ -12,9 +12,14 @@ from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs import nodes_log
 from monitord_job.logs.tail import Cursor, read_new_lines
 from monitord_job.recording.log_source import zone_of
-from monitord_job.stampede.transitions import Turn, add_detail
+from monitord_job.stampede.rows import QuarantineRow
+from monitord_job.stampede.turn import DetailNeeded, Turn
 
-_NODE_LOG_BYTES = 1 << 18
+_NODES_LOG_BYTES = 1 << 18
+_LOST_DETAILS = (
+    "the file was replaced or cut (a rescue run does that): hosts, hold reasons and exit codes of POST scripts that "
+    "followed this byte are lost"
+)
 
 
 class NodesLogReader:
@@ -24,21 +29,31 @@ class NodesLogReader:
         self._path = path
         self._turn = turn
         self.cursor = cursor
-        self.lost_from: int | None = None
+        self._lost_from: int | None = None
         """where reading had come to when the file was found to be another one"""
 
     def advance(self) -> bool:
         """Read some more events into the turn; False if there are none."""
-        reading = read_new_lines(self._path, self.cursor, _NODE_LOG_BYTES, EVENT_END)
+        reading = read_new_lines(self._path, self.cursor, _NODES_LOG_BYTES, EVENT_END)
         if reading.replaced:
-            self.lost_from = self.cursor.offset
+            self._lost_from = self.cursor.offset
         for event in nodes_log.parse_all(reading.lines):
-            add_detail(self._turn, event)
+            self._turn.add_detail(event)
         self.cursor = reading.cursor
         return bool(reading.lines)
 
+    def read_until(self, wanted: DetailNeeded) -> None:
+        """Read on until that event is there, or nothing more."""
+        while self._turn.lacks(wanted):
+            if not self.advance():
+                if self._lost_from is not None:
+                    lost = QuarantineRow(self._path.name, self._lost_from, _LOST_DETAILS, "")
+                    self._turn.rows.append(lost)
+                    self._lost_from = None
+                return
 
-def left_since(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[NodeEvent]:
+
+def leftover_events(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[NodeEvent]:
     """How some of these jobs (`cluster.proc` -> node) left. Pegasus gives all jobs one log, which no DAGMan empties."""
     zone = zone_of(submit_dir.braindump.get("timestamp"))
     waiting = dict(jobs)
@@ -46,10 +61,10 @@ def left_since(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[NodeE
         if not waiting or not _has_bytes(path):
             continue
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as log:
-            found = list(nodes_log.leftover_events(log, waiting, zone))
-        nodes = {event.node for event in found}
+            events = list(nodes_log.leftover_events(log, waiting, zone))
+        nodes = {event.node for event in events}
         waiting = {job: node for job, node in waiting.items() if node not in nodes}
-        yield from found
+        yield from events
 
 
 def _has_bytes(path: Path) -> bool:

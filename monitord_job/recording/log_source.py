@@ -27,12 +27,13 @@ class Source:
     """A file and how it is read: `events(memo, lines)` gives the next memo, and the events in the lines.
 
     The memo is what the reader has to remember between two lines; it is stored with the file's cursor, and empty at
-    the beginning of the file. `rest(memo)` are the events that wait for a line after them, when there will be none.
+    the beginning of the file. `held_back(memo)` are the events that wait for a line
+    after them, when there will be none.
     """
 
     path: Path
     events: Callable[[str, list[bytes]], tuple[str, Numbered]]
-    rest: Callable[[str], tuple[str, list[JobstateLine]]] = lambda memo: (memo, [])
+    held_back: Callable[[str], tuple[str, list[JobstateLine]]] = lambda memo: (memo, [])
 
     def events_before(self, end: int) -> Iterator[JobstateLine]:
         """The events in the lines before the byte `end`, read again."""

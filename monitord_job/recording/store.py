@@ -24,7 +24,7 @@ from monitord_job.recording.subworkflows import SubWorkflow
 from monitord_job.stampede.metrics_rows import MetricSource
 from monitord_job.stampede.rows import Row
 from monitord_job.stampede.state import RunState
-from monitord_job.stampede.transitions import Turn
+from monitord_job.stampede.turn import Turn
 
 __all__ = ["Changes", "Claim", "Store", "replace_database", "sqlite_url"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeGuard
 
 from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine
 from monitord_job.stampede.state import NodeState
 
 
-def in_queue_yet(nodes: Iterable[tuple[str, NodeState]]) -> dict[str, str]:
+def still_queued(nodes: Iterable[tuple[str, NodeState]]) -> dict[str, str]:
     """The jobs (`cluster.proc`) that were submitted and have not left, as far as DAGMan has said, and their nodes."""
     return {
         node.sched_id: name
@@ -21,11 +20,10 @@ def in_queue_yet(nodes: Iterable[tuple[str, NodeState]]) -> dict[str, str]:
     }
 
 
-def begins_anew(event: JobstateLine, then: JobstateLine | None) -> TypeGuard[DagmanEvent]:
+def starts_without_recovery(event: DagmanEvent, then: JobstateLine | None) -> bool:
     """Whether a DAGMan starts that does not recover, as the event after its start says: the jobs before it are left.
 
     One that recovers adopts them, and says itself how they leave.
     """
-    starts = isinstance(event, DagmanEvent) and event.state is DagmanState.STARTED
     recovers = isinstance(then, DagmanEvent) and then.state is DagmanState.RECOVERY_STARTED
-    return starts and then is not None and not recovers
+    return event.state is DagmanState.STARTED and then is not None and not recovers

@@ -82,6 +82,9 @@ class JobFiles(NamedTuple):
     registrations: tuple[tuple[str, str, str | None], ...] = ()
 
 
+NO_FILES = JobFiles()
+
+
 @dataclass(slots=True)
 class NodeState:
     """How far a node has come in its newest attempt. Times in seconds since the epoch.
@@ -122,8 +125,8 @@ class WorkflowState(NamedTuple):
     """The run as a whole. `last_seq` is the last job_submit_seq given; `dagman_id` is DAGMan's job id.
 
     `restarting` means that DAGMan left in order to be run again (held, or its host went down), `recovering` that
-    it reads its logs anew after that. `rival` is a second DAGMan that has started beside it at `rival_since`: refused
-    by the lock as a rule, and gone at once; or the one that runs the DAG now.
+    it reads its logs anew after that. `second_dagman` has started beside it at `second_since`: refused by the lock as
+    a rule, and gone at once; or the one that runs the DAG now.
     """
 
     dagman_id: str | None = None
@@ -133,8 +136,8 @@ class WorkflowState(NamedTuple):
     restart_count: int = -1
     last_seq: int = 0
     status: int | None = None
-    rival: str | None = None
-    rival_since: int = 0
+    second_dagman: str | None = None
+    second_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,17 @@
-"""All Stampede rules: what an event means, decided without touching a file, a clock or a database.
-
-A `Turn` is one transaction in the making: the state before it stays as it was, so that a turn whose commit
-failed is simply dropped and read again.
-"""
+"""All Stampede rules of jobs: what an event means, decided without touching a file, a clock or a database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from dag_rewriter.logs.events import (
-    DAGMAN_RESTARTS,
-    DagmanEvent,
-    DagmanState,
-    NodeEvent,
-    NodeLogEvent,
-    NodeLogKind,
-    is_past_refusal,
-    new,
-    was_refused,
-)
+from dag_rewriter.logs.events import DagmanEvent, NodeEvent, NodeLogEvent, NodeLogKind, new
 from monitord_job.stampede.attempt_fields import PROGRESS, SKIPPED, code_in, is_of_the_same_cluster
 from monitord_job.stampede.attempt_rows import Attempt, finished_rows, pre_script_row
-from monitord_job.stampede.rows import (
-    InstanceRow,
-    InstanceUpdate,
-    JobStateRow,
-    Row,
-    SubWorkflowRow,
-    Value,
-    WorkflowStateRow,
-)
-from monitord_job.stampede.state import JobFiles, JobPlan, NodeState, RunState, WorkflowState
-
-UNKNOWN_FAILURE = 2
-"""What pegasus-monitord writes as status of a DAGMan that ended without a word."""
+from monitord_job.stampede.rows import InstanceRow, InstanceUpdate, JobStateRow, Row, Value
+from monitord_job.stampede.state import NO_FILES, JobFiles, JobPlan, NodeState
+from monitord_job.stampede.turn import DetailNeeded, Turn
+from monitord_job.stampede.workflow_transitions import apply_dagman, let_second_take_over
 
 _IGNORED = frozenset(
     {"FILE_TRANSFER", "ATTRIBUTE_UPDATE", "JOB_AD_INFORMATION", "RESERVE_SPACE", "RELEASE_SPACE"}
@@ -56,68 +32,22 @@ _DETAIL_OF = {
 }
 """Which event of the nodes.log completes which state."""
 
-_RECOVERY = (DagmanState.RECOVERY_STARTED, DagmanState.RECOVERY_FINISHED, DagmanState.RECOVERY_FAILURE)
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
 _JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
-BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
+_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _ENDED_BY_PRE = {"PRE_SCRIPT_FAILURE": "JOB_FAILURE", SKIPPED: "JOB_SUCCESS"}
 """What pegasus-monitord adds to the end of an attempt that came to no job: its readers look for a job's end."""
 _VERDICTS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED"})
-_OWN_VERDICTS = _VERDICTS | {"JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILED"}
+_JOB_VERDICTS = _VERDICTS | {"JOB_SUCCESS", "JOB_FAILURE", "PRE_SCRIPT_FAILED"}
 """Stampede's words for an attempt's end: with a POST script, and without one."""
 _OPENED_BY_PRE = frozenset({"PRE_SCRIPT_STARTED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED"})
 
 
-@dataclass(slots=True)
-class Turn:
-    """The changes of some events, on top of a state that they do not touch."""
-
-    before: RunState
-    workflow: WorkflowState = field(init=False)
-    nodes: dict[str, NodeState] = field(default_factory=dict)
-    details: dict[str, tuple[NodeLogEvent, ...]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    begun: list[SubWorkflowRow] = field(default_factory=list)
-    """those among the rows"""
-
-    def __post_init__(self) -> None:
-        self.workflow = self.before.workflow
-
-    def node(self, name: str) -> NodeState:
-        """The node's state as of now, within the turn."""
-        return self.nodes.get(name) or self.before.nodes.get(name) or NodeState()
-
-    def own(self, name: str) -> NodeState:
-        """The node's state as of now, to be changed: the turn's own copy of what was before."""
-        own = self.nodes.get(name)
-        if own is None:
-            before = self.before.nodes.get(name)
-            own = self.nodes[name] = NodeState() if before is None else before.copy()
-        return own
-
-    def details_of(self, job: str) -> tuple[NodeLogEvent, ...]:
-        """Events of the nodes.log that no line of the JOBSTATE_LOG has asked for yet."""
-        found = self.details.get(job)
-        return self.before.details.get(job, ()) if found is None else found
-
-    def absorbed(self) -> RunState:
-        """The state after the turn, once it is committed. `before` gives up its nodes to it and is used up."""
-        # Copying 100,000 nodes at each commit would make a large run quadratic; only a committed turn comes here.
-        nodes, details = self.before.nodes, self.before.details
-        nodes.update(self.nodes)
-        for job, events in self.details.items():
-            if events:
-                details[job] = events
-            else:
-                details.pop(job, None)
-        return replace(self.before, workflow=self.workflow, nodes=nodes, details=details)
-
-
-class Due(NamedTuple):
-    """Which files of a job an event asks for: `output` is the number of the rotated output, None if not rotated.
+class FilesNeeded(NamedTuple):
+    """Files of a job: `output` is the number of the rotated output, None if it is not rotated.
 
     `retry` counts the attempts before this one. `planner_log`: it ended in its PRE script, which plans a sub-workflow.
     """
@@ -130,114 +60,47 @@ class Due(NamedTuple):
     planner_log: bool = False
 
 
-def files_due(turn: Turn, event: NodeEvent) -> Due | None:
-    """The files that `apply_node` wants to see with this event, or None. Only one of BOUNDS can ask for any."""
+def needs(turn: Turn, event: NodeEvent) -> FilesNeeded | DetailNeeded | None:
+    """What has to be read before the event is applied; most events need nothing.
+
+    DAGMan reads the nodes.log and then writes the JOBSTATE_LOG, so a detail stands there already.
+    """
     plan = turn.before.plans.get(event.node)
-    ends = plan is not None and _ends_attempt(plan, event)
-    if plan is None or not (ends or event.state in _OPENS):
+    if plan is None:
+        return None
+    kind = _DETAIL_OF.get(event.state)
+    if kind is not None:
+        return DetailNeeded(_detail_key(turn, event), kind)
+    return _files_needed(turn, plan, event) if event.state in _BOUNDS else None
+
+
+def _files_needed(turn: Turn, plan: JobPlan, event: NodeEvent) -> FilesNeeded | None:
+    ends = _ends_attempt(plan, event)
+    if not ends and event.state not in _OPENS:
         return None
     node = turn.node(event.node)
     if event.state == "PRE_SCRIPT_FAILURE":
-        return Due(plan, ends, None, None, node.submits, planner_log=True)
+        return FilesNeeded(plan, ends, None, None, node.submits, planner_log=True)
     retry = max(node.submits - 1, 0)
-    return Due(plan, ends, retry if plan.post else None, node.sched_id, retry)
+    return FilesNeeded(plan, ends, retry if plan.post else None, node.sched_id, retry)
 
 
-def detail_wanted(turn: Turn, event: NodeEvent) -> bool:
-    """True if the nodes.log must have an event, not read yet, that completes this one.
-
-    DAGMan reads the nodes.log and then writes the JOBSTATE_LOG, so the event stands there already.
-    """
-    kind = _DETAIL_OF.get(event.state)
-    if kind is None or event.node not in turn.before.plans:
-        return False
-    waiting = turn.details_of(_detail_key(turn, event))
-    return not waiting or kind not in [detail.kind for detail in waiting]
-
-
-def add_detail(turn: Turn, detail: NodeLogEvent) -> None:
-    """Keep an event of the nodes.log until the line that it completes is read."""
-    turn.details[detail.job] = (*turn.details_of(detail.job), detail)
-
-
-def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
-    """DAGMan started or finished."""
-    if turn.workflow.rival is not None and not _settled_rival(turn, event):
+def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES) -> None:
+    """Add to the turn what an event means; `files` hold those that it `needs`."""
+    if isinstance(event, DagmanEvent):
+        apply_dagman(turn, event)
         return
-    if event.state is DagmanState.STARTED:
-        _start_workflow(turn, event)
-    elif event.state in _RECOVERY:
-        turn.workflow = turn.workflow._replace(recovering=event.state is DagmanState.RECOVERY_STARTED)
-    elif event.state is DagmanState.FINISHED and turn.workflow.running:
-        code = int(event.info) if event.info.lstrip("-").isdecimal() else UNKNOWN_FAILURE
-        if code == DAGMAN_RESTARTS:
-            turn.workflow = turn.workflow._replace(restarting=True)
-        else:
-            _end_workflow(turn, event.time, code, event.reason)
-
-
-def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
-    workflow = turn.workflow
-    if workflow.running and workflow.dagman_id == event.info:
-        # Killed or stopped, and run again by the schedd: one and the same run.
-        turn.workflow = workflow._replace(restarting=False, recovering=False)
-    elif workflow.running and not workflow.restarting:
-        turn.workflow = workflow._replace(rival=event.info, rival_since=event.time)
-    else:
-        _begin_run(turn, event.info, event.time)
-
-
-def _begin_run(turn: Turn, dagman_id: str, time: int) -> None:
-    if turn.workflow.running:
-        reason = f"DAGMan {turn.workflow.dagman_id} ended without a word"
-        _end_workflow(turn, time - 1, UNKNOWN_FAILURE, reason)
-    count = turn.workflow.restart_count + 1
-    turn.rows.append(WorkflowStateRow("WORKFLOW_STARTED", time, count, None, None))
-    last_seq = turn.workflow.last_seq
-    turn.workflow = WorkflowState(dagman_id, running=True, restart_count=count, last_seq=last_seq)
-
-
-def _settled_rival(turn: Turn, event: DagmanEvent) -> bool:
-    """Whether an event still has a meaning when it is clear which of two DAGMans it is from."""
-    workflow = turn.workflow
-    if was_refused(event, workflow.rival_since):
-        turn.workflow = workflow._replace(rival=None)
-        return False
-    if event.state is DagmanState.STARTED and event.info == workflow.dagman_id:
-        turn.workflow = workflow._replace(rival=None)
-    else:
-        _begin_run(turn, workflow.rival or "", workflow.rival_since)
-    return True
-
-
-def pass_on(turn: Turn, time: int) -> None:
-    """Seconds after a second DAGMan started, something happens and it was not refused: the run is its own now."""
-    workflow = turn.workflow
-    if workflow.rival is not None and is_past_refusal(time, workflow.rival_since):
-        _begin_run(turn, workflow.rival, workflow.rival_since)
-
-
-def dagman_left(turn: Turn, time: int, code: int) -> None:
-    """The schedd says that the run's DAGMan is gone, which left no last line of its own."""
-    rival, since = turn.workflow.rival, turn.workflow.rival_since
-    _end_workflow(turn, time, code, None)
-    if rival is not None:
-        _begin_run(turn, rival, since)
-
-
-def _end_workflow(turn: Turn, time: int, status: int, reason: str | None) -> None:
-    count = turn.workflow.restart_count
-    turn.rows.append(WorkflowStateRow("WORKFLOW_TERMINATED", time, count, status, reason))
-    turn.workflow = turn.workflow._replace(running=False, status=status, rival=None)
-
-
-def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
-    """A node changed its state; `files` are those that `files_due` named."""
+    if turn.workflow.second_dagman is not None:
+        let_second_take_over(turn, event.time)
     plan = turn.before.plans.get(event.node)
     if plan is None or event.state in _IGNORED:
         return
     if turn.workflow.recovering and _is_repeated(turn, event):
         return
+    _apply_node(turn, plan, event, files)
+
+
+def _apply_node(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) -> None:
     node = _attempt_of(turn, event, files)
     reason = event.reason
     detail = _take_detail(turn, event) if event.state in _DETAIL_OF else None
@@ -247,13 +110,13 @@ def apply_node(turn: Turn, event: NodeEvent, files: JobFiles) -> None:
             reason = detail.value
     before = node.state
     _record(turn, event, node, reason)
-    if before in _OWN_VERDICTS and _is_verdict(plan, before) and event.state != SKIPPED:
+    if before in _JOB_VERDICTS and _is_verdict(plan, before) and event.state != SKIPPED:
         node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
     else:
         progress = PROGRESS.get(event.state)
         if progress is not None:
             progress(node, event)
-        if event.state in BOUNDS:
+        if event.state in _BOUNDS:
             turn.rows.extend(_rows_of(turn, plan, node, event, files, before))
     _note_words(node, event)
 
@@ -277,7 +140,7 @@ def _rows_of(
 
 def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
     """The state, to be changed, of the attempt that the event belongs to, which it may open."""
-    node = turn.own(event.node)
+    node = turn.node_to_change(event.node)
     if node.seq and (event.state not in _OPENS or not _opens_attempt(node, event)):
         return node
     seq = turn.workflow.last_seq + 1
@@ -369,4 +232,4 @@ def _ends_attempt(plan: JobPlan, event: NodeEvent) -> bool:
 
 def _is_verdict(plan: JobPlan, word: str) -> bool:
     """Whether this state, in Stampede's word, was the end of the attempt."""
-    return word in (_VERDICTS if plan.post else _OWN_VERDICTS)
+    return word in (_VERDICTS if plan.post else _JOB_VERDICTS)

@@ -17,7 +17,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database import dialect
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.recording import ingest, store
+from monitord_job.recording import ingest, job_logs, store
 from tests.crash.test_kill_points import Patch, cursors_apart, steps_of
 from tests.support.database import Rows, check_sound, dump, query
 from tests.support.recorded import dagman_lines, prepare
@@ -122,7 +122,7 @@ def in_child(run: Prepared, kill_at: int | None, mutate: Patch | None = None) ->
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ingest, "TURN_BYTES", run.turn_bytes)
-            patch.setattr(ingest, "_NODE_LOG_BYTES", 2 * run.turn_bytes)
+            patch.setattr(job_logs, "_NODES_LOG_BYTES", 2 * run.turn_bytes)
             unsynchronized(patch)
             if mutate:
                 mutate(patch)

@@ -20,7 +20,7 @@ from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.logs import tail
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.recording import ingest, job_files, store
+from monitord_job.recording import ingest, job_files, job_logs, plan_rows, store
 from tests.support.database import Rows, check_sound, dump
 from tests.support.recorded import prepare
 
@@ -50,6 +50,8 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
 
     for module, name in [
         (ingest, "read_new_lines"),
+        (job_logs, "read_new_lines"),
+        (plan_rows, "read_new_lines"),
         (row_writer.RowWriter, "write"),
         (bulk_sql.Bulk, "insert"),
         (store.Store, "create"),
@@ -77,7 +79,7 @@ def in_child(
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ingest, "TURN_BYTES", 1500)
-            patch.setattr(ingest, "_NODE_LOG_BYTES", 3000)
+            patch.setattr(job_logs, "_NODES_LOG_BYTES", 3000)
             if mutate:
                 mutate(patch)
             count = 0

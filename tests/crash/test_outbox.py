@@ -16,7 +16,7 @@ from monitord_job.monitor import dispatcher, session
 from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import delivery, outbox
 from monitord_job.notifications.resend_requests import request_resend
-from monitord_job.recording import ingest, store
+from monitord_job.recording import ingest, job_logs, store
 from tests.crash.test_kill_many import unsynchronized
 from tests.support.database import check_sound
 from tests.support.notified import kept
@@ -25,6 +25,7 @@ from tests.support.runs import until
 
 STEPS: list[tuple[Any, str]] = [
     (ingest, "read_new_lines"),
+    (job_logs, "read_new_lines"),
     (store.Store, "commit"),
     (outbox, "put"),
     (outbox, "store_results"),

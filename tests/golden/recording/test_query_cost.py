@@ -14,7 +14,7 @@ from monitord_job.database.run_values import NodeStatus
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.stampede.rows import InstanceRow, JobRow, JobStateRow, Row, WorkflowRow
 from monitord_job.stampede.state import NodeState, RunState
-from monitord_job.stampede.transitions import Turn
+from monitord_job.stampede.turn import Turn
 
 
 def filled(path: Path, jobs: int) -> Path:

@@ -11,7 +11,8 @@ from dag_rewriter.model.splices import expand
 from monitord_job.stampede.job_plans import plans_of
 from monitord_job.stampede.rows import InvocationRow, JobStateRow, WorkflowStateRow
 from monitord_job.stampede.state import JobFiles, RunState
-from monitord_job.stampede.transitions import Turn, apply_dagman, apply_node
+from monitord_job.stampede.transitions import apply
+from monitord_job.stampede.turn import Turn
 
 RECORDED = Path(__file__).with_name("dagman_out")
 
@@ -23,10 +24,10 @@ def test_what_a_recovering_dagman_repeats_is_stored_once():
     for line in (RECORDED / "killed.jobstate.log").read_bytes().splitlines():
         event = jobstate_log.parse(line)
         if isinstance(event, DagmanEvent):
-            apply_dagman(turn, event)
+            apply(turn, event)
         elif isinstance(event, NodeEvent):
             said[event.node, event.state, event.info] += 1
-            apply_node(turn, event, JobFiles())
+            apply(turn, event, JobFiles())
     assert said["C", "JOB_TERMINATED", "16.0"] == 2
     ends = [row.state for row in turn.rows if isinstance(row, JobStateRow) and row.job in ("C", "I")]
     assert ends.count("JOB_TERMINATED") == ends.count("JOB_SUCCESS") == 1

@@ -14,7 +14,7 @@ import pytest
 from monitord_job.logs import tail
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.recording import ingest
+from monitord_job.recording import ingest, job_logs, plan_rows
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Store, sqlite_url
 from tests.support.database import check_sound, query
@@ -41,7 +41,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         before, count = count, 0
         return before
 
-    monkeypatch.setattr(ingest, "read_new_lines", counting)
+    for reader in (ingest, job_logs, plan_rows):
+        monkeypatch.setattr(reader, "read_new_lines", counting)
     return taken
 
 

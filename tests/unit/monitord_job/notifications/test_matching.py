@@ -19,7 +19,8 @@ from monitord_job.notifications.triggers import (
     stalled,
 )
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
-from monitord_job.stampede.transitions import Turn, add_detail, apply_dagman, apply_node
+from monitord_job.stampede.transitions import apply
+from monitord_job.stampede.turn import Turn
 
 POST = ScriptPlan("pegasus-exitcode", "")
 PLANS = {
@@ -82,9 +83,9 @@ class Heard:
         event = parse_line(f"{self._time} {text}".encode())
         assert not isinstance(event, Malformed), event
         if isinstance(event, DagmanEvent):
-            apply_dagman(self.turn, event)
+            apply(self.turn, event)
         else:
-            apply_node(self.turn, event, JobFiles())
+            apply(self.turn, event, JobFiles())
 
 
 def said(due: Iterable[Notification]) -> list[str]:
@@ -174,7 +175,7 @@ def test_a_dagman_that_is_restarted_by_the_schedd_is_no_new_run():
 def test_held_released_evicted():
     heard = Heard(book("JOB * held", "JOB * released", "JOB * evicted"))
     heard.tell("plain SUBMIT 7.0", "plain EXECUTE 7.0")
-    add_detail(heard.turn, NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no space left"))
+    heard.turn.add_detail(NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no space left"))
     due = heard.tell(
         "plain JOB_EVICTED 7.0", "plain JOB_HELD 7.0", "plain JOB_RELEASED 7.0", "plain JOB_HELD 7.0"
     )

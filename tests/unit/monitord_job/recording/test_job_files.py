@@ -17,7 +17,7 @@ from monitord_job.kickstart.job_output import parse_output, parse_windows
 from monitord_job.kickstart.records import Damage, Invocation, ListedTask
 from monitord_job.recording.job_files import HEAD, MAX_DAMAGES, TAIL, JobFileReader
 from monitord_job.stampede.state import JobFiles, JobPlan
-from monitord_job.stampede.transitions import Due
+from monitord_job.stampede.transitions import FilesNeeded
 from tests.support.made_records import Made
 
 PLAN = JobPlan("job", "job.sub")
@@ -40,7 +40,7 @@ def read(folder: Path, number: int | None = None) -> JobFiles:
     from dag_rewriter.directory.submit_dir import open_submit_dir
 
     submit_dir: SubmitDir = open_submit_dir(folder)
-    return JobFileReader(submit_dir).read(Due(PLAN, attempt_ended=True, output=number))
+    return JobFileReader(submit_dir).read(FilesNeeded(PLAN, attempt_ended=True, output=number))
 
 
 def damages(files: JobFiles) -> list[Damage]:
@@ -93,7 +93,7 @@ def test_a_submit_file_that_comes_later_is_read_then(folder):
     reader = JobFileReader(open_submit_dir(folder))
     text = (folder / "job.sub").read_text()
     (folder / "job.sub").unlink()
-    due = Due(PLAN, attempt_ended=False, output=None)
+    due = FilesNeeded(PLAN, attempt_ended=False, output=None)
     assert reader.read(due).description.stdout is None
     (folder / "job.sub").write_text(text)
     assert reader.read(due).description.stdout == "job.out"

@@ -12,7 +12,7 @@ from monitord_job.recording.job_files import JobFileReader
 from monitord_job.recording.plain_submit_files import expand, of_attempt
 from monitord_job.stampede.job_plans import plans_of
 from monitord_job.stampede.state import JobFiles, JobPlan
-from monitord_job.stampede.transitions import Due
+from monitord_job.stampede.transitions import FilesNeeded
 
 INLINE = b'JOB A {\n executable = /bin/a\n arguments = "-n \'$(n)\' $(JOB)"\n output = $(JOB).out\n}\nVARS A n="x y"\n'
 
@@ -25,7 +25,7 @@ def plans(**files: bytes) -> dict[str, JobPlan]:
 
 def read(folder: Path, plan: JobPlan, sched_id: str = "12.0", retry: int = 0) -> JobFiles:
     reader = JobFileReader(open_dag(folder / "x.dag"))
-    return reader.read(Due(plan, attempt_ended=True, output=None, sched_id=sched_id, retry=retry))
+    return reader.read(FilesNeeded(plan, attempt_ended=True, output=None, sched_id=sched_id, retry=retry))
 
 
 def test_a_description_in_the_dag_is_read_there(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta, timezone
 
 from monitord_job.logs.nodes_log import leftover_events
-from monitord_job.stampede.leftover_jobs import in_queue_yet
+from monitord_job.stampede.leftover_jobs import still_queued
 from monitord_job.stampede.state import NodeState
 
 LOG = b"""\
@@ -78,4 +78,4 @@ def test_who_is_in_the_queue_yet():
         "planned": NodeState(seq=4, pre_started=3),
         "noop": NodeState(seq=5, submits=1, sched_id="0.2147483647"),
     }
-    assert in_queue_yet(nodes.items()) == {"21.0": "submitted"}
+    assert still_queued(nodes.items()) == {"21.0": "submitted"}

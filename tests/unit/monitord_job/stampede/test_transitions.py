@@ -13,16 +13,9 @@ from monitord_job.stampede.rows import (
     WorkflowStateRow,
 )
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
-from monitord_job.stampede.transitions import (
-    Turn,
-    add_detail,
-    apply_dagman,
-    apply_node,
-    dagman_left,
-    detail_wanted,
-    files_due,
-    pass_on,
-)
+from monitord_job.stampede.transitions import FilesNeeded, apply, needs
+from monitord_job.stampede.turn import DetailNeeded, Turn
+from monitord_job.stampede.workflow_transitions import end_without_last_line, let_second_take_over
 
 POST = ScriptPlan("pegasus-exitcode", "-r $RETURN")
 PLANS = {
@@ -39,7 +32,7 @@ def turn_of(*lines: str, turn: Turn | None = None, files: JobFiles | None = None
     turn = turn or Turn(RunState("uuid", "scientist", "/runs/1", PLANS))
     for line in lines:
         time, node, state, info = line.split()
-        apply_node(turn, NodeEvent(int(time), node, state, info, 1), files or JobFiles())
+        apply(turn, NodeEvent(int(time), node, state, info, 1), files or JobFiles())
     return turn
 
 
@@ -75,12 +68,12 @@ def test_a_job_from_submission_to_success():
 
 def test_a_retry_is_a_new_instance_and_its_output_the_next():
     turn = turn_of("1 posted SUBMIT 7.0", "2 posted JOB_FAILURE 1", "3 posted POST_SCRIPT_FAILURE 7.0")
-    due = files_due(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
-    assert due is not None
+    due = needs(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
+    assert isinstance(due, FilesNeeded)
     assert due.output == 0
     turn = turn_of("4 posted SUBMIT 8.0", turn=turn)
-    due = files_due(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
-    assert due is not None
+    due = needs(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
+    assert isinstance(due, FilesNeeded)
     assert due.output == 1
     assert [(row.job, row.seq) for row in turn.rows if isinstance(row, InstanceRow)] == [
         ("posted", 1),
@@ -90,7 +83,7 @@ def test_a_retry_is_a_new_instance_and_its_output_the_next():
 
 def test_numbers_of_attempts_go_on_over_all_jobs_and_rescue_runs():
     turn = turn_of("1 plain SUBMIT 7.0", "1 posted SUBMIT 8.0", "2 plain JOB_FAILURE 1")
-    apply_dagman(turn, DagmanEvent(3, DagmanState.STARTED, "20.0"))
+    apply(turn, DagmanEvent(3, DagmanState.STARTED, "20.0"))
     turn = turn_of("4 plain SUBMIT 21.0", turn=turn)
     assert [(row.job, row.seq) for row in turn.rows if isinstance(row, InstanceRow)] == [
         ("plain", 1),
@@ -196,14 +189,14 @@ def test_the_planners_log_is_counted_as_the_planner_counts():
     turn = turn_of(
         "1 planned PRE_SCRIPT_STARTED -", "2 planned PRE_SCRIPT_FAILURE -", "3 planned PRE_SCRIPT_STARTED -"
     )
-    due = files_due(turn, NodeEvent(4, "planned", "PRE_SCRIPT_FAILURE", "-", 1))
-    assert due is not None
+    due = needs(turn, NodeEvent(4, "planned", "PRE_SCRIPT_FAILURE", "-", 1))
+    assert isinstance(due, FilesNeeded)
     assert (due.planner_log, due.retry) == (True, 1)
 
 
 def test_the_post_script_has_the_last_word():
     turn = turn_of("1 posted SUBMIT 7.0", "2 posted JOB_SUCCESS 0", "2 posted POST_SCRIPT_STARTED 7.0")
-    add_detail(turn, NodeLogEvent(NodeLogKind.POST_SCRIPT_TERMINATED, "7.0", "42"))
+    turn.add_detail(NodeLogEvent(NodeLogKind.POST_SCRIPT_TERMINATED, "7.0", "42"))
     turn = turn_of("4 posted POST_SCRIPT_TERMINATED 7.0", "5 posted POST_SCRIPT_FAILURE 7.0", turn=turn)
     update = rows(turn, InstanceUpdate)[-1]
     assert isinstance(update, InstanceUpdate)
@@ -222,8 +215,8 @@ def test_a_signal_is_a_wait_status():
 
 def test_a_held_job_says_why_each_time():
     turn = turn_of("1 plain SUBMIT 7.0")
-    add_detail(turn, NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no cheese"))
-    add_detail(turn, NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no wine"))
+    turn.add_detail(NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no cheese"))
+    turn.add_detail(NodeLogEvent(NodeLogKind.JOB_HELD, "7.0", "no wine"))
     turn = turn_of("2 plain JOB_HELD 7.0", "3 plain JOB_RELEASED 7.0", "4 plain JOB_HELD 7.0", turn=turn)
     reasons = [row.reason for row in turn.rows if isinstance(row, JobStateRow) and row.state == "JOB_HELD"]
     assert reasons == ["no cheese", "no wine"]
@@ -232,10 +225,12 @@ def test_a_held_job_says_why_each_time():
 def test_a_detail_is_asked_for_until_it_is_there():
     turn = turn_of("1 plain SUBMIT 7.0")
     event = NodeEvent(2, "plain", "EXECUTE", "7.0", 1)
-    assert detail_wanted(turn, event)
-    add_detail(turn, NodeLogEvent(NodeLogKind.EXECUTE, "7.0", "node7"))
-    assert not detail_wanted(turn, event)
-    apply_node(turn, event, JobFiles())
+    wanted = needs(turn, event)
+    assert wanted == DetailNeeded("7.0", NodeLogKind.EXECUTE)
+    assert turn.lacks(wanted)
+    turn.add_detail(NodeLogEvent(NodeLogKind.EXECUTE, "7.0", "node7"))
+    assert not turn.lacks(wanted)
+    apply(turn, event, JobFiles())
     assert turn.node("plain").host == "node7"
     assert turn.details_of("7.0") == ()
 
@@ -255,7 +250,7 @@ def test_the_monitor_s_own_node_leaves_no_trace():
 def dagman(turn: Turn, *events: tuple[int, DagmanState, str]) -> list[tuple[str, int, int, int | None]]:
     """State, time, restart count and status of the workflow after what DAGMan said."""
     for event in events:
-        apply_dagman(turn, DagmanEvent(*event))
+        apply(turn, DagmanEvent(*event))
     return [
         (row.state, row.timestamp, row.restart_count, row.status)
         for row in turn.rows
@@ -300,9 +295,9 @@ def test_a_dagman_that_vanished_is_ended_by_the_next_one():
     vanished = ("WORKFLOW_STARTED", 1, 0, None)
     next_one = [("WORKFLOW_TERMINATED", 7, 0, 2), ("WORKFLOW_STARTED", 8, 1, None)]
     assert dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0")) == [vanished]
-    pass_on(turn, 10)
+    let_second_take_over(turn, 10)
     assert dagman(turn) == [vanished], "it may still be refused"
-    pass_on(turn, 11)
+    let_second_take_over(turn, 11)
     assert dagman(turn) == [vanished, *next_one]
     assert dagman(turn, (12, DagmanState.FINISHED, "1"))[3:] == [("WORKFLOW_TERMINATED", 12, 1, 1)]
 
@@ -332,7 +327,7 @@ def test_a_second_dagman_that_is_refused_by_the_lock_changes_nothing():
 def test_a_dagman_that_the_schedd_took_away_beside_a_second_one():
     turn = Turn(RunState("uuid", None, None, PLANS))
     dagman(turn, (1, DagmanState.STARTED, "5.0"), (8, DagmanState.STARTED, "9.0"))
-    dagman_left(turn, 9, 137)
+    end_without_last_line(turn, 9, 137)
     assert dagman(turn)[1:] == [("WORKFLOW_TERMINATED", 9, 0, 137), ("WORKFLOW_STARTED", 8, 1, None)]
 
 
@@ -356,10 +351,10 @@ def test_what_dagman_repeats_in_recovery_is_stored_once():
     )
     turn = turn_of(*lines)
     before = list(turn.rows)
-    apply_dagman(turn, DagmanEvent(12, DagmanState.RECOVERY_STARTED, ""))
+    apply(turn, DagmanEvent(12, DagmanState.RECOVERY_STARTED, ""))
     turn = turn_of(*lines[1:], turn=turn)
     assert turn.rows == before
-    apply_dagman(turn, DagmanEvent(12, DagmanState.RECOVERY_FINISHED, ""))
+    apply(turn, DagmanEvent(12, DagmanState.RECOVERY_FINISHED, ""))
     turn = turn_of("13 posted EXECUTE 8.0", turn=turn)
     assert states(turn)[-1] == ("posted", 2, "EXECUTE")
 

@@ -1,0 +1,66 @@
+"""Applies events to a turn, each with what it needs from files."""
+
+from __future__ import annotations
+
+from math import inf
+
+from condor_templates.policy import JobClass
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.logs.events import DagmanEvent, NodeEvent
+from monitord_job.logs.tail import Cursor
+from monitord_job.recording.job_files import JobFileReader
+from monitord_job.recording.job_logs import NodesLogReader, leftover_events
+from monitord_job.recording.subworkflows import find
+from monitord_job.stampede.leftover_jobs import still_queued
+from monitord_job.stampede.rows import SubWorkflowRow
+from monitord_job.stampede.state import NO_FILES, JobFiles
+from monitord_job.stampede.transitions import FilesNeeded, apply, needs
+from monitord_job.stampede.turn import Turn
+
+
+class Recorder:
+    """One turn of a workflow at work. `nodes_log` is read as far as the events ask for it."""
+
+    def __init__(self, submit_dir: SubmitDir, files: JobFileReader, turn: Turn, nodes_log_at: Cursor) -> None:
+        self._dir = submit_dir
+        self._files = files
+        self.turn = turn
+        self.nodes_log = NodesLogReader(submit_dir.nodes_log, nodes_log_at, turn)
+
+    def apply(self, event: NodeEvent | DagmanEvent) -> None:
+        """Add to the turn what the event means."""
+        if isinstance(event, DagmanEvent):
+            apply(self.turn, event)
+            return
+        files, wanted = NO_FILES, needs(self.turn, event)
+        if isinstance(wanted, FilesNeeded):
+            files = self._files.read(wanted)
+        elif wanted is not None:
+            self.nodes_log.read_until(wanted)
+        apply(self.turn, event, files)
+        if event.state == "SUBMIT" and event.node in self.turn.before.plans:
+            self._note_sub_workflow(event, files)
+
+    def _note_sub_workflow(self, event: NodeEvent, files: JobFiles) -> None:
+        plan = self.turn.before.plans[event.node]
+        if plan.is_subdag or files.description.job_class == JobClass.SUB_WORKFLOW.value:
+            node = self.turn.node(event.node)
+            sub_workflow = find(self._dir, plan, node.seq, node.submits - 1)
+            if sub_workflow is not None:
+                row = SubWorkflowRow(*sub_workflow, settled=False)
+                self.turn.begun.append(row)
+                self.turn.rows.append(row)
+
+    def apply_leftover_jobs(self, until: float = inf) -> bool:
+        """How jobs have left whose DAGMan was gone by then, up to a time; whether some of them are still queued."""
+        turn = self.turn
+        if turn.workflow.status is None or turn.workflow.running:
+            return False
+        jobs = self._still_queued()
+        for event in leftover_events(self._dir, jobs) if jobs else ():
+            if event.time <= until:
+                self.apply(event)
+        return bool(jobs) and bool(self._still_queued())
+
+    def _still_queued(self) -> dict[str, str]:
+        return still_queued({**self.turn.before.nodes, **self.turn.nodes}.items())
