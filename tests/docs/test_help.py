@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,18 @@ def _exists(words: str) -> bool:
     first_two = " ".join(words.split()[:2])
     group = ALL.get(first_two)
     return words in ALL or (group is not None and not isinstance(group.command, click.Group))
+
+
+def test_the_pythons_that_are_promised_are_those_that_are_tested() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    named = [
+        word.rpartition(" ")[2] for word in project["classifiers"] if re.search(r"Python :: 3\.\d+$", word)
+    ]
+    tested = re.search(r"^PYTHONS := (\S+) (\S+)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    assert tested is not None
+    assert tested.groups() == (named[0], named[-1])
+    assert project["requires-python"] == f">={named[0]},<3.{int(named[-1][2:]) + 1}"
+    assert f"python3 ({named[0]} to {named[-1]})" in (CHECKOUT / "README.md").read_text()
 
 
 def test_every_make_target_of_the_help_exists() -> None:
