@@ -6,15 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dag_rewriter.check.check_dag import Checked
-from dag_rewriter.check.check_disk import Progress, check_path, find_dag
-from dag_rewriter.check.scope import Finding, Severity
 from dag_rewriter.cli.common import RUN, json_option, print_json, print_text
 from dag_rewriter.language.text import show_bytes
+
+if TYPE_CHECKING:
+    from dag_rewriter.check.check_dag import Checked
+    from dag_rewriter.check.check_disk import Progress
+    from dag_rewriter.check.scope import Finding
 
 _SHOWN = 100
 _LONG = 20_000_000  # bytes: about a second
@@ -38,6 +40,9 @@ def check(path: Path, as_json: bool) -> int:
     Exit codes: 0 DAGMan takes it (there may be warnings); 1 it would be refused, or could not succeed; 2 it cannot
     be read.
     """
+    from dag_rewriter.check.check_disk import check_path, find_dag
+    from dag_rewriter.check.scope import Severity
+
     dag = find_dag(path)
     with _bar(dag) as progress:
         checked = check_path(dag, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +12,9 @@ from condor_templates.policy import MonitorKind
 from dag_rewriter.cli.common import dry_run_option, json_option, print_json, print_text, submit_dir_argument
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rewriting.passes import ALL, PASSES
-from dag_rewriter.rewriting.rewrite import Options, undo
-from dag_rewriter.rewriting.rewrite import rewrite as rewrite_dag
-from dag_rewriter.rewriting.rewrite_report import Report
+
+if TYPE_CHECKING:
+    from dag_rewriter.rewriting.rewrite_report import Report
 
 _PASS = click.Choice(list(PASSES))
 
@@ -65,6 +66,9 @@ def rewrite(
 
     Exit codes: 0 done, or nothing to do; 2 the directory or its DAG cannot be used, nothing was changed.
     """
+    from dag_rewriter.rewriting.rewrite import Options, undo
+    from dag_rewriter.rewriting.rewrite import rewrite as rewrite_dag
+
     chosen = _passes(only, skip)
     if take_back and (kind or universe or chosen is not None):
         raise click.UsageError("--undo takes everything back: leave --as, --universe, --only and --skip out")
