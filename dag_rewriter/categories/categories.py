@@ -77,14 +77,14 @@ def assigned(dag: Dag, request: CategoryRequest) -> Iterator[tuple[str, str]]:
 def undecided(dag: Dag, request: CategoryRequest) -> set[str]:
     """The nodes whose submit file must be asked for more than its job class."""
     decided: dict[int | None, bool] = {}
-    found: set[str] = set()
+    nodes: set[str] = set()
     for name, kind in dag.uncategorised():
         job_class = job_class_of(request, name, kind)
         if job_class not in decided:
             decided[job_class] = request.policy.decided_by_class(job_class)
         if not decided[job_class] and kind is not NodeKind.SUBDAG:
-            found.add(name)
-    return found
+            nodes.add(name)
+    return nodes
 
 
 def limit_in_force(dag: Dag, policy: CategoryPolicy, category: str) -> tuple[Limit, bool]:
@@ -113,11 +113,11 @@ def categories_of(dag: Dag, request: CategoryRequest) -> tuple[CategoryState, ..
     added = Counter(category for _, category in assigned(dag, request))
     nodes = Counter(_nodes_by_category(dag)) + added
     names = {*nodes, *dag.max_jobs, *request.policy.forced}
-    found = []
+    states = []
     for name in sorted(names):
         limit, in_dag = limit_in_force(dag, request.policy, name)
-        found.append(CategoryState(name, nodes[name], limit.number, limit.source, added[name], in_dag))
-    return tuple(found)
+        states.append(CategoryState(name, nodes[name], limit.number, limit.source, added[name], in_dag))
+    return tuple(states)
 
 
 def _nodes_by_category(dag: Dag) -> Iterator[str]:
@@ -167,12 +167,12 @@ def lines_of_limits(data: bytes, categories: frozenset[str]) -> tuple[int, ...]:
     """
     if not categories:
         return ()
-    found = []
+    numbers = []
     for line, _last, text, _body, _problem in statements(data):
         words = text.split()
         if len(words) > 1 and keyword(words[0]) == b"MAXJOBS" and text_of(words[1]) in categories:
-            found.append(line)
-    return tuple(found)
+            numbers.append(line)
+    return tuple(numbers)
 
 
 def settings_in(block: bytes | None) -> dict[str, Limit]:
@@ -181,8 +181,8 @@ def settings_in(block: bytes | None) -> dict[str, Limit]:
     >>> settings_in(b"# bridle categories --set cleanup=10\\nMAXJOBS cleanup 10\\n")["cleanup"].number
     10
     """
-    found = _SETTING.findall(block or b"")
+    settings = _SETTING.findall(block or b"")
     return {
         text_of(name): Limit(None if value == UNLIMITED.encode() else int(value), SET_BY_COMMAND)
-        for name, value in found
+        for name, value in settings
     }

@@ -67,10 +67,10 @@ def _text(path: Path, encoding: str = "utf-8") -> str | None:
 
 
 def category_request(
-    submit_dir: SubmitDir, dag: Dag, found: SubmitFiles, policy: CategoryPolicy
+    submit_dir: SubmitDir, dag: Dag, submit_files: SubmitFiles, policy: CategoryPolicy
 ) -> CategoryRequest:
     """All that the categories of the DAG depend on."""
-    request = CategoryRequest(policy, found.job_classes)
+    request = CategoryRequest(policy, submit_files.job_classes)
     asked = undecided(dag, request)
     if not asked:
         return request

@@ -52,9 +52,9 @@ def check_dag(
     scope = Scope(b"", directory)
     _walk(check, scope, path, _NONE)
     close(check, scope)
-    found = dict.fromkeys(check.findings)  # a splice that is used twice says everything twice
-    order = {name: at for at, name in enumerate(dict.fromkeys(finding.file for finding in found))}
-    sorted_ = tuple(sorted(found, key=lambda finding: (order[finding.file], finding.line)))
+    findings = dict.fromkeys(check.findings)  # a splice that is used twice says everything twice
+    order = {name: at for at, name in enumerate(dict.fromkeys(finding.file for finding in findings))}
+    sorted_ = tuple(sorted(findings, key=lambda finding: (order[finding.file], finding.line)))
     sub_dags = {(where, file): None for node, where, file, _ in check.sub_dags if node not in check.scripted}
     return Checked(sorted_, len(scope.nodes), len(check.graph.parents), tuple(sub_dags))
 
@@ -81,19 +81,19 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     return True
 
 
-def _first(check: Check, scope: Scope, path: str, found: Iterable[Piece]) -> None:
-    for piece in found:
+def _first(check: Check, scope: Scope, path: str, chunks: Iterable[Piece]) -> None:
+    for piece in chunks:
         check.progress(piece.stop - piece.start)
-        if piece.found is None or not bulk_jobs(check, scope, piece, path):
+        if piece.bulk is None or not bulk_jobs(check, scope, piece, path):
             for statement in piece.statements():
                 _one(check, scope, path, statement, first=True)
 
 
-def _second(check: Check, scope: Scope, path: str, found: Iterable[Piece]) -> None:
-    for piece in found:
+def _second(check: Check, scope: Scope, path: str, chunks: Iterable[Piece]) -> None:
+    for piece in chunks:
         check.progress(piece.stop - piece.start)
-        if piece.found is not None and bulk_settings(scope, piece.found, check):
-            if bulk_edges(check, scope, piece.found):
+        if piece.bulk is not None and bulk_settings(scope, piece.bulk, check):
+            if bulk_edges(check, scope, piece.bulk):
                 continue
             words: tuple[bytes, ...] | None = (b"PARENT",)
         else:

@@ -21,7 +21,7 @@ _ONE_ONLY = "a DAG has one at most: take one of them out"
 
 def bulk_jobs(check: Check, scope: Scope, piece: Piece, file: str) -> bool:
     """Takes the JOB lines of a bulk piece; takes none and says so if something about one of them is wrong."""
-    jobs = (piece.found or {}).get(b"JOB", [])
+    jobs = (piece.bulk or {}).get(b"JOB", [])
     names, files = [name for name, _ in jobs], [submit for _, submit in jobs]
     if not jobs:
         return True

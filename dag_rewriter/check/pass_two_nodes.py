@@ -19,10 +19,10 @@ _FINDINGS = 100  # as many lines are shown with a proposal
 _NOBODY = "DAGMan 25.14 refuses the DAG, or dies of a segmentation fault"
 
 
-def bulk_settings(scope: Scope, found: Mapping[bytes, Pairs], check: Check) -> bool:
+def bulk_settings(scope: Scope, bulk: Mapping[bytes, Pairs], check: Check) -> bool:
     """Takes the settings of a bulk piece; takes none and says so if one of them may be wrong."""
     nodes = scope.nodes
-    for key, pairs in found.items():
+    for key, pairs in bulk.items():
         if key in (b"JOB", b"PARENT"):
             continue
         names = [name for name, _ in pairs]
@@ -30,15 +30,15 @@ def bulk_settings(scope: Scope, found: Mapping[bytes, Pairs], check: Check) -> b
             return False
         if scope.special and not scope.special.keys().isdisjoint(names):
             return False
-    check.scripted.update(nodes[name] for name, _ in found.get(b"PRE", ()))
-    for category in {category for _, category in found.get(b"CATEGORY", ())}:
+    check.scripted.update(nodes[name] for name, _ in bulk.get(b"PRE", ()))
+    for category in {category for _, category in bulk.get(b"CATEGORY", ())}:
         scope.categories.setdefault(category, Place("", 0))
     return True
 
 
-def bulk_edges(check: Check, scope: Scope, found: Mapping[bytes, Pairs]) -> bool:
+def bulk_edges(check: Check, scope: Scope, bulk: Mapping[bytes, Pairs]) -> bool:
     """Takes the PARENT lines of a bulk piece; takes none and says so if one of them may be wrong."""
-    pairs = found.get(b"PARENT")
+    pairs = bulk.get(b"PARENT")
     if pairs is None:
         return True
     parents, children = zip(*pairs, strict=True)
@@ -168,7 +168,7 @@ def _ends(
     check: Check, scope: Scope, names: tuple[bytes, ...], place: Place, *, above: bool
 ) -> list[int] | None:
     """The nodes that a list of parents (above) or children stands for, each once; None after a finding."""
-    found: dict[int, None] = {}
+    ends: dict[int, None] = {}
     good = True
     for name in names:
         if name in scope.special:
@@ -179,17 +179,17 @@ def _ends(
             good = False
         elif name in scope.splices:
             splice = scope.splices[name]
-            found.update(splice.terminal if above else splice.initial)
+            ends.update(splice.terminal if above else splice.initial)
             good = good and not splice.incomplete
         elif name in scope.nodes:
-            found[scope.nodes[name]] = None
+            ends[scope.nodes[name]] = None
         else:
             unknown(check, scope, name, place)
             good = False
-    if good and not found:
+    if good and not ends:
         side = "parents" if above else "children"
         check.error(place, f"the {side} are splices without a node", "put a node in, or take the line out")
-    return list(found) if good and found else None
+    return list(ends) if good and ends else None
 
 
 _OWN: Mapping[bytes, Handler] = {b"SCRIPT": _script, b"CATEGORY": _category, b"ABORT_DAG_ON": _abort}

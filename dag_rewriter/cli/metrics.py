@@ -34,11 +34,11 @@ def metrics(target: Path, write: bool, as_json: bool) -> None:
     Exit codes: 0 done; 2 the directory or its DAG cannot be used.
     """
     submit_dir = open_target(target)
-    found = write_metrics(submit_dir) if write else measure(submit_dir)
+    counted = write_metrics(submit_dir) if write else measure(submit_dir)
     if as_json:
-        print_json(found.as_json())
+        print_json(counted.as_json())
         return
-    for line in _lines(found):
+    for line in _lines(counted):
         print_text(line)
 
 

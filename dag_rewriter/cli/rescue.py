@@ -72,11 +72,11 @@ def show(target: Path, number: int | None, as_json: bool) -> None:
     Exit codes: 0 done; 2 the directory cannot be used, or has no rescue DAG N.
     """
     workflow = read_workflow(open_target(target))
-    standing = workflow.standing if number is None else rescue_at(workflow, number)
+    run_state = workflow.run_state if number is None else rescue_at(workflow, number)
     if as_json:
-        print_json(show_mapping(workflow, standing))
+        print_json(show_mapping(workflow, run_state))
     else:
-        print_text("\n".join(show_lines(workflow, standing)))
+        print_text("\n".join(show_lines(workflow, run_state)))
 
 
 def _making(command: F) -> F:

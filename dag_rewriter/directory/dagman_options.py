@@ -37,5 +37,5 @@ def base_priority(submit_file: bytes) -> int:
     >>> base_priority(b'arguments = "-f -Priority 40 -Dag x.dag"')
     40
     """
-    found = _PRIORITY.findall(parse_submit_file(submit_file).arguments or "")
-    return int(found[-1]) if found else 0
+    numbers = _PRIORITY.findall(parse_submit_file(submit_file).arguments or "")
+    return int(numbers[-1]) if numbers else 0

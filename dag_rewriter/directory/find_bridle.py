@@ -27,8 +27,8 @@ def find_bridle(directories: tuple[Path, ...], search_path: str) -> str:
         candidate = directory / COMMAND
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return str(candidate.absolute())
-    found = shutil.which(COMMAND, path=search_path)
-    if found is None:
+    command = shutil.which(COMMAND, path=search_path)
+    if command is None:
         hint = "install pegasus-bridle (pip install pegasus-bridle), or put its directory into PATH"
         raise RewriterError(COMMAND, "the command that HTCondor shall start as the monitor is nowhere", hint)
-    return str(Path(found).absolute())
+    return str(Path(command).absolute())

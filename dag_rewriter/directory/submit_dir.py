@@ -199,16 +199,16 @@ def open_submit_dir(path: Path) -> SubmitDir:
 
 def open_dag(dag_file: Path) -> SubmitDir:
     """The directory of a DAG that nobody planned, with what bridle has noted of it. SubmitDirError or FileError."""
-    found = SubmitDir(dag_file.parent, {}, dag_file.name)
-    noted = files.read_if_there(found.own_braindump)
+    submit_dir = SubmitDir(dag_file.parent, {}, dag_file.name)
+    noted = files.read_if_there(submit_dir.own_braindump)
     if noted is None:
-        return found
+        return submit_dir
     try:
-        return replace(found, braindump=parse_braindump(noted.decode("utf-8")))
+        return replace(submit_dir, braindump=parse_braindump(noted.decode("utf-8")))
     except (BraindumpError, UnicodeDecodeError) as error:
         what = f"it cannot be understood: {error}"
         raise SubmitDirError(
-            str(found.own_braindump), what, "remove it and the database, then rebuild"
+            str(submit_dir.own_braindump), what, "remove it and the database, then rebuild"
         ) from error
 
 

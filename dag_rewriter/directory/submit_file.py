@@ -110,8 +110,8 @@ def _lines(data: bytes) -> Iterator[str]:
 def parse_submit_file(data: bytes) -> SubmitDescription:
     """Reads a submit description.
 
-    >>> found = parse_submit_file(b'executable=a\\nExecutable = b\\n+pegasus_site = "local"\\nqueue')
-    >>> found.executable, found["MY.pegasus_site"], found.site
+    >>> job = parse_submit_file(b'executable=a\\nExecutable = b\\n+pegasus_site = "local"\\nqueue')
+    >>> job.executable, job["MY.pegasus_site"], job.site
     ('b', '"local"', 'local')
     """
     assigned: dict[str, str] = {}
@@ -146,8 +146,8 @@ def class_and_priority(data: bytes) -> tuple[int | None, int | None]:
 
 
 def _slowly(data: bytes) -> tuple[int | None, int | None]:
-    found = parse_submit_file(data)
-    return found.job_class, found.priority
+    job = parse_submit_file(data)
+    return job.job_class, job.priority
 
 
 _JOB_FACTS = re.compile(
@@ -165,8 +165,8 @@ def facts_of(node: str, data: bytes) -> JobFacts:
     JobFacts(node='n', job_class=8, transformation=None, site='here', universe='local')
     """
     if b"\\" in data:  # lines that go on
-        found = parse_submit_file(data)
-        return JobFacts(node, found.job_class, found.transformation, found.site, found.universe)
+        job = parse_submit_file(data)
+        return JobFacts(node, job.job_class, job.transformation, job.site, job.universe)
     values: dict[str, str] = {}
     for match in _JOB_FACTS.finditer(b"\n" + data):
         key = match[1].lower().rpartition(b"pegasus_")[2]

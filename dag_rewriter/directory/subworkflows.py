@@ -34,7 +34,7 @@ class SubWorkflow:
 
 def sub_workflows(submit_dir: SubmitDir, whole: WholeDag) -> tuple[SubWorkflow, ...]:
     """All nodes that run a DAG, in the order of the DAG. Reads the submit files."""
-    return tuple(found for part in whole.parts for found in _in_part(submit_dir, part))
+    return tuple(sub for part in whole.parts for sub in _in_part(submit_dir, part))
 
 
 def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:
@@ -46,9 +46,9 @@ def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:
     nodes = {part.path(path): part.prefix + name for name, path, _ in part.dag.submit_files()}
     for path, data in files.read_many(submit_dir.path, nodes):
         if data is not None and (_DAGMAN in data or _PEGASUS_DAGMAN in data):
-            found = _planned(submit_dir, parse_submit_file(data))
-            if found is not None:
-                yield SubWorkflow(nodes[path], found)
+            dag_file = _planned(submit_dir, parse_submit_file(data))
+            if dag_file is not None:
+                yield SubWorkflow(nodes[path], dag_file)
 
 
 def _planned(submit_dir: SubmitDir, description: SubmitDescription) -> Path | None:

@@ -21,20 +21,20 @@ class Piece:
     """the number of its first line"""
     framed: bytes
     """its bytes as the patterns of `bulk` want them"""
-    found: dict[bytes, regex_lines.Pairs] | None
+    bulk: dict[bytes, regex_lines.Pairs] | None
     """its lines if it is bulk"""
     commands: tuple[Statement, ...] = ()
     """its commands if it is not"""
 
     def statements(self) -> Iterator[Statement]:
         """Its commands, one by one, also if it is bulk."""
-        return iter(self.commands) if self.found is None else statements(self.framed, self.line - 1)
+        return iter(self.commands) if self.bulk is None else statements(self.framed, self.line - 1)
 
 
 def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
     """The whole file in order.
 
-    >>> [piece.found for piece in pieces(b"JOB A a\\njob B b\\nJOB C c", 1)]
+    >>> [piece.bulk for piece in pieces(b"JOB A a\\njob B b\\nJOB C c", 1)]
     [{b'JOB': [(b'A', b'a')]}, None, {b'JOB': [(b'C', b'c')]}]
     """
     at, line = 0, 1
@@ -42,12 +42,12 @@ def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
     while at < len(data):
         stop = _end_of_line(data, at + size)
         framed = regex_lines.framed(data, at, stop)
-        found = regex_lines.read(framed, likely)
-        likely = tuple(found or ())
+        bulk = regex_lines.read(framed, likely)
+        likely = tuple(bulk or ())
         commands: tuple[Statement, ...] = ()
-        if found is None:
+        if bulk is None:
             stop, commands = _whole(data, at, stop, line)
-        yield Piece(at, stop, line, framed, found, commands)
+        yield Piece(at, stop, line, framed, bulk, commands)
         line += data.count(b"\n", at, stop)
         at = stop
 
@@ -59,7 +59,7 @@ def _end_of_line(data: bytes, at: int) -> int:
 def _whole(data: bytes, at: int, stop: int, line: int) -> tuple[int, tuple[Statement, ...]]:
     """The commands of a piece, and where the last one ends: a continued line, an inline submit description."""
     while True:
-        found = tuple(statements(data[at:stop], line))
-        if stop == len(data) or not found or not found[-1][4]:
-            return stop, found
+        commands = tuple(statements(data[at:stop], line))
+        if stop == len(data) or not commands or not commands[-1][4]:
+            return stop, commands
         stop = _end_of_line(data, 2 * stop - at)

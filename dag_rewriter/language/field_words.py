@@ -30,10 +30,10 @@ def integer(word: bytes, what: str, example: str) -> int:
     >>> integer(b"3x", "no number", "")
     3
     """
-    found = _INTEGER.match(word)
-    if found is None or len(found[0]) > 20 or not -(2**31) <= int(found[0]) < 2**31:
+    digits = _INTEGER.match(word)
+    if digits is None or len(digits[0]) > 20 or not -(2**31) <= int(digits[0]) < 2**31:
         raise MalformedError(f"{what} is not a number (of 32 bits): {shown(word)}", example)
-    return int(found[0])
+    return int(digits[0])
 
 
 def within(number: int, least: int, most: int, what: str, example: str) -> int:

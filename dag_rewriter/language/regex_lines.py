@@ -59,11 +59,11 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
     rest = piece.count(b"\n") - 1
     if b"\n\n" in piece:
         rest -= len(_NOTHING.findall(piece))
-    found: dict[bytes, Pairs] = {}
+    bulk: dict[bytes, Pairs] = {}
     for key in dict.fromkeys((*likely, *_COMPILED)):
         pairs = _COMPILED[key].findall(piece)
         if pairs:
-            found[key] = pairs
+            bulk[key] = pairs
             rest -= len(pairs)
             if not rest:
                 break
@@ -72,7 +72,7 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
     if rest:
         return None
     capitals = piece.upper()
-    return None if any(word in capitals for word in _RESERVED) else found
+    return None if any(word in capitals for word in _RESERVED) else bulk
 
 
 def select(piece: bytes, key: bytes) -> Pairs:

@@ -56,16 +56,16 @@ def parse(data: bytes) -> tuple[Line, ...]:
     """
     *whole, rest = data.split(b"\n")  # not splitlines(): to DAGMan a carriage return is a blank
     physical = [line + b"\n" for line in whole] + ([rest] if rest else [])
-    found: list[Line] = []
+    lines: list[Line] = []
     done = 0
     for first, last, text, body, problem in statements(data):
         if first - 1 > done:
-            found.append(Line(done + 1, b"".join(physical[done : first - 1]), None))
-        found.append(Line(first, b"".join(physical[first - 1 : last]), _command(text, body, problem)))
+            lines.append(Line(done + 1, b"".join(physical[done : first - 1]), None))
+        lines.append(Line(first, b"".join(physical[first - 1 : last]), _command(text, body, problem)))
         done = last
     if done < len(physical):
-        found.append(Line(done + 1, b"".join(physical[done:]), None))
-    return tuple(found)
+        lines.append(Line(done + 1, b"".join(physical[done:]), None))
+    return tuple(lines)
 
 
 def render(lines: Iterable[Line]) -> bytes:
@@ -100,10 +100,10 @@ def keywords_for_all_nodes(data: bytes) -> frozenset[str]:
     """
     if _ALL_NODES not in data.upper():
         return frozenset()
-    found = set()
+    keywords = set()
     for _line, _last, text, _body, _problem in statements(data):
         words = text.upper().split()
         # SCRIPT has options and a kind before the name, and its own arguments after it.
         if words and _ALL_NODES in words[1 : 9 if words[0] == b"SCRIPT" else 2]:
-            found.add(text_of(keyword(words[0])).replace("ABORT_DAG_ON", "ABORT-DAG-ON"))
-    return frozenset(found)
+            keywords.add(text_of(keyword(words[0])).replace("ABORT_DAG_ON", "ABORT-DAG-ON"))
+    return frozenset(keywords)

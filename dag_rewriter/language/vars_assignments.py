@@ -27,14 +27,14 @@ def _value(raw: str) -> str:
 def _read(assignments: str) -> tuple[list[tuple[str, str]], str]:
     """The pairs, and what is left where no pair is found."""
     text = assignments.partition("\0")[0]  # C strings end there
-    found: list[tuple[str, str]] = []
+    found_pairs: list[tuple[str, str]] = []
     placed = _PLACEMENT.match(text)
     at = placed.end() if placed else 0
     while (match := _PAIR.match(text, at)) is not None:
         name, raw = match.groups()
-        found.append(("My." + name[1:] if name[0] == "+" else name, _value(raw)))
+        found_pairs.append(("My." + name[1:] if name[0] == "+" else name, _value(raw)))
         at = match.end()
-    return found, text[at:].strip(" \t\r")
+    return found_pairs, text[at:].strip(" \t\r")
 
 
 def pairs(assignments: str) -> tuple[tuple[str, str], ...]:
@@ -52,10 +52,10 @@ def problem_of(assignments: str) -> str:
     >>> problem_of('a="1" queue_x="2"'), problem_of('a="1"')
     ("the name queue_x begins with 'queue'", '')
     """
-    found, left = _read(assignments)
-    if left or not found:
+    found_pairs, left = _read(assignments)
+    if left or not found_pairs:
         return f"{left[:40]!r} is no key=value pair" if left else "the key=value pairs are missing"
-    for name, _ in found:
+    for name, _ in found_pairs:
         if name == "My.":
             return "a variable has no name"
         if name.lower().startswith("queue"):

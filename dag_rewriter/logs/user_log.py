@@ -42,17 +42,17 @@ def exit_in(event: bytes) -> int | None:
     >>> exit_in(b"\\t(1) Normal termination (return value 3)"), exit_in(b"\\t(0) Abnormal termination (signal 9)")
     (3, -9)
     """
-    found = _EXIT.search(event)
-    return None if found is None else int(found[2]) * (-1 if found[1] == b"signal" else 1)
+    match = _EXIT.search(event)
+    return None if match is None else int(match[2]) * (-1 if match[1] == b"signal" else 1)
 
 
 def alias_in(event: bytes) -> bytes | None:
     """The name of the host in an address (`<...&alias=NAME>`), None if it has none."""
-    found = _ALIAS.search(event)
-    return found[1] if found else None
+    match = _ALIAS.search(event)
+    return match[1] if match else None
 
 
 def host_in(event: bytes) -> bytes | None:
     """The name of the host in an address, or the address if it has none."""
-    found = _ADDRESS.search(event)
-    return alias_in(event) or (found[1] if found else None)
+    match = _ADDRESS.search(event)
+    return alias_in(event) or (match[1] if match else None)

@@ -44,12 +44,12 @@ class Metrics:
 def read_facts(submit_dir: SubmitDir, paths: Iterable[str]) -> dict[str, JobFacts]:
     """What submit files say, by path; without the names of nodes, which may share one. Missing ones are left out."""
     same: dict[JobFacts, JobFacts] = {}
-    found: dict[str, JobFacts] = {}
+    by_path: dict[str, JobFacts] = {}
     for path, data in files.read_many(submit_dir.path, paths):
         if data is not None:
             facts = facts_of("", data)
-            found[path] = same.setdefault(facts, facts)
-    return found
+            by_path[path] = same.setdefault(facts, facts)
+    return by_path
 
 
 def measure(submit_dir: SubmitDir, whole: WholeDag | None = None) -> Metrics:
@@ -109,7 +109,7 @@ def _object(data: bytes | None) -> dict[str, Any]:
 
 def _data_config(submit_dir: SubmitDir) -> str | None:
     name = submit_dir.braindump.get("properties")
-    found = (
+    match = (
         _DATA_CONFIG.search(files.read_if_there(submit_dir.path / Path(name).name) or b"") if name else None
     )
-    return None if found is None else text_of(found[1])
+    return None if match is None else text_of(match[1])

@@ -104,8 +104,8 @@ def _tasks(static_bp: bytes | None) -> dict[str, int | None]:
     names = ("compute", "dax", "dag")
     if static_bp is None:
         return {**{f"{name}_tasks": None for name in names}, "total_tasks": None, "deleted_tasks": None}
-    found = Counter(match[1].decode() for match in _TASK.finditer(static_bp))
-    return {**{f"{n}_tasks": found[n] for n in names}, "total_tasks": found.total(), "deleted_tasks": None}
+    counts = Counter(match[1].decode() for match in _TASK.finditer(static_bp))
+    return {**{f"{n}_tasks": counts[n] for n in names}, "total_tasks": counts.total(), "deleted_tasks": None}
 
 
 def _jobs(jobs: Mapping[JobFacts, int]) -> dict[str, int]:

@@ -19,7 +19,7 @@ DISABLED = b"#bridle: "
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SplitDag:
     """A DAG taken apart: the planner's and the user's bytes, and our block (None: there is none)."""
 
     original: bytes
@@ -50,7 +50,7 @@ def _span(data: bytes) -> tuple[int, int] | None:
     return first, len(data) if stop < 0 else stop + 1
 
 
-def split(data: bytes) -> Parts:
+def split(data: bytes) -> SplitDag:
     """Takes a DAG apart; raises CutBlockError.
 
     >>> parts = split(compose(b"JOB A a.sub\\nCONFIG c\\n", ["CONFIG b"], [2]))
@@ -59,7 +59,7 @@ def split(data: bytes) -> Parts:
     """
     span = _span(data)
     if span is None:
-        return Parts(data, None)
+        return SplitDag(data, None)
     first, stop = span
     before, block, after = data[:first], data[first:stop], data[stop:]
     if block.startswith(_JOINED) and before.endswith(b"\n"):
@@ -68,7 +68,7 @@ def split(data: bytes) -> Parts:
     if DISABLED in original:
         lines = original.split(b"\n")
         original = b"\n".join(line.removeprefix(DISABLED) for line in lines)
-    return Parts(original, block)
+    return SplitDag(original, block)
 
 
 def compose(original: bytes, lines: Sequence[str], disabled: Collection[int] = ()) -> bytes:

@@ -43,9 +43,9 @@ def _defines(text: bytes, name: bytes) -> bool:
 
 def unknown(source: str, data: bytes, names: AbstractSet[bytes]) -> DagSyntaxError:
     """No line defines these nodes; the first line that names one is shown."""
-    found = (
+    places = (
         (line, word) for line, _, text, _, _ in statements(data) for word in text.split() if word in names
     )
-    line, name = next(found, (0, min(names)))
+    line, name = next(places, (0, min(names)))
     what = f"no line defines the node {text_of(name)}"
     return DagSyntaxError(source, line, what, "the DAG is cut or was edited wrongly: " + _RERUN)

@@ -141,8 +141,8 @@ class Dag:
     @property
     def pins(self) -> tuple[Pin, ...]:
         """PIN_IN and PIN_OUT."""
-        found = sorted((*self._index.all(b"PIN_IN"), *self._index.all(b"PIN_OUT")))
-        return tuple(Pin(*texts_of(fields)) for _, fields in found)
+        pins = sorted((*self._index.all(b"PIN_IN"), *self._index.all(b"PIN_OUT")))
+        return tuple(Pin(*texts_of(fields)) for _, fields in pins)
 
     @property
     def includes(self) -> tuple[str, ...]:
@@ -209,10 +209,10 @@ class Dag:
         """The paths of `submit_files`, each once, and whether one of its nodes needs it before the start."""
         index = self._index
         if index.special or index.done or self._described() or index.table(b"PRE"):
-            found: dict[str, bool] = {}
+            required_by_path: dict[str, bool] = {}
             for _, path, required in self.submit_files():
-                found[path] = found.get(path, False) or required
-            return found
+                required_by_path[path] = required_by_path.get(path, False) or required
+            return required_by_path
         paths = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
         return dict.fromkeys(map(text_of, dict.fromkeys(paths)), True)
 

@@ -60,7 +60,7 @@ class DagGraph:
         return self._reached(names, self._children)
 
     def levels(self) -> tuple[tuple[str, ...], ...]:
-        """The nodes level by level; a node's level is the longest way to it. Raises DagSyntaxError for a cycle."""
+        """The nodes level by level; a node's level is the longest path to it. Raises DagSyntaxError for a cycle."""
         waiting = {name: len(above) for name, above in self._parents.items()}
         levels = [self.roots()]
         while levels[-1]:
@@ -75,7 +75,7 @@ class DagGraph:
         return tuple(levels[:-1])
 
     def critical_path(self) -> tuple[str, ...]:
-        """One of the longest ways through the graph, counted in nodes. Raises DagSyntaxError for a cycle."""
+        """One of the longest paths through the graph, counted in nodes. Raises DagSyntaxError for a cycle."""
         import networkx as nx
 
         self.levels()  # refuses a cycle
@@ -90,13 +90,13 @@ class DagGraph:
         return tuple(name for name, below in self._children.items() if not below)
 
     def _reached(self, names: Iterable[str], ways: _Neighbours) -> tuple[str, ...]:
-        found: set[str] = set()
+        reached: set[str] = set()
         waiting = list(self._known(names))
         while waiting:
-            new = ways[waiting.pop()].keys() - found
-            found |= new
+            new = ways[waiting.pop()].keys() - reached
+            reached |= new
             waiting += new
-        return tuple(name for name in self._children if name in found)
+        return tuple(name for name in self._children if name in reached)
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)

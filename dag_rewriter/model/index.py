@@ -29,7 +29,7 @@ _RERUN = "let pegasus-plan write the directory again, or mend the line"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IndexedPiece:
     """A piece of the file as the tables need it."""
 
     start: int
@@ -52,7 +52,7 @@ class Index:
     """Everything of a DAG as its lines gave it (`build_index` fills it; only tables are added afterwards)."""
 
     data: bytes
-    parts: list[Part] = field(default_factory=list)
+    parts: list[IndexedPiece] = field(default_factory=list)
     ordinals: dict[bytes, int] = field(default_factory=dict)
     """name -> place in `nodes`"""
     nodes: list[bytes | Fields] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Index:
             self.tables[key] = _table(self, key)
         return self.tables[key]
 
-    def select(self, part: Part, key: bytes) -> regex_lines.Pairs:
+    def select(self, part: IndexedPiece, key: bytes) -> regex_lines.Pairs:
         """(name, raw value) of a setting in a bulk part."""
         return regex_lines.select(regex_lines.framed(self.data, part.start, part.stop), key)
 
@@ -125,11 +125,13 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
     try:
         index = Index(data)
         for piece in pieces(data, size):
-            entries: list[tuple[bytes, Fields]] | None = None if piece.found is not None else []
-            keys = tuple(piece.found or ())
-            index.parts.append(Part(piece.start, piece.stop, piece.line, len(index.nodes), keys, entries))
-            if piece.found is not None:
-                _absorb(index, piece.found, piece, source)
+            entries: list[tuple[bytes, Fields]] | None = None if piece.bulk is not None else []
+            keys = tuple(piece.bulk or ())
+            index.parts.append(
+                IndexedPiece(piece.start, piece.stop, piece.line, len(index.nodes), keys, entries)
+            )
+            if piece.bulk is not None:
+                _absorb(index, piece.bulk, piece, source)
             else:
                 for statement in piece.statements():
                     _read(index, statement, source)
@@ -141,10 +143,10 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
     return index
 
 
-def _absorb(index: Index, found: dict[bytes, regex_lines.Pairs], piece: Piece, source: str) -> None:
+def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, source: str) -> None:
     """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
     ordinals = index.ordinals
-    jobs = found.pop(b"JOB", None)
+    jobs = bulk.pop(b"JOB", None)
     here: frozenset[bytes] = frozenset()
     if jobs is not None:
         names, submit_files = zip(*jobs, strict=True)
@@ -155,10 +157,10 @@ def _absorb(index: Index, found: dict[bytes, regex_lines.Pairs], piece: Piece, s
         if not known or len(ordinals) != before + len(names):
             raise twice_in_bulk(source, index.data, piece, names, ordinals, before)
         index.nodes.extend(submit_files)
-    edges = found.pop(b"PARENT", None)
+    edges = bulk.pop(b"PARENT", None)
     if edges is not None and not _edges(index, edges):
         index.later.append(edges)
-    for pairs in found.values():
+    for pairs in bulk.values():
         # Most are about nodes of the same piece, and a small set is in the processor's cache.
         elsewhere = {name for name, _ in pairs} - here
         index.pending += [name for name in elsewhere if name not in ordinals]
@@ -169,11 +171,11 @@ def _edges(index: Index, pairs: regex_lines.Pairs) -> bool:
     place = index.ordinals.__getitem__
     parents, children = zip(*pairs, strict=True)
     try:
-        found = array("I", map(place, parents)), array("I", map(place, children))
+        ends = array("I", map(place, parents)), array("I", map(place, children))
     except KeyError:
         return False
-    index.parents.extend(found[0])
-    index.children.extend(found[1])
+    index.parents.extend(ends[0])
+    index.children.extend(ends[1])
     return True
 
 
@@ -275,8 +277,8 @@ def _monitor(index: Index) -> bytes | None:
     """The SERVICE node that stands in our block, if there is one."""
     lines = block.lines_of(index.data)
     special = (index.nodes[place] for place in index.special)
-    found = (fields for fields in special if not isinstance(fields, bytes) and fields[0] in lines)
-    return next((fields[2] for fields in found if fields[1] is NodeKind.SERVICE), None)
+    ours = (fields for fields in special if not isinstance(fields, bytes) and fields[0] in lines)
+    return next((fields[2] for fields in ours if fields[1] is NodeKind.SERVICE), None)
 
 
 def _groups(index: Index) -> Iterator[Group]:

@@ -14,7 +14,7 @@ from itertools import islice
 
 
 def level_sizes(names: Iterable[str], edges: Iterable[tuple[str, str]]) -> tuple[int, ...] | None:
-    """How many nodes stand on each level; a node's level is the longest way to it from a node without parents.
+    """How many nodes stand on each level; a node's level is the longest path to it from a node without parents.
     None if the edges form a cycle. Edges of other names are left out.
 
     >>> level_sizes("abcd", [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")])

@@ -62,21 +62,21 @@ def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
 
 def tally_whole(whole: WholeDag) -> Tally:
     """Counts the nodes of all parts but the monitor, under their whole names and the paths from where DAGMan runs."""
-    found = Tally(Counter(), Counter(), Counter(), Counter())
+    total = Tally(Counter(), Counter(), Counter(), Counter())
     for part in whole.parts:
         counts = tally(part.dag, _uncounted(whole, part))
-        found.kinds.update(counts.kinds)
-        found.descriptions.update(counts.descriptions)
+        total.kinds.update(counts.kinds)
+        total.descriptions.update(counts.descriptions)
         for category, number in counts.categories.items():
-            found.categories[part.category(category)] += number
+            total.categories[part.category(category)] += number
         for path, number in counts.submit_files.items():
-            found.submit_files[part.path(path)] += number
-    return found
+            total.submit_files[part.path(path)] += number
+    return total
 
 
 def levels_of(whole: WholeDag) -> tuple[int, ...] | None:
     """How many ordinary nodes (JOB, SUBDAG) are on each level from the top, the monitor left out; None if there is a
-    cycle. A node's level is the longest way to it.
+    cycle. A node's level is the longest path to it.
 
     >>> from dag_rewriter.model.splices import expand
     >>> levels_of(expand("x.dag", lambda _: b"JOB A a\\nJOB B a\\nJOB C a\\nPARENT A CHILD B C\\nPARENT B CHILD C\\n"))
@@ -86,15 +86,15 @@ def levels_of(whole: WholeDag) -> tuple[int, ...] | None:
         monitor = whole.monitor
         names = (node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != monitor)
         return level_sizes(names, whole.edges())
-    found: list[int] = []
+    levels: list[int] = []
     for part in whole.parts:
         sizes = _levels(part.dag, _uncounted(whole, part))
         if sizes is None:
             return None
-        found += [0] * (len(sizes) - len(found))
+        levels += [0] * (len(sizes) - len(levels))
         for level, size in enumerate(sizes):
-            found[level] += size
-    return tuple(found)
+            levels[level] += size
+    return tuple(levels)
 
 
 def _uncounted(whole: WholeDag, part: Part) -> Collection[str]:

@@ -76,8 +76,8 @@ def rescue_number(dag: str, name: str) -> int | None:
     >>> [rescue_number("x.dag", name) for name in ("x.dag.rescue012", "x.dag.rescue012.old", "x.dag.rescue000")]
     [12, None, None]
     """
-    found = re.fullmatch(re.escape(dag) + r"\.rescue(\d{3,})", name)
-    return int(found[1]) or None if found else None
+    match = re.fullmatch(re.escape(dag) + r"\.rescue(\d{3,})", name)
+    return int(match[1]) or None if match else None
 
 
 def numbered(dag: str, names: Iterable[str]) -> dict[int, str]:

@@ -17,7 +17,7 @@ from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
-from dag_rewriter.rescue.run_state import NumberedRescue, Standing, standing_after, standing_now
+from dag_rewriter.rescue.run_state import NumberedRescue, RunState, state_after, state_now
 
 _MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d+)", re.MULTILINE | re.IGNORECASE)
 
@@ -44,17 +44,17 @@ class Workflow:
     """by node; those that are planned"""
 
     @property
-    def standing(self) -> Standing:
+    def run_state(self) -> RunState:
         """Where it stands now."""
-        return standing_now(self.whole, self.rescues, self.history)
+        return state_now(self.whole, self.rescues, self.history)
 
     @property
     def has_run(self) -> bool:
         return bool(self.rescues) or self.history.started is not None or self.has_log
 
-    def standing_at(self, found: NumberedRescue) -> Standing:
+    def state_from(self, start: NumberedRescue) -> RunState:
         """Where a run stands that goes on from that rescue DAG."""
-        return standing_after(self.whole, found, parse_history(self.log, until=found.time))
+        return state_after(self.whole, start, parse_history(self.log, until=start.time))
 
     def in_all(self) -> Iterator[Workflow]:
         """This one and all below it."""
@@ -137,7 +137,7 @@ def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:
     """DAGMAN_MAX_RESCUE_NUM; `config` is the DAG's own configuration, which may set it."""
     named = [submit_dir.path / config] if config else []
     for path in (*named, submit_dir.monitor_config):
-        found = _MAX.findall(files.read_if_there(path) or b"")
-        if found:
-            return int(found[-1])
+        numbers = _MAX.findall(files.read_if_there(path) or b"")
+        if numbers:
+            return int(numbers[-1])
     return MAX_RESCUE_NUM

@@ -51,21 +51,21 @@ class RescuePlan:
 
 def plan_use(workflow: Workflow, number: int, choice: Choice) -> RescuePlan:
     """The next run goes on from rescue DAG `number`. Raises RescueError."""
-    found = next((each for each in workflow.rescues if each.number == number), None)
+    start = next((each for each in workflow.rescues if each.number == number), None)
     where = str(workflow.submit_dir.dag_file)
-    if found is None:
+    if start is None:
         there = ", ".join(str(each.number) for each in workflow.rescues) or "none"
         raise RescueError(where, f"there is no rescue DAG {number}", f"there are: {there}")
     known = set(node_names(workflow.whole))
-    done = [name for name in found.rescue.done if name in known]
-    standing = workflow.standing
-    steps = tuple(_follow(workflow, known - set(done), found.time, choice))
-    notes = list(_vanished(found, known))
-    if standing.rescue == number and not choice.keep_retries and not choice.renumber:
-        notes.append(f"the next run uses {found.name} anyway")
+    done = [name for name in start.rescue.done if name in known]
+    run_state = workflow.run_state
+    steps = tuple(_follow(workflow, known - set(done), start.time, choice))
+    notes = list(_vanished(start, known))
+    if run_state.rescue == number and not choice.keep_retries and not choice.renumber:
+        notes.append(f"the next run uses {start.name} anyway")
     else:
-        origin = f"as {found.name}"
-        steps += tuple(_new(workflow, RescueDag(tuple(done), found.rescue.failed, origin=origin), choice))
+        origin = f"as {start.name}"
+        steps += tuple(_new(workflow, RescueDag(tuple(done), start.rescue.failed, origin=origin), choice))
     return RescuePlan(steps, _others(workflow, done), (*notes, *limit_notes(workflow, choice)))
 
 
@@ -88,8 +88,8 @@ def plan_redo(workflow: Workflow, nodes: Iterable[str], descendants: bool, choic
     chosen = tuple(nodes)
     below = graph.descendants(chosen)  # refuses unknown names
     again = {*chosen, *(below if descendants else ())}
-    standing = workflow.standing
-    done = [name for name in standing.of(NodeState.DONE) if name not in again]
+    run_state = workflow.run_state
+    done = [name for name in run_state.of(NodeState.DONE) if name not in again]
     origin = f"redo of {' '.join(chosen[:5])}{' ...' if len(chosen) > 5 else ''}"
     steps = [
         step
@@ -115,15 +115,15 @@ def plan_resume(workflow: Workflow, choice: Choice) -> RescuePlan:
     with it, and takes those that were removed for failed. Where no rescue DAG says what is done, one is made from the
     log. Raises RescueError.
     """
-    standing = workflow.standing
-    done = set(standing.of(NodeState.DONE))
+    run_state = workflow.run_state
+    done = set(run_state.of(NodeState.DONE))
     steps: list[Step] = []
     for name, child in workflow.children.items():
         if name not in done:
             steps += plan_resume(child, choice).steps
     if not workflow.has_lock:
         return RescuePlan(tuple(steps), _others(workflow, done))
-    if standing.rescue is not None:
+    if run_state.rescue is not None:
         steps.append(_lock_aside(workflow, set(workflow.set_aside)))
     else:
         kept = tuple(name for name in node_names(workflow.whole) if name in done)
@@ -148,11 +148,11 @@ def _others(workflow: Workflow, done: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in node_names(workflow.whole) if name not in done and name not in premarked)
 
 
-def _vanished(found: NumberedRescue, known: Collection[str]) -> Iterator[str]:
+def _vanished(start: NumberedRescue, known: Collection[str]) -> Iterator[str]:
     """DAGMan refuses to run at all for a DONE line of a node that is not there."""
-    gone = [name for name in found.rescue.done if name not in known and not name.startswith(JOIN_NODE)]
+    gone = [name for name in start.rescue.done if name not in known and not name.startswith(JOIN_NODE)]
     if gone:
-        yield f"{found.name} names {len(gone)} nodes that the DAG no longer has ({gone[0]} ...): they are left out"
+        yield f"{start.name} names {len(gone)} nodes that the DAG no longer has ({gone[0]} ...): they are left out"
 
 
 def _follow(workflow: Workflow, nodes: Collection[str], at: int, choice: Choice) -> Iterator[Step]:
@@ -210,19 +210,19 @@ def _lock_aside(workflow: Workflow, taken: set[str]) -> Step:
 
 def _free(name: str, taken: set[str]) -> str:
     """A name that no file has."""
-    found, count = name, 1
-    while found in taken:
+    free, count = name, 1
+    while free in taken:
         count += 1
-        found = f"{name}.{count}"
-    taken.add(found)
-    return found
+        free = f"{name}.{count}"
+    taken.add(free)
+    return free
 
 
 def _retries(workflow: Workflow, done: Collection[str]) -> dict[str, Retries]:
     """What DAGMan writes with DAGMAN_RESET_RETRIES_UPON_RESCUE = False: retries that were used stay used."""
     used = workflow.rescues[-1].rescue.retries if workflow.rescues else {}
-    counted = workflow.standing.rescue is not None  # then the newest rescue DAG knows of the last run
-    found: dict[str, Retries] = {}
+    counted = workflow.run_state.rescue is not None  # then the newest rescue DAG knows of the last run
+    left: dict[str, Retries] = {}
     for node in workflow.whole.nodes():
         if node.name in done or node.retries <= 0 or node.name == workflow.whole.monitor:
             continue
@@ -231,5 +231,5 @@ def _retries(workflow: Workflow, done: Collection[str]) -> dict[str, Retries]:
         spent = (
             0 if attempts is None or (counted and node.name in used) else max(0, len(attempts.numbers) - 1)
         )
-        found[node.name] = Retries(max(0, before - spent), node.unless_exit, node.retries)
-    return found
+        left[node.name] = Retries(max(0, before - spent), node.unless_exit, node.retries)
+    return left

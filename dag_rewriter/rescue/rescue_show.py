@@ -10,24 +10,24 @@ from typing import Any
 from dag_rewriter.rescue.rescue_dag import RescueError
 from dag_rewriter.rescue.rescue_files import Workflow
 from dag_rewriter.rescue.rescue_plan import limit_notes
-from dag_rewriter.rescue.run_state import NodeState, NumberedRescue, Standing
+from dag_rewriter.rescue.run_state import NodeState, NumberedRescue, RunState
 
 _MOST = 20
 
 
-def rescue_at(workflow: Workflow, number: int) -> Standing:
+def rescue_at(workflow: Workflow, number: int) -> RunState:
     """Where a run stands that goes on from rescue DAG `number`. Raises RescueError."""
-    found = next((each for each in workflow.rescues if each.number == number), None)
-    if found is None:
+    rescue = next((each for each in workflow.rescues if each.number == number), None)
+    if rescue is None:
         there = ", ".join(str(each.number) for each in workflow.rescues) or "none"
         where = str(workflow.submit_dir.dag_file)
         raise RescueError(where, f"there is no rescue DAG {number}", f"there are: {there}")
-    return workflow.standing_at(found)
+    return workflow.state_from(rescue)
 
 
 def as_mapping(workflow: Workflow) -> dict[str, Any]:
     """All rescue DAGs, for --json; times in seconds since the epoch."""
-    now = workflow.standing
+    now = workflow.run_state
     return {
         "dag": str(workflow.submit_dir.dag_file),
         "rescues": [_mapping(each) for each in workflow.rescues],
@@ -87,9 +87,9 @@ def _listed(workflow: Workflow, indent: str) -> Iterator[str]:
 
 
 def _next(workflow: Workflow) -> str:
-    standing = workflow.standing
-    if standing.rescue is not None:
-        return f"the next run goes on from {standing.source}"
+    run_state = workflow.run_state
+    if run_state.rescue is not None:
+        return f"the next run goes on from {run_state.source}"
     if workflow.history.started is None:
         return "nothing has run yet"
     if workflow.history.succeeded:
@@ -97,30 +97,30 @@ def _next(workflow: Workflow) -> str:
     return "the last run has not ended in order: its log says where it stands"
 
 
-def show_mapping(workflow: Workflow, standing: Standing) -> dict[str, Any]:
+def show_mapping(workflow: Workflow, run_state: RunState) -> dict[str, Any]:
     """For --json."""
     below = {
-        node: show_mapping(child, child.standing)
+        node: show_mapping(child, child.run_state)
         for node, child in workflow.children.items()
-        if standing.nodes.get(node) is not NodeState.DONE
+        if run_state.nodes.get(node) is not NodeState.DONE
     }
     attempts = {
         name: len(workflow.history.nodes[name].numbers)
-        for name in standing.of(NodeState.FAILED)
+        for name in run_state.of(NodeState.FAILED)
         if name in workflow.history.nodes
     }
     dag = str(workflow.submit_dir.dag_file)
-    return {"dag": dag, **standing.as_json(), "attempts": attempts, "sub_workflows": below}
+    return {"dag": dag, **run_state.as_json(), "attempts": attempts, "sub_workflows": below}
 
 
-def show_lines(workflow: Workflow, standing: Standing, indent: str = "") -> Iterator[str]:
+def show_lines(workflow: Workflow, run_state: RunState, indent: str = "") -> Iterator[str]:
     """For people."""
     counts = ", ".join(
-        f"{len(standing.of(state))} {_WORDS[state]}" for state in NodeState if standing.of(state)
+        f"{len(run_state.of(state))} {_WORDS[state]}" for state in NodeState if run_state.of(state)
     )
-    yield f"{indent}{workflow.submit_dir.dag}: {len(standing.nodes)} nodes, {counts} (says {standing.source})"
+    yield f"{indent}{workflow.submit_dir.dag}: {len(run_state.nodes)} nodes, {counts} (says {run_state.source})"
     for state in NodeState:
-        names = standing.of(state)
+        names = run_state.of(state)
         if state is NodeState.DONE or not names:
             continue
         shown = ", ".join(_told(workflow, name, state) for name in names[:_MOST])
@@ -128,9 +128,9 @@ def show_lines(workflow: Workflow, standing: Standing, indent: str = "") -> Iter
             f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
         )
     for node, child in workflow.children.items():
-        if standing.nodes.get(node) is not NodeState.DONE and child.has_run:
+        if run_state.nodes.get(node) is not NodeState.DONE and child.has_run:
             yield f"{indent}sub-workflow {node}:"
-            yield from show_lines(child, child.standing, f"{indent}  ")
+            yield from show_lines(child, child.run_state, f"{indent}  ")
 
 
 _WORDS = {

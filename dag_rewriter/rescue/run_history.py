@@ -57,8 +57,8 @@ def parse_history(data: bytes, until: int | None = None) -> History:
     """Reads a JOBSTATE_LOG (or monitord's jobstate.log, which has the same words), events after `until` left out.
 
     >>> log = b"1 INTERNAL *** DAGMAN_STARTED 5.0 ***\\n2 A SUBMIT 6.0 - - 1\\n3 A JOB_SUCCESS 0 - - 1\\n"
-    >>> found = parse_history(log + b"4 INTERNAL *** DAGMAN_FINISHED 0 ***\\n")
-    >>> found.started, found.succeeded, found.nodes["A"].done(has_post=False)
+    >>> history = parse_history(log + b"4 INTERNAL *** DAGMAN_FINISHED 0 ***\\n")
+    >>> history.started, history.succeeded, history.nodes["A"].done(has_post=False)
     (1, True, True)
     """
     history = before = History()

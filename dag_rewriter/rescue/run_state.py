@@ -40,7 +40,7 @@ class NumberedRescue:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunState:
     """Every node and where it stands."""
 
     source: str
@@ -51,7 +51,7 @@ class Standing:
 
     def of(self, state: NodeState) -> tuple[str, ...]:
         """The nodes in one state, in the order of the DAG."""
-        return tuple(name for name, found in self.nodes.items() if found is state)
+        return tuple(name for name, its_state in self.nodes.items() if its_state is state)
 
     def as_json(self) -> dict[str, Any]:
         """For --json."""
@@ -70,13 +70,13 @@ def node_names(whole: WholeDag) -> tuple[str, ...]:
     return tuple(node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != whole.monitor)
 
 
-def standing_after(whole: WholeDag, found: NumberedRescue, history: History) -> Standing:
+def state_after(whole: WholeDag, newest: NumberedRescue, history: History) -> RunState:
     """Where a run stands that goes on from a rescue DAG; `history` is the log up to when the file was made."""
-    done, failed = set(found.rescue.done), set(found.rescue.failed)
-    return Standing(found.name, _states(whole, done, failed, history), found.number)
+    done, failed = set(newest.rescue.done), set(newest.rescue.failed)
+    return RunState(newest.name, _states(whole, done, failed, history), newest.number)
 
 
-def standing_now(whole: WholeDag, rescues: Sequence[NumberedRescue], history: History) -> Standing:
+def state_now(whole: WholeDag, rescues: Sequence[NumberedRescue], history: History) -> RunState:
     """Where a workflow stands now.
 
     The newest rescue DAG says so if it is of the last run or was made after it; else the last run's own end; else,
@@ -84,28 +84,28 @@ def standing_now(whole: WholeDag, rescues: Sequence[NumberedRescue], history: Hi
     """
     newest = rescues[-1] if rescues else None
     if newest is not None and _newer(newest, history):
-        return standing_after(whole, newest, history)
+        return state_after(whole, newest, history)
     names = node_names(whole)
     if history.succeeded and not any(
         node.abort_dag_on for node in whole.nodes()
     ):  # RETURN 0 may cut a run short
-        return Standing("the last run, which succeeded", dict.fromkeys(names, NodeState.DONE))
+        return RunState("the last run, which succeeded", dict.fromkeys(names, NodeState.DONE))
     if history.started is None:
-        return Standing("the DAG, which has not run", _states(whole, set(), set(), history))
+        return RunState("the DAG, which has not run", _states(whole, set(), set(), history))
     post = {node.name for node in whole.nodes() if node.post is not None}
     done = {name for name, attempts in history.nodes.items() if attempts.done(name in post)}
     failed = {name for name, attempts in history.nodes.items() if attempts.failed}
     if newest is not None:
         done |= set(newest.rescue.done)  # the last run went on from there
-    return Standing("the log of the last run", _states(whole, done, failed, history))
+    return RunState("the log of the last run", _states(whole, done, failed, history))
 
 
-def _newer(found: NumberedRescue, history: History) -> bool:
+def _newer(newest: NumberedRescue, history: History) -> bool:
     """One that we write is made before the run that uses it, one of DAGMan's at the end of a run: in the second in
     which a run begins, that tells them apart."""
     if history.started is None:
         return True
-    return found.time > history.started or (not found.ours and found.time == history.started)
+    return newest.time > history.started or (not newest.ours and newest.time == history.started)
 
 
 def _states(whole: WholeDag, done: set[str], failed: set[str], history: History) -> dict[str, NodeState]:

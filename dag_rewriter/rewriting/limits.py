@@ -65,7 +65,7 @@ def read_categories(submit_dir: SubmitDir) -> Categories:
             nodes[category] = nodes.get(category, 0) + 1
             added[category] = added.get(category, 0) + (name in moved)
     expected = {state.name: state for state in states}
-    found = []
+    states_now = []
     for name in sorted({*nodes, *stands.max_jobs, *settings_in(planned.parts.block)}):
         limit = stands.max_jobs.get(name)
         wanted = expected.get(name)
@@ -73,10 +73,10 @@ def read_categories(submit_dir: SubmitDir) -> Categories:
             source = wanted.source
         else:
             source = "the policy of the last rewrite" if name in own else f"MAXJOBS in {submit_dir.dag}"
-        found.append(
+        states_now.append(
             CategoryState(name, nodes.get(name, 0), limit, source, added.get(name, 0), name not in own)
         )
-    return Categories(tuple(found), rewritten=True)
+    return Categories(tuple(states_now), rewritten=True)
 
 
 def check_known(submit_dir: SubmitDir, names: Iterable[str]) -> None:

@@ -36,7 +36,7 @@ def check_complete(data: bytes, source: str) -> None:
         raise DagSyntaxError(source, line, what, "plan the workflow again; do not run this DAG")
 
 
-def take_apart(submit_dir: SubmitDir, data: bytes) -> block.Parts:
+def take_apart(submit_dir: SubmitDir, data: bytes) -> block.SplitDag:
     """The planner's and the user's bytes, and our block. DagSyntaxError if only half of the block is there."""
     try:
         return block.split(data)
@@ -60,7 +60,7 @@ def monitor_in(our_block: bytes | None) -> NodeCommand | None:
     return None
 
 
-def copies(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
+def copies(submit_dir: SubmitDir, parts: block.SplitDag) -> Iterable[tuple[Path, bytes]]:
     """The planner's DAG is copied before the DAG changes; an older copy of another DAG is kept too."""
     planned = files.read_if_there(submit_dir.planned_dag)
     if parts.block is not None and planned is not None:
@@ -80,8 +80,10 @@ def submit_file_in_the_way(submit_dir: SubmitDir) -> bytes | None:
     data = files.read_if_there(submit_dir.condor_sub)
     if data is None or is_made_by_shim(data):
         return None
-    found = parse_submit_file(data)
-    is_planners = "+pegasus_wf_uuid" in found or (found.executable or "").endswith("/pegasus-dagman")
+    description = parse_submit_file(data)
+    is_planners = "+pegasus_wf_uuid" in description or (description.executable or "").endswith(
+        "/pegasus-dagman"
+    )
     return data if is_planners else None
 
 
@@ -103,7 +105,7 @@ def dagman_submit_file(submit_dir: SubmitDir) -> bytes:
     return planned or submit_file_in_the_way(submit_dir) or b""
 
 
-def notes(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[str]:
+def notes(submit_dir: SubmitDir, parts: block.SplitDag) -> Iterable[str]:
     """What the user should know of the kept copy."""
     planned = files.read_if_there(submit_dir.planned_dag)
     name = submit_dir.planned_dag.name

@@ -242,8 +242,8 @@ def choice_in(our_block: bytes | None) -> Choice:
     >>> choice_in(b"# bridle rewrite --as job --skip metrics\\n").kind
     <MonitorKind.JOB: 'job'>
     """
-    found = _CHOICE.search(our_block or b"")
-    words = text_of(found[1]).split() if found else []
+    match = _CHOICE.search(our_block or b"")
+    words = text_of(match[1]).split() if match else []
     given = list(zip(words[::2], words[1::2], strict=True))
     kind = MonitorKind.JOB if ("--as", MonitorKind.JOB.value) in given else MonitorKind.SERVICE
     skipped = {name for option, name in given if option == "--skip"}

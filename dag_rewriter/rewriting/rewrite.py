@@ -84,9 +84,9 @@ class Planned:
     """A submit directory as it was read: the DAG without our block, and all that the passes ask about it."""
 
     submit_dir: SubmitDir
-    parts: block.Parts
+    parts: block.SplitDag
     dag: Dag
-    found: SubmitFiles
+    submit_files: SubmitFiles
     choice: Choice
     context: Context
 
@@ -98,10 +98,12 @@ def read_dag(submit_dir: SubmitDir) -> Dag:
 
 def is_rewritten(submit_dir: SubmitDir) -> bool:
     """Whether the DAG has our block and the files that the block names are there."""
-    found = originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block
-    if found is None:
+    our_block = originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block
+    if our_block is None:
         return False
-    named = (p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in found)
+    named = (
+        p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in our_block
+    )
     return all(p.exists() for p in named)
 
 
@@ -111,7 +113,7 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
     source = str(submit_dir.dag_file)
     originals.check_complete(parts.original, source)
     dag = parse_dag(parts.original, source)
-    found = read_submit_files(submit_dir, dag)
+    submit_files = read_submit_files(submit_dir, dag)
     before = choice_in(parts.block)
     choice = Choice(
         options.kind or before.kind,
@@ -125,14 +127,14 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
         monitor_submit=submit_dir.monitor_submit.name,
         config=submit_dir.monitor_config.name,
         jobstate_log=submit_dir.jobstate_log.name,
-        categories=category_request(submit_dir, dag, found, policy),
+        categories=category_request(submit_dir, dag, submit_files, policy),
         monitor=choice.kind if options.monitor else None,
-        priority=_above_all(dag, found),
+        priority=_above_all(dag, submit_files),
         original=parts.original,
         rescue=originals.newest_rescue(submit_dir, dag.config),
         chosen=choice.passes,
     )
-    return Planned(submit_dir, parts, dag, found, choice, context)
+    return Planned(submit_dir, parts, dag, submit_files, choice, context)
 
 
 def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
@@ -177,9 +179,9 @@ def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
         whole = read_whole(planned.submit_dir) if dag.splices or dag.includes else single
     except RewriterError as error:
         return planned.context, (f"no metrics are made: {error}",)
-    found = measure(planned.submit_dir, whole)
-    ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, found)]
-    return replace(planned.context, metrics=MetricFiles(ours[0], found.dag, tuple(planners))), ()
+    metrics = measure(planned.submit_dir, whole)
+    ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, metrics)]
+    return replace(planned.context, metrics=MetricFiles(ours[0], metrics.dag, tuple(planners))), ()
 
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
@@ -208,20 +210,20 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     return _carry_out(submit_dir, plan, dry_run, Report(path=submit_dir.path, dag=submit_dir.dag))
 
 
-def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.Parts) -> Iterable[tuple[Path, bytes]]:
+def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.SplitDag) -> Iterable[tuple[Path, bytes]]:
     """Before the monitor's node goes: DAGMan would refuse a rescue DAG that names it."""
     monitor = originals.monitor_in(parts.block)
     if monitor is None:
         return
     dag = parse_dag(parts.original, submit_dir.dag)
     rescue = originals.newest_rescue(submit_dir, dag.config)
-    found = None if rescue is None else mended(rescue, dag.nodes)
-    if found is not None:
-        yield submit_dir.path / found[0], found[1]
+    successor = None if rescue is None else mended(rescue, dag.nodes)
+    if successor is not None:
+        yield submit_dir.path / successor[0], successor[1]
 
 
-def _above_all(dag: Dag, found: SubmitFiles) -> int:
-    return min(max(dag.highest_priority(), found.highest_priority) + 1, _HIGHEST)
+def _above_all(dag: Dag, submit_files: SubmitFiles) -> int:
+    return min(max(dag.highest_priority(), submit_files.highest_priority) + 1, _HIGHEST)
 
 
 def _own_files(
@@ -243,18 +245,18 @@ def _own_files(
         job = MonitorJob(executable, submit_dir.base, priority, policy.max_starts, kind, universe, target)
         yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
     if kind is not None and changes["configuration"].added:
-        below = _below(planned.dag, planned.found) if kind is MonitorKind.SERVICE else 0
+        below = _below(planned.dag, planned.submit_files) if kind is MonitorKind.SERVICE else 0
         config = dagman_config(planned.dag.config, below, throttles(dagman), one_more=kind is MonitorKind.JOB)
         yield submit_dir.monitor_config, _encode(config)
 
 
-def _below(dag: Dag, found: SubmitFiles) -> int:
+def _below(dag: Dag, submit_files: SubmitFiles) -> int:
     """What to lower the priorities of all nodes by, so that DAGMan submits the monitor before them; 0: leave them.
 
     A priority in a submit file wins over DAGMan's, so nothing else comes of it where every file has one, as the
     planner's have. Without, and for a sub-DAG, which gets DAGMan's, jobs would fall behind the user's other ones.
     """
-    if dag.highest_priority() <= 0 or not found.all_have_priorities or dag.has_parts:
+    if dag.highest_priority() <= 0 or not submit_files.all_have_priorities or dag.has_parts:
         return 0
     return dag.highest_priority() + 1
 

@@ -1,4 +1,4 @@
-"""What a rewrite did, or would do: values, text for people, JSON for programs."""
+"""What a rewrite did, or would do: values, text, JSON."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Report:
             yield f"category {category}: {self.categories.get(category, 0)} nodes added{limit}"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; every key is always there."""
+        """For --json: every key is always there."""
         return {
             "submit_dir": str(self.path),
             "dag": self.dag,

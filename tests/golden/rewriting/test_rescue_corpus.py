@@ -26,7 +26,7 @@ def recorded(corpus: Corpus):
 
 def counts(workflow: Workflow) -> dict[str, int]:
     return {
-        state.value: len(workflow.standing.of(state)) for state in NodeState if workflow.standing.of(state)
+        state.value: len(workflow.run_state.of(state)) for state in NodeState if workflow.run_state.of(state)
     }
 
 
@@ -45,7 +45,7 @@ def test_where_a_run_stands(recorded, name, expected):
 
 def test_the_state_between_is_still_known_after_the_rescue_run(recorded):
     workflow = recorded("failing-condorio")
-    then = workflow.standing_at(workflow.rescues[0])
+    then = workflow.state_from(workflow.rescues[0])
     assert then.of(NodeState.FAILED) == ("flag_needflag",)
     assert len(then.of(NodeState.NEVER)) == 6
     plan = plan_use(workflow, 1, NOW)
@@ -57,6 +57,6 @@ def test_a_sub_workflow_of_pegasus_is_found_wherever_its_directory_is_now(record
     workflow = recorded("subwf-dax-hooks")
     ((node, below),) = workflow.children.items()
     assert (node, below.submit_dir.dag) == ("pegasus-plan_subwf1", "inner-0.dag")
-    assert counts(below) == {"done": len(below.standing.nodes)}
+    assert counts(below) == {"done": len(below.run_state.nodes)}
     plan = plan_redo(workflow, ["prep_prep"], True, NOW)
     assert [step.path.name for step in plan.steps] == ["inner-0.dag.rescue001", "subwfh-0.dag.rescue001"]

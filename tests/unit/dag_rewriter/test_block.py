@@ -33,7 +33,7 @@ def test_split_is_the_inverse_of_compose(data: bytes, disabled: set[int]) -> Non
 
 @given(st.binary(max_size=60).filter(lambda data: block.END not in data))  # hypothesis knows our constants
 def test_a_dag_without_a_block_is_left_alone(data: bytes) -> None:
-    assert block.split(data) == block.Parts(data, None)
+    assert block.split(data) == block.SplitDag(data, None)
 
 
 def test_lines_added_behind_the_block_are_kept() -> None:

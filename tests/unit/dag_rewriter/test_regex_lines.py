@@ -163,7 +163,7 @@ def test_pieces_are_the_whole_file_in_order(data: bytes, size: int) -> None:
 
 def test_a_planners_dag_is_bulk() -> None:
     """Otherwise all of it is right and nothing of it fast."""
-    found = [piece.found is not None for piece in pieces(PLANNED, 64)]
+    found = [piece.bulk is not None for piece in pieces(PLANNED, 64)]
     assert found.count(False) <= 2, "MAXJOBS, FINAL"
     node = Dag(build_index(PLANNED, "x.dag", 64), "x.dag").nodes["näme_1"]
     assert (node.kind, node.line_no, node.retries, node.category) == (NodeKind.JOB, 12, 3, "cleanup")

@@ -159,9 +159,9 @@ def renamed(plan) -> dict[str, str]:
 
 
 def test_where_it_stands_after_a_failure(folder):
-    standing = workflow(folder).standing
-    assert standing.rescue == 1
-    assert standing.nodes == {
+    run_state = workflow(folder).run_state
+    assert run_state.rescue == 1
+    assert run_state.nodes == {
         "A": NodeState.DONE,
         "NODE": NodeState.FAILED,
         "DONE": NodeState.DONE,
@@ -174,11 +174,11 @@ def test_a_later_success_makes_everything_done(folder):
     with (folder / "js.log").open("a") as file:
         file.write(log(STARTED, *went(GOOD, "NODE", 5), FINISHED.format(0), start=WHEN + 100))
     found = workflow(folder)
-    assert set(found.standing.nodes.values()) == {NodeState.DONE}
+    assert set(found.run_state.nodes.values()) == {NodeState.DONE}
     assert not wants_to_run(found.submit_dir, ended=WHEN + 104)
     carry_out(plan_redo(found, ["D"], True, NOW).steps)
     assert wants_to_run(found.submit_dir, ended=WHEN + 104)
-    assert workflow(folder).standing.of(NodeState.DONE) == ("A", "NODE", "DONE")
+    assert workflow(folder).run_state.of(NodeState.DONE) == ("A", "NODE", "DONE")
 
 
 def test_dagman_that_died_without_a_word_is_read_from_its_log(folder):
@@ -187,8 +187,8 @@ def test_dagman_that_died_without_a_word_is_read_from_its_log(folder):
     (folder / "x.dag.lock").touch()
     (folder / "x.dag.lock.old").touch()
     found = workflow(folder)
-    assert found.standing.of(NodeState.DONE) == ("A", "NODE", "DONE")
-    assert found.standing.of(NodeState.INTERRUPTED) == ("D",)
+    assert found.run_state.of(NodeState.DONE) == ("A", "NODE", "DONE")
+    assert found.run_state.of(NodeState.INTERRUPTED) == ("D",)
     plan = plan_redo(found, ["NODE"], False, NOW)
     assert renamed(plan) == {"x.dag.lock": "x.dag.lock.old.2"}  # or DAGMan would recover from its log instead
     assert plan.runs == ("NODE", "D", "S")
@@ -245,7 +245,7 @@ def test_scratch_sets_aside_and_writes_nothing_over(folder):
     assert (folder / "x.dag.rescue001.old").read_text() == "older"
     assert parse_rescue((folder / "x.dag.rescue001").read_bytes(), "").done == ()
     assert plan.runs == ("A", "NODE", "DONE", "D", "S")
-    assert workflow(folder).standing.of(NodeState.DONE) == ()
+    assert workflow(folder).run_state.of(NodeState.DONE) == ()
 
 
 @pytest.mark.parametrize("steps", range(4))
@@ -259,7 +259,7 @@ def test_a_scratch_that_was_cut_off_left_the_old_state_or_none(folder, steps):
     newest = workflow(folder).rescues[-1:]
     assert [len(each.rescue.done) for each in newest] == [[2], [2], [], [0]][steps]
     carry_out(plan_scratch(workflow(folder), NOW).steps)
-    assert workflow(folder).standing.of(NodeState.DONE) == ()
+    assert workflow(folder).run_state.of(NodeState.DONE) == ()
 
 
 def test_a_file_that_came_meanwhile_is_not_written_over(folder):
