@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.places import BUILD, CHECKOUT, WORK
 from tests.support.postgresql import Server
+from tests.support.users import can_be_another
 
 # The machine may be busy with the daemons of other tests: how long an example takes proves nothing.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -54,7 +55,20 @@ def corpus_archives() -> Path | None:
     return folder if named and (folder / "planned").is_dir() else None
 
 
-LEFT_OUT = pytest.StashKey[int]()
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+"""Key of WANTED -> how many tests are left out for want of it."""
+
+WANTED: dict[str, tuple[Callable[[], bool], str]] = {
+    "corpus": (
+        lambda: corpus_archives() is not None,
+        "the corpus of real submit directories, which is neither in ../shared/corpus nor in $BRIDLE_CORPUS",
+    ),
+    "second_user": (
+        can_be_another,
+        "root, who can be another user, and a checkout that other users can read",
+    ),
+}
+"""Name of a marker or fixture -> whether what such a test needs is there, and what that is."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,45 +82,42 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs the corpus, if there is none."""
-    if corpus_archives() is not None:
-        return
-    wanting = [item for item in items if needs_corpus(item)]
-    config.stash[LEFT_OUT] = len(wanting)
-    config.hook.pytest_deselected(items=wanting)
-    items[:] = [item for item in items if item not in set(wanting)]
+    """Leave out what needs something that is not there."""
+    config.stash[LEFT_OUT] = {}
+    for name, (is_there, _) in WANTED.items():
+        wanting = [item for item in items if needs(name, item)]
+        if wanting and not is_there():
+            config.stash[LEFT_OUT][name] = len(wanting)
+            config.hook.pytest_deselected(items=wanting)
+            items[:] = [item for item in items if item not in set(wanting)]
 
 
-def needs_corpus(item: pytest.Item) -> bool:
-    return "corpus" in getattr(item, "fixturenames", ()) or item.get_closest_marker("corpus") is not None
+def needs(name: str, item: pytest.Item) -> bool:
+    return name in getattr(item, "fixturenames", ()) or item.get_closest_marker(name) is not None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of xdist tells the controller, which collects nothing itself."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Every worker collects the same."""
-    left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
-    node.config.stash[LEFT_OUT] = max(left_out, node.config.stash.get(LEFT_OUT, 0))
+    left_out = getattr(node, "workeroutput", {}).get("left_out", {})
+    node.config.stash[LEFT_OUT] = {**node.config.stash.get(LEFT_OUT, {}), **left_out}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last line, after the summary; and nothing is left outside of the checkout, unless a test failed."""
+    """The last lines, after the summary; and nothing is left outside of the checkout, unless a test failed."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if hasattr(config, "workeroutput") or reporter is None:
         return
     if WORK != BUILD and not reporter.stats.keys() & {"failed", "error"}:
         leave_nothing(WORK)
-    left_out = config.stash.get(LEFT_OUT, 0)
-    if left_out:
-        reporter.write_line(
-            f"{left_out} tests left out: they need the corpus of real submit directories, which is neither in "
-            "../shared/corpus nor in $BRIDLE_CORPUS (tests/README.md)"
-        )
+    for name, count in config.stash.get(LEFT_OUT, {}).items():
+        reporter.write_line(f"{count} tests left out: they need {WANTED[name][1]} (tests/README.md)")
 
 
 def leave_nothing(work: Path) -> None:

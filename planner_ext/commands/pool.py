@@ -39,8 +39,8 @@ def _pool_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def pool() -> None:
     """Manage a personal HTCondor pool.
 
-    It listens on loopback only and keeps every file in one directory; several go side by side. Root can start
-    one too: its daemons and jobs then run in a user namespace as an ordinary user.
+    It listens on loopback only, obeys its owner alone, and keeps every file in one directory; several go side by
+    side. Root can start one too: its daemons and jobs then run in a user namespace as an ordinary user.
 
     \b
     Example:

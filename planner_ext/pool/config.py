@@ -10,8 +10,20 @@ from string import Template
 from planner_ext.errors import PoolError
 from planner_ext.pool.release import Release
 
-FOLDERS = ("etc/config.d", "log", "spool", "execute", "lock", "run", "tokens.d", "passwords.d", "cred")
-SECRET_FOLDERS = ("tokens.d", "passwords.d", "cred")
+FOLDERS = ("etc", "etc/config.d", "log", "spool", "execute", "lock", "run", "tokens.d", "passwords.d", "cred")
+
+_LEVELS = (
+    "READ",
+    "WRITE",
+    "NEGOTIATOR",
+    "DAEMON",
+    "ADMINISTRATOR",
+    "CONFIG",
+    "ADVERTISE_MASTER",
+    "ADVERTISE_STARTD",
+    "ADVERTISE_SCHEDD",
+)
+"""All of HTCondor's levels of authorization but CLIENT, which is about the servers that a client accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +63,26 @@ def load_settings(text: str, source: str) -> PoolSettings:
         ) from error
 
 
-def condor_config(settings: PoolSettings, directory: Path, version: tuple[int, ...]) -> str:
-    """The configuration file for a pool of that HTCondor, whole: all on loopback, all in `directory`."""
+def condor_config(settings: PoolSettings, directory: Path, owner: str) -> str:
+    """The configuration file for a pool, whole: all on loopback, all in `directory`, all for `owner` alone.
+
+    `owner`: as HTCondor names him, "ada@pool.local".
+    """
     return _CONFIG.substitute(
         release=settings.release.config_lines(),
         directory=directory,
         port=settings.port,
         slots=settings.slots,
-        binding=version >= _BINDING_SINCE,
+        allowed="\n".join(f"ALLOW_{level} = {owner}" for level in _LEVELS),
     )
 
 
-_BINDING_SINCE = (25,)
-"""The daemons of older ones may not name their address when a client asks for it (seen, 23.9.6)."""
+def admits_others(config: str) -> bool:
+    """Whether it is a configuration of an older bridle, whose pools every user of the machine could command."""
+    return _TOKENS_ONLY not in config
+
+
+_TOKENS_ONLY = "SEC_DEFAULT_AUTHENTICATION_METHODS = IDTOKENS\n"
 
 
 _CONFIG = Template("""\
@@ -100,14 +119,16 @@ HOSTNAME = localhost
 NO_DNS = True
 DEFAULT_DOMAIN_NAME = pool.local
 
-# --- security: file-system authentication as the one user; no tokens, no passwords
+# --- security: who wants anything, even to ask, proves a token that only the owner can read; daemons do so
+#     among themselves, but for the sessions that their master hands down. There is no other way in.
+SEC_DEFAULT_NEGOTIATION = REQUIRED
 SEC_DEFAULT_AUTHENTICATION = REQUIRED
-SEC_DEFAULT_AUTHENTICATION_METHODS = FS
-SEC_CLIENT_AUTHENTICATION_METHODS = FS
-# Clients of 25, the Python bindings among them, would refuse the daemons of 23.
-SEC_FS_ENFORCE_CHANNEL_BINDING = $binding
+SEC_DEFAULT_AUTHENTICATION_METHODS = IDTOKENS
+SEC_CLIENT_AUTHENTICATION_METHODS = IDTOKENS
 SEC_DEFAULT_ENCRYPTION = OPTIONAL
 SEC_DEFAULT_INTEGRITY = REQUIRED
+SEC_ENABLE_TOKEN_REQUEST = False
+SEC_ENABLE_TOKEN_FETCH = False
 SEC_TOKEN_DIRECTORY = $$(LOCAL_DIR)/tokens.d
 SEC_TOKEN_SYSTEM_DIRECTORY = $$(LOCAL_DIR)/tokens.d
 SEC_PASSWORD_DIRECTORY = $$(LOCAL_DIR)/passwords.d
@@ -115,14 +136,7 @@ SEC_PASSWORD_FILE = $$(LOCAL_DIR)/passwords.d/POOL
 SEC_SYSTEM_KNOWN_HOSTS = $$(LOCAL_DIR)/etc/known_hosts
 SEC_KNOWN_HOSTS = $$(LOCAL_DIR)/etc/known_hosts
 SEC_CREDENTIAL_DIRECTORY = $$(LOCAL_DIR)/cred
-ALLOW_READ = *@pool.local
-ALLOW_WRITE = *@pool.local
-ALLOW_DAEMON = *@pool.local
-ALLOW_NEGOTIATOR = *@pool.local
-ALLOW_ADMINISTRATOR = *@pool.local
-ALLOW_ADVERTISE_MASTER = *@pool.local
-ALLOW_ADVERTISE_STARTD = *@pool.local
-ALLOW_ADVERTISE_SCHEDD = *@pool.local
+$allowed
 
 # --- quick: a personal pool has nobody to wait for
 SCHEDD_INTERVAL = 2

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import fcntl
 import os
 import re
 import signal
@@ -20,16 +19,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dag_rewriter import files
 from planner_ext.errors import PoolError
 from planner_ext.pool.config import (
     FOLDERS,
-    SECRET_FOLDERS,
     PoolSettings,
+    admits_others,
     condor_config,
     dump_settings,
     load_settings,
 )
+from planner_ext.pool.credentials import make_credentials, owner_identity
 from planner_ext.pool.environment import (
     as_pool_user,
     free_port,
@@ -39,6 +38,7 @@ from planner_ext.pool.environment import (
     variables,
     without_condor,
 )
+from planner_ext.pool.private_files import locked, make_private, require_own, write_private
 from planner_ext.pool.processes import PoolProcesses, send, wait_for
 from planner_ext.pool.release import Release
 
@@ -85,6 +85,7 @@ class Pool:
         """
         with self._locked(), self._in_words(f"see {self.directory / 'log'}"):
             if self.processes.master() is not None:
+                self._require_closed()
                 wait_for(self._is_ready, limit)
                 return self.status()
             # Orphans of a dead master would drive their DAGs beside the copies that the new schedd starts.
@@ -124,6 +125,7 @@ class Pool:
 
     def status(self) -> PoolStatus:
         """Look at the processes and ask the daemons."""
+        require_own(self.directory)
         pid = self.processes.master()
         if pid is None:
             state = PoolState.BROKEN if self.processes.all() else PoolState.STOPPED
@@ -141,7 +143,9 @@ class Pool:
         )
 
     def settings(self) -> PoolSettings:
-        """What the pool was last started with; raises PoolError if it never was."""
+        """What the pool was last started with; raises PoolError if it never was, or is another user's."""
+        # It names programs, which we run.
+        require_own(self.directory)
         try:
             text = self._settings_file.read_text()
         except FileNotFoundError:
@@ -182,9 +186,11 @@ class Pool:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One start or stop at a time, whoever asks."""
-        (self.directory / "run").mkdir(parents=True, exist_ok=True)
-        with (self.directory / "run" / "bridle.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        run = self.directory / "run"
+        for folder in (self.directory, run.resolve()):
+            require_own(folder)
+        make_private(run)
+        with locked(run / "bridle.lock"):
             yield
 
     @contextlib.contextmanager
@@ -195,19 +201,26 @@ class Pool:
             raise PoolError(str(self.directory), f"the pool is not as asked: {error}", hint) from error
 
     def _write_configuration(self, release: Release, slots: int | None) -> None:
-        for name in FOLDERS:
-            (self.directory / name).mkdir(exist_ok=True, parents=True)
-        for name in SECRET_FOLDERS:
-            (self.directory / name).chmod(0o700)
+        for folder in (self.directory, *(self.directory / name for name in FOLDERS)):
+            require_own(folder.resolve())
+            make_private(folder)
         earlier = self.settings() if self._settings_file.exists() else None
         port = earlier.port if earlier and is_free(earlier.port) else free_port()
         chosen = slots or (earlier.slots if earlier else max(4, os.cpu_count() or 1))
         release = self._without_blanks(release)
         settings = PoolSettings(str(release.root), str(release.sbin), port, chosen)
-        files.replace(
-            self.config_file, condor_config(settings, self.directory, release.read_version()).encode()
-        )
-        files.replace(self._settings_file, dump_settings(settings).encode())
+        owner = owner_identity(os.geteuid())
+        write_private(self.config_file, condor_config(settings, self.directory, owner))
+        write_private(self._settings_file, dump_settings(settings))
+        make_credentials(self.directory, release, self.environment())
+
+    def _require_closed(self) -> None:
+        if admits_others(self.config_file.read_text()):
+            raise PoolError(
+                str(self.directory),
+                "an older bridle started this pool, and every user of this machine may command it",
+                f"`bridle pool stop --pool {self.directory}`, then start it again: the queue stays",
+            )
 
     def _without_blanks(self, release: Release) -> Release:
         """A startd finds no starter below a path with a blank (seen, 25.14.1): a link in the pool leads there."""

@@ -111,6 +111,26 @@ def test_starting_twice_is_harmless(own_pool: Pool, release: Release) -> None:
     assert own_pool.start(release, slots=2) == first
 
 
+def test_a_pool_that_an_older_bridle_left_open_is_closed_by_the_next_start(
+    own_pool: Pool, release: Release, work_dir: Path
+) -> None:
+    own_pool.start(release, slots=2)
+    submit(own_pool, work_dir, "local", seconds=600)
+    first = own_pool.config_file.read_text()
+    keys = [own_pool.directory / "passwords.d" / "POOL", own_pool.directory / "tokens.d" / "owner"]
+    old = {key: key.read_text() for key in keys}
+    own_pool.config_file.write_text(first.replace("METHODS = IDTOKENS", "METHODS = FS"))
+    with pytest.raises(PoolError, match="an older bridle started this pool, and every user"):
+        own_pool.start(release)
+    own_pool.stop(limit=1)
+    for folder in own_pool.directory.iterdir():
+        folder.chmod(0o755)
+    assert own_pool.start(release).jobs == 1
+    assert own_pool.config_file.read_text() == first
+    assert {path.stat().st_mode & 0o077 for path in own_pool.directory.iterdir() if path.is_dir()} == {0}
+    assert [key for key in keys if key.read_text() == old[key]] == []
+
+
 def test_two_pools_side_by_side(pool: Pool, own_pool: Pool, release: Release, work_dir: Path) -> None:
     before = pool.status().jobs
     own_pool.start(release)
