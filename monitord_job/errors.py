@@ -41,7 +41,15 @@ class FencedError(LockedError):
 
 
 class SchemaError(CannotWorkError):
-    """The database is there but is not one this version may write."""
+    """The database is there and refuses what is to be stored, or lacks what should be in it."""
+
+
+class DatabaseVersionError(MonitorError):
+    """The tables are not of a version that this program understands. Nothing was changed; exit code 2 everywhere."""
+
+
+class NewerDatabaseError(DatabaseVersionError):
+    """A later version of this program understands them; nothing that this one makes may take their place."""
 
 
 class ScheddError(MonitorError):

@@ -12,7 +12,7 @@ from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import submit_dir_argument
 from monitord_job.cli.common import open_run
-from monitord_job.errors import CannotWorkError
+from monitord_job.errors import CannotWorkError, DatabaseVersionError
 from monitord_job.monitor.limits import Limits
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Example:
 Exit codes:
   0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
   1   cannot work here, and a restart would not help; the message says why
-  2   wrong usage
+  2   wrong usage; or the database is of a later bridle's or another monitor's, and was left as it is
   3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
   75  try again: another monitor serves the directory or has taken over, or the database cannot be written now
 """
@@ -119,6 +119,8 @@ def monitord(
             session.catch_up(found, limits, lock_wait, url, outlet, notify)
         else:
             session.rebuild(found, limits, lock_wait, url, outlet, notify)
+    except DatabaseVersionError:
+        raise
     except BridleError as error:
         # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
         if error.exit_code == BridleError.exit_code:

@@ -7,10 +7,17 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Strin
 from monitord_job.database.dialect import COUNT
 from monitord_job.database.schema import NAME, needed, ref, table
 
-BRIDLE_VERSION = 6
-"""Raised whenever a table here changes; a database of another version is refused, not guessed at."""
+BRIDLE_VERSION = 7
+"""Raised whenever a table here changes, with a step in `migrations` that changes it in databases that are there."""
 
-BRIDLE_SCHEMA = table("bridle_schema", needed("version", Integer, key=True))
+# A row for each version that the database has had: since when, and by which program; NULL for 6, which had no columns
+# for that.
+BRIDLE_SCHEMA = table(
+    "bridle_schema",
+    needed("version", Integer, key=True),
+    Column("since", BigInteger),
+    Column("program", Text),
+)
 BRIDLE_CURSOR = table(
     "bridle_cursor",
     ref("wf_id", "workflow.wf_id", key=True),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import (
     URL,
@@ -77,6 +77,10 @@ class Dialect(ABC):
         """Its file; None: a server has it."""
         return None
 
+    def shown(self, url: URL) -> str:
+        """The database for people: without a password."""
+        return url.render_as_string(hide_password=True)
+
     @abstractmethod
     def writing_engine(self, url: URL) -> Engine:
         """Connections to write with. Nothing is opened yet, so this never fails for a database that is away."""
@@ -132,6 +136,10 @@ class Sqlite(Dialect):
 
     def file_of(self, url: URL) -> Path | None:
         return None if url.database is None else Path(url.database)
+
+    def shown(self, url: URL) -> str:
+        # Without what opens it for reading only.
+        return unquote(url.database or "").removeprefix("file:")
 
     def writing_engine(self, url: URL) -> Engine:
         engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})

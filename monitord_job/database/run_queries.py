@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.dialect import dialect_of, sqlite_url
+from monitord_job.database.migrations import version_of
 from monitord_job.database.run_values import (
     Job,
     NodeStatus,
@@ -99,13 +100,19 @@ def _counts(connection: Connection, wf_id: int) -> Counter[NodeStatus]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection to ask. Raises MonitorError if the database cannot be read."""
+    """A connection to ask. Raises MonitorError if the database cannot be read.
+
+    One of an earlier version can, as it stands: a question asks for columns of the oldest version alone, or looks
+    first which version it is.
+    """
+    dialect = dialect_of(engine.url)
+    where = dialect.shown(engine.url)
     try:
         with engine.connect() as connection:
+            version_of(connection, where)
             yield connection
     except DatabaseError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        hint = dialect_of(engine.url).unreadable_hint
+        hint = dialect.unreadable_hint
         raise MonitorError(where, f"the database cannot be read: {error.orig}", hint) from error
 
 

@@ -20,7 +20,7 @@ from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import ending_of
 from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor
-from monitord_job.errors import MonitorError, ScheddError
+from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts
 from monitord_job.logs.tail import read_tail
@@ -135,6 +135,8 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
             return _Stored(offsets(engine, wf_uuid), goes_on)
         finally:
             engine.dispose()
+    except NewerDatabaseError:
+        raise  # whoever asks would go on to write
     except MonitorError:
         return None
 

@@ -21,7 +21,7 @@ from dag_rewriter.errors import FileError
 from dag_rewriter.logs.jobstate_log import newest_run
 from monitord_job.database.dialect import sqlite_url
 from monitord_job.database.url import Database, database_of
-from monitord_job.errors import SchemaError, TryAgainError
+from monitord_job.errors import DatabaseVersionError, NewerDatabaseError, SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone
 from monitord_job.monitor.daemon import LOG, Monitor, patiently
@@ -240,7 +240,9 @@ def _took_over(old: Store) -> bool:
     """Whether nobody else can write the old database any more; False if it is none that anybody can write."""
     try:
         old.create()
-    except SchemaError as error:
+    except NewerDatabaseError:
+        raise
+    except (SchemaError, DatabaseVersionError) as error:
         LOG.info("it is made anew, because of this: %s", error)
         return False
     return True

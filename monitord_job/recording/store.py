@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, func, inspect, make_url, select
+from sqlalchemy import URL, Connection, func, make_url, select
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from monitord_job.database import bridle_tables, schema, state_rows
+from monitord_job.database import bridle_tables, migrations, schema, state_rows
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.fence import Fence, take
@@ -79,40 +79,40 @@ class Store:
         return self._url.render_as_string(hide_password=True)
 
     def create(self) -> None:
-        """Make the tables that are not there. Raises SchemaError for a database of another version."""
+        """Make the tables, or take up those of an earlier version. Raises DatabaseVersionError for any other."""
         if self._ready:
             self.send_events()
             return
         with self._transaction() as connection:
             # Two monitors that make the tables at the same time: the second waits and finds them.
             self._dialect.lock_tables(connection)
-            found = set(inspect(connection).get_table_names())
-            if "bridle_schema" in found:
-                self._check_version(connection)
-            elif "workflow" in found:
-                raise SchemaError(
-                    self.name,
-                    "this Stampede database was made by another monitor",
-                    "move it away and run `bridle monitord --rebuild`, which reads the run's logs anew",
-                )
-            else:
+            found = migrations.version_of(connection, self.name)
+            if found is None:
                 self._make_tables(connection)
+            elif found < bridle_tables.BRIDLE_VERSION:
+                # Whoever was at it before knows less of the tables, and stores nothing more from here on.
+                self._hold_right(connection)
+                migrations.migrate(connection, self.name, found, int(time.time()))
         self._take_over()
         self._ready = True
         self.send_events()
 
     def _take_over(self) -> None:
         """Once in a store's life: whoever lost the right does not get it back by opening the database again."""
-        claim = self._claim
-        if claim is None:
+        if self._claim is None:
             return
-        with self._writing() as connection:
-            if self._fence is not None:
-                return
-            bulk = Bulk(connection)
-            taken = take(bulk, claim.root_wf_uuid, claim.holder, time.time_ns())
-            taken.check(bulk, self.name)
-        self._fence = taken
+        with self._transaction() as connection:
+            held = self._hold_right(connection)
+        self._fence = held
+
+    def _hold_right(self, connection: Connection) -> Fence | None:
+        """The right to write, which nobody has taken since, or taken now; it stands with the transaction."""
+        bulk, claim, held = Bulk(connection), self._claim, self._fence
+        if held is None and claim is not None:
+            held = take(bulk, claim.root_wf_uuid, claim.holder, time.time_ns())
+        if held is not None:
+            held.check(bulk, self.name)
+        return held
 
     def close(self) -> None:
         """Give up the connections."""
@@ -320,16 +320,7 @@ class Store:
                 "version_timestamp": int(time.time()),
             },
         )
-        connection.execute(bridle_tables.BRIDLE_SCHEMA.insert(), {"version": bridle_tables.BRIDLE_VERSION})
-
-    def _check_version(self, connection: Connection) -> None:
-        version = connection.scalar(select(func.max(bridle_tables.BRIDLE_SCHEMA.c.version)))
-        if version != bridle_tables.BRIDLE_VERSION:
-            raise SchemaError(
-                self.name,
-                f"the database is of bridle schema {version}, this bridle writes {bridle_tables.BRIDLE_VERSION}",
-                "use the bridle that made it, or run `bridle monitord --rebuild SUBMIT_DIR`",
-            )
+        migrations.note_version(connection, int(time.time()))
 
 
 _HINT = "it will be tried again; if this stays, look for a full disk or a program that holds the database"

@@ -69,11 +69,12 @@ class Server:
         for folder in (self._place, self._socket):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, like: str = "") -> str:
+        """The URL of an empty database, or of a copy of another one, whose URL that is."""
         name = f"stampede{next(self._numbers)}"
+        template = f" TEMPLATE {like.partition('?')[0].rpartition('/')[2]}" if like else ""
         with self.connection() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name}{template}")
         return f"postgresql://{_USER}@/{name}?host={self._socket}"
 
     @contextmanager

@@ -1,0 +1,84 @@
+"""The version of our tables in a database, and the way from an earlier one to today's, in place.
+
+docs/architecture.md, "Changing our tables", has the rules for whoever adds a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy.exc import ProgrammingError
+
+from monitord_job.database.bridle_tables import BRIDLE_SCHEMA, BRIDLE_VERSION
+from monitord_job.errors import DatabaseVersionError, NewerDatabaseError, TryAgainError
+
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    # Whoever is refused by a database from the future reads there which program it needs.
+    7: (
+        "ALTER TABLE bridle_schema ADD COLUMN since BIGINT",
+        "ALTER TABLE bridle_schema ADD COLUMN program TEXT",
+    ),
+}
+"""By the version that they lead to from the one before: statements that SQLite and PostgreSQL both understand."""
+
+OLDEST_VERSION = min(MIGRATIONS) - 1
+
+_REBUILD = "move it away and run `bridle monitord --rebuild SUBMIT_DIR`, which reads the run's logs anew"
+
+
+def version_of(connection: Connection, where: str) -> int | None:
+    """The version of our tables in a database, None if it has no tables yet. `where` names it in errors.
+
+    Raises DatabaseVersionError for a database that this program does not understand, NewerDatabaseError if a later
+    program would.
+    """
+    there = inspect(connection)
+    if not there.has_table(BRIDLE_SCHEMA.name):
+        if not there.has_table("workflow"):
+            return None
+        raise DatabaseVersionError(where, "this Stampede database was made by another monitor", _REBUILD)
+    found = connection.scalar(select(func.max(BRIDLE_SCHEMA.c.version))) or 0
+    if found > BRIDLE_VERSION:
+        raise _newer(connection, where, found)
+    if found < OLDEST_VERSION:
+        raise DatabaseVersionError(where, f"it is of bridle schema {found}, older than any release", _REBUILD)
+    return int(found)
+
+
+def _newer(connection: Connection, where: str, found: int) -> NewerDatabaseError:
+    # With *, because this program may ask a table from the future for no column by name.
+    row = connection.exec_driver_sql("SELECT * FROM bridle_schema ORDER BY version DESC").mappings().first()
+    program = (row and row.get("program")) or "the bridle that made it"
+    what = f"it is of bridle schema {found}, this bridle knows none later than {BRIDLE_VERSION}"
+    return NewerDatabaseError(where, what, f"use {program} or a later one; nothing in it was changed")
+
+
+def migrate(connection: Connection, where: str, found: int, now: int) -> None:
+    """Take the tables up from version `found` to today's, within the caller's transaction. `now` is in seconds.
+
+    Raises TryAgainError if the tables belong to another role of the server.
+    """
+    try:
+        for number in range(found + 1, BRIDLE_VERSION + 1):
+            for statement in MIGRATIONS[number]:
+                connection.exec_driver_sql(statement)
+    except ProgrammingError as error:
+        what = f"it cannot be taken up from bridle schema {found} to {BRIDLE_VERSION}: {error.orig}"
+        hint = "let the owner of its tables run `bridle monitord --catch-up SUBMIT_DIR` once"
+        raise TryAgainError(where, what, hint) from error
+    note_version(connection, now)
+
+
+def note_version(connection: Connection, now: int) -> None:
+    """From now on, in seconds, the database is of today's version."""
+    row = {"version": BRIDLE_VERSION, "since": now, "program": _program()}
+    connection.execute(BRIDLE_SCHEMA.insert(), row)
+
+
+def _program() -> str:
+    try:
+        return f"pegasus-bridle {version('pegasus-bridle')}"
+    except PackageNotFoundError:  # a source tree that nobody installed
+        return "pegasus-bridle"
