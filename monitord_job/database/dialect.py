@@ -138,8 +138,9 @@ class Sqlite(Dialect):
         return None if url.database is None else Path(url.database)
 
     def shown(self, url: URL) -> str:
+        name = url.database or ""
         # Without what opens it for reading only.
-        return unquote(url.database or "").removeprefix("file:")
+        return unquote(name.removeprefix("file:")) if name.startswith("file:") else name
 
     def writing_engine(self, url: URL) -> Engine:
         engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, func, make_url, select
+from sqlalchemy import URL, Connection, make_url, select
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from monitord_job.database import bridle_tables, migrations, schema, state_rows

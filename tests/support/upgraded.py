@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,16 +97,20 @@ def engine_of(database: Path | str) -> Engine:
     return create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
 
 
-def tables_of(database: Path | str) -> Tables:
-    """All rows of all tables by the names of table and columns, sorted."""
+def tables_of(database: Path | str, like: Iterable[str] = ()) -> Tables:
+    """All rows of all tables by "table: columns", sorted; or of those tables and columns that another result names."""
     engine = engine_of(database)
     with engine.connect() as connection:
+        there = inspect(connection)
+        wanted = list(like) or [
+            f"{table}: " + ", ".join(f'"{column["name"]}"' for column in there.get_columns(table))
+            for table in there.get_table_names()
+        ]
         found: Tables = {}
-        for table in inspect(connection).get_table_names():
-            names = [column["name"] for column in inspect(connection).get_columns(table)]
-            listed = ", ".join(f'"{name}"' for name in names)
-            rows = connection.execute(text(f"SELECT {listed} FROM {table}")).all()
-            found[f"{table}: {listed}"] = sorted(map(tuple, rows), key=repr)
+        for name in wanted:
+            table, _, columns = name.partition(": ")
+            rows = connection.execute(text(f"SELECT {columns} FROM {table}")).all()
+            found[name] = sorted(map(tuple, rows), key=repr)
     engine.dispose()
     return found
 
