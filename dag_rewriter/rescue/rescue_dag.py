@@ -61,6 +61,25 @@ class RescueDag:
     """for one that bridle wrote: from what"""
 
 
+@dataclass(frozen=True, slots=True)
+class RescueFile:
+    """The rescue DAG with the highest number, which DAGMan starts from by itself."""
+
+    dag: str
+    number: int
+    content: bytes
+    limit: int = MAX_RESCUE_NUM
+    """DAGMAN_MAX_RESCUE_NUM"""
+
+    @property
+    def name(self) -> str:
+        return rescue_name(self.dag, self.number)
+
+    @property
+    def text(self) -> str:
+        return text_of(self.content)
+
+
 def rescue_name(dag: str, number: int) -> str:
     """The file's name.
 

@@ -15,7 +15,7 @@ from dag_rewriter.directory.subworkflows import sub_workflows
 from dag_rewriter.errors import RunningError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.splices import WholeDag
-from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, numbered, parse_rescue
+from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, RescueFile, numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
 from dag_rewriter.rescue.run_state import NumberedRescue, RunState, state_after, state_now
 
@@ -141,3 +141,13 @@ def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:
         if numbers:
             return int(numbers[-1])
     return MAX_RESCUE_NUM
+
+
+def newest_rescue(submit_dir: SubmitDir, config: str | None) -> RescueFile | None:
+    """The rescue DAG that DAGMan would take, None if there is none; `config` as the DAG names it."""
+    limit = rescue_limit(submit_dir, config)
+    names = numbered(submit_dir.dag, files.names_in(submit_dir.path))
+    number = max((number for number in names if number <= limit), default=None)
+    if number is None:
+        return None
+    return RescueFile(submit_dir.dag, number, files.read(submit_dir.path / names[number]), limit)

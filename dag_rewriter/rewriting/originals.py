@@ -14,9 +14,6 @@ from dag_rewriter.language.commands import NodeCommand
 from dag_rewriter.language.syntax import parse_command
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
-from dag_rewriter.rescue.rescue_dag import numbered
-from dag_rewriter.rescue.rescue_files import rescue_limit
-from dag_rewriter.rewriting.rescue_lines import RescueFile
 
 _HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
 _TRAILER = b"# End of DAG"
@@ -115,13 +112,3 @@ def notes(submit_dir: SubmitDir, parts: block.SplitDag) -> Iterable[str]:
         yield EDITED.format(name)
     else:
         yield f"{name} was of another DAG; it is kept as {name}.old"
-
-
-def newest_rescue(submit_dir: SubmitDir, config: str | None) -> RescueFile | None:
-    """The rescue DAG that DAGMan would take, None if there is none; `config` as the DAG names it."""
-    limit = rescue_limit(submit_dir, config)
-    names = numbered(submit_dir.dag, files.names_in(submit_dir.path))
-    number = max((number for number in names if number <= limit), default=None)
-    if number is None:
-        return None
-    return RescueFile(submit_dir.dag, number, files.read(submit_dir.path / names[number]), limit)

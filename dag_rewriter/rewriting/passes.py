@@ -34,8 +34,8 @@ from dag_rewriter.language.text import text_of
 from dag_rewriter.metrics.dag_metrics import UNASSIGNED, DagMetrics, render_metrics
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import Dag
+from dag_rewriter.rescue.rescue_dag import RescueFile
 from dag_rewriter.rewriting import rescue_lines
-from dag_rewriter.rewriting.rescue_lines import RescueFile
 
 MONITOR = "bridle_monitor"
 

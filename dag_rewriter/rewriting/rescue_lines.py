@@ -8,33 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
 
-from dag_rewriter.language.text import bytes_of, text_of
+from dag_rewriter.language.text import bytes_of
 from dag_rewriter.model.dag import Dag
-from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, done_in, is_whole_dag, rescue_name
+from dag_rewriter.rescue.rescue_dag import RescueFile, done_in, is_whole_dag, rescue_name
 
 _MONITOR = re.compile(r"bridle_monitor(_[0-9]+)?")
 _SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RescueFile:
-    """The rescue DAG with the highest number, which DAGMan starts from by itself."""
-
-    dag: str
-    number: int
-    content: bytes
-    limit: int = MAX_RESCUE_NUM
-    """DAGMAN_MAX_RESCUE_NUM"""
-
-    @property
-    def name(self) -> str:
-        return rescue_name(self.dag, self.number)
-
-    @property
-    def text(self) -> str:
-        return text_of(self.content)
 
 
 def mended(rescue: RescueFile, nodes: Container[str]) -> tuple[str, bytes] | None:

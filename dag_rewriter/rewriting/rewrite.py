@@ -28,6 +28,7 @@ from dag_rewriter.metrics.metrics_files import files_of, made_by_bridle, measure
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.model.splices import Part, WholeDag
+from dag_rewriter.rescue.rescue_files import newest_rescue
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.passes import (
     Change,
@@ -131,7 +132,7 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
         monitor=choice.kind if options.monitor else None,
         priority=_above_all(dag, submit_files),
         original=parts.original,
-        rescue=originals.newest_rescue(submit_dir, dag.config),
+        rescue=newest_rescue(submit_dir, dag.config),
         chosen=choice.passes,
     )
     return Planned(submit_dir, parts, dag, submit_files, choice, context)
@@ -216,7 +217,7 @@ def _rescue_without_monitor(submit_dir: SubmitDir, parts: block.SplitDag) -> Ite
     if monitor is None:
         return
     dag = parse_dag(parts.original, submit_dir.dag)
-    rescue = originals.newest_rescue(submit_dir, dag.config)
+    rescue = newest_rescue(submit_dir, dag.config)
     successor = None if rescue is None else mended(rescue, dag.nodes)
     if successor is not None:
         yield submit_dir.path / successor[0], successor[1]

@@ -22,8 +22,9 @@ from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.dag import parse_dag
 from dag_rewriter.rescue.rescue_dag import done_in
+from dag_rewriter.rescue.rescue_files import newest_rescue
 from dag_rewriter.rewriting.limits import with_limits, write_limits
-from dag_rewriter.rewriting.originals import monitor_of, newest_rescue
+from dag_rewriter.rewriting.originals import monitor_of
 from dag_rewriter.rewriting.passes import ALL
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
 from tests.conftest import Corpus

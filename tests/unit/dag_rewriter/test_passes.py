@@ -32,6 +32,7 @@ from dag_rewriter.language.commands import (
 )
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.rescue.rescue_dag import RescueFile
 from dag_rewriter.rewriting.originals import monitor_in
 from dag_rewriter.rewriting.passes import (
     ALL,
@@ -43,7 +44,6 @@ from dag_rewriter.rewriting.passes import (
     changes_of,
     choice_in,
 )
-from dag_rewriter.rewriting.rescue_lines import RescueFile
 
 PLANNED = b"""\
 MAXJOBS cleanup 4
