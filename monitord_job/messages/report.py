@@ -242,13 +242,13 @@ def advice(report: Report) -> tuple[Advice, ...]:
     if not report.about.run:
         return ()
     where, run = shlex.quote(report.about.run), report.run
-    found = [Advice("See how it stands now", f"bridle status {where}")]
+    found = [Advice("Check its status", f"bridle status {where}")]
     if report.about.on and report.about.on.meaning.needs_diagnosis:
-        found.append(Advice("See what state it is in, and what helps", f"bridle recover {where}"))
+        found.append(Advice("Diagnose it", f"bridle recover {where}"))
     if run and (run.held.count or run.held_below.count):
         found.append(Advice("See which jobs are held, and why", "condor_q -hold -nobatch"))
-        found.append(Advice("When the cause is gone, let one go on", "condor_release JOB_ID"))
+        found.append(Advice("When the cause is fixed, release a job", "condor_release JOB_ID"))
     if run and run.state == "failed":
-        found.append(Advice("See from where the next run goes on", f"bridle rescue show {where}"))
-        found.append(Advice("When the cause is gone, go on from there", f"bridle run {where}"))
+        found.append(Advice("See where the next run would start", f"bridle rescue show {where}"))
+        found.append(Advice("When the cause is fixed, resume from there", f"bridle run {where}"))
     return tuple(found)

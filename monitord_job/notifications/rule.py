@@ -75,7 +75,7 @@ class Meaning:
 
 
 _STALLED_HELP = "when nothing happened for that time (`s`, `m`, `h`, `d`)"
-_RESTARTED = "has a new monitor, the one before had died"
+_RESTARTED = "has a new monitor: the one before died"
 _WARNING, _FAILURE = Severity.WARNING, Severity.FAILURE
 
 
@@ -109,7 +109,7 @@ class On(Enum):
         "evicted", "when it loses its machine", "was evicted", about=_JOBS, job_state="JOB_EVICTED"
     )
     RETRY = Meaning(
-        "retry", "when it failed, and a retry is left", "failed and is tried again", _WARNING, _JOBS
+        "retry", "when it failed, and a retry is left", "failed and will be retried", _WARNING, _JOBS
     )
     FAILED_PERMANENTLY = Meaning(
         "failed_permanently",
@@ -119,7 +119,7 @@ class On(Enum):
         _JOBS,
     )
     RESCUE = Meaning(
-        "rescue", "when it goes on from a rescue DAG", "goes on from a rescue DAG", about=_WORKFLOWS
+        "rescue", "when it resumes from a rescue DAG", "resumes from a rescue DAG", about=_WORKFLOWS
     )
     PROGRESS = Meaning(
         "progress",
