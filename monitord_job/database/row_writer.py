@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import chain, islice
 from typing import Any, ClassVar
 
 from sqlalchemy import Table
 
-from monitord_job.database import bridle_tables
+from monitord_job.database import bridle_tables as b
 from monitord_job.database import schema as s
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.database.column_limits import fitted, with_short_names
@@ -80,39 +81,22 @@ class RowWriter:
         found = self._bulk.select("SELECT wf_id FROM workflow WHERE wf_uuid = ?", wf_uuid) if wf_uuid else []
         return found[0][0] if found else None
 
-    def _of_workflow(self, table: Table, rows: list[Any], clash: Clash = Clash.ERROR) -> None:
+    def _of_workflow(self, rows: list[Any], table: Table, clash: Clash = Clash.ERROR) -> None:
         """Rows whose fields are columns, to which only the workflow's key is added."""
         columns, wf_id = " ".join(("wf_id", *rows[0]._fields)), self.wf_id
         self._bulk.insert(table, columns, [(wf_id, *row) for row in rows], clash)
 
-    def _workflow_states(self, rows: list[r.WorkflowStateRow]) -> None:
-        self._of_workflow(s.WORKFLOWSTATE, rows)
-
-    def _workflow_meta(self, rows: list[r.WorkflowMetaRow]) -> None:
-        self._of_workflow(s.WORKFLOW_META, rows, Clash.REPLACE)
-
-    def _jobs(self, rows: list[r.JobRow]) -> None:
-        keys = self._bulk.new_keys(s.JOB, len(rows))
-        columns, wf_id = " ".join(("job_id", "wf_id", *r.JobRow._fields)), self.wf_id
-        values = [(key, wf_id, *row) for key, row in zip(keys, rows, strict=True)]
-        self._bulk.insert(s.JOB, columns, values)
-
-    def _job_edges(self, rows: list[r.JobEdgeRow]) -> None:
-        self._of_workflow(s.JOB_EDGE, rows, Clash.KEEP)
-
-    def _tasks(self, rows: list[r.TaskRow]) -> None:
-        keys = self._bulk.new_keys(s.TASK, len(rows))
-        columns, wf_id = " ".join(("task_id", "wf_id", *r.TaskRow._fields)), self.wf_id
-        values = [(key, wf_id, *row) for key, row in zip(keys, rows, strict=True)]
-        self._bulk.insert(s.TASK, columns, values)
+    def _with_keys(self, rows: list[Any], table: Table) -> None:
+        """As `_of_workflow`, for a table with a key of its own."""
+        (key,) = table.primary_key.columns
+        keys, wf_id = self._bulk.new_keys(table, len(rows)), self.wf_id
+        columns = " ".join((key.name, "wf_id", *rows[0]._fields))
+        self._bulk.insert(table, columns, [(own, wf_id, *row) for own, row in zip(keys, rows, strict=True)])
 
     def _task_jobs(self, rows: list[r.TaskJobRow]) -> None:
         jobs = self._job_ids(row.job for row in rows)
         text = "UPDATE task SET job_id = ? WHERE wf_id = ? AND abs_task_id = ?"
         self._bulk.run(text, [(jobs[row.job], self.wf_id, row.task) for row in rows if row.job in jobs])
-
-    def _task_edges(self, rows: list[r.TaskEdgeRow]) -> None:
-        self._of_workflow(s.TASK_EDGE, rows, Clash.KEEP)
 
     def _task_meta(self, rows: list[r.TaskMetaRow]) -> None:
         tasks = self._task_ids(row.task for row in rows)
@@ -226,21 +210,13 @@ class RowWriter:
         for site, hostname, ip, host_id in self._bulk.select(text, self._ids()[1], names):
             self._hosts[site, hostname, ip] = host_id
 
-    def _of_attempts(self, table: Table, rows: list[Any], columns: str) -> None:
-        """Rows that begin with the job and the number of an attempt, for a table with a key of its own; `columns` are
-        the names of the rest.
-        """
+    def _of_attempts(self, rows: list[Any], table: Table, columns: str) -> None:
+        """Rows that begin with the job and the number of an attempt, for a table with a key; `columns`: of the rest."""
         ids, wf_id = self._instance_ids(rows), self.wf_id
         (key,) = table.primary_key.columns
         keys = self._bulk.new_keys(table, len(rows))
         values = [(own, wf_id, ids[row[1]], *row[2:]) for own, row in zip(keys, rows, strict=True)]
         self._bulk.insert(table, f"{key.name} wf_id job_instance_id {columns}", values)
-
-    def _sub_workflows(self, rows: list[r.SubWorkflowRow]) -> None:
-        columns = " ".join(("wf_id", *r.SubWorkflowRow._fields))
-        self._bulk.insert(
-            bridle_tables.BRIDLE_SUBWORKFLOW, columns, [(self.wf_id, *row) for row in rows], Clash.REPLACE
-        )
 
     def _sub_workflow_links(self, rows: list[r.SubWorkflowLink]) -> None:
         ids = self._instance_ids(rows)
@@ -252,44 +228,31 @@ class RowWriter:
         values = [(ids[seq], state, time, order, reason) for _, seq, state, time, order, reason in rows]
         self._bulk.insert(s.JOBSTATE, f"job_instance_id {' '.join(r.JobStateRow._fields[2:])}", values)
 
-    def _invocations(self, rows: list[r.InvocationRow]) -> None:
-        self._of_attempts(s.INVOCATION, rows, " ".join(r.InvocationRow._fields[2:]))
-
-    def _integrity(self, rows: list[r.IntegrityRow]) -> None:
-        self._of_attempts(s.INTEGRITY, rows, "type file_type count duration")
-
-    def _tags(self, rows: list[r.TagRow]) -> None:
-        self._of_attempts(s.TAG, rows, "name count")
-
-    def _metrics(self, rows: list[r.MetricRow]) -> None:
-        self._of_workflow(bridle_tables.BRIDLE_WORKFLOW_METRICS, rows, Clash.REPLACE)
-
-    def _quarantine(self, rows: list[r.QuarantineRow]) -> None:
-        self._of_workflow(bridle_tables.BRIDLE_QUARANTINE, rows, Clash.KEEP)
-
     _writers: ClassVar[Mapping[type[Any], Callable[[RowWriter, list[Any]], None]]] = {
         r.WorkflowRow: _workflows,
-        r.WorkflowStateRow: _workflow_states,
-        r.WorkflowMetaRow: _workflow_meta,
-        r.JobRow: _jobs,
-        r.JobEdgeRow: _job_edges,
-        r.TaskRow: _tasks,
+        r.WorkflowStateRow: partial(_of_workflow, table=s.WORKFLOWSTATE),
+        r.WorkflowMetaRow: partial(_of_workflow, table=s.WORKFLOW_META, clash=Clash.REPLACE),
+        r.JobRow: partial(_with_keys, table=s.JOB),
+        r.JobEdgeRow: partial(_of_workflow, table=s.JOB_EDGE, clash=Clash.KEEP),
+        r.TaskRow: partial(_with_keys, table=s.TASK),
         r.TaskJobRow: _task_jobs,
-        r.TaskEdgeRow: _task_edges,
+        r.TaskEdgeRow: partial(_of_workflow, table=s.TASK_EDGE, clash=Clash.KEEP),
         r.TaskMetaRow: _task_meta,
         r.TaskFileRow: _task_files,
         r.InstanceRow: _new_instances,
         r.InstanceUpdate: _instance_updates,
-        r.SubWorkflowRow: _sub_workflows,
+        r.SubWorkflowRow: partial(_of_workflow, table=b.BRIDLE_SUBWORKFLOW, clash=Clash.REPLACE),
         r.SubWorkflowLink: _sub_workflow_links,
         r.JobStateRow: _job_states,
-        r.InvocationRow: _invocations,
-        r.IntegrityRow: _integrity,
-        r.TagRow: _tags,
+        r.InvocationRow: partial(
+            _of_attempts, table=s.INVOCATION, columns=" ".join(r.InvocationRow._fields[2:])
+        ),
+        r.IntegrityRow: partial(_of_attempts, table=s.INTEGRITY, columns="type file_type count duration"),
+        r.TagRow: partial(_of_attempts, table=s.TAG, columns="name count"),
         r.FileMetaRow: _file_meta,
         r.FilePlaceRow: _file_places,
-        r.MetricRow: _metrics,
-        r.QuarantineRow: _quarantine,
+        r.MetricRow: partial(_of_workflow, table=b.BRIDLE_WORKFLOW_METRICS, clash=Clash.REPLACE),
+        r.QuarantineRow: partial(_of_workflow, table=b.BRIDLE_QUARANTINE, clash=Clash.KEEP),
     }
     """In the order of the foreign keys: what is referred to comes first."""
 
