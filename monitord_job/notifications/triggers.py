@@ -153,17 +153,9 @@ class TriggerFinder:
         on = _START if started else _ERROR if row.status else _SUCCESS
         if started and row.restart_count > 0:
             on |= {On.RESCUE}
-        yield Trigger(
-            Entity.WORKFLOW,
-            self._workflow.wf_uuid,
-            f"{row.restart_count} {'start' if started else 'end'}",
-            on,
-            row.timestamp,
-            status=row.status,
-            attempt=row.restart_count + 1,
-            reason=row.reason,
-            stdout=self._workflow.dagman_out,
-        )
+        moment = f"{row.restart_count} {'start' if started else 'end'}"
+        more = {"status": row.status, "attempt": row.restart_count + 1, "reason": row.reason}
+        yield _of_workflow(self._workflow, moment, on, row.timestamp, **more)
 
     def _never_submitted(self, time: int) -> Iterator[Trigger]:
         """DAGMan gives up after some SUBMIT_FAILUREs and does not say after which: at the end it is known.
@@ -234,16 +226,8 @@ class TriggerFinder:
         done.add(job)
         percent = 100 * len(done) // total if total else 0
         if percent > before:
-            yield Trigger(
-                Entity.WORKFLOW,
-                self._workflow.wf_uuid,
-                f"{percent} percent",
-                frozenset({On.PROGRESS}),
-                time,
-                stdout=self._workflow.dagman_out,
-                before=before,
-                percent=percent,
-            )
+            on = frozenset({On.PROGRESS})
+            yield _of_workflow(self._workflow, f"{percent} percent", on, time, before=before, percent=percent)
 
     def _outputs(self, values: Mapping[str, object]) -> dict[str, str | None]:
         """The files of an attempt that has ended: rotated, if they are there."""
@@ -263,20 +247,18 @@ class TriggerFinder:
         return Trigger(entity, job, f"{seq} {moment}", on, time, **values)  # type: ignore[arg-type]
 
 
+def _of_workflow(
+    workflow: WorkflowIdentity, moment: str, on: frozenset[On], time: int, **more: Any
+) -> Trigger:
+    return Trigger(Entity.WORKFLOW, workflow.wf_uuid, moment, on, time, stdout=workflow.dagman_out, **more)
+
+
 def stalled(workflow: WorkflowIdentity, state: NotificationState, now: int) -> Trigger:
     """That nothing has happened for some time, up to now."""
-    return Trigger(
-        Entity.WORKFLOW,
-        workflow.wf_uuid,
-        f"{state.latest} stalled",
-        frozenset({On.STALLED}),
-        now,
-        stdout=workflow.dagman_out,
-        quiet=now - state.latest,
-    )
+    on = frozenset({On.STALLED})
+    return _of_workflow(workflow, f"{state.latest} stalled", on, now, quiet=now - state.latest)
 
 
 def monitor_restarted(workflow: WorkflowIdentity, token: str, now: int) -> Trigger:
     """That another monitor is at work, in the middle of a run; `token` says which."""
-    on = frozenset({On.MONITOR_RESTARTED})
-    return Trigger(Entity.WORKFLOW, workflow.wf_uuid, f"{token} monitor", on, now, stdout=workflow.dagman_out)
+    return _of_workflow(workflow, f"{token} monitor", frozenset({On.MONITOR_RESTARTED}), now)
