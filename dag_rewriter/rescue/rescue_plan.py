@@ -75,7 +75,7 @@ def plan_scratch(workflow: Workflow, choice: Choice) -> RescuePlan:
         raise RescueError(
             str(workflow.submit_dir.path),
             "nothing has run yet, so nothing is to be forgotten",
-            "`bridle run` it",
+            "submit it with `bridle run`",
         )
     return RescuePlan(tuple(_afresh(workflow, choice)), _others(workflow, ()))
 
@@ -83,7 +83,7 @@ def plan_scratch(workflow: Workflow, choice: Choice) -> RescuePlan:
 def plan_redo(workflow: Workflow, nodes: Iterable[str], descendants: bool, choice: Choice) -> RescuePlan:
     """The next run runs `nodes` again, and whatever is not done. Raises RescueError, UnknownNodeError."""
     if not workflow.has_run:
-        raise RescueError(str(workflow.submit_dir.path), "nothing has run yet", "`bridle run` it")
+        raise RescueError(str(workflow.submit_dir.path), "nothing has run yet", "submit it with `bridle run`")
     graph = build_graph(workflow.whole)
     chosen = tuple(nodes)
     below = graph.descendants(chosen)  # refuses unknown names

@@ -149,14 +149,14 @@ _ENDED = {
         Condition.ABORTED, "ABORT-DAG-ON ended it", "`bridle run` goes on where it was"
     ),
     Ending.HALTED: Diagnosis(
-        Condition.ENDED_HALTED, "a halt file let it run dry", "`bridle run` goes on where it was"
+        Condition.ENDED_HALTED, "drained by a halt file", "`bridle run` goes on where it was"
     ),
 }
 
 
 def _over(facts: Facts) -> Diagnosis:
     if facts.submitted is None and not facts.has_run:
-        return Diagnosis(Condition.NEVER_SUBMITTED, "it was never submitted", "`bridle run` it")
+        return Diagnosis(Condition.NEVER_SUBMITTED, "it was never submitted", "submit it with `bridle run`")
     if not facts.left and facts.ended is None:
         if facts.elsewhere:
             what = f"DAGMan job {facts.submitted} was submitted on {facts.elsewhere}, and has not ended"

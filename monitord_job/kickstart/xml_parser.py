@@ -20,7 +20,7 @@ from monitord_job.kickstart.records import (
     uname,
     whole,
 )
-from monitord_job.text.unprintable import escape, excerpt, hide, show
+from monitord_job.text.unprintable import escape, excerpt, mask, unmask
 
 _ANY = "{*}"
 
@@ -29,7 +29,7 @@ def read_record(offset: int, record: bytes) -> Invocation | Damage:
     """The record from `<invocation` to `</invocation>`."""
     text = _text(record)
     try:
-        return _from_element(offset, etree.fromstring(hide(text).encode(), _parser()))
+        return _from_element(offset, etree.fromstring(mask(text).encode(), _parser()))
     except (etree.XMLSyntaxError, ArithmeticError, ValueError) as error:
         return Damage(offset, f"not a kickstart record: {error}", excerpt(text))
 
@@ -108,7 +108,7 @@ def _first(element: etree._Element | None, name: str) -> etree._Element | None:
 
 
 def _content(element: etree._Element | None) -> str | None:
-    return show("".join(element.itertext())) or None if element is not None else None
+    return unmask("".join(element.itertext())) or None if element is not None else None
 
 
 def _word(element: etree._Element | None, name: str) -> str | None:

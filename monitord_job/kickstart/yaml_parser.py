@@ -19,7 +19,7 @@ from monitord_job.kickstart.records import (
     uname,
     whole,
 )
-from monitord_job.text.unprintable import escape, excerpt, hide, show
+from monitord_job.text.unprintable import escape, excerpt, mask, unmask
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DATA = re.compile(r"^( {6}data: )\|$", re.MULTILINE)
@@ -80,7 +80,7 @@ def _load(text: str) -> Any:
     """The YAML value, all scalars as text. Raises yaml.YAMLError."""
     # kickstart writes `data: |` also where the first line of an output begins with blanks: without the
     # indentation indicator YAML takes those blanks for the block's indentation.
-    clean = _DATA.sub(r"\1|2", hide(text))
+    clean = _DATA.sub(r"\1|2", mask(text))
     if sum(map(clean.count, _OPENERS)) > _MAX_DEPTH:
         _check_depth(clean)
     return yaml.load(clean, Loader=_LOADER)  # a BaseLoader makes nothing but str, list, dict
@@ -167,7 +167,7 @@ def _word(record: Mapping[str, Any], key: str) -> str | None:
 
 def _printed(files: Mapping[str, Any], stream: str) -> str | None:
     data = _mapping(files, stream).get("data")
-    return show(data) if isinstance(data, str) and data != "" else None
+    return unmask(data) if isinstance(data, str) and data != "" else None
 
 
 def _number(record: Mapping[str, Any], key: str) -> float | None:

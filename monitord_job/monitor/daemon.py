@@ -14,7 +14,7 @@ from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.errors import LockedError, TryAgainError
 from monitord_job.monitor.limits import DATABASE_WAIT, Limits
-from monitord_job.recording.completion import Rest
+from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
 
@@ -61,8 +61,8 @@ class Monitor:
             self._tell_of_a_restart(self._dispatcher)
         # First to the end: in a rescue run, what is stored says that the run (before) has ended.
         self._to_the_end_of_the_logs()
-        while not self._ingest.ended and not self._came_to_rest():
-            if not self._settle_what_dagman_left():
+        while not self._ingest.ended and not self._is_complete():
+            if not self._end_if_dagman_is_gone():
                 self._wait()
             self._to_the_end_of_the_logs()
         self._await_metrics()
@@ -70,22 +70,22 @@ class Monitor:
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
         self._empty_the_outbox()
 
-    def _came_to_rest(self) -> bool:
+    def _is_complete(self) -> bool:
         """Whether DAGMan waits for nothing but us; then the run is stored as ended, for it ends when we leave."""
         watch = self._ingest.watch
-        rest = Rest.GOES_ON if watch is None else watch.rest
-        if watch is None or rest is Rest.GOES_ON:
+        completion = Completion.PENDING if watch is None else watch.completion
+        if watch is None or completion is Completion.PENDING:
             self._failed_since = None
             return False
-        if rest is Rest.FAILED:
+        if completion is Completion.FAILED:
             self._failed_since = self._failed_since or time.monotonic()
-            if time.monotonic() - self._failed_since < self._limits.settle:
+            if time.monotonic() - self._failed_since < self._limits.failure_grace:
                 return False
         self._to_the_end_of_the_logs()
         if watch.ends_the_run and self._ingest.workflow.running:
-            code = int(rest is Rest.FAILED)
+            code = int(completion is Completion.FAILED)
             self._patiently(lambda: self._ingest.end_run(watch.latest, code))
-        LOG.info("nothing more can happen: %s", rest.value)
+        LOG.info("nothing more can happen: %s", completion.value)
         return True
 
     def _await_metrics(self) -> None:
@@ -104,7 +104,7 @@ class Monitor:
         """Store what the logs hold now, and return."""
         self._patiently(self._ingest.open)
         self._to_the_end_of_the_logs()
-        self._settle_what_dagman_left()
+        self._end_if_dagman_is_gone()
         self._patiently(self._ingest.record_leftover_jobs)
         self._empty_the_outbox()
 
@@ -133,7 +133,7 @@ class Monitor:
             if not progress.lines and progress.at_end:
                 return
 
-    def _settle_what_dagman_left(self) -> bool:
+    def _end_if_dagman_is_gone(self) -> bool:
         """End a run whose DAGMan left the queue without a last line of its own; False if there is no such thing."""
         workflow = self._ingest.workflow
         job = self._dagman_job(workflow.dagman_id) if workflow.running else None

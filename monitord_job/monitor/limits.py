@@ -16,7 +16,7 @@ class Limits:
     """between two looks at logs that have not grown"""
     drain: float = 60.0
     """after SIGTERM, for DAGMan's last line"""
-    settle: float = 6.0
+    failure_grace: float = 6.0
     """after a node's last failure, for DAGMan to think of something else (it looks at its logs every 5 s)"""
     metrics: float = 2.0
     """after DAGMan's last line, for its metrics, which it writes next"""

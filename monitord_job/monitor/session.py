@@ -29,7 +29,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.notifications import outbox
 from monitord_job.notifications.row_tap import NotificationTap, Notify
-from monitord_job.recording.completion import Rest
+from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Claim, Store, replace_database
 
@@ -84,7 +84,7 @@ def follow_run(
         with _marks(submit_dir, ingest, at_work=True):
             Monitor(submit_dir, ingest, limits, stop, dispatcher).follow()
         _note_sent_events(store)
-        return ingest.watch is None or ingest.watch.rest is Rest.SUCCEEDED
+        return ingest.watch is None or ingest.watch.completion is Completion.SUCCEEDED
 
 
 def catch_up(

@@ -19,10 +19,10 @@ from dag_rewriter.logs.events import (
 )
 
 
-class Rest(Enum):
-    """How a run stands."""
+class Completion(Enum):
+    """Whether a run can go on."""
 
-    GOES_ON = "goes on"
+    PENDING = "goes on"
     SUCCEEDED = "all nodes are done"
     FAILED = "nodes failed, and no other can run"
 
@@ -52,7 +52,7 @@ _VERDICTS = {
 _BEGINS = frozenset({"SUBMIT", "PRE_SCRIPT_STARTED", "POST_SCRIPT_STARTED", "EXECUTE"})
 
 
-class Outlook:
+class CompletionTracker:
     """Follows the JOBSTATE_LOG from its beginning; to tell it the same line twice changes nothing.
 
     `nodes` are those that DAGMan starts for the graph's sake: without the monitor, SERVICE, FINAL and PROVISIONER.
@@ -80,12 +80,12 @@ class Outlook:
         self._open = sum(fate is _Fate.OPEN for fate in self._fate.values())
 
     @property
-    def rest(self) -> Rest:
+    def completion(self) -> Completion:
         """How the run stands after what was told."""
         if self._open or self._dagman is None:
-            return Rest.GOES_ON
+            return Completion.PENDING
         failed = any(fate is not _Fate.DONE for fate in self._fate.values())
-        return Rest.FAILED if failed else Rest.SUCCEEDED
+        return Completion.FAILED if failed else Completion.SUCCEEDED
 
     def apply(self, event: NodeEvent | DagmanEvent, done: Sequence[str] = ()) -> None:
         """The next line; `done` are the nodes that a DAGMan that starts with it takes for done (rescue DAG)."""

@@ -1,4 +1,4 @@
-"""Whether a run has come to rest, for a monitor that DAGMan waits for: from the log, and from DAGMan's own count."""
+"""Whether a run is complete, for a monitor that DAGMan waits for: from the log, and from DAGMan's own count."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from dag_rewriter.rescue.rescue_files import find_rescues
 from monitord_job.errors import CannotWorkError
 from monitord_job.logs.dagman_out_summary import node_counts
 from monitord_job.logs.tail import read_tail
-from monitord_job.recording.completion import NodeTerms, Outlook, Rest
+from monitord_job.recording.completion import Completion, CompletionTracker, NodeTerms
 
 _TAIL = 1 << 16
 
 
-def rest_by_dagman(tail: bytes) -> Rest:
+def completion_by_dagman(tail: bytes) -> Completion:
     """What DAGMan's last count in its own log comes to, if no node but the monitor is left.
 
     HTCondor 23 counts nodes that can never run as Un-Ready: after a failure it says nothing.
     """
     counts = node_counts(tail)
     if counts is None or counts.pre or counts.post or counts.ready or counts.unready or counts.queued > 1:
-        return Rest.GOES_ON
-    return Rest.FAILED if counts.failed else Rest.SUCCEEDED
+        return Completion.PENDING
+    return Completion.FAILED if counts.failed else Completion.SUCCEEDED
 
 
-class RestWatch:
+class CompletionWatch:
     """Hears every event of a run and knows whether more can come. `monitor` is our own node."""
 
     def __init__(self, submit_dir: SubmitDir, monitor: str) -> None:
@@ -54,23 +54,27 @@ class RestWatch:
             for node in nodes
             if node.kind in ORDINARY and node.name != monitor
         }
-        self._outlook = Outlook(terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.edges()))
+        self._tracker = CompletionTracker(terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.edges()))
 
     @property
-    def rest(self) -> Rest:
-        """How the run stands. DAGMan's own count decides what the log leaves open: UNLESS-EXIT, PRE_SKIP and such."""
-        found = self._outlook.rest
-        return found if found is not Rest.GOES_ON else rest_by_dagman(read_tail(self._dir.dagman_out, _TAIL))
+    def completion(self) -> Completion:
+        """DAGMan's own count decides what the log leaves open: UNLESS-EXIT, PRE_SKIP and such."""
+        found = self._tracker.completion
+        return (
+            found
+            if found is not Completion.PENDING
+            else completion_by_dagman(read_tail(self._dir.dagman_out, _TAIL))
+        )
 
     @property
     def ends_the_run(self) -> bool:
-        """Whether the run is over when it has come to rest; a FINAL node runs after the monitor has left."""
+        """Whether the run is over when it is complete; a FINAL node runs after the monitor has left."""
         return not self._has_final
 
     @property
     def latest(self) -> int:
-        """When the last node came to rest, in seconds since the epoch."""
-        return self._outlook.latest
+        """When the last node ended, in seconds since the epoch."""
+        return self._tracker.latest
 
     def refuse_to_be_the_only_one(self) -> None:
         """CannotWorkError under -maxjobs 1: no other node could run, and DAGMan would wait for ever."""
@@ -83,15 +87,15 @@ class RestWatch:
     def hear(self, event: NodeEvent | DagmanEvent) -> NodeEvent | DagmanEvent:
         """The next line, as it is to be recorded: the run ends with its last node, not when DAGMan leaves."""
         if not isinstance(event, DagmanEvent):
-            self._outlook.apply(event)
+            self._tracker.apply(event)
             return event
         starts = event.state is DagmanState.STARTED
-        self._outlook.apply(event, self._done_at(event.time) if starts else ())
+        self._tracker.apply(event, self._done_at(event.time) if starts else ())
         if event.state is not DagmanState.FINISHED:
             return event
         restarts = event.info == str(DAGMAN_RESTARTS)
-        settled = self._outlook.rest is not Rest.GOES_ON and self.ends_the_run and not restarts
-        return event._replace(time=self.latest) if settled else event
+        is_last = self._tracker.completion is not Completion.PENDING and self.ends_the_run and not restarts
+        return event._replace(time=self.latest) if is_last else event
 
     def hear_again(self, events: Iterable[JobstateLine]) -> None:
         """What was read before, after a restart."""

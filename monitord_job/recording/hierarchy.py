@@ -21,7 +21,7 @@ from monitord_job.stampede.state import WorkflowState
 from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
 
 if TYPE_CHECKING:
-    from monitord_job.recording.completion_watch import RestWatch
+    from monitord_job.recording.completion_watch import CompletionWatch
 
 LOG = logging.getLogger("bridle.monitor")
 
@@ -59,7 +59,7 @@ class Hierarchy:
     def __init__(self, submit_dir: SubmitDir, store: Store) -> None:
         self._store = store
         self._root = _Member(submit_dir, Ingest(submit_dir, store))
-        self._settled: dict[tuple[str, str, str], _Member] = {}
+        self._stored: dict[tuple[str, str, str], _Member] = {}
 
     @property
     def workflow(self) -> WorkflowState:
@@ -82,14 +82,14 @@ class Hierarchy:
         return self._root.ingest
 
     @property
-    def watch(self) -> RestWatch | None:
+    def watch(self) -> CompletionWatch | None:
         """Of the root: whether DAGMan waits for nothing but the monitor."""
         return self._root.ingest.watch
 
     def open(self) -> None:
         """Take up where the database stands, also in sub-workflows that were at work then."""
         self._root.below.clear()
-        self._settled.clear()
+        self._stored.clear()
         self._root.read_as = None
         self._open(self._root)
 
@@ -106,7 +106,7 @@ class Hierarchy:
             lines += progress.lines
             at_end = at_end and progress.at_end and not progress.begun
             if progress.at_end and not progress.lines and not member.below and member.is_over and not speaks:
-                self._settle(member)
+                self._leave(member)
         return Progress(lines, at_end)
 
     def _step(self, member: _Member) -> Progress:
@@ -128,23 +128,23 @@ class Hierarchy:
 
     def _record_leftover_jobs(self, member: _Member) -> bool:
         waits = member.ingest.record_leftover_jobs()
-        for child in (*member.below.values(), *self._settled_below(member)):
+        for child in (*member.below.values(), *self._stored_below(member)):
             waits = self._record_leftover_jobs(child) or waits
         return waits
 
-    def _settled_below(self, member: _Member) -> list[_Member]:
+    def _stored_below(self, member: _Member) -> list[_Member]:
         """The sub-workflows that did not succeed, and are stored but for that."""
-        for found in self._store.load_sub_workflows(member.ingest.wf_uuid, settled=True):
+        for found in self._store.load_sub_workflows(member.ingest.wf_uuid, stored=True):
             key = (member.ingest.wf_uuid, found.directory, found.dag)
-            if key in self._settled or member.ingest.ended_well(found):
+            if key in self._stored or member.ingest.ended_well(found):
                 continue
             with suppress(RewriterError, CannotWorkError):  # it was named when it was to be followed
                 directory = open_sub_directory(member.directory, found)
                 ingest = Ingest(directory, self._store, member.ingest.wf_uuid)
                 child = _Member(directory, ingest, found, member)
                 self._open(child)
-                self._settled[key] = child
-        return [child for key, child in self._settled.items() if key[0] == member.ingest.wf_uuid]
+                self._stored[key] = child
+        return [child for key, child in self._stored.items() if key[0] == member.ingest.wf_uuid]
 
     def _members(self, member: _Member) -> Iterator[_Member]:
         yield member
@@ -189,7 +189,7 @@ class Hierarchy:
             child.origin = found
         return True
 
-    def _settle(self, member: _Member) -> None:
+    def _leave(self, member: _Member) -> None:
         """Leave a sub-workflow whose node has left and whose logs are read to their end."""
         assert member.parent is not None
         assert member.origin is not None

@@ -32,7 +32,7 @@ from monitord_job.stampede.workflow_transitions import end_without_last_line
 from monitord_job.text.unprintable import excerpt
 
 if TYPE_CHECKING:
-    from monitord_job.recording.completion_watch import RestWatch
+    from monitord_job.recording.completion_watch import CompletionWatch
 
 TURN_BYTES = 1 << 19
 """Bytes of the JOBSTATE_LOG in one transaction: about 8,000 events, half a second."""
@@ -67,8 +67,8 @@ class Ingest:
         whole = read_whole(submit_dir)
         dag = whole.dag
         monitor = monitor_of(submit_dir)
-        is_ours = not submit_dir.static_bp.exists()
-        self.plans = plans_of(whole, None if monitor is None else monitor.name, is_ours=is_ours)
+        is_unplanned = not submit_dir.static_bp.exists()
+        self.plans = plans_of(whole, None if monitor is None else monitor.name, is_unplanned=is_unplanned)
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
         self.watch = _watch(submit_dir, monitor.name) if monitor is not None and is_job else None
         """only where DAGMan waits for the monitor"""
@@ -241,10 +241,10 @@ class Ingest:
         self._store.commit(self.wf_uuid, Changes(rows))
 
 
-def _watch(submit_dir: SubmitDir, monitor: str) -> RestWatch:
-    from monitord_job.recording.completion_watch import RestWatch  # with all that reads rescue DAGs
+def _watch(submit_dir: SubmitDir, monitor: str) -> CompletionWatch:
+    from monitord_job.recording.completion_watch import CompletionWatch  # with all that reads rescue DAGs
 
-    return RestWatch(submit_dir, monitor)
+    return CompletionWatch(submit_dir, monitor)
 
 
 def _looks(path: Path) -> tuple[int, ...]:

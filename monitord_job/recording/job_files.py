@@ -15,7 +15,7 @@ from dag_rewriter.language.text import text_of as file_text
 from monitord_job.kickstart.clustered_tasks import parse_list
 from monitord_job.kickstart.job_output import parse_output, parse_windows
 from monitord_job.kickstart.records import ClusterLine, Damage, Invocation, ListedTask, Record
-from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, OwnPlan
+from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, UnplannedJob
 from monitord_job.stampede.transitions import FilesNeeded
 from monitord_job.text.unprintable import text_of
 
@@ -73,7 +73,7 @@ class JobFileReader:
             return JobFiles(description)
         if wanted.planner_log:
             return self._of_planner(wanted, description)
-        if wanted.plan.own is not None:
+        if wanted.plan.unplanned is not None:
             description = self._of_attempt(description, wanted)
         out = self._output(description.stdout, wanted.output, _with_records)
         err = self._output(description.stderr, wanted.output, _with_tail)
@@ -92,9 +92,12 @@ class JobFileReader:
         """What the planner said, if it was the PRE script; of other scripts nobody keeps anything."""
         log = _PLANNER_LOG.search(wanted.plan.pre.arguments) if wanted.plan.pre else None
         name = f"{self._relative(log[1])}.{wanted.retry:03d}" if log else description.stdout
-        out = self._output(name, None, _with_records) if log else _Output(_shown(name))
+        out = self._output(name, None, _with_records) if log else _Output(_printable(name))
         return JobFiles(
-            description, stdout_file=out.file, stdout_text=out.text, stderr_file=_shown(description.stderr)
+            description,
+            stdout_file=out.file,
+            stdout_text=out.text,
+            stderr_file=_printable(description.stderr),
         )
 
     def describe(self, plan: JobPlan) -> JobDescription:
@@ -102,8 +105,8 @@ class JobFileReader:
         try:
             if plan.is_subdag:
                 return self._of_subdag(plan)
-            if plan.own is not None:
-                return self._own(plan, plan.own)
+            if plan.unplanned is not None:
+                return self._of_unplanned(plan, plan.unplanned)
             return self._description(plan.submit_file) if plan.submit_file else _NO_DESCRIPTION
         except OSError:
             return _NO_DESCRIPTION
@@ -119,15 +122,15 @@ class JobFileReader:
             found = _NO_DESCRIPTION
         return JobDescription(site="local", executable=found.executable)
 
-    def _own(self, plan: JobPlan, own: OwnPlan) -> JobDescription:
+    def _of_unplanned(self, plan: JobPlan, job: UnplannedJob) -> JobDescription:
         """Raises OSError."""
         from monitord_job.recording import plain_submit_files  # a run that Pegasus planned needs none of it
 
-        if own.text is not None:
-            return plain_submit_files.describe(plan, own, bytes_of(own.text))
+        if job.text is not None:
+            return plain_submit_files.describe(plan, job, bytes_of(job.text))
         if plan.submit_file is None:
             return _NO_DESCRIPTION
-        return plain_submit_files.describe(plan, own, _whole_file(self._place(plan.submit_file)))
+        return plain_submit_files.describe(plan, job, _whole_file(self._place(plan.submit_file)))
 
     def _of_attempt(self, description: JobDescription, wanted: FilesNeeded) -> JobDescription:
         """With the attempt's own paths. $(RETRY) begins anew in a rescue run: it is the last one that left a file."""
@@ -150,14 +153,14 @@ class JobFileReader:
         """Raises OSError."""
         found = _assigned(_whole_file(self._place(submit_file))).get
         return JobDescription(
-            site=_shown(found("+pegasus_site")),
+            site=_printable(found("+pegasus_site")),
             job_class=_number(found("+pegasus_job_class")),
-            transformation=_shown(found("+pegasus_wf_xformation")),
-            task=_shown(found("+pegasus_wf_dax_job_id")),
+            transformation=_printable(found("+pegasus_wf_xformation")),
+            task=_printable(found("+pegasus_wf_dax_job_id")),
             cores=_number(found("+pegasus_cores")) or 1,
-            executable=_shown(found("executable")) or "",
-            arguments=_shown(found("arguments")),
-            stdin=_shown(self._relative(found("input"))),
+            executable=_printable(found("executable")) or "",
+            arguments=_printable(found("arguments")),
+            stdin=_printable(self._relative(found("input"))),
             stdout=self._relative(found("output")),
             stderr=self._relative(found("error")),
         )
@@ -176,7 +179,7 @@ class JobFileReader:
             return _Output()
         names = [name] if number is None else [f"{name}.{number:03d}", name]
         for candidate in names:
-            shown = _shown(candidate) or ""
+            shown = _printable(candidate) or ""
             try:
                 place = self._place(candidate)
                 # kickstart leaves next to every stderr empty: to open and close it takes three times as long.
@@ -192,7 +195,7 @@ class JobFileReader:
             except OSError as error:
                 damage = Damage(0, f"it cannot be read: {error.strerror}", "", shown)
                 return _Output(shown, None, (damage,))
-        return _Output(_shown(names[0]))
+        return _Output(_printable(names[0]))
 
     def _listed(self, wanted: FilesNeeded, records: Iterable[Record]) -> tuple[ListedTask, ...]:
         """The tasks that a cluster was given; only cluster lines make this a file worth opening."""
@@ -328,7 +331,7 @@ def _whole_file(path: str) -> bytes:
         os.close(stream)
 
 
-def _shown(name: str | None) -> str | None:
+def _printable(name: str | None) -> str | None:
     """A name as a database can hold it: bytes that are no UTF-8 are shown."""
     if name is None or name.isascii():
         return name

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
-from monitord_job.stampede.state import JobDescription, JobPlan, OwnPlan
+from monitord_job.stampede.state import JobDescription, JobPlan, UnplannedJob
 
 _MACRO = re.compile(r"(?<!\$)\$\(([\w.]+)(?::([^()$]*))?\)")
 _DEEPEST = 10
@@ -16,7 +16,7 @@ _MOST = 1 << 16
 
 
 def expand(text: str, macros: Mapping[str, str]) -> str:
-    """A text with its macros put in; one that nobody knows stays, unless it has a default of its own.
+    """A text with its macros put in; one that nobody knows stays, unless it has a default of its job.
 
     >>> expand("$(JOB).$(Cluster).$(n:1)", {"job": "A", "n": "$(m)", "m": "2"})
     'A.$(Cluster).2'
@@ -34,10 +34,10 @@ def _value(macro: re.Match[str], macros: Mapping[str, str]) -> str:
     return macro[0] if value is None else value
 
 
-def describe(plan: JobPlan, own: OwnPlan, data: bytes) -> JobDescription:
+def describe(plan: JobPlan, job: UnplannedJob, data: bytes) -> JobDescription:
     """What a submit description says; paths count from where DAGMan runs. Macros of an attempt stay in them."""
     found = parse_submit_file(data)
-    macros = dict(_macros(plan, own, found))
+    macros = dict(_macros(plan, job, found))
 
     def said(*names: str) -> str | None:
         values = (found.text(name) for name in names)
@@ -47,7 +47,7 @@ def describe(plan: JobPlan, own: OwnPlan, data: bytes) -> JobDescription:
     def path(*names: str) -> str | None:
         name = said(*names)
         return (
-            posixpath.normpath(posixpath.join(own.directory, said("initialdir") or "", name))
+            posixpath.normpath(posixpath.join(job.directory, said("initialdir") or "", name))
             if name
             else None
         )
@@ -66,10 +66,10 @@ def describe(plan: JobPlan, own: OwnPlan, data: bytes) -> JobDescription:
     )
 
 
-def _macros(plan: JobPlan, own: OwnPlan, found: SubmitDescription) -> Iterator[tuple[str, str]]:
+def _macros(plan: JobPlan, job: UnplannedJob, found: SubmitDescription) -> Iterator[tuple[str, str]]:
     """By name in lower case; what the description sets goes before VARS, unless DAGMan was told otherwise."""
     yield "job", plan.name
-    for name, value in own.macros:
+    for name, value in job.macros:
         yield name.lower(), value
     for name, value in found.assigned.items():
         if f"$({name}" not in value.lower():  # what is added to its own earlier value

@@ -220,13 +220,13 @@ class Store:
         with self._transaction() as connection:
             return set(connection.scalars(statement))
 
-    def load_sub_workflows(self, wf_uuid: str, *, settled: bool = False) -> list[SubWorkflow]:
+    def load_sub_workflows(self, wf_uuid: str, *, stored: bool = False) -> list[SubWorkflow]:
         """The sub-workflows right below a workflow that are not stored to their end, or those that are."""
         c = bridle_tables.BRIDLE_SUBWORKFLOW.c
         statement = (
             select(c.job, c.seq, c.directory, c.dag)
             .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == c.wf_id)
-            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid, c.settled == settled)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid, c.settled == stored)
             .order_by(c.seq)
         )
         with self._transaction() as connection:

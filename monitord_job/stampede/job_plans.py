@@ -8,22 +8,22 @@ from collections.abc import Mapping
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.dag import NodeKind, Work
 from dag_rewriter.model.splices import Part, WholeDag
-from monitord_job.stampede.state import JobPlan, OwnPlan, ScriptPlan
+from monitord_job.stampede.state import JobPlan, ScriptPlan, UnplannedJob
 
 
-def plans_of(whole: WholeDag, monitor: str | None, *, is_ours: bool = False) -> dict[str, JobPlan]:
-    """The nodes whose jobs are recorded: all but the monitor itself. `is_ours`: Pegasus planned none of them."""
+def plans_of(whole: WholeDag, monitor: str | None, *, is_unplanned: bool = False) -> dict[str, JobPlan]:
+    """The nodes whose jobs are recorded: all but the monitor itself. `is_unplanned`: Pegasus planned none of them."""
     named = whole.descriptions()
     plans = {}
     for part in whole.parts:
         for work in part.works():
             if work.name != monitor:
-                plan = _plan(work, part, named, is_ours)
+                plan = _plan(work, part, named, is_unplanned)
                 plans[plan.name] = plan
     return plans
 
 
-def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours: bool) -> JobPlan:
+def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_unplanned: bool) -> JobPlan:
     is_subdag, text = work.kind is NodeKind.SUBDAG, work.inline
     if text is not None:
         file = part.dag.source
@@ -31,9 +31,11 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours:
         file, text = named[work.submit_file]
     else:
         file = part.path(posixpath.join(work.directory or "", work.submit_file))
-    own = None
-    if is_ours or text is not None:
-        own = OwnPlan(part.path(work.directory or ""), text, part.dag.nodes[_own_name(work, part)].vars)
+    unplanned = None
+    if is_unplanned or text is not None:
+        unplanned = UnplannedJob(
+            part.path(work.directory or ""), text, part.dag.nodes[_name_in_file(work, part)].vars
+        )
     abort = work.abort_dag_on[0] if work.abort_dag_on else None
     return JobPlan(
         show_bytes(work.name),
@@ -45,10 +47,10 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_ours:
         work.retries,
         tuple([code for code in (work.unless_exit, abort) if code is not None]),
         work.pre_skip,
-        own,
+        unplanned,
     )
 
 
-def _own_name(work: Work, part: Part) -> str:
+def _name_in_file(work: Work, part: Part) -> str:
     """The node's name in its file."""
     return work.name.removeprefix(part.prefix)

@@ -21,7 +21,7 @@ class ScriptPlan(NamedTuple):
     arguments: str
 
 
-class OwnPlan(NamedTuple):
+class UnplannedJob(NamedTuple):
     """What the DAG says of a job that Pegasus did not plan.
 
     `directory` is where DAGMan submits it from, from where DAGMan runs; `text` the submit description that stands in
@@ -51,7 +51,7 @@ class JobPlan(NamedTuple):
     """exit codes after which no retry follows (UNLESS-EXIT, ABORT-DAG-ON)"""
     pre_skip: int | None = None
     """the exit code of a PRE script with which the node is done"""
-    own: OwnPlan | None = None
+    unplanned: UnplannedJob | None = None
     """None for what Pegasus planned: its submit files say everything"""
 
 

@@ -1,4 +1,4 @@
-"""Text of jobs and logs, fit to be shown in a message: nothing in it moves a cursor, hides or begins anything."""
+"""Strips control and bidi characters from text of jobs and logs: nothing in it moves a cursor or hides anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\
 """Colours, cursor movements, window titles."""
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """Bytes that were no UTF-8, as os.fsdecode has them."""
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of what is not seen, or turns what follows around."""
 
 
@@ -25,7 +25,7 @@ def one_line(text: str, most: int = 2000) -> str:
         text = _TERMINAL.sub("", text)
         text = "".join(" " if one.isspace() else one for one in text)
         text = _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
-        text = "".join(one for one in text if unicodedata.category(one) not in _HIDDEN)
+        text = "".join(one for one in text if unicodedata.category(one) not in _INVISIBLE)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

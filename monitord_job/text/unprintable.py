@@ -18,9 +18,9 @@ _UNSAFE = [
     0xFFFF,
 ]
 _BASE = 0x10F000  # private characters, in the last plane
-_HIDE = {code: _BASE + number for number, code in enumerate(_UNSAFE)}
-_SHOW = {hidden: code for code, hidden in _HIDE.items()}
-_ESCAPE = {hidden: f"\\x{code:02x}" for code, hidden in _HIDE.items()}
+_MASK = {code: _BASE + number for number, code in enumerate(_UNSAFE)}
+_UNMASK = {masked: code for code, masked in _MASK.items()}
+_ESCAPE = {masked: f"\\x{code:02x}" for code, masked in _MASK.items()}
 _PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]*(?=@)")
 _LONGEST_URL = 500
 """Characters beyond an excerpt that are looked at: a password may stand across its end."""
@@ -36,20 +36,20 @@ def text_of(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def hide(text: str) -> str:
-    """The text with a private character for each that is unsafe; `show` is the inverse."""
-    return text.translate(_HIDE) if _IS_UNSAFE.search(text) else text
+def mask(text: str) -> str:
+    """The text with a private character for each that is unsafe; `unmask` is the inverse."""
+    return text.translate(_MASK) if _IS_UNSAFE.search(text) else text
 
 
-def show(text: str) -> str:
-    """The text as it was before `hide`."""
-    return text if text.isascii() else text.translate(_SHOW)
+def unmask(text: str) -> str:
+    """The text as it was before `mask`."""
+    return text if text.isascii() else text.translate(_UNMASK)
 
 
 def escape(text: str) -> str:
-    """Hidden characters as `\\xNN`: for names, which a database must be able to hold.
+    """Masked characters as `\\xNN`: for names, which a database must be able to hold.
 
-    >>> escape(hide("a\\x00b"))
+    >>> escape(mask("a\\x00b"))
     'a\\\\x00b'
     """
     return text if text.isascii() else text.translate(_ESCAPE)
@@ -64,4 +64,4 @@ def excerpt(text: str, length: int = 200) -> str:
     shown = text[: length + _LONGEST_URL]
     if "://" in shown:
         shown = _PASSWORD.sub(r"\1***", shown)
-    return escape(hide(shown[:length]))
+    return escape(mask(shown[:length]))

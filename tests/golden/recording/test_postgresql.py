@@ -165,7 +165,7 @@ def test_a_rebuild_that_fails_leaves_the_rows_as_they_were(fresh_corpus, postgre
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Monitor, "_settle_what_dagman_left", fail)
+    monkeypatch.setattr(Monitor, "_end_if_dagman_is_gone", fail)
     with pytest.raises(KeyboardInterrupt):
         session.rebuild(submit_dir, Limits(), url=postgresql)
     assert dump(postgresql) == before

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from dag_rewriter.logs.jobstate_log import parse
-from monitord_job.recording.completion import NodeTerms, Outlook, Rest
-from monitord_job.recording.completion_watch import rest_by_dagman
+from monitord_job.recording.completion import Completion, CompletionTracker, NodeTerms
+from monitord_job.recording.completion_watch import completion_by_dagman
 
 EDGES = [("a", "b"), ("b", "c"), ("x", "c")]
 
 
-def outlook(**terms: NodeTerms) -> Outlook:
-    return Outlook({name: terms.get(name, NodeTerms()) for name in "abcx"}, EDGES)
+def outlook(**terms: NodeTerms) -> CompletionTracker:
+    return CompletionTracker({name: terms.get(name, NodeTerms()) for name in "abcx"}, EDGES)
 
 
-def tell(seen: Outlook, *lines: str, done: tuple[str, ...] = ()) -> Rest:
+def tell(seen: CompletionTracker, *lines: str, done: tuple[str, ...] = ()) -> Completion:
     for time, line in enumerate(lines, seen.latest + 1):
         seen.apply(parse(f"{time} {line}".encode()), done)
-    return seen.rest
+    return seen.completion
 
 
 START = "INTERNAL *** DAGMAN_STARTED 1.0 ***"
@@ -34,65 +34,65 @@ def bad(name: str, attempt: int = 1, code: int = 1) -> str:
 
 def test_all_done_is_success() -> None:
     seen = outlook()
-    assert seen.rest is Rest.GOES_ON
-    assert tell(seen, START, good("a"), good("x"), good("b")) is Rest.GOES_ON
-    assert tell(seen, good("c")) is Rest.SUCCEEDED
+    assert seen.completion is Completion.PENDING
+    assert tell(seen, START, good("a"), good("x"), good("b")) is Completion.PENDING
+    assert tell(seen, good("c")) is Completion.SUCCEEDED
     assert seen.latest == 5
 
 
 def test_what_waits_for_a_failed_node_is_futile() -> None:
     seen = outlook()
-    assert tell(seen, START, bad("a")) is Rest.GOES_ON, "x can run"
-    assert tell(seen, good("x")) is Rest.FAILED
+    assert tell(seen, START, bad("a")) is Completion.PENDING, "x can run"
+    assert tell(seen, good("x")) is Completion.FAILED
 
 
 def test_retries_are_waited_for_and_the_same_line_counts_once() -> None:
     seen = outlook(a=NodeTerms(retries=1))
-    assert tell(seen, START, good("x"), bad("a", 1), bad("a", 1)) is Rest.GOES_ON
-    assert tell(seen, "a SUBMIT 7.0 - - 2") is Rest.GOES_ON
-    assert tell(seen, bad("a", 2)) is Rest.FAILED
+    assert tell(seen, START, good("x"), bad("a", 1), bad("a", 1)) is Completion.PENDING
+    assert tell(seen, "a SUBMIT 7.0 - - 2") is Completion.PENDING
+    assert tell(seen, bad("a", 2)) is Completion.FAILED
 
 
 def test_unless_exit_ends_the_retries() -> None:
     seen = outlook(a=NodeTerms(retries=5, unless_exit=2))
-    assert tell(seen, START, good("x"), bad("a", 1, 1)) is Rest.GOES_ON
-    assert tell(seen, bad("a", 2, 2)) is Rest.FAILED
+    assert tell(seen, START, good("x"), bad("a", 1, 1)) is Completion.PENDING
+    assert tell(seen, bad("a", 2, 2)) is Completion.FAILED
 
 
 def test_a_post_script_has_the_last_word() -> None:
     seen = outlook(a=NodeTerms(has_post=True), c=NodeTerms(has_post=True))
-    assert tell(seen, START, bad("a"), good("x"), "a POST_SCRIPT_STARTED - - - 1") is Rest.GOES_ON
-    assert tell(seen, "a POST_SCRIPT_SUCCESS - - - 1", good("b"), good("c")) is Rest.GOES_ON
-    assert tell(seen, "c POST_SCRIPT_FAILURE - - - 1") is Rest.FAILED
+    assert tell(seen, START, bad("a"), good("x"), "a POST_SCRIPT_STARTED - - - 1") is Completion.PENDING
+    assert tell(seen, "a POST_SCRIPT_SUCCESS - - - 1", good("b"), good("c")) is Completion.PENDING
+    assert tell(seen, "c POST_SCRIPT_FAILURE - - - 1") is Completion.FAILED
 
 
 def test_a_failed_node_that_runs_again_is_waited_for() -> None:
     seen = outlook()
-    assert tell(seen, START, good("x"), bad("a")) is Rest.FAILED
-    assert tell(seen, "a SUBMIT 9.0 - - 2") is Rest.GOES_ON, "DAGMAN_PUT_FAILED_JOBS_ON_HOLD"
-    assert tell(seen, good("a", 2), good("b"), good("c")) is Rest.SUCCEEDED
+    assert tell(seen, START, good("x"), bad("a")) is Completion.FAILED
+    assert tell(seen, "a SUBMIT 9.0 - - 2") is Completion.PENDING, "DAGMAN_PUT_FAILED_JOBS_ON_HOLD"
+    assert tell(seen, good("a", 2), good("b"), good("c")) is Completion.SUCCEEDED
 
 
 def test_a_pre_script_that_fails_fails_its_node() -> None:
     seen = outlook()
-    assert tell(seen, START, good("x"), "a PRE_SCRIPT_STARTED - - - 1") is Rest.GOES_ON
-    assert tell(seen, "a PRE_SCRIPT_FAILURE - - - 1") is Rest.FAILED
+    assert tell(seen, START, good("x"), "a PRE_SCRIPT_STARTED - - - 1") is Completion.PENDING
+    assert tell(seen, "a PRE_SCRIPT_FAILURE - - - 1") is Completion.FAILED
 
 
 def test_a_pre_script_that_skips_its_node_has_done_it() -> None:
     seen = outlook()
     failed = "a PRE_SCRIPT_FAILURE - - - 1"
-    assert tell(seen, START, good("x"), failed) is Rest.FAILED
-    assert tell(seen, "a PRESKIP 0.2147483647 - - 1") is Rest.GOES_ON
-    assert tell(seen, good("b"), good("c")) is Rest.SUCCEEDED
+    assert tell(seen, START, good("x"), failed) is Completion.FAILED
+    assert tell(seen, "a PRESKIP 0.2147483647 - - 1") is Completion.PENDING
+    assert tell(seen, good("b"), good("c")) is Completion.SUCCEEDED
 
 
 def test_a_rescue_run_begins_with_what_is_done_and_a_recovery_goes_on() -> None:
     seen = outlook()
-    assert tell(seen, START, good("x"), good("a"), bad("b")) is Rest.FAILED
-    assert tell(seen, START) is Rest.FAILED, "the same DAGMan"
-    assert tell(seen, START.replace("1.0", "2.0"), done=("a", "x", "gone")) is Rest.GOES_ON
-    assert tell(seen, good("b", 2), good("c")) is Rest.SUCCEEDED
+    assert tell(seen, START, good("x"), good("a"), bad("b")) is Completion.FAILED
+    assert tell(seen, START) is Completion.FAILED, "the same DAGMan"
+    assert tell(seen, START.replace("1.0", "2.0"), done=("a", "x", "gone")) is Completion.PENDING
+    assert tell(seen, good("b", 2), good("c")) is Completion.SUCCEEDED
 
 
 COUNT = """\
@@ -108,26 +108,26 @@ COUNT = """\
 @pytest.mark.parametrize(
     ("counts", "rest"),
     [
-        ("4       0        1       0       0          0        0", Rest.SUCCEEDED),
-        ("3       0        1       0       0          0        1", Rest.FAILED),
-        ("3       0        2       0       0          0        0", Rest.GOES_ON),
-        ("3       0        1       1       0          0        0", Rest.GOES_ON),
-        ("3       0        1       0       0          1        0", Rest.GOES_ON),
-        ("3       1        1       0       0          0        0", Rest.GOES_ON),
+        ("4       0        1       0       0          0        0", Completion.SUCCEEDED),
+        ("3       0        1       0       0          0        1", Completion.FAILED),
+        ("3       0        2       0       0          0        0", Completion.PENDING),
+        ("3       0        1       1       0          0        0", Completion.PENDING),
+        ("3       0        1       0       0          1        0", Completion.PENDING),
+        ("3       1        1       0       0          0        0", Completion.PENDING),
     ],
 )
-def test_dagmans_own_count(counts: str, rest: Rest) -> None:
+def test_dagmans_own_count(counts: str, rest: Completion) -> None:
     text = COUNT.format(counts)
-    assert rest_by_dagman(text.encode()) is rest
+    assert completion_by_dagman(text.encode()) is rest
     old = text + text.splitlines()[0] + "\n"
-    assert rest_by_dagman(old.encode()) is Rest.GOES_ON, "that was the DAGMan before"
+    assert completion_by_dagman(old.encode()) is Completion.PENDING, "that was the DAGMan before"
 
 
 def test_htcondor_23_counts_in_seven_columns() -> None:
     lines = [line.replace("   Futile", "").replace("      ===\n", "\n") for line in COUNT.splitlines(True)]
     text = "".join(lines).replace("        0\n", "\n")
     text = text.format("4       0        1       0       0          0        0")
-    assert rest_by_dagman(text.encode()) is Rest.SUCCEEDED
+    assert completion_by_dagman(text.encode()) is Completion.SUCCEEDED
 
 
 def test_a_second_dagman_that_is_refused_changes_nothing() -> None:
@@ -138,7 +138,7 @@ def test_a_second_dagman_that_is_refused_changes_nothing() -> None:
     ]
     for line in second:
         seen.apply(parse(line.encode()))
-    assert tell(seen, good("b"), good("c")) is Rest.SUCCEEDED
+    assert tell(seen, good("b"), good("c")) is Completion.SUCCEEDED
 
 
 def test_a_rescue_run_that_fails_at_once_is_not_taken_for_one_that_was_refused() -> None:
@@ -149,4 +149,4 @@ def test_a_rescue_run_that_fails_at_once_is_not_taken_for_one_that_was_refused()
     ]
     for line in again:
         seen.apply(parse(line.encode()), ("a", "b"))
-    assert seen.rest is Rest.GOES_ON, "nodes were never reached"
+    assert seen.completion is Completion.PENDING, "nodes were never reached"

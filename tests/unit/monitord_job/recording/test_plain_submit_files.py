@@ -20,7 +20,7 @@ INLINE = b'JOB A {\n executable = /bin/a\n arguments = "-n \'$(n)\' $(JOB)"\n ou
 def plans(**files: bytes) -> dict[str, JobPlan]:
     """The jobs of x.dag, planned by nobody."""
     texts = {f"{name}.dag": text for name, text in files.items()}
-    return plans_of(expanded("x.dag", texts.__getitem__), None, is_ours=True)
+    return plans_of(expanded("x.dag", texts.__getitem__), None, is_unplanned=True)
 
 
 def read(folder: Path, plan: JobPlan, sched_id: str = "12.0", retry: int = 0) -> JobFiles:
