@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +14,10 @@ from dag_rewriter.directory.subworkflows import sub_workflows
 from dag_rewriter.errors import RunningError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.splices import WholeDag
-from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, RescueFile, numbered, parse_rescue
+from dag_rewriter.rescue.newest_rescue import rescue_limit
+from dag_rewriter.rescue.rescue_dag import numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
 from dag_rewriter.rescue.run_state import NumberedRescue, RunState, state_after, state_now
-
-_MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d+)", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +129,3 @@ def _jobstate_log(submit_dir: SubmitDir, whole: WholeDag) -> bytes:
         if data is not None:
             return data
     return b""
-
-
-def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:
-    """DAGMAN_MAX_RESCUE_NUM; `config` is the DAG's own configuration, which may set it."""
-    named = [submit_dir.path / config] if config else []
-    for path in (*named, submit_dir.monitor_config):
-        numbers = _MAX.findall(files.read_if_there(path) or b"")
-        if numbers:
-            return int(numbers[-1])
-    return MAX_RESCUE_NUM
-
-
-def newest_rescue(submit_dir: SubmitDir, config: str | None) -> RescueFile | None:
-    """The rescue DAG that DAGMan would take, None if there is none; `config` as the DAG names it."""
-    limit = rescue_limit(submit_dir, config)
-    names = numbered(submit_dir.dag, files.names_in(submit_dir.path))
-    number = max((number for number in names if number <= limit), default=None)
-    if number is None:
-        return None
-    return RescueFile(submit_dir.dag, number, files.read(submit_dir.path / names[number]), limit)

@@ -28,7 +28,7 @@ from dag_rewriter.metrics.metrics_files import files_of, made_by_bridle, measure
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.model.splices import Part, WholeDag
-from dag_rewriter.rescue.rescue_files import newest_rescue
+from dag_rewriter.rescue.newest_rescue import newest_rescue
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.passes import (
     Change,

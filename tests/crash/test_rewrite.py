@@ -21,8 +21,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.rescue.newest_rescue import newest_rescue
 from dag_rewriter.rescue.rescue_dag import done_in
-from dag_rewriter.rescue.rescue_files import newest_rescue
 from dag_rewriter.rewriting.limits import with_limits, write_limits
 from dag_rewriter.rewriting.originals import monitor_of
 from dag_rewriter.rewriting.passes import ALL

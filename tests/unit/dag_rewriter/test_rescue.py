@@ -16,8 +16,9 @@ from dag_rewriter.directory.locate import open_target
 from dag_rewriter.errors import DagSyntaxError, FileError, RunningError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.graph import UnknownNodeError
+from dag_rewriter.rescue.newest_rescue import newest_rescue
 from dag_rewriter.rescue.rescue_dag import RescueDag, RescueError, Retries, parse_rescue, render_rescue
-from dag_rewriter.rescue.rescue_files import newest_rescue, read_workflow, refuse_if_in_use, wants_to_run
+from dag_rewriter.rescue.rescue_files import read_workflow, refuse_if_in_use, wants_to_run
 from dag_rewriter.rescue.rescue_plan import Choice, limit_notes, plan_redo, plan_scratch, plan_use
 from dag_rewriter.rescue.rescue_steps import SetAside, Write, carry_out
 from dag_rewriter.rescue.run_history import parse_history
