@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from dag_rewriter import files
 from monitord_job.errors import LockedError, StoppedError
+from monitord_job.waiting import Wait
 
 _POLL = 0.2
 
@@ -91,7 +91,7 @@ def alone(path: Path, wait: float) -> Iterator[Holder]:
     Who waited, and finds the other one stopped, goes past it: the fence sees to it that it writes nothing when it
     wakes up. A reader, who does not wait, leaves that to the monitor.
     """
-    deadline = time.monotonic() + wait
+    patience = Wait(wait, _POLL)
     while True:
         ours = this_process()
         with locked(path, ours) as held:
@@ -100,12 +100,10 @@ def alone(path: Path, wait: float) -> Iterator[Holder]:
                 return
         other = holder_of(path)
         stopped = other is not None and other.stands_still()
-        if time.monotonic() >= deadline:
+        if not patience.go_on():
             if not (wait and stopped):
                 raise _held(path, other, stopped=stopped)
             path.unlink(missing_ok=True)
-        else:
-            time.sleep(_POLL)
 
 
 def _held(path: Path, other: Holder | None, *, stopped: bool) -> LockedError:

@@ -17,6 +17,7 @@ from monitord_job.monitor.limits import DATABASE_WAIT, Limits
 from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
+from monitord_job.waiting import Wait
 
 if TYPE_CHECKING:
     from monitord_job.monitor.dispatcher import NotificationDispatcher
@@ -89,16 +90,15 @@ class Monitor:
         return True
 
     def _await_metrics(self) -> None:
-        deadline = time.monotonic() + self._limits.metrics
-        while self._ingest.metrics_due and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait = Wait(self._limits.metrics, 0.05)
+        while self._ingest.metrics_due and wait.go_on():
             self._to_the_end_of_the_logs()
 
     def _await_the_last_jobs(self) -> None:
         """A DAGMan that was removed leaves before its jobs do."""
-        deadline = time.monotonic() + self._limits.last_jobs
-        while self._patiently(self._ingest.record_leftover_jobs) and time.monotonic() < deadline:
-            time.sleep(0.3)
+        wait = Wait(self._limits.last_jobs, 0.3)
+        while self._patiently(self._ingest.record_leftover_jobs) and wait.go_on():
+            pass
 
     def catch_up(self) -> None:
         """Store what the logs hold now, and return."""
@@ -188,24 +188,23 @@ class Monitor:
 def patiently(action: Callable[[], _T], limits: Limits, before_again: Callable[[], object]) -> _T:
     """Do it, and again with longer and longer waits, as long as the database cannot be used."""
     limit = DATABASE_WAIT if limits.database is None else limits.database
-    failed, wait = None, _FIRST_WAIT
+    wait: Wait | None = None
     while True:
         try:
-            if failed is not None:
+            if wait is not None:
                 before_again()
             result = action()
         except LockedError:
             raise  # another monitor has taken over
         except TryAgainError as error:
-            failed = failed or time.monotonic()
-            if time.monotonic() - failed > limit:
+            wait = wait or Wait(limit, _FIRST_WAIT, _LONGEST_WAIT)
+            if wait.is_over:
                 raise
-            LOG.warning("%s (again in %.1f s)", error, wait)
-            time.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
+            LOG.warning("%s (again in %.1f s)", error, wait.pause)
+            wait.go_on()
             continue
-        if failed is not None:
-            LOG.info("the database can be used again, after %.1f s", time.monotonic() - failed)
+        if wait is not None:
+            LOG.info("the database can be used again, after %.1f s", wait.seconds)
         return result
 
 

@@ -21,8 +21,8 @@ from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.schedd import dagman_jobs, jobs_below, node_jobs
+from monitord_job.waiting import wait_for
 from planner_ext.errors import NotRunningError
-from planner_ext.waiting import wait_for
 
 _HOLD = "held with bridle hold"
 _RELEASE = "released with bridle release"

@@ -29,7 +29,7 @@ from monitord_job.errors import ScheddError
 from monitord_job.lock import locked
 from monitord_job.logs.tail import read_tail
 from monitord_job.schedd import dagman_jobs
-from planner_ext.waiting import wait_for
+from monitord_job.waiting import wait_for
 
 _T = TypeVar("_T")
 _REASON = "bridle changes the limits of its categories, and releases it at once"

@@ -12,7 +12,7 @@ from dag_rewriter.rescue.rescue_steps import carry_out
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
 from monitord_job.schedd import node_jobs, remove_jobs
-from planner_ext.waiting import wait_for
+from monitord_job.waiting import wait_for
 
 LEAVE_LIMIT = 60.0
 """Seconds for removed jobs to leave the queue."""

@@ -23,10 +23,10 @@ from monitord_job.diagnosis.facts import gather
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, Remedy
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.waiting import wait_for
 from planner_ext.operations.control import resume_run
 from planner_ext.operations.lost_run import put_in_order, remove_left_behind
 from planner_ext.operations.run import start
-from planner_ext.waiting import wait_for
 
 _STOP_LIMIT = 60.0
 """Seconds for an orphan to end after SIGTERM."""

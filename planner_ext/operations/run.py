@@ -31,10 +31,10 @@ from monitord_job.monitor.session import catch_up
 from monitord_job.readers.run_outcome import RunState, ending, state_of
 from monitord_job.readers.status import read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
+from monitord_job.waiting import wait_for
 from planner_ext.errors import AlreadyRunningError, RunError
 from planner_ext.operations.control import resume_run
 from planner_ext.operations.lost_run import prepare, put_in_order
-from planner_ext.waiting import wait_for
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0

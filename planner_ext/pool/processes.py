@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from planner_ext import waiting
+from monitord_job import waiting
 
 DAEMON_MARK = "BRIDLE_POOL_DAEMON"
 _POLL = 0.05  # seconds between two looks at what is waited for
