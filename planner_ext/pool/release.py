@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from planner_ext.errors import PoolError
 
 MASTER = "condor_master"
-_WHOLE = "name another HTCondor with --release, one that is whole"
 
 # Debian and RPM, the tarball, conda: in this order, the first that exists.
 _LIBEXEC = ("libexec/condor", "libexec", "lib/condor/libexec")
@@ -34,24 +31,6 @@ class Release:
         """The first of the candidates that is there (looks at the disk), else the first of them."""
         found = (self.root / name for name in candidates if (self.root / name).is_dir())
         return next(found, self.root / candidates[0])
-
-    def read_version(self) -> tuple[int, ...]:
-        """What condor_version says, e.g. (25, 14, 1). Raises PoolError if it does not run."""
-        try:
-            done = subprocess.run(
-                [str(self.bin / "condor_version")],
-                env={"CONDOR_CONFIG": "ONLY_ENV"},
-                capture_output=True,
-                text=True,
-                timeout=20,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise PoolError(str(self.root), f"its condor_version does not run ({error})", _WHOLE) from error
-        found = re.search(r"\$CondorVersion: (\d+)\.(\d+)\.(\d+)", done.stdout)
-        if found is None:
-            raise PoolError(str(self.root), "its condor_version tells no version", _WHOLE)
-        return tuple(map(int, found.groups()))
 
     def config_lines(self) -> str:
         """What HTCondor's configuration must be told about this tree."""

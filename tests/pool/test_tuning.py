@@ -199,12 +199,17 @@ def most_under_way(submit_dir: SubmitDir) -> int:
     return most
 
 
-def test_a_schedd_that_is_older_than_the_bindings_says_what_to_do(pool, release, planned):
-    """A pool of ours has it in its configuration; a site's own has not."""
-    environment = {**pool.environment(), "_CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING": "True"}
+def test_a_schedd_that_is_older_than_the_bindings_says_what_to_do(own_pool, release, planned):
+    """Of a site that authenticates by the file system, as HTCondor does by itself; a pool of ours does not."""
+    lines = own_pool.directory / "etc" / "config.d" / "site"
+    lines.parent.mkdir(parents=True)
+    methods = (f"SEC_{who}_AUTHENTICATION_METHODS = FS\n" for who in ("DEFAULT", "CLIENT"))
+    lines.write_text("".join(methods) + "SEC_FS_ENFORCE_CHANNEL_BINDING = False\n")
+    version = own_pool.start(release, slots=1).version
+    environment = {**own_pool.environment(), "_CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING": "True"}
     command = [BRIDLE, "throttle", str(planned)]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode == 2
-    refused = release.read_version() < (25,)
+    refused = version.startswith("23.")
     assert ("set SEC_FS_ENFORCE_CHANNEL_BINDING = False" in told.stderr) == refused
     assert ("no DAGMan of this schedd runs this workflow" in told.stderr) != refused
