@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,17 +33,24 @@ class QueuedJob:
     """seconds since the epoch; before that the schedd does not start the job again (25.10 and newer)"""
     started: int = 0
     """when it was started last, in seconds since the epoch"""
-    dag_file: Path | None = None
-    """of a DAGMan: the DAG that it runs"""
+    dags: tuple[Path, ...] = ()
+    """of a DAGMan: the DAGs that it runs, as one"""
     parent: int = 0
     """the cluster of the DAGMan that submitted it; 0: none did"""
     is_monitor: bool = False
     node: str = ""
     """of a DAGMan's job: which node of the DAG it is"""
+    log: str = ""
+    """its event log, as HTCondor has it"""
 
     @property
     def is_dagman(self) -> bool:
-        return self.dag_file is not None
+        return bool(self.dags)
+
+    @property
+    def dag_file(self) -> Path | None:
+        """Of a DAGMan: the DAG after which it calls its files (the first one)."""
+        return self.dags[0] if self.dags else None
 
 
 LIVE = (JobStatus.IDLE, JobStatus.RUNNING, JobStatus.HELD)
@@ -57,6 +65,23 @@ THROTTLES: Mapping[str, str] = {
     "submits": "DAGMan_MaxSubmitsPerInterval",
 }
 """Our word for each of DAGMan's throttles -> its attribute in the DAGMan job."""
+
+_WORD = re.compile(r"(?:[^\s']|'(?:[^']|'')*')+")
+
+
+def dags_in(arguments: str) -> tuple[str, ...]:
+    """The DAGs on DAGMan's command line, as the queue has it: words by blanks, '' for what has some in it.
+
+    >>> dags_in("-f -l . -Lockfile a.dag.lock -Dag a.dag -Dag 'b c''s.dag' -Suppress_notification")
+    ('a.dag', "b c's.dag")
+    """
+    words = [_unquoted(word) for word in _WORD.findall(arguments)]
+    return tuple(after for word, after in itertools.pairwise(words) if word.lower() == "-dag")
+
+
+def _unquoted(word: str) -> str:
+    return re.sub(r"'((?:[^']|'')*)'", lambda quoted: quoted[1].replace("''", "'"), word)
+
 
 _FLAGS: Mapping[str, str] = {
     "nodes": "-MaxJobs",

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import classad2
 import htcondor2
 
 from dag_rewriter.directory.dagman_submit_file import extended
-from monitord_job.condor_job import THROTTLES, QueuedJob, with_throttles
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.condor_job import THROTTLES, QueuedJob, dags_in, with_throttles
 from monitord_job.errors import ScheddError
 
 _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `bridle pool start`"
@@ -53,9 +53,19 @@ def submit_dag(
         return f"{htcondor2.Schedd().submit(description).cluster()}.0"
 
 
-def dagman_jobs(dagman_log: Path) -> list[QueuedJob]:
-    """The DAGMan jobs in the queue whose event log this is. Raises ScheddError."""
-    return _query(str(dagman_log), f"JobUniverse == 7 && {_is_one_of('UserLog', _spellings(dagman_log))}")
+def dagman_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:
+    """The DAGMan jobs in the queue that run this DAG. Raises ScheddError.
+
+    Known by their event log or by their DAG: the log of a sub-workflow that Pegasus planned is that of the workflow
+    above it (5.1.3, seen).
+    """
+    dag, logs = submit_dir.dag_file, _spellings(submit_dir.dagman_log)
+    # Any character for what regular expressions or arguments write in a way of their own: looked at again below.
+    named = _quoted(re.sub(r"[^\w-]", ".", dag.name))
+    by_name = f"regexp({named}, Arguments) || regexp({named}, Args)"
+    jobs = _query(str(dag), f"JobUniverse == 7 && ({_is_one_of('UserLog', logs)} || {by_name})")
+    here = dag.resolve()
+    return [job for job in jobs if job.log in logs or any(each.resolve() == here for each in job.dags)]
 
 
 def machine() -> str:
@@ -95,7 +105,7 @@ _WANTED = [
         "JobCoolDownExpiration",
         "JobCurrentStartDate",
     ),
-    *("Args", "Arguments", "Iwd", "DAGManJobId", "BridleMonitor", "DAGNodeName"),
+    *("Args", "Arguments", "Iwd", "DAGManJobId", "BridleMonitor", "DAGNodeName", "UserLog"),
 ]
 
 
@@ -113,22 +123,24 @@ def _queued_job(ad: Mapping[str, Any]) -> QueuedJob:
         str(ad.get("Cmd", "")),
         int(ad.get("JobCoolDownExpiration", 0)),
         int(ad.get("JobCurrentStartDate", 0)),
-        _dag_file(ad),
+        _dags(ad),
         int(ad.get("DAGManJobId", 0)),
         bool(ad.get("BridleMonitor", False)),
         str(ad.get("DAGNodeName", "")),
+        str(ad.get("UserLog", "")),
     )
 
 
-def _dag_file(ad: Mapping[str, Any]) -> Path | None:
-    """The DAG of a DAGMan job; None of any other."""
-    named = _DAG.search(str(ad.get("Arguments", ad.get("Args", ""))))
-    if named is None or "dagman" not in str(ad.get("Cmd", "")):
-        return None
-    return Path(str(ad.get("Iwd", "")), named[1].strip("\"'"))
+def _dags(ad: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The DAGs of a DAGMan job; none of any other."""
+    if "dagman" not in str(ad.get("Cmd", "")):
+        return ()
+    return tuple(Path(str(ad.get("Iwd", "")), name) for name in dags_in(_arguments(ad)))
 
 
-_DAG = re.compile(r"(?:^|[\s\"])-dag\s+(\S+)", re.IGNORECASE)
+def _arguments(ad: Mapping[str, Any]) -> str:
+    # Args is the older syntax, which Pegasus writes.
+    return str(ad.get("Arguments", ad.get("Args", "")))
 
 
 def _spellings(path: Path) -> list[str]:
@@ -138,7 +150,15 @@ def _spellings(path: Path) -> list[str]:
 
 
 def _is_one_of(attribute: str, values: Iterable[str]) -> str:
-    return "(" + " || ".join(f"{attribute} == {classad2.quote(value)}" for value in values) + ")"
+    return "(" + " || ".join(f"{attribute} == {_quoted(value)}" for value in values) + ")"
+
+
+def _quoted(text: str) -> str:
+    """A string of a constraint, in which the schedd takes a backslash for itself but before a quote (25.14, seen).
+
+    classad2.quote() writes what is not ASCII as octal numbers: those equal no name in the queue.
+    """
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def hold_job(job: str, reason: str) -> None:
@@ -222,7 +242,7 @@ def edit_throttles(job: str, limits: Mapping[str, int]) -> None:
         schedd = htcondor2.Schedd()
         arguments = _one(job, ["Arguments"]).get("Arguments")
         if arguments is not None:  # else it has just left the queue, which the next line says
-            schedd.edit([job], "Arguments", classad2.quote(with_throttles(str(arguments), limits)))
+            schedd.edit([job], "Arguments", _quoted(with_throttles(str(arguments), limits)))
         for word, number in limits.items():
             schedd.edit([job], THROTTLES[word], str(number))
 

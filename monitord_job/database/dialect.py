@@ -173,7 +173,11 @@ class Sqlite(Dialect):
         if not path.is_file():
             hint = "run the workflow with `bridle run`, or `bridle monitord`"
             raise MonitorError(str(path), "there is no database", hint)
-        return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+        # Not a text to be parsed: SQLAlchemy 2.1 would take the quoting of the path for its own.
+        query = {"mode": "ro", "uri": "true"}
+        return create_engine(
+            URL.create(Backend.SQLITE.value, database=f"file:{quote(str(path))}", query=query)
+        )
 
     def rows_in_a_statement(self, columns: int) -> int:
         # A statement for each row takes a third more time.

@@ -32,7 +32,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     """The facts of now. A schedd that does not answer is a fact; FileError and OSError of the directory are not."""
     silence, here, dagmans, nodes = "", "", None, []
     try:
-        dagmans = schedd.dagman_jobs(submit_dir.dagman_log)
+        dagmans = schedd.dagman_jobs(submit_dir)
         # A run may have a hundred thousand jobs in the queue: they count only where no DAGMan waits for them.
         nodes = schedd.node_jobs(submit_dir.nodes_log, only_monitors=bool(dagmans))
         here = schedd.machine()

@@ -95,7 +95,7 @@ def remove(submit_dir: SubmitDir, wait: float | None, tell: Callable[[int], None
 
     `tell` hears how many jobs are left. Raises ControlError after `wait` seconds, NotRunningError, ScheddError.
     """
-    top = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status in LIVE]
+    top = [job for job in dagman_jobs(submit_dir) if job.status in LIVE]
     left = _all_jobs(submit_dir)
     if not left:
         if wait is not None:
@@ -142,7 +142,7 @@ def _store_the_rest(submit_dir: SubmitDir) -> None:
 
 def _all_jobs(submit_dir: SubmitDir, dagmans: set[str] | None = None) -> list[QueuedJob]:
     """All jobs of the run in the queue, also of DAGMans that were there before."""
-    found = {job.job: job for job in dagman_jobs(submit_dir.dagman_log)}
+    found = {job.job: job for job in dagman_jobs(submit_dir)}
     found |= {job.job: job for job in node_jobs(submit_dir.nodes_log)}
     above = {job.job for job in found.values() if job.is_dagman} | (dagmans or set())
     if above:
@@ -152,7 +152,7 @@ def _all_jobs(submit_dir: SubmitDir, dagmans: set[str] | None = None) -> list[Qu
 
 def _dagmans(submit_dir: SubmitDir) -> list[QueuedJob]:
     """The DAGMans of the run, the upper ones first. Raises NotRunningError."""
-    top = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status in LIVE]
+    top = [job for job in dagman_jobs(submit_dir) if job.status in LIVE]
     if not top:
         what = "no DAGMan of it is in the queue"
         if dagman_lives(submit_dir):
@@ -175,7 +175,7 @@ def _dags(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Iterator[Path]
 
 
 def _queued_dagmans(submit_dir: SubmitDir) -> list[QueuedJob]:
-    top = dagman_jobs(submit_dir.dagman_log)
+    top = dagman_jobs(submit_dir)
     return [job for job in (*top, *jobs_below(job.job for job in top)) if job.is_dagman]
 
 

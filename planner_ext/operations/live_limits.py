@@ -114,7 +114,7 @@ def change_limits(
 
 def _refuse_a_foreign_dagman(submit_dir: SubmitDir) -> None:
     """Pegasus's own wrapper takes its monitor down with it when it is held."""
-    for job in dagman_jobs(submit_dir.dagman_log):
+    for job in dagman_jobs(submit_dir):
         if job.command and not job.command.endswith("condor_dagman"):
             what = f"job {job.job} runs {job.command}, which may not survive being held"
             hint = "change the limits when the workflow has ended, and start it with `bridle run`"
@@ -201,7 +201,7 @@ def _bring_back(
 
 
 def _job(submit_dir: SubmitDir) -> QueuedJob | None:
-    return next((job for job in dagman_jobs(submit_dir.dagman_log) if job.status in LIVE), None)
+    return next((job for job in dagman_jobs(submit_dir) if job.status in LIVE), None)
 
 
 def _stopped(submit_dir: SubmitDir) -> bool:

@@ -129,7 +129,7 @@ def store_the_run_before(submit_dir: SubmitDir) -> WorkflowSummary | None:
 
 def refuse_if_live(submit_dir: SubmitDir) -> None:
     """AlreadyRunningError if a DAGMan runs this directory; ScheddError if the queue cannot be asked."""
-    queued = dagman_jobs(submit_dir.dagman_log)
+    queued = dagman_jobs(submit_dir)
     if queued:
         held = f", held: {queued[0].hold_reason}" if queued[0].status == JobStatus.HELD else ""
         what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
@@ -166,7 +166,7 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
     Raises LostError if DAGMan is held or gone and its run has not ended.
     """
     while True:
-        queued = [found for found in dagman_jobs(submit_dir.dagman_log) if found.job == job]
+        queued = [found for found in dagman_jobs(submit_dir) if found.job == job]
         found: WorkflowProgress | WorkflowSummary | None
         found = _glance(submit_dir) if queued else _stored_to_its_end(submit_dir)
         yield found

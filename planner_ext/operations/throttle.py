@@ -54,7 +54,7 @@ def set_throttles(submit_dir: SubmitDir, limits: Mapping[str, int]) -> Throttles
 
 
 def _running(submit_dir: SubmitDir) -> str:
-    jobs = [job for job in dagman_jobs(submit_dir.dagman_log) if job.status == JobStatus.RUNNING]
+    jobs = [job for job in dagman_jobs(submit_dir) if job.status == JobStatus.RUNNING]
     if not jobs:
         what = "no DAGMan of this schedd runs this workflow"
         hint = "throttles of a start are given to condor_submit_dag, or as dagman.maxjobs and the like to the planner"

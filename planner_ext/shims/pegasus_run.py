@@ -92,7 +92,7 @@ def _start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
     except (AlreadyRunningError, ScheddError):
         raise
     except Exception as error:  # whatever it is: the real pegasus-run is to run, and no second DAGMan
-        if dagman_jobs(submit_dir.dagman_log):
+        if dagman_jobs(submit_dir):
             what = f"a DAGMan was submitted, but then: {error}"
             raise AlreadyRunningError(str(submit_dir.path), what, "see `bridle status`") from error
         if not was_rewritten and is_rewritten(submit_dir):

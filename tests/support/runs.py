@@ -49,7 +49,7 @@ def until(condition: Callable[[], Any], what: str, limit: float = RUN_LIMIT) -> 
 
 def queue(pool: Pool) -> list[dict[str, Any]]:
     """The jobs in the pool's queue."""
-    wanted = "ClusterId,JobUniverse,JobPrio,JobStatus,DAGNodeName,DAGManJobId,BridleMonitor"
+    wanted = "ClusterId,Iwd,JobUniverse,JobPrio,JobStatus,DAGNodeName,DAGManJobId,BridleMonitor"
     done = subprocess.run(
         ["condor_q", "-allusers", "-json", "-attributes", wanted],
         env=pool.environment(),
