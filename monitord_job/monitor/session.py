@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs.jobstate_log import newest_run
@@ -126,14 +128,17 @@ def rebuild(
 ) -> None:
     """Make the database anew from the logs; the old one stands until the new one is whole. All events come again.
 
-    The outbox of notifications is kept. With `notify`, all that ever happened is due that was not before.
+    The outbox of notifications is kept. With `notify`, all that ever happened is due that was not before. An SQLite
+    file that is another monitor's, or whose outbox cannot be read, is kept aside.
     """
     database = database_of(submit_dir, url)
     with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:
-        notifications = NotificationTap(submit_dir.wf_uuid or "", Notify.BEGIN if notify else Notify.NO)
-        opening = Opening(submit_dir, database, holder, events, notifications)
-        if database.file is None or database.file.exists():
-            _fill_outbox(opening, limits)
+        wanted = Notify.BEGIN if notify else Notify.NO
+        opening = Opening(submit_dir, database, holder, events)
+        is_there = database.file is None or database.file.exists()
+        if is_there and not _fill_outbox(opening, limits) and not notify:
+            wanted = Notify.GO_ON
+        opening = replace(opening, notifications=NotificationTap(submit_dir.wf_uuid or "", wanted))
         if database.file is None or database.file != submit_dir.database:
             _rebuild_rows(opening, limits)
         else:
@@ -161,18 +166,41 @@ def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
         database = Database(sqlite_url(fresh), opening.database.wait)
         with _store(replace(opening, database=database), limits) as (store, limits):
             store.create()
-            if is_ours:
-                patiently(lambda: _keep_outbox(old, store), patience, lambda: None)
+            is_ours = is_ours and patiently(lambda: _keep_outbox(old, store), patience, lambda: None)
             Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
             _note_sent_events(store)
         if is_ours:
             patiently(lambda: old.give_way_to(fresh), patience, lambda: None)
         else:
+            _keep_aside(file)
             replace_database(fresh, file)
 
 
-def _fill_outbox(opening: Opening, limits: Limits) -> None:
-    """What the logs hold beyond the database is due as it would have been without a rebuild."""
+def _keep_aside(file: Path) -> None:
+    """A file that is to be replaced, and has what the new one lacks, stays under another name."""
+    if file.exists():
+        aside = file.with_name(f"{file.name}.aside-{int(time.time())}")
+        if not files.link(file, aside):
+            shutil.copy2(file, aside)
+        LOG.warning("the database that was there is kept as %s", aside)
+
+
+def _fill_outbox(opening: Opening, limits: Limits) -> bool:
+    """What the logs hold beyond the database is due as it would have been without a rebuild.
+
+    False if its rows cannot be read: then all is due, while it is made anew, that is not in the outbox.
+    """
+    try:
+        _store_the_rest(opening, limits)
+    except SchemaError as error:
+        LOG.warning(
+            "rows cannot be read, so what the logs hold beyond them is due by the rules of now: %s", error
+        )
+        return False
+    return True
+
+
+def _store_the_rest(opening: Opening, limits: Limits) -> None:
     feed = NotificationTap(opening.submit_dir.wf_uuid or "")
     with _store(replace(opening, events=None, notifications=feed), limits) as (store, limits):
         if patiently(lambda: _is_notifying(store), limits, lambda: None):
@@ -186,9 +214,15 @@ def _is_notifying(store: Store) -> bool:
         return store.notifications is not None and not store.notifications.is_new(bulk)
 
 
-def _keep_outbox(old: Store, fresh: Store) -> None:
-    with old.writing() as source, fresh.writing() as target:
-        outbox.copy(source, target)
+def _keep_outbox(old: Store, fresh: Store) -> bool:
+    """False if it cannot be read."""
+    try:
+        with old.writing() as source, fresh.writing() as target:
+            outbox.copy(source, target)
+    except SchemaError as error:
+        LOG.warning("the notifications cannot be read; --rebuild --notify makes all due again: %s", error)
+        return False
+    return True
 
 
 def _tap_of(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
