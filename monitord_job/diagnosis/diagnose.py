@@ -53,9 +53,14 @@ def diagnose(facts: Facts) -> Diagnosis:
     >>> diagnose(Facts(now=0)).condition
     <Condition.NEVER_SUBMITTED: 'never submitted'>
     """
-    found = _condition(facts)
+    diagnosis = _condition(facts)
     return Diagnosis(
-        found.condition, found.what, found.advice, found.remedy, found.job, tuple(_findings(facts, found))
+        diagnosis.condition,
+        diagnosis.what,
+        diagnosis.advice,
+        diagnosis.remedy,
+        diagnosis.job,
+        tuple(_findings(facts, diagnosis)),
     )
 
 
@@ -166,19 +171,21 @@ def _over(facts: Facts) -> Diagnosis:
         what = f"DAGMan job {facts.submitted} has not ended, but the queue does not know it"
         advice = "`bridle recover --fix` or `bridle run` takes up what is done"
         return Diagnosis(Condition.LOST, what, advice, Remedy.RESUBMIT, facts.submitted)
-    found = _ENDED[facts.ending or Ending.FAILED]
-    what = found.what if facts.rescue is None else f"{found.what}; {facts.rescue} says where it goes on"
-    again = found.condition is Condition.FAILED and facts.rescue is not None
-    if found.condition is Condition.SUCCEEDED:
-        what = found.what
+    diagnosis = _ENDED[facts.ending or Ending.FAILED]
+    what = (
+        diagnosis.what if facts.rescue is None else f"{diagnosis.what}; {facts.rescue} says where it goes on"
+    )
+    again = diagnosis.condition is Condition.FAILED and facts.rescue is not None
+    if diagnosis.condition is Condition.SUCCEEDED:
+        what = diagnosis.what
     return Diagnosis(
-        found.condition, what, found.advice, Remedy.RUN_AGAIN if again else None, facts.submitted
+        diagnosis.condition, what, diagnosis.advice, Remedy.RUN_AGAIN if again else None, facts.submitted
     )
 
 
-def _findings(facts: Facts, found: Diagnosis) -> Iterator[Finding]:
-    over = found.condition in OVER
-    gone = over or found.condition is Condition.LOST
+def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
+    over = diagnosis.condition in OVER
+    gone = over or diagnosis.condition is Condition.LOST
     if facts.queue is None and not over:
         yield Finding(Trouble.SCHEDD_SILENT, facts.silence)
     if facts.lock is Lock.STALE and gone:
@@ -187,10 +194,10 @@ def _findings(facts: Facts, found: Diagnosis) -> Iterator[Finding]:
     if over and facts.jobs:
         what = f"{len(facts.jobs)} jobs are in the queue whose DAGMan has left: {', '.join(facts.jobs[:5])}"
         yield Finding(Trouble.LEFT_BEHIND, what, Remedy.REMOVE_LEFT_BEHIND)
-    yield from _about_the_monitor(facts, found, over=over)
+    yield from _about_the_monitor(facts, diagnosis, over=over)
 
 
-def _about_the_monitor(facts: Facts, found: Diagnosis, *, over: bool) -> Iterator[Finding]:
+def _about_the_monitor(facts: Facts, diagnosis: Diagnosis, *, over: bool) -> Iterator[Finding]:
     if facts.monitor is Monitor.STOPPED:
         yield Finding(Trouble.MONITOR_STOPPED, "the monitor was stopped (SIGSTOP): `kill -CONT` it")
     elif facts.monitor is Monitor.HELD:
@@ -199,10 +206,10 @@ def _about_the_monitor(facts: Facts, found: Diagnosis, *, over: bool) -> Iterato
     elif facts.monitor is Monitor.GONE and over and (facts.unread or facts.goes_on):
         what = f"{facts.unread} bytes of the log are not in the database"
         yield Finding(Trouble.BEHIND, what if facts.unread else "the run's end is not in it", Remedy.CATCH_UP)
-    elif facts.monitor is Monitor.GONE and facts.has_monitor and _should_have_one(facts, found):
+    elif facts.monitor is Monitor.GONE and facts.has_monitor and _should_have_one(facts, diagnosis):
         yield Finding(Trouble.MONITOR_GONE, "no monitor serves it", Remedy.START_MONITOR)
 
 
-def _should_have_one(facts: Facts, found: Diagnosis) -> bool:
-    at_work = found.condition in (Condition.RUNNING, Condition.ORPHAN, Condition.HALTED)
+def _should_have_one(facts: Facts, diagnosis: Diagnosis) -> bool:
+    at_work = diagnosis.condition in (Condition.RUNNING, Condition.ORPHAN, Condition.HALTED)
     return at_work and facts.now - facts.started > _MONITOR_START

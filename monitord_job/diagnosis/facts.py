@@ -41,7 +41,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     job = dagman_log.parse(files.read_if_there(submit_dir.dagman_log) or b"")
     out = read_tail(submit_dir.dagman_out, _TAIL)
     word, counts = last_word(out), node_counts(out)
-    monitors = [found for found in nodes if found.is_monitor]
+    monitors = [job for job in nodes if job.is_monitor]
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
     return Facts(
@@ -58,13 +58,13 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         ended=word.ended,
         ending=_ending(submit_dir, job, word, counts.failed if counts else 0),
         rescue=_newest_rescue(submit_dir),
-        jobs=() if dagmans else tuple(found.job for found in nodes if not found.is_monitor),
+        jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
         monitor=_monitor(submit_dir, monitors),
         monitor_job=monitors[0].job if monitors else "",
         has_monitor=files.mode_of(submit_dir.monitor_submit) is not None,
         unread=_unread(submit_dir, stored),
         goes_on=stored is not None and stored.goes_on,
-        started=max((found.started for found in dagmans or ()), default=0),
+        started=max((job.started for job in dagmans or ()), default=0),
         has_run=bool(out),
     )
 
@@ -130,8 +130,8 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
             return _Stored()
         engine = open_database(database)
         try:
-            found = progress(engine, wf_uuid)
-            goes_on = found.started is not None and found.ended is None
+            run = progress(engine, wf_uuid)
+            goes_on = run.started is not None and run.ended is None
             return _Stored(offsets(engine, wf_uuid), goes_on)
         finally:
             engine.dispose()

@@ -161,7 +161,7 @@ class Diagnosis:
     @property
     def remedies(self) -> tuple[Remedy, ...]:
         """All that is to be done, in the order in which it is to be done."""
-        wanted = {found.remedy for found in self.findings} | {self.remedy}
+        wanted = {finding.remedy for finding in self.findings} | {self.remedy}
         return tuple(remedy for remedy in _ORDER if remedy in wanted)
 
     def as_json(self) -> dict[str, Any]:
@@ -173,7 +173,9 @@ class Diagnosis:
             "job": self.job,
             "needs_attention": self.needs_attention,
             "remedies": [remedy.value for remedy in self.remedies],
-            "findings": [{"trouble": found.trouble.value, "what": found.what} for found in self.findings],
+            "findings": [
+                {"trouble": finding.trouble.value, "what": finding.what} for finding in self.findings
+            ],
         }
 
     @property

@@ -38,11 +38,11 @@ def parse_list(text: str) -> tuple[ListedTask, ...]:
 def _listed(lines: Iterable[str]) -> Iterator[ListedTask]:
     head: re.Match[str] | None = None
     for line in lines:
-        found = _LISTED.match(line)
-        if found or (head and line.strip() and not line.startswith(_NO_COMMAND)):
+        match = _LISTED.match(line)
+        if match or (head and line.strip() and not line.startswith(_NO_COMMAND)):
             if head:
-                yield _task(head, "" if found else line)
-            head = found
+                yield _task(head, "" if match else line)
+            head = match
     if head:
         yield _task(head, "")
 

@@ -107,11 +107,11 @@ def _pieces(data: bytes, base: int) -> Iterator[_Piece]:
 
 
 def _next_start(data: bytes, position: int) -> int | None:
-    found = _START.search(data, max(position - 1, 0))
-    end = found.end() if found else len(data)
+    match = _START.search(data, max(position - 1, 0))
+    end = match.end() if match else len(data)
     starts = [start for token in _AFTER_TEXT if (start := data.find(token, position, end)) >= 0]
-    if found:
-        starts.append(found.start() + 1)
+    if match:
+        starts.append(match.start() + 1)
     return min(starts, default=None)
 
 
@@ -130,8 +130,8 @@ def _lines(
     after: re.Pattern[bytes],
     read: Callable[[int, bytes], Iterator[Record]],
 ) -> _Piece:
-    found = after.search(data, start)
-    last = found.start() + 1 if found else len(data)
+    match = after.search(data, start)
+    last = match.start() + 1 if match else len(data)
     end = _cut_at(data, start, last)
     return _Piece(start, end, read(offset, data[start:end]), last + _LONGEST_START < len(data))
 

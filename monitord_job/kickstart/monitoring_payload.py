@@ -30,9 +30,9 @@ def integrity_metrics(text: str) -> Iterator[Metric]:
     """The integrity metrics reported in a text; payloads of other kinds, and broken ones, are passed over."""
     if _START not in text:
         return
-    for found in _PAYLOAD.finditer(text):
+    for match in _PAYLOAD.finditer(text):
         try:
-            yield from _metrics(json.loads(found[1]))
+            yield from _metrics(json.loads(match[1]))
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
             continue
 
@@ -60,10 +60,10 @@ def summed(metrics: Iterable[Metric]) -> list[Metric]:
     metrics = list(metrics)
     if len(metrics) < 2:
         return metrics
-    found: dict[tuple[str, str], Metric] = {}
+    sums: dict[tuple[str, str], Metric] = {}
     for metric in metrics:
         key = (metric.type, metric.file_type)
-        last = found.get(key, Metric(*key, 0, 0, 0.0))
+        last = sums.get(key, Metric(*key, 0, 0, 0.0))
         count, failed = last.files + metric.files, last.failed + metric.failed
-        found[key] = Metric(*key, count, failed, last.duration + metric.duration)
-    return list(found.values())
+        sums[key] = Metric(*key, count, failed, last.duration + metric.duration)
+    return list(sums.values())

@@ -32,8 +32,8 @@ def parse(
     >>> parse(DagmanOutState(), line, timezone.utc)[1][0].info
     '7'
     """
-    state, found = parse_lines(state, [line], zone)
-    return state, [event for _, event in found]
+    state, events = parse_lines(state, [line], zone)
+    return state, [event for _, event in events]
 
 
 def parse_lines(
@@ -41,8 +41,8 @@ def parse_lines(
 ) -> tuple[DagmanOutState, list[tuple[int, JobstateLine]]]:
     """The same for many lines: each event with the number of the line that completed it, counted from 0."""
     reader = Reader(state, zone)
-    found: list[tuple[int, JobstateLine]] = []
-    rules, new = _RULES, reader.found
+    events: list[tuple[int, JobstateLine]] = []
+    rules, new = _RULES, reader.events
     for number, line in enumerate(lines):
         start = USUAL
         if line[8:9] != b" " or line[17:18] != b" " or line[18:19] == b"(":
@@ -53,28 +53,28 @@ def parse_lines(
         elif reader.held_back and start:
             reader.let_go()
         if new:
-            found.extend((number, event) for event in new)
+            events.extend((number, event) for event in new)
             new.clear()
-    return reader.state(), found
+    return reader.state(), events
 
 
 def finish(state: DagmanOutState) -> tuple[DagmanOutState, list[JobstateLine]]:
     """The events that wait for the line after them, when there will be none."""
     reader = Reader(state, None)
     reader.let_go()
-    return reader.state(), list(reader.found)
+    return reader.state(), list(reader.events)
 
 
 def _event(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.EVENT.match(message)
-    if found is None:
+    match = texts.EVENT.match(message)
+    if match is None:
         if texts.EVENT_OF_NO_NODE.match(message):
             reader.count()
         else:
-            reader.found.append(Malformed(text_of(message), "not an event as DAGMan writes it"))
+            reader.events.append(Malformed(text_of(message), "not an event as DAGMan writes it"))
         return
-    state, name, cluster, proc, when, rest = found.groups()
+    state, name, cluster, proc, when, rest = match.groups()
     node = text_of(name)
     if state == b"SUBMIT_FAILURE":
         _submit_failed(reader, node, rest)
@@ -139,10 +139,10 @@ _IN_CLUSTER: dict[bytes, Callable[[Reader, str, int], None]] = {
 
 
 def _hold_reason(reader: Reader, message: bytes) -> None:
-    found = texts.HOLD_REASON.match(message)
+    match = texts.HOLD_REASON.match(message)
     held = reader.held_back
-    if found and held and held[-1].state == "JOB_HELD" and found[1] not in (b"", b"(unknown)"):
-        reader.held_back = (*held[:-1], held[-1]._replace(reason=text_of(found[1])))
+    if match and held and held[-1].state == "JOB_HELD" and match[1] not in (b"", b"(unknown)"):
+        reader.held_back = (*held[:-1], held[-1]._replace(reason=text_of(match[1])))
     reader.let_go()
 
 
@@ -155,19 +155,19 @@ def _bad_event(reader: Reader, message: bytes) -> None:
 
 def _error(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.NO_SUBMIT_FILE.match(message)
-    if found:
-        reader.submitting = text_of(found[1])
+    match = texts.NO_SUBMIT_FILE.match(message)
+    if match:
+        reader.submitting = text_of(match[1])
     _reason(reader, message)
 
 
 def _about_node(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.JOB_ENDED.match(message)
-    if found is None:
+    match = texts.JOB_ENDED.match(message)
+    if match is None:
         _submit_tried(reader, message)
     elif not reader.outcome_is_known():
-        name, how, code = found.groups()
+        name, how, code = match.groups()
         value = code.decode("ascii") if code else "0"
         _proc_ended(reader, text_of(name), f"-{value}" if how == b"signal" else value, reader.now)
         reader.let_go()
@@ -175,9 +175,9 @@ def _about_node(reader: Reader, message: bytes) -> None:
 
 def _submitting(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.SUBMITTING.match(message)
-    if found:
-        reader.submitting = text_of(found[1])
+    match = texts.SUBMITTING.match(message)
+    if match:
+        reader.submitting = text_of(match[1])
 
 
 def _submit_tried(reader: Reader, message: bytes) -> None:
@@ -190,27 +190,27 @@ def _submit_failed(reader: Reader, node: str, reason: bytes | None) -> None:
     event = NodeEvent(
         reader.clock, node, "SUBMIT_FAILURE", "-", 0, text_of(reason).strip() if reason else None
     )
-    reader.found.append(event)
+    reader.events.append(event)
     reader.submitting = None  # newer DAGMans say it twice
 
 
 def _running(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.SCRIPT_RUNS.match(message)
-    if found:
+    match = texts.SCRIPT_RUNS.match(message)
+    if match:
         # Also in a RECOVERY section: a POST script that a killed DAGMan had started is started again.
-        reader.tell(text_of(found[2]), f"{text_of(found[1])}_SCRIPT_STARTED", "-", reader.clock)
+        reader.tell(text_of(match[2]), f"{text_of(match[1])}_SCRIPT_STARTED", "-", reader.clock)
     elif message.startswith(b"Running in RECOVERY mode..."):
         reader.recovering, reader.at, reader.fresh = True, 0, False
-        reader.found.append(DagmanEvent(reader.clock, DagmanState.RECOVERY_STARTED, ""))
+        reader.events.append(DagmanEvent(reader.clock, DagmanState.RECOVERY_STARTED, ""))
 
 
 def _script_ended(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.SCRIPT_ENDED.match(message)
-    if found is None or (found[1] == b"POST" and reader.outcome_is_known()):
+    match = texts.SCRIPT_ENDED.match(message)
+    if match is None or (match[1] == b"POST" and reader.outcome_is_known()):
         return
-    kind, name, status, signal = (text_of(group) if group else "" for group in found.groups())
+    kind, name, status, signal = (text_of(group) if group else "" for group in match.groups())
     if message.endswith(b"completed successfully."):
         reader.tell(name, f"{kind}_SCRIPT_SUCCESS", "0", reader.now)
     else:
@@ -222,25 +222,25 @@ def _recovered(reader: Reader, message: bytes) -> None:
     if reader.recovering and message.startswith(b"...done with RECOVERY mode"):
         # The file may hold fewer events than were counted, if somebody cut it.
         reader.recovering, reader.seen = False, reader.at
-        reader.found.append(DagmanEvent(reader.clock, DagmanState.RECOVERY_FINISHED, ""))
+        reader.events.append(DagmanEvent(reader.clock, DagmanState.RECOVERY_FINISHED, ""))
 
 
 def _banner(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.STARTING_UP.match(message)
-    if found:
-        reader.starting = Starting(text_of(found[1]) if found[1] else "", reader.clock)
+    match = texts.STARTING_UP.match(message)
+    if match:
+        reader.starting = Starting(text_of(match[1]) if match[1] else "", reader.clock)
         return
-    found = texts.PID.match(message)
-    if found and reader.starting:
-        reader.starting = reader.starting._replace(pid=text_of(found[1]))
+    match = texts.PID.match(message)
+    if match and reader.starting:
+        reader.starting = reader.starting._replace(pid=text_of(match[1]))
 
 
 def _batch(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.BATCH.match(message)
-    if found and reader.starting:
-        reader.starting = reader.starting._replace(batch=text_of(found[1]))
+    match = texts.BATCH.match(message)
+    if match and reader.starting:
+        reader.starting = reader.starting._replace(batch=text_of(match[1]))
 
 
 def _warning(reader: Reader, message: bytes) -> None:
@@ -265,7 +265,7 @@ def _bootstrapping(reader: Reader, _message: bytes) -> None:
 
 def _announce(reader: Reader) -> None:
     if reader.starting:
-        reader.found.append(DagmanEvent(reader.starting.time, DagmanState.STARTED, reader.starting.job))
+        reader.events.append(DagmanEvent(reader.starting.time, DagmanState.STARTED, reader.starting.job))
         reader.starting = None
 
 
@@ -278,25 +278,25 @@ def _locked_out(reader: Reader, message: bytes) -> None:
 
 def _exiting(reader: Reader, message: bytes) -> None:
     reader.let_go()
-    found = texts.EXITING.match(message)
-    if found is None:
+    match = texts.EXITING.match(message)
+    if match is None:
         return
-    pid = text_of(found[1]) if found[1] else ""
+    pid = text_of(match[1]) if match[1] else ""
     if pid == reader.refused:
         reader.refused = None
         return
     if reader.starting and pid == reader.starting.pid:
         _announce(reader)  # it left before it began: a DAG that it does not take
-    reader.found.append(DagmanEvent(reader.clock, DagmanState.FINISHED, text_of(found[2]), reader.reason))
+    reader.events.append(DagmanEvent(reader.clock, DagmanState.FINISHED, text_of(match[2]), reader.reason))
     reader.reason = None
 
 
 def _reason(reader: Reader, message: bytes) -> None:
     reader.let_go()
     for pattern, words in texts.REASONS:
-        found = pattern.match(message)
-        if found:
-            reader.reason = words or text_of(found[1])
+        match = pattern.match(message)
+        if match:
+            reader.reason = words or text_of(match[1])
 
 
 _RULES: dict[bytes, Callable[[Reader, bytes], None]] = {

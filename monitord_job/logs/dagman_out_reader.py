@@ -10,11 +10,11 @@ from monitord_job.logs.dagman_out_time import epoch_of
 
 
 class Reader:
-    """A state while lines are read; `found` is what the present line completes."""
+    """A state while lines are read; `events` is what the present line completes."""
 
     def __init__(self, state: DagmanOutState, zone: tzinfo | None) -> None:
         self.zone = zone
-        self.found: list[JobstateLine] = []
+        self.events: list[JobstateLine] = []
         self.stamp: bytes | None = None
         self.clock = state.clock
         self.event_clock = state.event_clock
@@ -60,14 +60,14 @@ class Reader:
         self.event_clock = self.clock if time is None else time
 
     def let_go(self) -> None:
-        self.found.extend(self.held_back)
+        self.events.extend(self.held_back)
         self.held_back = ()
 
     def hold_back(self, node: str, state: str, info: str, time: int) -> None:
         self.held_back = (*self.held_back, NodeEvent(time, node, state, info, 0))
 
     def tell(self, node: str, state: str, info: str, time: int) -> None:
-        self.found.append(NodeEvent(time, node, state, info, 0))
+        self.events.append(NodeEvent(time, node, state, info, 0))
 
     @property
     def known(self) -> bool:

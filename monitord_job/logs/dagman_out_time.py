@@ -27,8 +27,8 @@ def prefix_length(line: bytes) -> int:
     >>> prefix_length(b"11/23/26 05:27:37 (D_ALWAYS) (pid:7) Bootstrapping...")
     37
     """
-    found = _PREFIX.match(line)
-    return found.end() if found else 0
+    match = _PREFIX.match(line)
+    return match.end() if match else 0
 
 
 def epoch_of(text: bytes, zone: tzinfo | None, floor: int) -> int | None:
@@ -40,13 +40,13 @@ def epoch_of(text: bytes, zone: tzinfo | None, floor: int) -> int | None:
     >>> epoch_of(b"11/23/26 05:27:37 Bootstrapping...", timezone.utc, 0)
     1795411657
     """
-    found = _STAMP.match(text)
-    if found is None:
+    match = _STAMP.match(text)
+    if match is None:
         return None
-    if found["epoch"]:
-        return int(found["epoch"])
+    if match["epoch"]:
+        return int(match["epoch"])
     try:
-        when = _american(found) if found["american"] else _iso(found["iso"])
+        when = _american(match) if match["american"] else _iso(match["iso"])
         return _seconds(when, zone, floor)
     except (ValueError, OverflowError, OSError):
         return None

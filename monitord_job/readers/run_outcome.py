@@ -19,32 +19,32 @@ class RunState(Enum):
     FAILED = "failed"
 
 
-def state_of(found: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None = None) -> RunState:
+def state_of(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None = None) -> RunState:
     """DAGMan's exit code decides, and a node that failed: a FINAL node can make a failed DAG exit with 0.
 
     Whatever did not run to its end has failed; `ending` says which way.
     """
-    if found.started is None:
+    if run.started is None:
         return RunState.NOT_STARTED
-    if found.ended is None:
+    if run.ended is None:
         return RunState.RUNNING
-    if isinstance(found, WorkflowSummary):
-        return RunState.SUCCEEDED if ending(found, diagnosis) is Ending.SUCCEEDED else RunState.FAILED
-    failed = found.status != 0 or found.count()[NodeStatus.FAILED]
+    if isinstance(run, WorkflowSummary):
+        return RunState.SUCCEEDED if ending(run, diagnosis) is Ending.SUCCEEDED else RunState.FAILED
+    failed = run.status != 0 or run.count()[NodeStatus.FAILED]
     return RunState.FAILED if failed else RunState.SUCCEEDED
 
 
-def ending(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending | None:
+def ending(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending | None:
     """How the run ended, with the word of DAGMan's metrics if they are of this run; None if it has not."""
-    if found.ended is None:
+    if run.ended is None:
         return None
     told = _ENDINGS.get(diagnosis.condition) if diagnosis is not None else None
     if told is not None:
         return told
-    dagman = found.metrics.get("dagman", {})
-    ours = _number(dagman.get("end_time")) >= (found.begun or 0)  # else those of a run before it
+    dagman = run.metrics.get("dagman", {})
+    ours = _number(dagman.get("end_time")) >= (run.begun or 0)  # else those of a run before it
     status = int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
-    return ending_of(found.status or 0, found.count()[NodeStatus.FAILED], status)
+    return ending_of(run.status or 0, run.count()[NodeStatus.FAILED], status)
 
 
 _ENDINGS = {

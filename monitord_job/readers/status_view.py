@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 _MOST_FAILURES = 20
 
 
-def tell_diagnosis(found: Diagnosis, say: Callable[[str], object]) -> None:
+def tell_diagnosis(diagnosis: Diagnosis, say: Callable[[str], object]) -> None:
     """In lines for people: the condition, and what is wrong beside it."""
-    advice = f"; {found.advice}" if found.advice else ""
-    say(f"{found.condition.value}: {found.what}{advice}")
-    for each in found.findings:
+    advice = f"; {diagnosis.advice}" if diagnosis.advice else ""
+    say(f"{diagnosis.condition.value}: {diagnosis.what}{advice}")
+    for each in diagnosis.findings:
         say(f"{each.trouble.value}: {each.what}")
 
 
-def as_mapping(found: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
+def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """For --json; times are seconds since the epoch."""
-    counts = found.count()
-    ended = ending(found, diagnosis)
-    state = state_of(found, diagnosis)
+    counts = run.count()
+    ended = ending(run, diagnosis)
+    state = state_of(run, diagnosis)
     return {
-        "wf_uuid": found.wf_uuid,
-        "label": found.label,
+        "wf_uuid": run.wf_uuid,
+        "label": run.label,
         "state": state.value,
         "ending": None if ended is None else ended.value,
         "exit_code": None if ended is None else EXIT_CODES[ended],
         "diagnosis": None if diagnosis is None else diagnosis.as_json(),
-        "status": found.status,
-        "started": found.started,
-        "ended": found.ended,
-        "restarts": found.restarts,
-        "jobs": {"total": len(found.jobs), **{status.value: counts[status] for status in NodeStatus}},
-        "failed": [_failure(job) for job in found.jobs if job.status is NodeStatus.FAILED],
-        "held": [_failure(job) for job in found.jobs if job.status is NodeStatus.HELD],
-        "quarantined": found.quarantined,
-        "metrics": {source: dict(counts) for source, counts in found.metrics.items()},
+        "status": run.status,
+        "started": run.started,
+        "ended": run.ended,
+        "restarts": run.restarts,
+        "jobs": {"total": len(run.jobs), **{status.value: counts[status] for status in NodeStatus}},
+        "failed": [_failure(job) for job in run.jobs if job.status is NodeStatus.FAILED],
+        "held": [_failure(job) for job in run.jobs if job.status is NodeStatus.HELD],
+        "quarantined": run.quarantined,
+        "metrics": {source: dict(counts) for source, counts in run.metrics.items()},
     }
 
 
@@ -63,27 +63,27 @@ def _failure(job: Job) -> dict[str, Any]:
     }
 
 
-def show(found: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
+def show(run: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
     """Print it for people; plain text where the output is no terminal."""
     from rich.console import Console
     from rich.text import Text
 
     console = console or Console(highlight=False)
-    ended = ending(found, diagnosis)
-    state = state_of(found, diagnosis)
+    ended = ending(run, diagnosis)
+    state = state_of(run, diagnosis)
     word = state.value if ended is None else ended.value
-    counts, total = found.count(), len(found.jobs)
+    counts, total = run.count(), len(run.jobs)
     done = counts[NodeStatus.SUCCEEDED]
-    console.print(Text(f"{found.label or 'workflow'}  {found.wf_uuid}"))
-    console.print(Text(f"{word}{_times(found)}", style=_STYLE[state]))
+    console.print(Text(f"{run.label or 'workflow'}  {run.wf_uuid}"))
+    console.print(Text(f"{word}{_times(run)}", style=_STYLE[state]))
     if diagnosis is not None and _worth_telling(diagnosis):
         tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
     console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
-    console.print(_table(found))
-    _show_jobs(console, "held", [job for job in found.jobs if job.status is NodeStatus.HELD])
-    _show_jobs(console, "failed", [job for job in found.jobs if job.status is NodeStatus.FAILED])
-    if found.quarantined:
-        console.print(f"{found.quarantined} pieces of input could not be read: see table bridle_quarantine")
+    console.print(_table(run))
+    _show_jobs(console, "held", [job for job in run.jobs if job.status is NodeStatus.HELD])
+    _show_jobs(console, "failed", [job for job in run.jobs if job.status is NodeStatus.FAILED])
+    if run.quarantined:
+        console.print(f"{run.quarantined} pieces of input could not be read: see table bridle_quarantine")
 
 
 def _worth_telling(diagnosis: Diagnosis) -> bool:
@@ -99,29 +99,29 @@ _STYLE = {
 }
 
 
-def _times(found: WorkflowSummary) -> str:
-    if found.started is None:
+def _times(run: WorkflowSummary) -> str:
+    if run.started is None:
         return ""
-    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.started))
-    seconds = (found.ended or int(time.time())) - found.started
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
+    seconds = (run.ended or int(time.time())) - run.started
     took = f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d} h"
-    restarts = f", {found.restarts} restarts" if found.restarts else ""
-    code = f", DAGMan exit code {found.status}" if found.status else ""
+    restarts = f", {run.restarts} restarts" if run.restarts else ""
+    code = f", DAGMan exit code {run.status}" if run.status else ""
     return f"{code}, started {began}, {took}{restarts}"
 
 
-def _table(found: WorkflowSummary) -> Table:
+def _table(run: WorkflowSummary) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     table.add_column("type")
-    shown = [status for status in NodeStatus if found.count()[status]]
+    shown = [status for status in NodeStatus if run.count()[status]]
     for status in shown:
         table.add_column(status.value, justify="right")
     table.add_column("total", justify="right")
-    types = sorted({job.type for job in found.jobs})
+    types = sorted({job.type for job in run.jobs})
     for name in types:
-        counts = Counter(job.status for job in found.jobs if job.type == name)
+        counts = Counter(job.status for job in run.jobs if job.type == name)
         table.add_row(name, *(str(counts[status] or "") for status in shown), str(counts.total()))
     return table
 

@@ -59,12 +59,10 @@ class CompletionWatch:
     @property
     def completion(self) -> Completion:
         """DAGMan's own count decides what the log leaves open: UNLESS-EXIT, PRE_SKIP and such."""
-        found = self._tracker.completion
-        return (
-            found
-            if found is not Completion.PENDING
-            else completion_by_dagman(read_tail(self._dir.dagman_out, _TAIL))
-        )
+        by_log = self._tracker.completion
+        if by_log is not Completion.PENDING:
+            return by_log
+        return completion_by_dagman(read_tail(self._dir.dagman_out, _TAIL))
 
     @property
     def ends_the_run(self) -> bool:
@@ -78,8 +76,8 @@ class CompletionWatch:
 
     def refuse_to_be_the_only_one(self) -> None:
         """CannotWorkError under -maxjobs 1: no other node could run, and DAGMan would wait for ever."""
-        found = throttles(files.read_if_there(self._dir.condor_sub) or b"")
-        if found.get(SETTINGS["maxjobs"]) == 1:
+        limits = throttles(files.read_if_there(self._dir.condor_sub) or b"")
+        if limits.get(SETTINGS["maxjobs"]) == 1:
             what = "with -maxjobs 1 the monitor keeps all other nodes from running"
             hint = "submit with -maxjobs 2, or `bridle rewrite --as service`"
             raise CannotWorkError(str(self._dir.path), what, hint)
@@ -109,5 +107,5 @@ class CompletionWatch:
             rescues, _ = find_rescues(self._dir)
         except RewriterError:
             return self._planned_done  # a whole DAG of HTCondor 23: DAGMan's count says when it is over
-        older = [found for found in rescues if found.time <= time]
+        older = [rescue for rescue in rescues if rescue.time <= time]
         return [*self._planned_done, *(map(show_bytes, older[-1].rescue.done) if older else ())]

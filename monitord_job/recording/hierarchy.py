@@ -101,8 +101,8 @@ class Hierarchy:
             # is read: what it wrote before it left is then read, too.
             speaks = member.is_over and dagman_lives(member.directory)
             progress = self._step(member)
-            for found in progress.begun:
-                self._begin(member, found)
+            for sub_workflow in progress.begun:
+                self._begin(member, sub_workflow)
             lines += progress.lines
             at_end = at_end and progress.at_end and not progress.begun
             if progress.at_end and not progress.lines and not member.below and member.is_over and not speaks:
@@ -134,14 +134,14 @@ class Hierarchy:
 
     def _stored_below(self, member: _Member) -> list[_Member]:
         """The sub-workflows that did not succeed, and are stored but for that."""
-        for found in self._store.load_sub_workflows(member.ingest.wf_uuid, stored=True):
-            key = (member.ingest.wf_uuid, found.directory, found.dag)
-            if key in self._stored or member.ingest.ended_well(found):
+        for sub_workflow in self._store.load_sub_workflows(member.ingest.wf_uuid, stored=True):
+            key = (member.ingest.wf_uuid, sub_workflow.directory, sub_workflow.dag)
+            if key in self._stored or member.ingest.ended_well(sub_workflow):
                 continue
             with suppress(RewriterError, CannotWorkError):  # it was named when it was to be followed
-                directory = open_sub_directory(member.directory, found)
+                directory = open_sub_directory(member.directory, sub_workflow)
                 ingest = Ingest(directory, self._store, member.ingest.wf_uuid)
-                child = _Member(directory, ingest, found, member)
+                child = _Member(directory, ingest, sub_workflow, member)
                 self._open(child)
                 self._stored[key] = child
         return [child for key, child in self._stored.items() if key[0] == member.ingest.wf_uuid]
@@ -157,36 +157,40 @@ class Hierarchy:
             rules = Rules(rule_files(member.directory, member.above()))
             self._store.notifications.follow(identity, rules)
         member.ingest.open()
-        for found in self._store.load_sub_workflows(member.ingest.wf_uuid):
-            self._begin(member, found)
+        for sub_workflow in self._store.load_sub_workflows(member.ingest.wf_uuid):
+            self._begin(member, sub_workflow)
 
-    def _begin(self, parent: _Member, found: SubWorkflow) -> None:
+    def _begin(self, parent: _Member, sub_workflow: SubWorkflow) -> None:
         """Follow a sub-workflow too; one that cannot be read is named and costs the others nothing."""
         try:
-            directory = open_sub_directory(parent.directory, found)
-            if self._goes_on(parent, found, directory):
+            directory = open_sub_directory(parent.directory, sub_workflow)
+            if self._goes_on(parent, sub_workflow, directory):
                 return
-            child = _Member(directory, Ingest(directory, self._store, parent.ingest.wf_uuid), found, parent)
+            child = _Member(
+                directory, Ingest(directory, self._store, parent.ingest.wf_uuid), sub_workflow, parent
+            )
         except (RewriterError, CannotWorkError) as error:
-            LOG.warning("sub-workflow of %s: %s", found.job, error)
-            lost = QuarantineRow(f"{found.directory}/{found.dag}", 0, error.what[:255], error.hint)
-            parent.ingest.store_rows([lost, SubWorkflowRow(*found, settled=True)])
+            LOG.warning("sub-workflow of %s: %s", sub_workflow.job, error)
+            lost = QuarantineRow(
+                f"{sub_workflow.directory}/{sub_workflow.dag}", 0, error.what[:255], error.hint
+            )
+            parent.ingest.store_rows([lost, SubWorkflowRow(*sub_workflow, settled=True)])
             return
         self._open(child)
-        parent.ingest.store_rows([SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)])
+        parent.ingest.store_rows([SubWorkflowLink(sub_workflow.job, sub_workflow.seq, child.ingest.wf_uuid)])
         parent.below[child.ingest.wf_uuid] = child
-        LOG.info("following sub-workflow %s of node %s", directory.path, found.job)
+        LOG.info("following sub-workflow %s of node %s", directory.path, sub_workflow.job)
 
-    def _goes_on(self, parent: _Member, found: SubWorkflow, directory: SubmitDir) -> bool:
+    def _goes_on(self, parent: _Member, sub_workflow: SubWorkflow, directory: SubmitDir) -> bool:
         """Whether a new attempt goes on with a sub-workflow that is followed already (its rescue run)."""
         child = parent.below.get(directory.wf_uuid or "")
         if child is None or child.origin is None:
             return False
-        if child.origin != found:
+        if child.origin != sub_workflow:
             earlier = SubWorkflowRow(*child.origin, settled=True)
-            link = SubWorkflowLink(found.job, found.seq, child.ingest.wf_uuid)
+            link = SubWorkflowLink(sub_workflow.job, sub_workflow.seq, child.ingest.wf_uuid)
             parent.ingest.store_rows([earlier, link])
-            child.origin = found
+            child.origin = sub_workflow
         return True
 
     def _leave(self, member: _Member) -> None:

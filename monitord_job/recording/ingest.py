@@ -221,19 +221,19 @@ class Ingest:
         read_to = self._cursors.get(self._dir.nodes_log.name, Cursor())
         return Recorder(self._dir, self._files, Turn(self._loaded()), read_to)
 
-    def attempt_ended(self, found: SubWorkflow) -> bool:
+    def attempt_ended(self, sub_workflow: SubWorkflow) -> bool:
         """Whether the attempt that runs a sub-workflow is over, as far as DAGMan of this workflow has said."""
-        node = self._loaded().nodes.get(found.job)
-        return node is not None and (node.seq > found.seq or node.ended is not None)
+        node = self._loaded().nodes.get(sub_workflow.job)
+        return node is not None and (node.seq > sub_workflow.seq or node.ended is not None)
 
-    def ended_well(self, found: SubWorkflow) -> bool:
+    def ended_well(self, sub_workflow: SubWorkflow) -> bool:
         """Whether the newest attempt at the node that runs a sub-workflow succeeded."""
-        node = self._loaded().nodes.get(found.job)
+        node = self._loaded().nodes.get(sub_workflow.job)
         return node is not None and node.exitcode == 0 and not node.post_exit
 
-    def ended_at(self, found: SubWorkflow) -> int:
+    def ended_at(self, sub_workflow: SubWorkflow) -> int:
         """When that attempt was over, in seconds since the epoch; its successor's time if only that is known."""
-        node = self._loaded().nodes[found.job]
+        node = self._loaded().nodes[sub_workflow.job]
         return node.ended or node.executed or node.pre_started or 0
 
     def store_rows(self, rows: list[Row]) -> None:
@@ -249,10 +249,10 @@ def _watch(submit_dir: SubmitDir, monitor: str) -> CompletionWatch:
 
 def _looks(path: Path) -> tuple[int, ...]:
     try:
-        found = os.stat(path)  # noqa: PTH116 - for thousands of files at each look, half the time of Path.stat
+        status = os.stat(path)  # noqa: PTH116 - for thousands of files at each look, half the time of Path.stat
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _offsets(lines: list[bytes], end: int) -> list[int]:

@@ -117,10 +117,10 @@ class JobFileReader:
         if dag.startswith("/") and self._planned != "/":
             dag = os.path.relpath(dag, self._planned)
         try:
-            found = self._description(f"{dag}.condor.sub")
+            description = self._description(f"{dag}.condor.sub")
         except OSError:
-            found = _NO_DESCRIPTION
-        return JobDescription(site="local", executable=found.executable)
+            description = _NO_DESCRIPTION
+        return JobDescription(site="local", executable=description.executable)
 
     def _of_unplanned(self, plan: JobPlan, job: UnplannedJob) -> JobDescription:
         """Raises OSError."""
@@ -151,18 +151,18 @@ class JobFileReader:
 
     def _read_description(self, submit_file: str) -> JobDescription:
         """Raises OSError."""
-        found = _assigned(_whole_file(self._place(submit_file))).get
+        value = _assigned(_whole_file(self._place(submit_file))).get
         return JobDescription(
-            site=_printable(found("+pegasus_site")),
-            job_class=_number(found("+pegasus_job_class")),
-            transformation=_printable(found("+pegasus_wf_xformation")),
-            task=_printable(found("+pegasus_wf_dax_job_id")),
-            cores=_number(found("+pegasus_cores")) or 1,
-            executable=_printable(found("executable")) or "",
-            arguments=_printable(found("arguments")),
-            stdin=_printable(self._relative(found("input"))),
-            stdout=self._relative(found("output")),
-            stderr=self._relative(found("error")),
+            site=_printable(value("+pegasus_site")),
+            job_class=_number(value("+pegasus_job_class")),
+            transformation=_printable(value("+pegasus_wf_xformation")),
+            task=_printable(value("+pegasus_wf_dax_job_id")),
+            cores=_number(value("+pegasus_cores")) or 1,
+            executable=_printable(value("executable")) or "",
+            arguments=_printable(value("arguments")),
+            stdin=_printable(self._relative(value("input"))),
+            stdout=self._relative(value("output")),
+            stderr=self._relative(value("error")),
         )
 
     def _relative(self, name: str | None) -> str | None:
@@ -214,8 +214,8 @@ class JobFileReader:
     ) -> tuple[tuple[str, str, str | None], ...]:
         if description.job_class != _REGISTRATION or not wanted.plan.submit_file:
             return ()
-        found = (_PLACE.match(line) for line in text_of(self._input_of(wanted.plan.submit_file)).splitlines())
-        return tuple((place["lfn"], place["pfn"], _site(place["attributes"])) for place in found if place)
+        match = (_PLACE.match(line) for line in text_of(self._input_of(wanted.plan.submit_file)).splitlines())
+        return tuple((place["lfn"], place["pfn"], _site(place["attributes"])) for place in match if place)
 
 
 def _assigned(data: bytes) -> dict[str, str]:
@@ -249,8 +249,8 @@ def _number(text: str | None) -> int | None:
 
 
 def _site(attributes: str) -> str | None:
-    found = _SITE.search(attributes)
-    return found[1] if found else None
+    match = _SITE.search(attributes)
+    return match[1] if match else None
 
 
 def _with_records(stream: int, file: str) -> _Output:

@@ -65,11 +65,11 @@ def zone_of(planned: str | None) -> tzinfo | None:
 
     None, this machine's, if that is how its clock stood then; else (the run was copied from elsewhere) the offset.
     """
-    found = _PLANNED.match(planned or "")
-    if found is None:
+    match = _PLANNED.match(planned or "")
+    if match is None:
         return None
     try:
-        when = datetime.strptime(found[1] + found[2], "%Y%m%dT%H%M%S%z")
+        when = datetime.strptime(match[1] + match[2], "%Y%m%dT%H%M%S%z")
         here = when.astimezone().utcoffset()
     except (ValueError, OverflowError, OSError):
         return None

@@ -13,15 +13,15 @@ from monitord_job.stampede.rows import MetricRow, Row
 
 def planned_metrics(submit_dir: SubmitDir) -> list[Row]:
     """What is known before the run: the planner's numbers and bridle's own."""
-    found: list[Row] = []
+    rows: list[Row] = []
     for source, path in (
         (MetricSource.PLANNER, submit_dir.metrics),
         (MetricSource.BRIDLE, submit_dir.bridle_metrics),
     ):
         data = _read(path)
         if data is not None:
-            found += [data] if not isinstance(data, bytes) else metric_rows(source, path.name, data)
-    return found
+            rows += [data] if not isinstance(data, bytes) else metric_rows(source, path.name, data)
+    return rows
 
 
 def dagman_metrics(submit_dir: SubmitDir, dagman_id: str | None) -> list[Row]:

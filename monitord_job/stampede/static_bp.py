@@ -118,23 +118,23 @@ def _shape(begin: str, *between: str) -> tuple[str, tuple[str, ...], list[str]] 
 
 def _key(part: str) -> str:
     """The key in ` key=`; empty if it is not that."""
-    found = _KEY.fullmatch(part)
-    return found[1] if found else ""
+    match = _KEY.fullmatch(part)
+    return match[1] if match else ""
 
 
 def _exactly(text: str) -> tuple[dict[str, str], int]:
     """The fields, and where they end."""
     fields: dict[str, str] = {}
     end = 0
-    for found in _FIELD.finditer(text):
-        if found.start() != end:
+    for match in _FIELD.finditer(text):
+        if match.start() != end:
             break
-        end = found.end()
-        quoted = found[2]
+        end = match.end()
+        quoted = match[2]
         if quoted is None:
-            fields[found[1]] = found[3]
+            fields[match[1]] = match[3]
         else:
-            fields[found[1]] = _ESCAPED.sub(_shown, quoted) if "\\" in quoted else quoted
+            fields[match[1]] = _ESCAPED.sub(_shown, quoted) if "\\" in quoted else quoted
     return fields, end
 
 

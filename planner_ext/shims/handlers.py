@@ -102,7 +102,7 @@ def note_failure(arguments: Sequence[str], here: Path, what: str) -> None:
         file.emit(_LOG.makeRecord(_LOG.name, logging.ERROR, "", 0, what, (), None))
 
 
-def is_peers(submit_dir: SubmitDir) -> bool:
+def kept_by_pegasus_monitord(submit_dir: SubmitDir) -> bool:
     """Whether pegasus-monitord has begun to keep this run: it goes on with that."""
     return not is_rewritten(submit_dir) and files.mode_of(submit_dir.path / "jobstate.log") is not None
 
@@ -125,7 +125,7 @@ def _before_start(submit_dir: SubmitDir) -> ShimDecision:
     from planner_ext.operations.run import refuse_if_live, store_the_run_before
 
     refuse_if_live(submit_dir)
-    if is_peers(submit_dir):
+    if kept_by_pegasus_monitord(submit_dir):
         return ShimDecision()
     if is_sub_workflow(submit_dir):
         return ShimDecision(_rewritten(submit_dir))
@@ -173,7 +173,7 @@ def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) 
     if submit_dir is None:
         return ShimDecision()
     refuse_if_live(submit_dir)
-    if is_sub_workflow(submit_dir) or is_peers(submit_dir):
+    if is_sub_workflow(submit_dir) or kept_by_pegasus_monitord(submit_dir):
         return ShimDecision()
     store_the_run_before(submit_dir)
     is_planners = submit_file_in_the_way(submit_dir) is not None

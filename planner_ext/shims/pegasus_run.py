@@ -18,7 +18,7 @@ from planner_ext.errors import AlreadyRunningError
 from planner_ext.operations.control import remove
 from planner_ext.operations.run import Submitted, start
 from planner_ext.shims.call_arguments import CONDOR_SUB, RunCall, parse_remove, parse_run
-from planner_ext.shims.handlers import ShimDecision, before_submit, is_peers, is_sub_workflow
+from planner_ext.shims.handlers import ShimDecision, before_submit, is_sub_workflow, kept_by_pegasus_monitord
 
 _SUBMITTED = "Submitting job(s).\n1 job(s) submitted to cluster {}."
 _BEGUN = """\
@@ -56,7 +56,7 @@ def run_as_pegasus(arguments: Sequence[str], here: Path, submit_dag: str | None)
     submit_dir = None if call is None else _planned(here / call.submit_dir)
     if call is None or submit_dir is None:
         return ShimDecision()
-    if call.grid or is_sub_workflow(submit_dir) or is_peers(submit_dir):
+    if call.grid or is_sub_workflow(submit_dir) or kept_by_pegasus_monitord(submit_dir):
         # A check that pegasus-run makes, or a run that is none of ours: only what any start asks for.
         return before_submit([submit_dir.dag + CONDOR_SUB], submit_dir.path, submit_dag)
     return _words(call, submit_dir, _start(submit_dir))
