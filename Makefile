@@ -68,6 +68,13 @@ pythons: $(STAMPS)/postgresql $(addprefix $(STAMPS)/python-,$(OTHER_PYTHONS))
 release-check: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python -m pytest tests/release
 
+.PHONY: fixtures mutants
+fixtures: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
+	@$(VENV)/bin/python tests/fixtures/make.py $(ARGS)
+
+mutants: $(STAMPS)/bridle $(STAMPS)/postgresql
+	@$(VENV)/bin/python tests/mutants.py $(ARGS)
+
 soak: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
 

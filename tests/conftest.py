@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,24 @@ settings.load_profile("busy")
 
 Corpus = Callable[[str], Path]
 
-PLANNED = [
+FIXTURES = Path(__file__).with_name("fixtures")
+OWN, CORPUS = "own", "corpus"
+"""Where a submit directory comes from: an archive of tests/fixtures, or of the corpus."""
+
+
+def wherever(kind: str, names: Iterable[str]) -> list[Any]:
+    """The names of archives as parameters; one that is not among the fixtures is tested on the corpus alone."""
+    found = {name: f"{kind}/{name}" if kind else name for name in names}
+    return [
+        name if has_fixture(found[name]) else pytest.param(name, marks=pytest.mark.corpus) for name in names
+    ]
+
+
+def has_fixture(name: str) -> bool:
+    return FIXTURES.joinpath(f"{name}.tar.xz").exists()
+
+
+CORPUS_PLANNED = [
     "cleanup-leaf",
     "dagman-profiles",
     "dax-xml",
@@ -46,6 +63,7 @@ PLANNED = [
     "subwf-nested3",
 ]
 """The planned submit directories of the corpus."""
+PLANNED = wherever("planned", CORPUS_PLANNED)
 
 
 def corpus_archives() -> Path | None:
@@ -82,7 +100,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs something that is not there."""
+    """Leave out what needs something that is not there.
+
+    A test with `corpus` runs on both sources; marked `own` or `corpus`, on that alone.
+    """
+    items[:] = [item for item in items if source(item) in allowed(item)]
     config.stash[LEFT_OUT] = {}
     for name, (is_there, _) in WANTED.items():
         wanting = [item for item in items if needs(name, item)]
@@ -92,7 +114,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items[:] = [item for item in items if item not in set(wanting)]
 
 
+def source(item: pytest.Item) -> str | None:
+    """Where its submit directories come from; None if it asks for none."""
+    return item.callspec.params.get("corpus") if hasattr(item, "callspec") else None
+
+
+def allowed(item: pytest.Item) -> set[str | None]:
+    marked = {name for name in (OWN, CORPUS) if item.get_closest_marker(name) is not None}
+    return {None, *(marked or {OWN, CORPUS})}
+
+
 def needs(name: str, item: pytest.Item) -> bool:
+    if name == CORPUS and source(item) is not None:
+        return source(item) == CORPUS
     return name in getattr(item, "fixturenames", ()) or item.get_closest_marker(name) is not None
 
 
@@ -122,22 +156,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def leave_nothing(work: Path) -> None:
     """Remove what the workers share, and the folders that are empty then: the demo may be at work there."""
-    for name in ("pytest-tmp", "corpus"):
+    for name in ("pytest-tmp", "corpus", "postgresql-data"):
         shutil.rmtree(work / name, ignore_errors=True)
     for folder in (work / "tests", work / "pools", work):
         with suppress(OSError):
             folder.rmdir()
 
 
-@pytest.fixture(scope="session")
-def corpus() -> Corpus:
+@pytest.fixture(scope="session", params=[OWN, CORPUS])
+def corpus(request: pytest.FixtureRequest) -> Corpus:
     """`corpus("planned/fan100")` -> that archive, unpacked for all workers; read only."""
+    archives = FIXTURES if request.param == OWN else corpus_archives()
+    assert archives is not None
 
     def unpacked(name: str) -> Path:
-        archives = corpus_archives()
-        assert archives is not None
         archive = archives / f"{name}.tar.xz"
-        target = WORK / "corpus" / name
+        target = WORK / "corpus" / request.param / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.with_name(f"{target.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -184,7 +218,7 @@ def work_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A real PostgreSQL of this worker's own, started when the first test asks for it."""
-    place = BUILD / "postgresql-data"
+    place = WORK / "postgresql-data"
     place.mkdir(parents=True, exist_ok=True)
     programs = Path(os.environ.get("BRIDLE_POSTGRESQL", BUILD / "postgresql")) / "bin"
     server = Server(programs, place / str(os.getpid()))

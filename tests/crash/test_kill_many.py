@@ -22,6 +22,8 @@ from tests.crash.test_kill_points import Patch, cursors_apart, steps_of
 from tests.support.database import Rows, check_sound, dump, query
 from tests.support.recorded import dagman_lines, prepare
 
+pytestmark = pytest.mark.corpus  # its jobs are called by their ids
+
 HELD = ("flag_needflag", "954.0")
 HOLD_REASON = "Error from slot1_1@127-0-0-1.pool.local: memory usage exceeded request_memory"
 

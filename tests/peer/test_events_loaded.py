@@ -14,6 +14,7 @@ from monitord_job.event_stream.sink import EventFile
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
+from tests.conftest import wherever
 from tests.support.database import Rows, dump
 from tests.support.recorded import as_it_ran
 
@@ -31,7 +32,7 @@ RUNS = [
 PLANNER_ARGUMENTS = 5
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", wherever("", RUNS))
 def test_the_events_of_a_recorded_run_make_its_database(run, fresh_corpus, load):
     folder = fresh_corpus(run)
     submit_dir = as_it_ran(folder).submit_dir

@@ -50,6 +50,7 @@ RUNS = {
 }
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", RUNS)
 def test_the_peer_runs_the_same_scripts_with_the_same_environment(
     name: str, fresh_corpus: Corpus, tmp_path: Path

@@ -30,6 +30,7 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from tests.conftest import wherever
 from tests.golden.recording import test_recorded_hierarchies, test_recorded_runs
 from tests.support.recorded import as_it_ran, dagman_lines, prepare
 
@@ -84,7 +85,7 @@ def prepared(folder: Path) -> Databases:
     return Databases(submit_dir, submit_dir.database.replace(theirs.with_name("ours.db")), theirs)
 
 
-@pytest.fixture(params=RUNS)
+@pytest.fixture(params=wherever("", RUNS))
 def run(request) -> str:
     return request.param
 
@@ -154,7 +155,7 @@ WHOLE: dict[str, tuple[str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("unfinished", UNFINISHED)
+@pytest.mark.parametrize("unfinished", wherever("", UNFINISHED))
 def test_what_the_peer_has_in_part_is_read_as_a_whole(unfinished, fresh_corpus, peer, tmp_path):
     databases = prepared(fresh_corpus(unfinished))
     databases.put(databases.ours)

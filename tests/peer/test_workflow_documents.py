@@ -14,7 +14,7 @@ from monitord_job.notifications.rule_file import parse
 from planner_ext.abstract import dax_xml, workflow_yaml
 from planner_ext.abstract.workflow import AbstractWorkflow, Link, Use
 from planner_ext.builder import Workflow
-from tests.conftest import Corpus
+from tests.conftest import Corpus, wherever
 from tests.support.places import BUILD
 
 Pegasus = Callable[..., str]
@@ -80,7 +80,7 @@ def test_pegasus_reads_our_yaml_and_understands_it(pegasus: Pegasus, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "archive", ["notify", "notify-clustered", "subwf-dax-hooks", "pegasus-4.9.3-diamond"]
+    "archive", wherever("planned", ["notify", "notify-clustered", "subwf-dax-hooks", "pegasus-4.9.3-diamond"])
 )
 def test_pegasus_monitord_reads_our_rules_as_we_do(
     archive: str, pegasus: Pegasus, fresh_corpus: Corpus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -72,4 +73,11 @@ def add_environment(condor_sub: Path) -> None:
 
 def subdax_command(template: Path, place: Path) -> str:
     """A PRE script that plans a sub-workflow; the directories of its attempts are called after `place`."""
-    return f"{sys.executable} {SUBDAX_PLANNER} {template} {place}"
+    launcher = template.with_name(
+        f"{template.name}.plan.sh"
+    )  # DAGMan knows no quotes, the checkout may have blanks
+    launcher.write_text(
+        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(SUBDAX_PLANNER))} "$@"\n'
+    )
+    launcher.chmod(0o755)
+    return f"{launcher} {template} {place}"

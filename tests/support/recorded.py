@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+
+DAGMANS_OWN = "dagman.jobstate.log"
 
 
 class Recorded(NamedTuple):
@@ -22,14 +25,28 @@ def as_it_ran(folder: Path) -> Recorded:
     submit_dir = open_submit_dir(braindump.parent)
     peer = folder / "peer.db"
     shutil.move(submit_dir.database, peer)
+    if submit_dir.jobstate_log.exists():  # a fixture has both logs of the same run
+        submit_dir.jobstate_log.rename(folder / DAGMANS_OWN)
     return Recorded(submit_dir, peer)
 
 
 def prepare(folder: Path) -> Recorded:
     """The same with a JOBSTATE_LOG: the one that pegasus-monitord wrote from dagman.out, in DAGMan's format."""
     submit_dir, peer = as_it_ran(folder)
-    submit_dir.jobstate_log.write_bytes(dagman_lines(submit_dir.path / "jobstate.log"))
+    lines = dagman_lines(submit_dir.path / "jobstate.log")
+    own = folder / DAGMANS_OWN
+    if own.exists():  # what pegasus-monitord replays tells it no job of DAGMan's
+        jobs = re.findall(rb"DAGMAN_STARTED (\S+)", own.read_bytes())
+        lines = re.sub(rb"(?<=DAGMAN_STARTED )None", lambda _: jobs.pop(0) if jobs[1:] else jobs[0], lines)
+    submit_dir.jobstate_log.write_bytes(lines)
     return Recorded(submit_dir, peer)
+
+
+def with_dagmans_own_log(folder: Path) -> Recorded:
+    """The same with the JOBSTATE_LOG that DAGMan itself wrote, which a fixture has."""
+    recorded = as_it_ran(folder)
+    shutil.move(folder / DAGMANS_OWN, recorded.submit_dir.jobstate_log)
+    return recorded
 
 
 def dagman_lines(log: Path) -> bytes:

@@ -214,6 +214,7 @@ RUNS: dict[str, tuple[str, Callable[[Path], SubmitDir], str]] = {
 """By table: the archive, what makes a run of it, and label and index as its braindump has them."""
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", RUNS)
 def test_what_is_due_is_in_the_table_and_exactly_that_is_run(name, fresh_corpus, tmp_path):
     archive, made, label = RUNS[name]
@@ -238,6 +239,7 @@ def test_what_is_due_is_in_the_table_and_exactly_that_is_run(name, fresh_corpus,
     assert reasons == REASONS.get(name, [])
 
 
+@pytest.mark.corpus
 def test_an_outbox_in_postgresql_is_the_same_also_by_many_monitors(fresh_corpus, tmp_path, postgresql):
     """Each takes up where the one before left off, and stores some lines more; then all is run again by its key."""
     submit_dir = failing(fresh_corpus("recorded/failing-condorio"))
@@ -295,6 +297,7 @@ def assert_same(found: Iterable[dict[str, str]], expected: Iterable[dict[str, st
     assert len(said) == 2, "\n\n".join(said)
 
 
+@pytest.mark.corpus
 def test_the_environment_is_that_of_pegasus(fresh_corpus, tmp_path):
     """Name by name as pegasus-monitord wrote it down in the recorded run, but for what it got wrong."""
     submit_dir = recorded(fresh_corpus("recorded/notify"))

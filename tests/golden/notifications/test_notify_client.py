@@ -146,6 +146,7 @@ def an_error(path: Path, job: str = "work_w00080") -> dict[str, str]:
     }
 
 
+@pytest.mark.corpus
 def test_mail_by_smtp_has_text_and_html(client: Client, mailbox: Mailbox, failed_run: Path) -> None:
     client.config(f'[mail]\nvia = "mailto://127.0.0.1:{mailbox.port}"\nfrom = "bridle@example.org"')
     client.variables = an_error(failed_run)
@@ -168,6 +169,7 @@ def test_mail_by_smtp_has_text_and_html(client: Client, mailbox: Mailbox, failed
     assert "url(" not in parts["text/html"]
 
 
+@pytest.mark.corpus
 def test_webhook_gets_json_with_fields(client: Client, webhook: Webhook, failed_run: Path) -> None:
     client.config(f'[targets]\nops = "json://127.0.0.1:{webhook.port}/{SECRET}"')
     client.variables = an_error(failed_run)
@@ -189,6 +191,7 @@ def test_webhook_gets_json_with_fields(client: Client, webhook: Webhook, failed_
     assert wanted.items() <= body.items()
 
 
+@pytest.mark.corpus
 def test_sendmail_program_gets_the_same(client: Client, tmp_path: Path, failed_run: Path) -> None:
     sendmail_program(tmp_path / "bin")
     client.variables = {**an_error(failed_run), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
@@ -204,6 +207,7 @@ def test_sendmail_program_gets_the_same(client: Client, tmp_path: Path, failed_r
     assert "97 compute jobs" in parts_of(first)["text/plain"]
 
 
+@pytest.mark.corpus
 def test_log_is_appended_to(client: Client, tmp_path: Path, failed_run: Path) -> None:
     client.variables = an_error(failed_run)
     for _ in range(2):
@@ -347,6 +351,7 @@ def test_a_database_that_was_named_is_found(client: Client, rerun: SubmitDir) ->
     assert not rerun.database.exists()
 
 
+@pytest.mark.corpus
 def test_dry_run_shows_and_sends_nothing(client: Client, webhook: Webhook, failed_run: Path) -> None:
     client.variables = {"HOOK": f"json://127.0.0.1:{webhook.port}/{SECRET}"}
     done = client("--to", "env:HOOK", "--run", failed_run, "--dry-run")
@@ -439,6 +444,7 @@ def test_pegasus_script_gives_way_if_a_policy_says_so(
     assert len(kept(rerun.database)) == 2
 
 
+@pytest.mark.corpus
 def test_a_sub_workflow_is_reported_on_from_the_database_of_the_root(
     client: Client, fresh_corpus: Corpus
 ) -> None:

@@ -34,6 +34,7 @@ def said(report: Report, directory: Path) -> str:
     return f"Subject: {found.subject}\n\n{found.text}".replace(str(directory), "/RUN")
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize(
     ("name", "event", "job", "status", "attempt"),
     [

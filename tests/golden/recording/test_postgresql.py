@@ -19,6 +19,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.recording.store import Changes, Store
 from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, WorkflowRow
 from planner_ext.cli import run_command
+from tests.conftest import wherever
 from tests.golden.recording.test_recorded_runs import RUNS
 from tests.support.database import dump, query
 from tests.support.recorded import prepare
@@ -38,7 +39,7 @@ def use(submit_dir: SubmitDir, url: str) -> None:
         properties.write(f"\npegasus.catalog.workflow.url = {url}\n")
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", wherever("recorded", RUNS))
 def test_the_rows_are_those_of_sqlite(run, fresh_corpus, postgresql):
     submit_dir, _ = prepare(fresh_corpus(f"recorded/{run}"))
     caught_up(submit_dir)
@@ -76,6 +77,7 @@ def _catch_up_when_told(path: Path, url: str, start: Barrier) -> None:
     session.catch_up(open_submit_dir(path), Limits(database=60.0), url=url)
 
 
+@pytest.mark.corpus
 def test_many_monitors_fill_one_database_at_once(fresh_corpus, postgresql):
     runs = [prepare(fresh_corpus(f"recorded/{name}")).submit_dir for name in RUNS]
     for submit_dir in runs:

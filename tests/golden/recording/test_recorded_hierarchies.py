@@ -71,6 +71,7 @@ def test_a_sub_dax(fresh_corpus):
     assert quarantine(recorded) == []
 
 
+@pytest.mark.corpus
 def test_what_the_peer_crashed_on_is_complete(fresh_corpus):
     """It died when the node of the sub-DAG ended (a KeyError), and its DAG has no workflow there."""
     recorded = as_it_ran(fresh_corpus("recorded/subwf-dag-monitordcrash"))
@@ -103,6 +104,7 @@ def test_what_the_peer_crashed_on_is_complete(fresh_corpus):
     ) == [("hand.dag", *root, *root, "/home/scientist/subwf-dag-monitordcrash/handdag")]
 
 
+@pytest.mark.corpus
 def test_a_sub_workflow_that_cannot_be_planned(fresh_corpus):
     """The planner's log is the job's output, as the peer has it; its path is relative, like that of all outputs."""
     recorded = as_it_ran(fresh_corpus("samples/hierarchical_wf_failure"))
@@ -119,6 +121,7 @@ def test_a_sub_workflow_that_cannot_be_planned(fresh_corpus):
     assert quarantine(recorded) == []
 
 
+@pytest.mark.corpus
 def test_a_sub_workflow_whose_log_is_not_there(fresh_corpus):
     """The sample was taken before the peer had ended, and without the log of the sub-workflow's DAGMan."""
     recorded = as_it_ran(fresh_corpus("samples/hierarchical_wf_success"))
@@ -163,12 +166,14 @@ LOGS = {
 _DONE = re.compile(rb"^\S+ \S+ +(\d+) +\d+ +\d+ +\d+ +\d+ +\d+ +\d+(?: +\d+)?\s*$", re.MULTILINE)
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", LOGS)
 def test_a_log_of_dagman_alone(name, corpus):
     (path,) = corpus("samples/status_sample_files").rglob(f"{name}.dag.dagman.out")
     check_log(path, LOGS[name])
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize(("sample", "code"), [("sample1_hr", "0"), ("sample2_hr", "1")])
 def test_a_log_of_an_inner_dagman_alone(sample, code, corpus):
     (path,) = corpus("samples/status_sample_files").rglob(f"{sample}/**/inner.dag.dagman.out")

@@ -46,6 +46,7 @@ def test_every_recorded_run_is_there():
 
 
 @pytest.mark.parametrize("log", READ_FROM)
+@pytest.mark.corpus
 @pytest.mark.parametrize("run", [*ALL, *HIERARCHIES])
 def test_the_rows_are_those_of_before(run, log, fresh_corpus):
     recorded = READ_FROM[log](fresh_corpus(run))

@@ -100,10 +100,11 @@ def test_a_node_that_was_added_before_a_rescue_run_is_a_job_like_the_others(fres
     before = read_status(submit_dir)
     dag = submit_dir.dag_file.read_bytes()
     submit_dir.dag_file.write_bytes(dag + b"JOB added 00/00/split_split.sub\n")
+    last = int(submit_dir.jobstate_log.read_text().splitlines()[-1].split()[0])
     with submit_dir.jobstate_log.open("a") as log:
-        log.write("1795411800 INTERNAL *** DAGMAN_STARTED 999.0 ***\n")
-        log.write("1795411801 added SUBMIT 1000.0 - - 16\n1795411802 added JOB_SUCCESS 0 - - 16\n")
-        log.write("1795411803 INTERNAL *** DAGMAN_FINISHED 0 ***\n")
+        log.write(f"{last + 60} INTERNAL *** DAGMAN_STARTED 999.0 ***\n")
+        log.write(f"{last + 61} added SUBMIT 1000.0 - - 16\n{last + 62} added JOB_SUCCESS 0 - - 16\n")
+        log.write(f"{last + 63} INTERNAL *** DAGMAN_FINISHED 0 ***\n")
     found = read_status(submit_dir)
     assert len(found.jobs) == len(before.jobs) + 1
     assert found.count()[NodeStatus.SUCCEEDED] == len(found.jobs)

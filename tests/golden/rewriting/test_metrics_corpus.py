@@ -13,9 +13,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.metrics.dag_metrics import parse_metrics
 from dag_rewriter.metrics.metrics_files import measure, write_metrics
 from dag_rewriter.metrics.planner_format import render_planner_metrics
-from tests.conftest import PLANNED, Corpus
+from tests.conftest import CORPUS_PLANNED, Corpus, wherever
 
-NEWER = [name for name in PLANNED if name != "pegasus-4.9.3-diamond"]
+NEWER = wherever("planned", [name for name in CORPUS_PLANNED if name != "pegasus-4.9.3-diamond"])
 """4.9.3 writes fewer keys."""
 
 

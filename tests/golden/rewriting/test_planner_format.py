@@ -30,6 +30,8 @@ from planner.side_files import (
 from planner.static_bp import static_text
 from planner.submit_files import submit_text
 
+pytestmark = pytest.mark.corpus  # the planner of test data has made the fixtures
+
 
 class Both(NamedTuple):
     """A real submit directory, and what our planner makes of the same workflow."""

@@ -61,6 +61,7 @@ def test_a_diff_is_one_and_writes_nothing(planned: Path, commands: Path) -> None
     assert dag.read_bytes() == by_patch
 
 
+@pytest.mark.corpus
 def test_json_for_programs(planned: Path, commands: Path) -> None:
     told = json.loads(bridle("rewrite", "--json", planned, path=commands).stdout)
     assert told == {

@@ -15,7 +15,7 @@ from dag_rewriter.language.syntax import parse, render
 from dag_rewriter.model.dag import Dag, Node, NodeKind, parse_dag
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, read_dag, rewrite, undo
 from dag_rewriter.rewriting.rewrite_report import Report
-from tests.conftest import PLANNED, Corpus, corpus_archives
+from tests.conftest import CORPUS_PLANNED, PLANNED, Corpus, corpus_archives
 
 OPTIONS = Options(executable="/opt/bridle/bin/bridle")
 
@@ -54,7 +54,10 @@ def meaning(dag: Dag) -> tuple[dict[str, Node], list[tuple[str, str]]]:
 def test_the_whole_corpus_is_listed() -> None:
     archives = corpus_archives()
     assert archives is not None
-    assert sorted(path.name.removesuffix(".tar.xz") for path in (archives / "planned").iterdir()) == PLANNED
+    assert (
+        sorted(path.name.removesuffix(".tar.xz") for path in (archives / "planned").iterdir())
+        == CORPUS_PLANNED
+    )
 
 
 def test_an_untouched_dag_comes_back_byte_for_byte(planned: Path) -> None:
@@ -133,6 +136,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", EXPECTED)
 def test_categories_by_class_not_by_name(name: str, fresh_corpus: Corpus) -> None:
     (braindump,) = fresh_corpus(name).rglob("braindump.yml")
@@ -152,6 +156,7 @@ def test_the_monitor_goes_first_where_that_has_no_other_effect(copied: Path) -> 
         assert f"DAGMAN_DEFAULT_PRIORITY = -{highest + 1}\n" in config
 
 
+@pytest.mark.corpus
 def test_six_thousand_nodes_are_rewritten_in_no_time(fresh_corpus: Corpus) -> None:
     """A guard against something quadratic, not a benchmark: it takes about 0.2 s."""
     (braindump,) = fresh_corpus("planned/fan5000").rglob("braindump.yml")

@@ -65,6 +65,7 @@ def keys(text: str) -> Iterator[str]:
             yield key[0]
 
 
+@pytest.mark.corpus
 def test_a_record_has_the_fields_of_a_real_one(corpus: Corpus, tmp_path: Path) -> None:
     words = "-n preprocess -N ID0000001 -R condorpool -s f.b2=f.b2 -s f.b1=f.b1 -L diamond"
     words += " -T 2026-11-23T05:27:38+00:00"
@@ -254,6 +255,7 @@ def test_a_cluster_that_fails_hard_stops() -> None:
     assert b"tasks=1, succeeded=0, failed=1" in ran.out
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize(
     ("sample", "succeeded"),
     [

@@ -11,7 +11,7 @@ from monitord_job.kickstart.job_output import parse_output
 from monitord_job.kickstart.records import ClusterLine, Damage, Invocation
 from monitord_job.kickstart.regex_parser import scan
 from monitord_job.kickstart.yaml_parser import read_record
-from tests.conftest import Corpus
+from tests.conftest import Corpus, wherever
 from tests.support.verdict import failure_of
 
 SUCCEEDED = {
@@ -53,10 +53,12 @@ def outputs(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in folder.rglob("*.out")}
 
 
+@pytest.mark.corpus
 def test_the_list_is_complete(corpus: Corpus) -> None:
     assert set(outputs(corpus("samples/exitcode"))) == SUCCEEDED | FAILED
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", sorted(SUCCEEDED | FAILED))
 def test_the_verdict(name: str, corpus: Corpus) -> None:
     records = parse_output(outputs(corpus("samples/exitcode"))[name].read_bytes())
@@ -64,6 +66,7 @@ def test_the_verdict(name: str, corpus: Corpus) -> None:
     assert not [record for record in records if isinstance(record, Damage)]
 
 
+@pytest.mark.corpus
 def test_records_of_pegasus_4(corpus: Corpus) -> None:
     found = {
         name: parse_output(path.read_bytes()) for name, path in outputs(corpus("samples/exitcode")).items()
@@ -135,7 +138,7 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", wherever("", RUNS))
 def test_the_scanner_reads_every_record_as_the_library_does(run: str, corpus: Corpus) -> None:
     for path, data in records_of(corpus(run)):
         for record in parse_output(data):
@@ -151,6 +154,7 @@ def test_the_scanner_reads_every_record_as_the_library_does(run: str, corpus: Co
                 assert scanned == read_record(record.offset, text) == record, path
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("run", [run for run in RUNS if run.startswith("recorded")])
 def test_the_verdict_is_that_of_pegasus_exitcode(run: str, corpus: Corpus) -> None:
     for log in corpus(run).rglob("*.exitcode.log"):

@@ -21,6 +21,7 @@ from monitord_job.notifications.rule import (
     Source,
 )
 from monitord_job.notifications.rule_file import RuleFile, Words, parse, render, render_rule, with_rules
+from tests.conftest import wherever
 
 PIECES = st.sampled_from(
     [
@@ -266,7 +267,7 @@ def test_rules_are_added_after_what_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "archive", ["planned/notify", "planned/notify-clustered", "planned/pegasus-4.9.3-diamond"]
+    "archive", wherever("", ["planned/notify", "planned/notify-clustered", "planned/pegasus-4.9.3-diamond"])
 )
 def test_the_planners_files_are_read_and_written_back(archive, corpus) -> None:
     (path,) = corpus(archive).rglob("*.notify")
