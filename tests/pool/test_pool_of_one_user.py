@@ -6,12 +6,14 @@ have HTCondor's programs, the addresses of all daemons, and may say about themse
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
 import struct
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +104,7 @@ class Guarded:
 @pytest.fixture(scope="module", params=OWNERS)
 def guarded(request: pytest.FixtureRequest, release: Release) -> Iterator[Guarded]:
     """A pool with a job in it, of root and of a user; made under a umask that forbids nothing."""
-    with _pool_of(request.param, release) as pool:
+    with pool_of(request.param, release) as pool:
         pool.start(umask=0)
         (pool.owner.home / "job.sub").write_text(HELD_JOB)
         done = pool.tool("condor_submit", "job.sub")
@@ -110,27 +112,21 @@ def guarded(request: pytest.FixtureRequest, release: Release) -> Iterator[Guarde
         yield pool
 
 
-class _pool_of:  # noqa: N801
+@contextlib.contextmanager
+def pool_of(owner: str, release: Release) -> Iterator[Guarded]:
     """A directory of that user in the workplace, for a pool; gone at the end, with all that ran there."""
-
-    def __init__(self, owner: str, release: Release) -> None:
-        self.folder = WORK / "users" / f"{owner}-{os.getpid()}"
-        self.owner, self.release = owner, release
-
-    def __enter__(self) -> Guarded:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        owner = user_named(self.owner, self.folder)
-        (owner.home / "fake").write_text(FAKE_STARTD)
-        return Guarded(owner, owner.home / "pool", self.release)
-
-    def __exit__(self, *error: object) -> None:
-        pool = Guarded(
-            user_named(self.owner, self.folder), self.folder / f"home-of-{self.owner}" / "pool", self.release
-        )
+    (WORK / "tests").mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"of-{owner}-", dir=WORK / "tests"))
+    folder.chmod(0o755)
+    user = user_named(owner, folder)
+    (user.home / "fake").write_text(FAKE_STARTD)
+    pool = Guarded(user, user.home / "pool", release)
+    try:
+        yield pool
+    finally:
         stopped = pool.bridle("stop", "--limit", "1")
         assert stopped.returncode == 0, stopped.stderr
-        shutil.rmtree(self.folder)
+        shutil.rmtree(folder)
 
 
 def stranger_of(pool: Guarded, name: str, methods: str, folder: Path) -> User:
@@ -338,7 +334,7 @@ def test_nothing_on_the_disk_can_be_opened_listed_or_written(guarded: Guarded, s
 @pytest.mark.parametrize("owner", OWNERS)
 def test_the_owner_can_do_everything_and_jobs_can_submit_jobs(owner: str, release: Release) -> None:
     """The same commands that are refused to others do work, under a umask that forbids much."""
-    with _pool_of(owner, release) as pool:
+    with pool_of(owner, release) as pool:
         pool.directory.mkdir()
         (pool.directory / "etc" / "config.d").mkdir(parents=True)
         # These only let the owner do more.
@@ -364,7 +360,7 @@ def _runs_a_dag_whose_job_submits(pool: Guarded) -> None:
     (home / "inner.sub").write_text("universe = local\nexecutable = /bin/true\nlog = inner.log\nqueue\n")
     for universe in ("local", "scheduler", "vanilla"):
         (home / f"{universe}.sub").write_text(
-            f"universe = {universe}\nexecutable = /bin/sh\narguments = -c 'condor_submit\\ inner.sub'\ngetenv = true\n"
+            f"universe = {universe}\nexecutable = /bin/sh\ngetenv = true\n"
             f"arguments = \"-c 'condor_submit inner.sub'\"\ninitialdir = {home}\nlog = {home}/outer.log\n"
             f"should_transfer_files = no\noutput = {universe}.out\nerror = {universe}.err\nqueue\n"
         )
@@ -383,7 +379,7 @@ def test_another_users_daemons_on_the_port_of_a_stopped_pool_get_nothing(
     work_dir: Path, release: Release
 ) -> None:
     """With FS authentication they pass for the pool: nothing in it proves the server to the client."""
-    with _pool_of("root", release) as mine, _pool_of("nobody", release) as theirs:
+    with pool_of("root", release) as mine, pool_of("nobody", release) as theirs:
         mine.start()
         (mine.owner.home / "job.sub").write_text(HELD_JOB)
         assert mine.tool("condor_submit", "job.sub").returncode == 0
