@@ -51,7 +51,8 @@ POOL_TESTS = $(if $(filter tests/%,$(ARGS)),$(filter tests/pool%,$(ARGS)),tests/
 PYTEST_OPTIONS = $(patsubst tests/%,,$(ARGS))
 
 test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)/htcondor-23
-	@$(PYTEST) --ignore tests/release $(ARGS)
+	@$(PYTEST) --ignore tests/release $(if $(strip $(ARGS)),,--cov --cov-report=) $(ARGS)
+	@$(if $(strip $(ARGS)),,echo "coverage: $$($(VENV)/bin/coverage report --format=total)% of the lines (tests/README.md)")
 	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR="$$PWD/$(BUILD)/htcondor-23" \
 		$(PYTEST) -m "not htcondor_25" $(PYTEST_OPTIONS) $(POOL_TESTS) || [ $$? -eq 5 ])
 
