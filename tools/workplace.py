@@ -1,7 +1,8 @@
 """workplace.py CHECKOUT: where runs on a personal pool may live, for the tests and the demo. Standard library only.
 
-That is build/ in most checkouts. DAGMan refuses to work below /tmp (its node log would be there), and the planner plans
-no path with a blank in it: a checkout in such a place has a folder of the user's own in /var/tmp for that.
+That is build/ in most checkouts. DAGMan refuses to work below /tmp (its node log would be there), the planner plans no
+path with a blank in it, and a pool no folder that others could put another in the place of (a container's checkout of
+another uid, say): a checkout in such a place has a folder of the user's own in /var/tmp for that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import sys
 from pathlib import Path
 
@@ -19,24 +21,30 @@ _FIT = re.compile(r"[A-Za-z0-9_./+-]+")
 def workplace(checkout: Path) -> Path:
     """The folder for a checkout; made, for its user alone, if it is not build/."""
     checkout = checkout.resolve()
-    name = _elsewhere(checkout)
-    return checkout / "build" if name is None else _own_folder(_ELSEWHERE / name)
+    fit = _fits(checkout) and all(map(_is_ours_alone, (checkout, *checkout.parents)))
+    return checkout / "build" if fit else _own_folder(_ELSEWHERE / _name(checkout))
 
 
-def _elsewhere(checkout: Path) -> str | None:
-    """The folder's name in /var/tmp, the same each time; None where build/ will do.
+def _fits(checkout: Path) -> bool:
+    """Whether DAGMan and the planner take such a path.
 
-    >>> _elsewhere(Path("/srv/bridle"))
-    >>> _elsewhere(Path("/tmp/bridle")).startswith("bridle-")
-    True
-    >>> _elsewhere(Path("/tmpfiles/a b")) == _elsewhere(Path("/tmpfiles/a c"))
-    False
+    >>> [_fits(Path(path)) for path in ("/srv/bridle", "/tmp/bridle", "/tmpfiles/a b")]
+    [True, False, False]
     """
-    path = str(checkout)
     below_tmp = checkout.is_relative_to("/tmp")  # noqa: S108 - nothing is made there
-    if _FIT.fullmatch(path) and not below_tmp:
-        return None
-    return f"bridle-{os.getuid()}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+    return _FIT.fullmatch(str(checkout)) is not None and not below_tmp
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether nobody but the user and root can change what is in it."""
+    found = folder.stat()
+    open_to_others = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+    return found.st_uid in (0, os.getuid()) and not open_to_others
+
+
+def _name(checkout: Path) -> str:
+    """The folder's name in /var/tmp, the same each time."""
+    return f"bridle-{os.getuid()}-{hashlib.sha256(os.fsencode(checkout)).hexdigest()[:12]}"
 
 
 def _own_folder(folder: Path) -> Path:

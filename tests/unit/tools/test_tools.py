@@ -77,3 +77,16 @@ def test_no_path_of_a_build_machine_is_left_in_the_scripts() -> None:
     texts = {path.name: path.read_text() for path in files if path.is_file()}
     assert not {name for name, text in texts.items() if re.search(r"https?://(?!m/)|/root/|/home/", text)}
     assert sys.executable not in "".join(texts.values())
+
+
+@pytest.mark.parametrize("tool", ["workplace"], indirect=True)
+def test_runs_have_a_place_that_nobody_else_can_change(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "builds" / "bridle"
+    checkout.mkdir(parents=True)
+    monkeypatch.setattr(tool, "_fits", lambda _checkout: True)
+    monkeypatch.setattr(tool, "_ELSEWHERE", tmp_path)
+    assert tool.workplace(checkout) == checkout / "build"
+    checkout.parent.chmod(0o777)
+    assert tool.workplace(checkout).parent == tmp_path
