@@ -9,6 +9,7 @@ from dag_rewriter.check.pass_one import Handler
 from dag_rewriter.check.pass_two_nodes import unknown
 from dag_rewriter.check.scope import Check, Place, Scope, join
 from dag_rewriter.language.command_table import About, keywords
+from dag_rewriter.language.env_assignments import problem_of
 from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import text_of
 
@@ -70,6 +71,14 @@ def _config(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
         check.error(place, f"the configuration {file} is not there", "make it, or take the line out")
 
 
+def _environment(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
+    """condor_submit_dag puts the variables of ENV SET into DAGMan's environment, and refuses the DAG if it cannot."""
+    is_set, variables = fields
+    problem = problem_of(text_of(variables)) if is_set else ""
+    if not _is_lost(check, scope, place, "ENV") and problem:
+        check.error(place, f"ENV SET: {problem}", "write e.g. ENV SET name=value;other=value")
+
+
 def _submit_only(word: str) -> Handler:
     def handle(check: Check, scope: Scope, _fields: Fields, place: Place) -> None:
         _is_lost(check, scope, place, word)
@@ -93,4 +102,5 @@ WHOLE: Mapping[bytes, Handler] = {
     b"PIN_OUT": _pin,
     **{key: _submit_only(key.decode()) for key in keywords(About.SUBMISSION)},
     b"CONFIG": _config,
+    b"ENV": _environment,
 }

@@ -21,6 +21,8 @@ GOOD: dict[str, str | dict[str, str]] = {
     "whole-dag": TWO
     + "CONFIG d.config\nDOT x.dot UPDATE\nNODE_STATUS_FILE s 30 ALWAYS-UPDATE\nJOBSTATE_LOG j\n"
     "ENV SET A=b;C=d\nENV GET HOME\nSET_JOB_ATTR x = 1\n",
+    "environment": TWO
+    + 'ENV SET A=one two;B=;\nENV SET |C=1|D=2\nENV SET "E=\'a b\' F=""q"" "\nENV SET \'G=1\'\nENV SET ;H=1; ;I=2\n',
     "all-nodes": TWO
     + "SERVICE S c.sub\nFINAL F c.sub\nRETRY ALL_NODES 2\nPRIORITY all_nodes 7\nCATEGORY ALL_NODES c\n"
     'VARS All_Nodes x="1"\nSCRIPT POST ALL_NODES /bin/true\nABORT-DAG-ON ALL_NODES 3\nPRE_SKIP ALL_NODES 1\n',
@@ -175,6 +177,14 @@ BAD: dict[str, str | dict[str, str]] = {
     "script-debug-stream": TWO + "SCRIPT DEBUG f SOME PRE A /bin/true\n",
     "subdag-without-external": "SUBDAG S s.dag\n",
     "env-nothing": TWO + "ENV SET\n",
+    "env-without-a-value": TWO + "ENV SET MODE\n",
+    "env-stray-separator": TWO + "ENV SET MODE=1;LEVEL\n",
+    "env-other-separator": TWO + "ENV SET |MODE=1|LEVEL\n",
+    "env-without-a-name": TWO + "ENV SET MODE=1;=2\n",
+    "env-quoted-without-a-value": TWO + 'ENV SET "MODE=1 LEVEL"\n',
+    "env-quote-without-an-end": TWO + 'ENV SET "MODE=1\n',
+    "env-inner-quote-without-an-end": TWO + 'ENV SET "MODE=\'a b"\n',
+    "env-behind-the-quote": TWO + 'ENV SET "MODE=1" LEVEL=2\n',
     "dot-nothing": TWO + "DOT\n",
 }
 
@@ -183,6 +193,9 @@ CHECKER_ACCEPTS = frozenset(
         "all-nodes-without-any",
         "dag-as-a-job",
         "edge-into-a-splice",
+        *("env-without-a-value", "env-stray-separator", "env-other-separator", "env-without-a-name"),
+        *("env-quoted-without-a-value", "env-quote-without-an-end", "env-inner-quote-without-an-end"),
+        "env-behind-the-quote",
         "empty-splice-as-a-parent",
         "final-abort",
         "final-category",

@@ -59,6 +59,9 @@ TWO = "JOB A a.sub\nJOB B b.sub\n"
          "x.dag:4: warning: MAXJOBS CLEANUP is not about the category cleanup"),
         ({"x.dag": TWO + "INCLUDE i.dag\n", "i.dag": "ENV GET HOME\n"},
          "i.dag:1: warning: ENV counts in the DAG itself only"),
+        ({"x.dag": TWO + "INCLUDE i.dag\n", "i.dag": "ENV SET HOME\n"},
+         "i.dag:1: warning: ENV counts in the DAG itself only"),
+        (TWO + "ENV SET MODE=1;LEVEL\n", "x.dag:3: error: ENV SET: there is no = after 'LEVEL'"),
         ("# PEGASUS WMS GENERATED DAG FILE\n" + TWO, "x.dag:4: error: the file ends before the planner's last lines"),
     ],
 )  # fmt: skip
