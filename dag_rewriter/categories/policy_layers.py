@@ -4,6 +4,7 @@ rules must know of submit files: read once more only where a job's class does no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobFacts
 from condor_templates.policy_file import parse_policy, parse_properties
 from dag_rewriter import files
 from dag_rewriter.categories.categories import CategoryRequest, undecided
-from dag_rewriter.directory.policy_paths import policy_files
+from dag_rewriter.directory.policy_paths import SITE_VARIABLE, policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.directory.submit_files import SubmitFiles
@@ -29,7 +30,7 @@ def read_policy(submit_dir: SubmitDir) -> CategoryPolicy:
 
 def read_monitor_policy(submit_dir: SubmitDir) -> MonitorPolicy:
     """How HTCondor shall treat the monitor of this directory. Raises PolicyError, or FileError."""
-    texts = ((path, _text(path)) for path in policy_files(submit_dir))
+    texts = ((path, _text(path)) for path in _policy_files(submit_dir))
     return monitor_policy(parse_monitor_policy(text, str(path)) for path, text in texts if text is not None)
 
 
@@ -43,8 +44,18 @@ def read_pegasus_email(path: Path) -> bool | None:
     return parse_pegasus_email(_text(path) or "", str(path))
 
 
+def _policy_files(submit_dir: SubmitDir) -> tuple[Path, ...]:
+    """The files that are asked. PolicyError if the one that the environment names is not there: it is mistyped."""
+    site, *others = policy_files(submit_dir)
+    if os.environ.get(SITE_VARIABLE) and files.mode_of(site) is None:
+        raise PolicyError(
+            str(site), f"{SITE_VARIABLE} names it, and it is not there", "mend the name, or unset it"
+        )
+    return site, *others
+
+
 def _layers(submit_dir: SubmitDir) -> Iterator[CategoryPolicy]:
-    for path in policy_files(submit_dir):
+    for path in _policy_files(submit_dir):
         text = _text(path)
         if text is not None:
             yield parse_policy(text, str(path))

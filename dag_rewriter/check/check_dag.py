@@ -31,6 +31,8 @@ class Checked:
     edges: int
     sub_dags: tuple[tuple[str, str], ...]
     """(directory, DAG file) of the sub-workflows whose DAG is no PRE script's work"""
+    config: str | None = None
+    """the DAGMan configuration that the DAG names"""
 
 
 _NONE = Place("", 0)
@@ -56,7 +58,8 @@ def check_dag(
     order = {name: at for at, name in enumerate(dict.fromkeys(finding.file for finding in findings))}
     sorted_ = tuple(sorted(findings, key=lambda finding: (order[finding.file], finding.line)))
     sub_dags = {(where, file): None for node, where, file, _ in check.sub_dags if node not in check.scripted}
-    return Checked(sorted_, len(scope.nodes), len(check.graph.parents), tuple(sub_dags))
+    config = next(iter(check.configs), None)
+    return Checked(sorted_, len(scope.nodes), len(check.graph.parents), tuple(sub_dags), config)
 
 
 def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.check.check_dag import Checked, check_dag
+from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Finding, Severity, join
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from dag_rewriter.errors import DagSyntaxError
@@ -48,6 +49,7 @@ def check_path(path: Path, progress: Progress) -> Checked:
     total = _Total(progress, 2 * len(data))
     first = check_dag(path.name, _Disk(path.parent), progress=total.add)
     findings += (_named(finding, path.parent) for finding in first.findings)
+    findings += node_log_findings(path, path.parent, first.config)
     seen = {path.resolve()}
     left = list(first.sub_dags)
     while left:
@@ -58,6 +60,7 @@ def check_path(path: Path, progress: Progress) -> Checked:
         seen.add(below.resolve())
         inner = check_dag(join(where, file), _Disk(path.parent), where)
         findings += (_named(finding, path.parent) for finding in inner.findings)
+        findings += node_log_findings(below, path.parent / where, inner.config)
         left += inner.sub_dags
     return replace(first, findings=tuple(findings))
 

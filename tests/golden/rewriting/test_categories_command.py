@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from condor_templates.errors import BridleError
+from condor_templates.errors import BridleError, PolicyError
 from dag_rewriter import files
 from dag_rewriter.categories.policy_layers import read_policy
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE
@@ -37,6 +37,7 @@ job_class = "compute"
 @pytest.fixture
 def planned(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A planned directory whose properties limit cleanup and others; a site and a user that nobody else has."""
+    (tmp_path / "site.toml").touch()
     monkeypatch.setenv(SITE_VARIABLE, str(tmp_path / "site.toml"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     # A schedd that is not there.
@@ -294,3 +295,9 @@ def test_throttles_take_the_road_of_the_version(
     monkeypatch.setattr(schedd, "throttles_of", lambda _job: {"nodes": 3})
     found = throttle.set_throttles(submit_dir, {"nodes": 3})
     assert (found.throttles, found.version, found.method, taken) == ({"nodes": 3}, version, method, [method])
+
+
+def test_a_site_policy_that_is_not_there_is_an_error(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SITE_VARIABLE, "/etc/bridle/siet.toml")
+    with pytest.raises(PolicyError, match=r"^/etc/bridle/siet\.toml: BRIDLE_SITE_POLICY names it"):
+        read_policy(open_submit_dir(planned))

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from dag_rewriter.check.check_disk import check_path
+from dag_rewriter.check.node_log import node_log_findings
+from dag_rewriter.check.scope import Severity
 from dag_rewriter.cli.check import check
 from dag_rewriter.errors import FileError
 from tests.support.dag_verdicts import BAD, GOOD
@@ -113,3 +115,21 @@ def test_exit_codes_and_json(tmp_path: Path) -> None:
     assert [(f["line"], f["severity"]) for f in told["findings"]] == [(2, "warning"), (3, "error")]
     with pytest.raises(FileError):
         run.invoke(check, [str(tmp_path / "none.dag")], standalone_mode=False, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("folder", "config", "warned"),
+    [
+        ("/tmp/x", "", True),
+        ("/tmp/x", "DAGMAN_USE_STRICT = 0\n", False),
+        ("/tmpx", "", False),
+        ("/home/me", "DAGMAN_DEFAULT_NODE_LOG = /tmp/@(DAG_FILE).log\n", True),
+        ("/tmp/x", "DAGMAN_DEFAULT_NODE_LOG = /home/me/n.log\n", False),
+        ("/home/me", "DAGMAN_DEFAULT_NODE_LOG = n.log\n", False),
+    ],
+)
+def test_a_node_log_below_tmp_is_warned_of(tmp_path: Path, folder: str, config: str, warned: bool) -> None:
+    named = tmp_path / "dagman.config"
+    named.write_text(config)
+    found = list(node_log_findings(Path(folder, "x.dag"), Path(folder), str(named)))
+    assert [finding.severity for finding in found] == [Severity.WARNING] * warned
