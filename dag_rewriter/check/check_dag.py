@@ -20,6 +20,7 @@ from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
+from dag_rewriter.model.block import is_planners
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     if data is None:
         check.error(place, f"the file {path} is not there", "restore it, or mend the line")
         return False
+    check.planned = check.planned or (path == check.top and is_planners(data))
     check.active.add(identity)
     _first(check, scope, path, pieces(data))
     _second(check, scope, path, pieces(data))

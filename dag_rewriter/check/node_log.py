@@ -11,7 +11,8 @@ from dag_rewriter.check.scope import Finding, Severity
 from dag_rewriter.language.text import text_of
 
 _SETTING = re.compile(
-    r"^[ \t]*(DAGMAN_DEFAULT_NODE_LOG|DAGMAN_USE_STRICT)[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*(DAGMAN_DEFAULT_NODE_LOG|DAGMAN_USE_STRICT)[ \t]*=[ \t]*(.*?)[ \t\r]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _DIRECTORY = re.compile(r"@\(DAG_DIR\)", re.IGNORECASE)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dag_rewriter.check.dependency_graph import JOIN
 from dag_rewriter.check.scope import Check, Place, Scope
+from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.lexer import keyword, statements
 from dag_rewriter.language.text import text_of
 
@@ -18,7 +19,7 @@ def close(check: Check, scope: Scope) -> None:
     if not check.graph.names and not check.findings:
         check.warn(top, "the DAG has no node", "is it the right file?")
     _cycle(check, top)
-    _submit_files(check)
+    _missing_files(check, scope)
     _same_but_case(check, scope.nodes, top)
     for limit, place in scope.max_jobs.items():
         close_to = next((c for c in scope.categories if c != limit and c.lower() == limit.lower()), None)
@@ -49,8 +50,19 @@ def _line_of_edge(check: Check, parent: bytes, child: bytes) -> int:
     return 0
 
 
-def _submit_files(check: Check) -> None:
-    """Nodes that have no file and no description fail when DAGMan submits them; a PRE script may write the file."""
+def _missing_files(check: Check, scope: Scope) -> None:
+    """Nodes that have no file and no description fail when DAGMan submits them; a PRE script may write the file.
+
+    So may a job that runs before: a planner's jobs do not, those of people do.
+    """
+    final = {scope.nodes[name] for name, kind in scope.special.items() if kind is NodeKind.FINAL}
+
+    def complain(nodes: Sequence[int], place: Place, what: str, hint: str) -> None:
+        if check.planned or any(check.graph.is_initial(node) and node not in final for node in nodes):
+            check.error(place, what, hint)
+        else:
+            check.warn(place, f"{what} yet", "if no job before it makes it, the node will fail")
+
     for path, wanted in check.missing.items():
         left = [
             (node, place)
@@ -59,14 +71,14 @@ def _submit_files(check: Check) -> None:
         ]
         if left:
             node, place = left[0]
-            more = f" (and {len(left) - 1} more nodes want it)" if len(left) > 1 else ""
-            what = f"the submit file {path} of {text_of(check.graph.names[node])} is not there{more}"
-            check.error(place, what, "restore it, or plan the workflow again")
+            more = f" (and of {len(left) - 1} more)" if len(left) > 1 else ""
+            what = f"the submit file {path} of {text_of(check.graph.names[node])}{more} is not there"
+            complain([node for node, _ in left], place, what, "restore it, or plan the workflow again")
     for node, directory, file, place in check.sub_dags:
         path = f"{directory}/{file}" if directory and not file.startswith("/") else file
         if node not in check.scripted and node not in check.done and not check.files.exists(path):
             name = text_of(check.graph.names[node])
-            check.error(place, f"the DAG {path} of {name} is not there", "restore it, or mend the line")
+            complain([node], place, f"the DAG {path} of {name} is not there", "restore it, or mend the line")
 
 
 def _same_but_case(check: Check, names: Iterable[bytes], top: Place) -> None:

@@ -119,6 +119,8 @@ class Check:
     """reads one more file into a scope; False if that cannot be done"""
     top: str = ""
     """the DAG itself"""
+    planned: bool = False
+    """whether a planner wrote it, with all files that it names"""
     progress: Callable[[int], None] = lambda _: None
     """is told of bytes that were read"""
     findings: list[Finding] = field(default_factory=list)

@@ -9,7 +9,7 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import class_and_priority
 from dag_rewriter.errors import SubmitDirError
-from dag_rewriter.model.dag import Dag
+from dag_rewriter.model.dag import Dag, NodeKind
 
 
 class JobClasses(Mapping[str, int]):
@@ -46,10 +46,12 @@ class SubmitFiles:
     job_classes: Mapping[str, int] = field(default_factory=dict)
     highest_priority: int = 0
     all_have_priorities: bool = True
+    not_yet: tuple[str, ...] = ()
+    """the files that are not there and that a node which runs before may write"""
 
 
 def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
-    """What the passes need of the submit files. One that is missing is an error."""
+    """What the passes need of the submit files. One that is missing is an error, unless another node may write it."""
     by_path: dict[str, int] = {}
     by_node: dict[str, int] = {}
     priorities: set[int | None] = {0}
@@ -71,14 +73,29 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
         if job_class is not None:
             by_node[node] = job_class
     if missing:
-        _complain(submit_dir, dag, missing)
+        _complain_of_needed(submit_dir, dag, missing)
     highest = max(priority for priority in priorities if priority is not None)
-    return SubmitFiles(JobClasses(dag, by_path, by_node), highest, None not in priorities)
+    classes = JobClasses(dag, by_path, by_node)
+    return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)))
 
 
-def _complain(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> None:
-    missing = [(path, node) for node, path, required in dag.submit_files() if required and path in paths]
+def _complain_of_needed(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> None:
+    """SubmitDirError for files that are needed at the start. A planner's jobs write none, those of people may."""
+    if not submit_dir.is_planned and dag.includes:
+        return  # which may say who waits for whom
+    later = set() if submit_dir.is_planned else set(_nodes_that_wait(dag))
+    wanted = ((path, node) for node, path, required in dag.submit_files() if required and path in paths)
+    missing = [(path, node) for path, node in wanted if node not in later]
+    if not missing:
+        return
     path, node = missing[0]
     more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
     what = f"the submit file of node {node} ({submit_dir.dag}:{dag.nodes[node].line_no}) is not there{more}"
     raise SubmitDirError(str(submit_dir.path / path), what, "plan the workflow again, or restore the file")
+
+
+def _nodes_that_wait(dag: Dag) -> Iterator[str]:
+    """The nodes that others, or a splice, run before."""
+    yield from (child for _, child in dag.edges)
+    yield from (child for _, children, _ in dag.edges.groups for child in children)
+    yield from (node.name for node in dag.nodes.values() if node.kind is NodeKind.FINAL)

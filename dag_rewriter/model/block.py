@@ -14,8 +14,14 @@ from dag_rewriter.language.lexer import BLANKS
 BEGIN = b"# >>> bridle: begin of what bridle added; `bridle rewrite --undo` takes it away"
 END = b"# <<< bridle: end"
 _JOINED = BEGIN + b" (the file had no newline at its end)"
+_HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
 DISABLED = b"#bridle: "
 """Stands before each line that is out of use while the block is there."""
+
+
+def is_planners(data: bytes) -> bool:
+    """Whether pegasus-plan wrote the DAG."""
+    return _HEADER in data[:1000]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from dag_rewriter.language.syntax import parse_command
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
 
-_HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
 _TRAILER = b"# End of DAG"
 _RULE = b"#" * 70
 EDITED = "the DAG was edited since it was planned: the edits stay, the planner's DAG is in {}"
@@ -23,7 +22,7 @@ EDITED = "the DAG was edited since it was planned: the edits stay, the planner's
 
 def check_complete(data: bytes, source: str) -> None:
     """DagSyntaxError when a planner's DAG lacks its last lines: the planner died, or the disk was full."""
-    if _HEADER not in data[:1000]:
+    if not block.is_planners(data):
         return
     at = data.rfind(b"\n" + _TRAILER)
     after = data[at + 1 :].split(b"\n", 2)

@@ -42,6 +42,7 @@ from dag_rewriter.rewriting.passes import (
 from dag_rewriter.rewriting.rescue_lines import mended
 from dag_rewriter.rewriting.rewrite_report import Report, describe
 
+_SHOWN = 5  # submit files that are not there yet
 _HIGHEST = 2**31 - 1  # JobPrio is a 32-bit integer
 
 
@@ -162,7 +163,7 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
         known={submit_dir.dag_file: parts.original} if parts.block is None else {},
         notes=(
             *originals.notes(submit_dir, parts),
-            *_kept(dag),
+            *_kept(dag, planned.submit_files),
             *unmeasured,
             *(note for change in changes.values() for note in change.notes),
         ),
@@ -266,7 +267,9 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _kept(dag: Dag) -> Iterable[str]:
+def _kept(dag: Dag, submit_files: SubmitFiles) -> Iterable[str]:
+    for path in submit_files.not_yet[:_SHOWN]:
+        yield f"{path} is not there yet: a node that runs before may write it"
     for name in dag.includes:
         yield f"{name} is included and not looked into"
     for line, word in dag.unknown:

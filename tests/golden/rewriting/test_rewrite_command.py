@@ -173,3 +173,25 @@ def as_nobody(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*inside, *map(str, arguments)], capture_output=True, text=True, cwd=CHECKOUT, timeout=60, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ("PARENT A CHILD B\n", False),
+        ("SPLICE S s.dag\nPARENT S CHILD B\n", False),
+        ("INCLUDE edges.dag\n", False),
+        ("", True),
+        ("PARENT B CHILD A\n", True),
+    ],
+)
+def test_a_submit_file_that_another_node_may_write_need_not_be_there(
+    tmp_path: Path, commands: Path, more: str, refused: bool
+) -> None:
+    (tmp_path / "a.sub").write_text("queue\n")
+    (tmp_path / "s.dag").write_text("JOB C a.sub\n")
+    (tmp_path / "edges.dag").write_text("PARENT A CHILD B\n")
+    (tmp_path / "x.dag").write_text(f"JOB A a.sub\nJOB B late.sub\n{more}")
+    told = bridle("rewrite", tmp_path / "x.dag", path=commands)
+    assert told.returncode == (2 if refused else 0), told.stderr
+    assert ("late.sub is not there yet" in told.stdout) != refused
