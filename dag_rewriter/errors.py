@@ -24,6 +24,10 @@ class DagSyntaxError(RewriterError):
         self.line_no = line_no
 
 
+class BadDagError(RewriterError):
+    """A DAG that `bridle check` finds an error in."""
+
+
 class SubmitDirError(RewriterError):
     """A directory that is not (or not completely) what pegasus-plan leaves behind."""
 

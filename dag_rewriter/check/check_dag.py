@@ -14,6 +14,7 @@ from dag_rewriter.check.pass_end import close
 from dag_rewriter.check.pass_one import FIRST, bulk_jobs
 from dag_rewriter.check.pass_two_dag import WHOLE
 from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_settings
+from dag_rewriter.check.rescue_lines import check_rescue
 from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope
 from dag_rewriter.language.chunks import Piece, pieces
 from dag_rewriter.language.command_table import COMMANDS
@@ -21,6 +22,7 @@ from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.block import is_planners
+from dag_rewriter.rescue.rescue_dag import RescueFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +46,34 @@ def _silent(_done: int) -> None:
     """Tells nobody how far it is."""
 
 
+def _no_rescue(_config: str | None) -> None:
+    """There is none."""
+
+
 def check_dag(
-    path: str, files: Files, directory: str = "", progress: Callable[[int], None] = _silent
+    path: str,
+    files: Files,
+    directory: str = "",
+    progress: Callable[[int], None] = _silent,
+    rescue: Callable[[str | None], RescueFile | None] = _no_rescue,
 ) -> Checked:
     """All that is wrong with a DAG and with what it includes and splices, by file and line.
 
     `directory` is where DAGMan runs: relative names begin there. `progress` is told of bytes as they are read.
+    `rescue` gives the rescue DAG that would be taken, and is told the DAGMan configuration that the DAG names.
     """
     check = Check(files, _walk, top=path, progress=progress)
     scope = Scope(b"", directory)
     _walk(check, scope, path, _NONE)
+    config = next(iter(check.configs), None)
+    taken = rescue(config)
+    if taken is not None:
+        check_rescue(check, scope, taken)
     close(check, scope)
     findings = dict.fromkeys(check.findings)  # a splice that is used twice says everything twice
     order = {name: at for at, name in enumerate(dict.fromkeys(finding.file for finding in findings))}
     sorted_ = tuple(sorted(findings, key=lambda finding: (order[finding.file], finding.line)))
     sub_dags = {(where, file): None for node, where, file, _ in check.sub_dags if node not in check.scripted}
-    config = next(iter(check.configs), None)
     return Checked(sorted_, len(scope.nodes), len(check.graph.parents), tuple(sub_dags), config)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.check.check_dag import Checked, check_dag
 from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Finding, Severity, join
-from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.rescue.newest_rescue import newest_rescue
 from dag_rewriter.rewriting.originals import check_complete
 
 Progress = Callable[[int, int], None]
@@ -47,7 +49,10 @@ def check_path(path: Path, progress: Progress) -> Checked:
     data = files.read(path)  # the one file that must be there
     findings = list(_whole(data, str(path)))
     total = _Total(progress, 2 * len(data))
-    first = check_dag(path.name, _Disk(path.parent), progress=total.add)
+    submit_dir = SubmitDir(path.parent, {}, path.name)
+    first = check_dag(
+        path.name, _Disk(path.parent), progress=total.add, rescue=partial(newest_rescue, submit_dir)
+    )
     findings += (_named(finding, path.parent) for finding in first.findings)
     findings += node_log_findings(path, path.parent, first.config)
     seen = {path.resolve()}

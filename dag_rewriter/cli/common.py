@@ -9,6 +9,9 @@ import click
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+force_option = click.option(
+    "--force", is_flag=True, help="Go on with a DAG that `bridle check` finds errors in."
+)
 
 RUN = click.Path(readable=False, path_type=Path)
 submit_dir_argument = click.argument("submit_dir", type=RUN)

@@ -9,7 +9,14 @@ import click
 
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
-from dag_rewriter.cli.common import dry_run_option, json_option, print_json, print_text, submit_dir_argument
+from dag_rewriter.cli.common import (
+    dry_run_option,
+    force_option,
+    json_option,
+    print_json,
+    print_text,
+    submit_dir_argument,
+)
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rewriting.passes import ALL, PASSES
 
@@ -38,6 +45,7 @@ _PASS = click.Choice(list(PASSES))
 )
 @click.option("--only", multiple=True, type=_PASS, help="Add this and nothing else; may be repeated.")
 @click.option("--skip", multiple=True, type=_PASS, help="Leave this out; may be repeated.")
+@force_option
 @json_option
 def rewrite(
     submit_dir: Path,
@@ -48,13 +56,15 @@ def rewrite(
     universe: str | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    force: bool,
     as_json: bool,
 ) -> None:
     """Make the monitor one of the jobs of a planned DAG.
 
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is changed in place: a
     node for the monitor, a JOBSTATE_LOG, a DAGMan configuration, and categories for nodes that have none, all
-    in one marked block at its end. The planner's DAG is kept beside it. To rewrite twice changes nothing; --as,
+    in one marked block at its end. The planner's DAG is kept beside it. A DAG of people in which `bridle check` finds
+    an error is left as it is. To rewrite twice changes nothing; --as,
     --universe, --only and --skip are remembered until --undo.
 
     \b
@@ -79,6 +89,11 @@ def rewrite(
     else:
         monitor = None if kind is None else MonitorKind(kind)
         where = None if universe is None else Universe(universe)
+        if not force and not opened.is_planned:
+            # A planner's DAG is checked before it is submitted: with a million nodes that takes longer than to rewrite.
+            from dag_rewriter.check.refusal import refuse_bad
+
+            refuse_bad(opened.dag_file)
         report = rewrite_dag(opened, Options(kind=monitor, universe=where, passes=chosen, dry_run=quiet))
     _print(report, show_diff, as_json)
 

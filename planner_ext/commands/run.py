@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.exit_codes import ExitCode
-from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from dag_rewriter.cli.common import force_option, json_option, print_json, submit_dir_argument
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.cli.common import open_run
 
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 @click.option(
     "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
 )
+@force_option
 @json_option
 @click.option(
     "--url",
     help="The database to write to. It is noted beside the DAG: all commands use it from then on.",
 )
-def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
+def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | None) -> int:
     """Submit a planned workflow with its monitor.
 
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
     yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG, a halted one
     goes on, one that the queue has lost is taken up; one that has succeeded is left alone, unless `bridle rescue` was
-    told what shall run again, and a live one is refused.
+    told what shall run again, and a live one is refused. So is a DAG in which `bridle check` finds an error, before
+    anything is submitted.
 
     \b
     Example:
@@ -50,7 +52,7 @@ def run(submit_dir: Path, wait: bool, as_json: bool, url: str | None) -> int:
     from planner_ext.operations.run import start
 
     opened = open_run(submit_dir)
-    begun = start(opened, url)
+    begun = start(opened, url, force=force)
     if isinstance(begun, WorkflowSummary):
         return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
     if not as_json:

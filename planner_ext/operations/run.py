@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
+from dag_rewriter.check.refusal import refuse_bad
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -57,10 +58,13 @@ class Submitted:
     how: str = "submitted"
 
 
-def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | WorkflowSummary:
+def start(
+    submit_dir: SubmitDir, url: str | None = None, *, force: bool = False
+) -> Submitted | WorkflowSummary:
     """Rewrite if needed, store what an earlier run left, submit. A run that has succeeded is not run again, unless
     a rescue DAG was made since (`bridle rescue`): its summary comes back. A halted one goes on, one that the queue has
-    lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan."""
+    lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan; BadDagError for one in
+    which `bridle check` finds an error, unless `force` is set."""
     diagnosis = diagnose(gather(submit_dir, url))
     if diagnosis.condition is Condition.HALTED:
         resume_run(submit_dir)
@@ -76,6 +80,8 @@ def start(submit_dir: SubmitDir, url: str | None = None) -> Submitted | Workflow
     is_done = stored is not None and ending(stored, diagnosis) is Ending.SUCCEEDED
     if stored is not None and is_done and not wants_to_run(submit_dir, stored.ended or 0):
         return stored
+    if not force:
+        refuse_bad(submit_dir.dag_file)
     recover = _take_up(submit_dir, diagnosis)
     job = _submit(submit_dir, recover=recover)
     if recover:

@@ -15,7 +15,8 @@ from dag_rewriter.directory.submit_dir import open_submit_dir
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from planner_ext.pool.pool import Pool
 from tests.conftest import PLANNED, Corpus
-from tests.support.dag_verdicts import BAD, CHECKER_ACCEPTS, GOOD, OLDER, since
+from tests.support.dag_verdicts import BAD, CHECKER_ACCEPTS, GOOD, OLDER, TWO, since
+from tests.support.runs import bridle
 
 SUBMIT = "executable = /bin/true\nqueue\n"
 ALWAYS = {"a.sub": SUBMIT, "b.sub": SUBMIT, "c.sub": SUBMIT, "d.config": ""}
@@ -101,3 +102,26 @@ def test_the_corpus_before_and_after_a_rewrite(pool: Pool, corpus: Corpus, work_
         assert dagman_takes(pool, judged, submit_dir.dag) != refused
         shutil.rmtree(judged)
         rewrite(submit_dir, Options(executable="/opt/bridle"))
+
+
+@pytest.mark.parametrize("name", ["cycle-of-two", "plus-in-a-name", "reject", "rescue"])
+def test_run_submits_no_dag_with_an_error(pool: Pool, work_dir: Path, name: str) -> None:
+    cases = {
+        "cycle-of-two": (
+            TWO + "PARENT A CHILD B\nPARENT B CHILD A\n",
+            "x.dag:4: the nodes wait for each other",
+        ),
+        "plus-in-a-name": ("JOB fit+plot a.sub\n", "x.dag:1: the name fit+plot has a +"),
+        "reject": ("JOB A a.sub\nREJECT\n", "x.dag:2: REJECT"),
+        "rescue": (
+            {"x.dag": TWO, "x.dag.rescue001": "DONE fit\n"},
+            "x.dag.rescue001:1: the rescue DAG names fit",
+        ),
+    }
+    case, expected = cases[name]
+    write(work_dir, case)
+    refused = bridle(pool, "run", str(work_dir / "x.dag"))
+    assert refused.returncode == 2
+    assert expected in refused.stderr
+    assert "--force" in refused.stderr
+    assert not list(work_dir.glob("*.dagman.*")), "nothing was submitted"

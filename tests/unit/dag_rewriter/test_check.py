@@ -12,7 +12,8 @@ from dag_rewriter.check.check_disk import check_path
 from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Severity
 from dag_rewriter.cli.check import check
-from dag_rewriter.errors import FileError
+from dag_rewriter.cli.rewrite import rewrite
+from dag_rewriter.errors import BadDagError, FileError
 from tests.support.dag_verdicts import BAD, GOOD
 
 FILES = ("a.sub", "b.sub", "c.sub", "d.config")
@@ -145,3 +146,41 @@ def test_a_node_log_below_tmp_is_warned_of(tmp_path: Path, folder: str, config: 
     named.write_text(config)
     found = list(node_log_findings(Path(folder, "x.dag"), Path(folder), str(named)))
     assert [finding.severity for finding in found] == [Severity.WARNING] * warned
+
+
+@pytest.mark.parametrize(
+    ("rescue", "expected"),
+    [
+        ("DONE A\nDONE S+X\nRETRY B 2\nDONE _condor_join_node1\nDONE bridle_monitor\n", []),
+        (
+            "# names\nDONE fit\n",
+            ["x.dag.rescue002:2: error: the rescue DAG names fit, and the DAG has no such node"],
+        ),
+        ("RETRY fit 2\n", ["x.dag.rescue002:1: error: there is no node fit"]),
+        ("JOB A a.sub\nJOB fit b.sub DONE\n", []),  # a whole DAG: DAGMan takes it instead
+    ],
+)
+def test_the_rescue_dag_that_would_be_taken_names_nodes_of_the_dag(
+    tmp_path: Path, rescue: str, expected: list[str]
+) -> None:
+    files = {
+        "x.dag": TWO + "SPLICE S s.dag\n",
+        "s.dag": "JOB X c.sub\n",
+        "x.dag.rescue001": "DONE older\n",
+        "x.dag.rescue002": rescue,
+    }
+    found = findings(tmp_path, files)
+    assert [finding.partition("; ")[0] for finding in found] == expected
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_dag_with_an_error_is_rewritten_with_force_only(tmp_path: Path, options: list[str]) -> None:
+    dag = write(tmp_path, TWO + "PARENT A CHILD B\nPARENT B CHILD A\n")
+    before = dag.read_bytes()
+    refused = CliRunner().invoke(rewrite, [str(dag), *options])
+    assert isinstance(refused.exception, BadDagError)
+    assert str(refused.exception).startswith(f"{dag}:4: the nodes wait for each other: ")
+    assert "--force" in str(refused.exception)
+    assert dag.read_bytes() == before
+    assert CliRunner().invoke(rewrite, [str(dag), "--force", *options]).exit_code == 0
+    assert (dag.read_bytes() != before) == (not options)
