@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir, open_dag, open_submit_dir
 from dag_rewriter.errors import SubmitDirError
+from dag_rewriter.language.command_table import COMMANDS
+from dag_rewriter.language.lexer import keyword, statements
 from dag_rewriter.model.splices import WholeDag, expand
+
+_BEGIN = 1 << 16  # bytes: comments may stand before the first command
+_OF_ANOTHER = re.compile(r"\.(rescue\d+(\.old)?|planned(\.old)?)$")
+"""Files of a DAG that look like one."""
 
 
 def open_target(path: Path) -> SubmitDir:
@@ -20,13 +27,26 @@ def open_target(path: Path) -> SubmitDir:
     if mode is None or stat.S_ISDIR(mode):
         return open_submit_dir(path)
     path = path.absolute()
-    if not path.name.endswith(".dag"):
-        raise SubmitDirError(str(path), "it is no DAG (*.dag)", "name a submit directory or a DAG")
+    _refuse_what_is_no_dag(path)
     try:
         planned = open_submit_dir(path.parent)
     except SubmitDirError:
         return open_dag(path)
     return planned if planned.dag == path.name else open_dag(path)
+
+
+def _refuse_what_is_no_dag(path: Path) -> None:
+    """A DAG may have any name; then its first line tells, and the files that are called after it are its own."""
+    if path.name.endswith(".dag"):
+        return
+    begin = files.read(path, _BEGIN)
+    first = next((text.split(None, 1)[0] for _, _, text, _, _ in statements(begin)), b"")
+    if _OF_ANOTHER.search(path.name) or keyword(first) not in COMMANDS:
+        raise SubmitDirError(str(path), "it is no DAG", "name a submit directory or a DAG")
+    other = path.with_name(f"{path.name}.dag")
+    if files.mode_of(other) is not None:
+        what = f"{other.name} lies beside it, and both would have the database {path.name}.stampede.db"
+        raise SubmitDirError(str(path), what, "rename one of them")
 
 
 def read_whole(submit_dir: SubmitDir) -> WholeDag:

@@ -12,7 +12,7 @@ import click
 
 from condor_templates.policy_file import UNLIMITED, parse_setting
 from dag_rewriter.cli.common import json_option, print_json, print_text, submit_dir_argument
-from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.directory.locate import open_target
 
 if TYPE_CHECKING:
     from dag_rewriter.rewriting.limits import Categories
@@ -48,7 +48,7 @@ def categories(submit_dir: Path, settings: tuple[str, ...], as_json: bool) -> No
     from dag_rewriter.rewriting.limits import read_categories
     from planner_ext.operations.live_limits import change_limits
 
-    opened = open_submit_dir(submit_dir)
+    opened = open_target(submit_dir)
     if not settings:
         _show(read_categories(opened), as_json)
         return

@@ -11,7 +11,7 @@ import click
 
 from condor_templates.policy_file import UNLIMITED
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
-from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.directory.locate import open_target
 
 if TYPE_CHECKING:
     from planner_ext.operations.throttle import Throttles
@@ -45,7 +45,7 @@ def throttle(submit_dir: Path, as_json: bool, **wanted: int | None) -> None:
     """
     from planner_ext.operations.throttle import set_throttles, show_throttles
 
-    opened = open_submit_dir(submit_dir)
+    opened = open_target(submit_dir)
     limits = {word: number for word, number in wanted.items() if number is not None}
     found = set_throttles(opened, limits) if limits else show_throttles(opened)
     if as_json:

@@ -301,3 +301,14 @@ def test_a_site_policy_that_is_not_there_is_an_error(planned: Path, monkeypatch:
     monkeypatch.setenv(SITE_VARIABLE, "/etc/bridle/siet.toml")
     with pytest.raises(PolicyError, match=r"^/etc/bridle/siet\.toml: BRIDLE_SITE_POLICY names it"):
         read_policy(open_submit_dir(planned))
+
+
+@pytest.mark.parametrize("name", ["x.dag", "flow"])
+def test_a_dag_is_named_as_in_every_other_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "a.sub").write_text("queue\n")
+    (tmp_path / name).write_text("JOB A a.sub\nCATEGORY A big\nMAXJOBS big 3\n")
+    assert run_command(["categories", str(tmp_path / name), "--json"]) == 0
+    (state,) = json.loads(capsys.readouterr().out)["categories"]
+    assert (state["name"], state["nodes"], state["limit"]) == ("big", 1, 3)

@@ -9,8 +9,9 @@ import pytest
 
 from dag_rewriter import files
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
+from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_submit_dir
-from dag_rewriter.errors import FileError, RewriterError
+from dag_rewriter.errors import FileError, RewriterError, SubmitDirError
 from dag_rewriter.model.dag import parse_dag
 
 BRAINDUMP = """\
@@ -188,3 +189,35 @@ def test_replace_keeps_the_mode_and_leaves_equal_files_alone(tmp_path: Path) -> 
     assert files.replace(path, b"two")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two", 0o640)
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("name", ["flow", "night.submit", "x.dag", "x.dagman"])
+def test_a_dag_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("# a comment\n\njob A a.sub\n")
+    found = open_target(tmp_path / name)
+    assert (found.path, found.dag, found.base) == (tmp_path, name, name.removesuffix(".dag"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.sub", "executable = /bin/true\nqueue\n"),
+        ("empty", ""),
+        ("x.stampede.db", "SQLite format 3\0"),
+        ("x.dag.rescue001", "DONE A\n"),
+        ("x.dag.planned", "JOB A a.sub\n"),
+    ],
+)
+def test_what_is_no_dag_is_said_to_be_none(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SubmitDirError, match="it is no DAG; name a submit directory or a DAG"):
+        open_target(tmp_path / name)
+
+
+def test_two_dags_that_would_have_one_database_are_refused(tmp_path: Path) -> None:
+    for name in ("flow", "flow.dag"):
+        (tmp_path / name).write_text("JOB A a.sub\n")
+    with pytest.raises(
+        SubmitDirError, match=r"flow: flow\.dag lies beside it, and both would have the database flow"
+    ):
+        open_target(tmp_path / "flow")
