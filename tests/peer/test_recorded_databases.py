@@ -155,7 +155,8 @@ WHOLE: dict[str, tuple[str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("unfinished", wherever("", UNFINISHED))
+@pytest.mark.corpus
+@pytest.mark.parametrize("unfinished", UNFINISHED)
 def test_what_the_peer_has_in_part_is_read_as_a_whole(unfinished, fresh_corpus, peer, tmp_path):
     databases = prepared(fresh_corpus(unfinished))
     databases.put(databases.ours)
