@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 from monitord_job.kickstart.records import ClusterLine, Invocation, ListedTask, Record
 
-_LISTED = re.compile(r"#@\s*([0-9]+)\s+(\S+)\s+(.*\S)")
+# What matches a blank matches no beginning of a word: otherwise many blanks would take the square of their number.
+_LISTED = re.compile(r"#@\s*([0-9]{1,18})\s+(\S+)\s+(\S.*)")
 _OF_MPI_CLUSTER = "TASK "
 _NO_COMMAND = ("#", "EDGE ")
+_MOST_DIGITS = 18
+"""Of a number that a database can hold."""
 
 
 class TaskRun(NamedTuple):
@@ -50,7 +53,7 @@ def _listed(lines: Iterable[str]) -> Iterator[ListedTask]:
 def _task(head: re.Match[str], command: str) -> ListedTask:
     words = command.removeprefix(_OF_MPI_CLUSTER).strip().split(None, 1)
     executable, arguments = [*words, None, None][:2]
-    return ListedTask(int(head[1]), head[2], head[3], executable, arguments)
+    return ListedTask(int(head[1]), head[2], head[3].rstrip(), executable, arguments)
 
 
 def task_runs(records: Sequence[Record]) -> tuple[TaskRun, ...]:
@@ -89,7 +92,7 @@ def _runs(records: Sequence[Record]) -> Iterator[TaskRun]:
 
 def _number(run: TaskRun, names: dict[str, ListedTask]) -> int | None:
     number = run.line.fields.get("id", "") if run.line else ""
-    if number.isascii() and number.isdecimal():
+    if number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS:
         return int(number)
     name = _name(run)
     return names[name].number if name in names else None

@@ -34,11 +34,15 @@ _NEXT_LINE = (
 )
 _AFTER_TEXT = (_NEXT_RECORD, b"<invocation xmlns", *_NEXT_LINE)
 _LONGEST_START = 64
+_LINE = b"\n["
+"""What `_Ahead` keeps the next match of `_START` by."""
 _LINES_OF_RECORD = re.compile(rb"\n(?![ \n])")
 _LINES_OF_MULTIPART = re.compile(rb"\n(?:(?![ \n]|- |location)|(?=- invocation:))")
 _XML_END = b"</invocation>"
-_CLUSTER = re.compile(rb"\[(?:cluster|seqexec)-(task|summary) ([^\]\n]*)\]")
-_PAIR = re.compile(rb'([\w-]+)=(?:"([^"]*)"|([^,\s]*))')
+# The longest that pegasus-mpi-cluster writes has a path and some twenty numbers.
+_CLUSTER = re.compile(rb"\[(?:cluster|seqexec)-(task|summary) ([^\]\n]{0,16384})\]")
+# Tried at each letter of a long word, and not where it begins alone, it would take the square of its length.
+_PAIR = re.compile(rb'(?<![\w-])([\w-]+)=(?:"([^"]*)"|([^,\s]*))')
 
 
 class _Piece(NamedTuple):
@@ -48,6 +52,44 @@ class _Piece(NamedTuple):
     end: int
     records: Iterable[Record]
     whole: bool = True
+
+
+class _Ahead:
+    """Where each token stands next. All pieces ask it, so that no byte is looked at once for each of them."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.size = len(data)
+        self._next: dict[bytes, tuple[int, int]] = {}
+
+    def find(self, token: bytes, position: int) -> int:
+        """As bytes.find, but the size of the data if there is none."""
+        asked, found = self._next.get(token, (0, -1))
+        if not asked <= position <= found:
+            found = self.data.find(token, position)
+            found = self.size if found < 0 else found
+            self._next[token] = position, found
+        return found
+
+    def find_line(self, position: int) -> int:
+        """The next line that begins as a record or a cluster line does."""
+        asked, found = self._next.get(_LINE, (0, -1))
+        if not asked <= position <= found:
+            line = _START.search(self.data, max(position - 1, 0))
+            found = line.start() + 1 if line else self.size
+            self._next[_LINE] = position, found
+        return found
+
+    def first(self, tokens: Iterable[bytes], start: int, end: int) -> int:
+        """Where the first of the tokens between the two begins; `end` if none does."""
+        known, first = self._next.get, end
+        for token in tokens:
+            asked, found = known(token, (0, -1))
+            if not asked <= start <= found:  # seldom: a call for each takes as long as all the rest here
+                found = self.find(token, start)
+            if found < first and found + len(token) <= end:
+                first = found
+        return first
 
 
 def parse_output(data: bytes) -> tuple[Record, ...]:
@@ -99,50 +141,48 @@ def _records(data: bytes, base: int) -> Iterator[Record]:
 
 def _pieces(data: bytes, base: int) -> Iterator[_Piece]:
     """`base` is where the data begin in their stream."""
-    start = 0 if base == 0 and _START.match(b"\n" + data[:_LONGEST_START]) else _next_start(data, 0)
-    while start is not None:
-        piece = _piece(data, start, base + start)
+    ahead = _Ahead(data)
+    start = 0 if base == 0 and _START.match(b"\n" + data[:_LONGEST_START]) else _next_start(ahead, 0)
+    while start < ahead.size:
+        piece = _piece(ahead, start, base + start)
         yield piece
-        start = _next_start(data, piece.end)
+        start = _next_start(ahead, piece.end)
 
 
-def _next_start(data: bytes, position: int) -> int | None:
-    match = _START.search(data, max(position - 1, 0))
-    end = match.end() if match else len(data)
-    starts = [start for token in _AFTER_TEXT if (start := data.find(token, position, end)) >= 0]
-    if match:
-        starts.append(match.start() + 1)
-    return min(starts, default=None)
+def _next_start(ahead: _Ahead, position: int) -> int:
+    return min(ahead.find_line(position), ahead.first(_AFTER_TEXT, position, ahead.size))
 
 
-def _piece(data: bytes, start: int, offset: int) -> _Piece:
-    if data.startswith(_YAML, start):
-        return _lines(data, start, offset, _LINES_OF_RECORD, _yaml)
-    if data.startswith(_MULTIPART, start):
-        return _lines(data, start, offset, _LINES_OF_MULTIPART, _multipart)
-    return _xml(data, start, offset) if data.startswith(_XML, start) else _cluster_line(data, start, offset)
+def _piece(ahead: _Ahead, start: int, offset: int) -> _Piece:
+    if ahead.data.startswith(_YAML, start):
+        return _lines(ahead, start, offset, _LINES_OF_RECORD, _yaml)
+    if ahead.data.startswith(_MULTIPART, start):
+        return _lines(ahead, start, offset, _LINES_OF_MULTIPART, _multipart)
+    return (
+        _xml(ahead, start, offset)
+        if ahead.data.startswith(_XML, start)
+        else _cluster_line(ahead, start, offset)
+    )
 
 
 def _lines(
-    data: bytes,
+    ahead: _Ahead,
     start: int,
     offset: int,
     after: re.Pattern[bytes],
     read: Callable[[int, bytes], Iterator[Record]],
 ) -> _Piece:
-    match = after.search(data, start)
-    last = match.start() + 1 if match else len(data)
-    end = _cut_at(data, start, last)
-    return _Piece(start, end, read(offset, data[start:end]), last + _LONGEST_START < len(data))
+    following = ahead.find(_NEXT_RECORD, start + 1)
+    found = after.search(ahead.data, start, following)
+    last = found.start() + 1 if found else following
+    end = _cut_at(ahead, start, last)
+    return _Piece(start, end, read(offset, ahead.data[start:end]), last + _LONGEST_START < ahead.size)
 
 
-def _cut_at(data: bytes, start: int, end: int) -> int:
-    """Where a record ends whose last line another one goes on in; what was printed stands too deep to be that."""
-    following = data.find(_NEXT_RECORD, start + 1, end)
-    end = following if following >= 0 else end
-    last_line = data.rfind(b"\n", start, start + len(data[start:end].rstrip(b"\n")))
-    cuts = [cut for token in _NEXT_LINE if (cut := data.find(token, max(last_line, start), end)) >= 0]
-    return min(cuts, default=end)
+def _cut_at(ahead: _Ahead, start: int, end: int) -> int:
+    """Where a record ends whose last line a cluster line goes on in; what was printed stands too deep to be that."""
+    last_line = ahead.data.rfind(b"\n", start, start + len(ahead.data[start:end].rstrip(b"\n")))
+    return ahead.first(_NEXT_LINE, max(last_line, start), end)
 
 
 def _yaml(offset: int, record: bytes) -> Iterator[Record]:
@@ -166,16 +206,14 @@ def _multipart(offset: int, record: bytes) -> Iterator[Record]:
     return yaml_parser.read_multipart(offset + len(head) + 1, text_of(parts))
 
 
-def _xml(data: bytes, start: int, offset: int) -> _Piece:
-    end, following = data.find(_XML_END, start), data.find(b"<invocation ", start + 1)
-    if end >= 0 and not 0 <= following < end:
+def _xml(ahead: _Ahead, start: int, offset: int) -> _Piece:
+    end, following = ahead.find(_XML_END, start), ahead.find(b"<invocation ", start + 1)
+    if end < following:
         end += len(_XML_END)
-        return _Piece(start, end, _from_xml(offset, data[start:end]))
-    limit = following if following >= 0 else len(data)
-    cuts = [cut for token in (_NEXT_RECORD, *_NEXT_LINE) if (cut := data.find(token, start, limit)) >= 0]
-    end = min(cuts, default=limit)
-    damage = Damage(offset, "the record is cut off", _excerpt(data, start, end))
-    return _Piece(start, end, (damage,), following >= 0)
+        return _Piece(start, end, _from_xml(offset, ahead.data[start:end]))
+    end = ahead.first((_NEXT_RECORD, *_NEXT_LINE), start, following)
+    damage = Damage(offset, "the record is cut off", _excerpt(ahead.data, start, end))
+    return _Piece(start, end, (damage,), following < ahead.size)
 
 
 def _from_xml(offset: int, record: bytes) -> Iterator[Record]:
@@ -184,15 +222,13 @@ def _from_xml(offset: int, record: bytes) -> Iterator[Record]:
     yield xml_parser.read_record(offset, record)
 
 
-def _cluster_line(data: bytes, start: int, offset: int) -> _Piece:
-    line = _CLUSTER.match(data, start)
+def _cluster_line(ahead: _Ahead, start: int, offset: int) -> _Piece:
+    line = _CLUSTER.match(ahead.data, start)
     if line is None:
-        newline = data.find(b"\n", start)
-        end = len(data) if newline < 0 else newline
-        following = data.find(_NEXT_RECORD, start, end + _LONGEST_START)
-        whole = 0 <= newline < len(data) - _LONGEST_START
-        end = end if following < 0 else min(end, following)
-        return _Piece(start, end, (Damage(offset, "the line has no end", _excerpt(data, start, end)),), whole)
+        newline = ahead.find(b"\n", start)
+        end = min(newline, ahead.first((_NEXT_RECORD,), start, newline + _LONGEST_START))
+        damage = Damage(offset, "the line has no end", _excerpt(ahead.data, start, end))
+        return _Piece(start, end, (damage,), newline < ahead.size - _LONGEST_START)
     fields = {text_of(m[1]): text_of(m[3] if m[2] is None else m[2]) for m in _PAIR.finditer(line[2])}
     return _Piece(start, line.end(), (ClusterLine(offset, line[1] == b"summary", fields),))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from monitord_job.kickstart.records import decimal
+
 _START = "@@@MONITORING_PAYLOAD - START@@@"
-_PAYLOAD = re.compile(f"{_START}(.*?)@@@MONITORING_PAYLOAD - END@@@", re.DOTALL)
+_END = "@@@MONITORING_PAYLOAD - END@@@"
+_MOST = 10**15
+"""Files that one metric may tell of: their sums have to fit a database's column."""
 
 
 class Metric(NamedTuple):
@@ -23,18 +26,35 @@ class Metric(NamedTuple):
 
 def without_payloads(text: str) -> str:
     """The text as the application wrote it."""
-    return _PAYLOAD.sub("", text) if _START in text else text
+    if _START not in text:
+        return text
+    kept, position = [], 0
+    for start, end in _payloads(text):
+        kept.append(text[position:start])
+        position = end
+    return "".join((*kept, text[position:]))
 
 
 def integrity_metrics(text: str) -> Iterator[Metric]:
     """The integrity metrics reported in a text; payloads of other kinds, and broken ones, are passed over."""
     if _START not in text:
         return
-    for match in _PAYLOAD.finditer(text):
+    for start, end in _payloads(text):
         try:
-            yield from _metrics(json.loads(match[1]))
+            yield from _metrics(json.loads(text[start + len(_START) : end - len(_END)]))
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
             continue
+
+
+def _payloads(text: str) -> Iterator[tuple[int, int]]:
+    """Where each begins and ends, with its marks. A pattern would look for the end once for each beginning."""
+    position = 0
+    while (start := text.find(_START, position)) >= 0:
+        end = text.find(_END, start + len(_START))
+        if end < 0:
+            return
+        position = end + len(_END)
+        yield start, position
 
 
 def _metrics(event: Any) -> list[Metric]:
@@ -44,11 +64,13 @@ def _metrics(event: Any) -> list[Metric]:
 
 
 def _metric(part: dict[str, Any]) -> Metric:
+    """Raises ValueError, also for numbers that no database can hold."""
     failed = int(part.get("failed", 0))
     count = int(part.get("count", 0)) or int(part.get("succeeded", 0)) + failed
-    return Metric(
-        str(part.get("event")), str(part.get("file_type")), count, failed, float(part.get("duration", 0.0))
-    )
+    if max(abs(failed), abs(count)) > _MOST:
+        raise ValueError("more files than there are")
+    duration = decimal(str(part.get("duration", 0.0))) or 0.0
+    return Metric(str(part.get("event")), str(part.get("file_type")), count, failed, duration)
 
 
 def summed(metrics: Iterable[Metric]) -> list[Metric]:

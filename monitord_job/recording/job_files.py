@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,6 +31,10 @@ _STDERR_TAIL = 4096
 _MAX_LIST = 64 << 20
 MAX_DAMAGES = 100
 """Damaged records of one output after which the rest of it is left alone."""
+MAX_RECORDS = 100_000
+"""Records and cluster lines of one output after which the rest of it is left alone."""
+_NULL_DEVICE = os.makedev(1, 3)
+"""A plain DAG's jobs are often told to write there."""
 
 _ASKED_FOR = re.compile(
     r"\n[ \t\r\v\f]*(?=[eaio+m])(executable|arguments|input|output|error"
@@ -183,7 +189,7 @@ class JobFileReader:
             try:
                 place = self._place(candidate)
                 # kickstart leaves next to every stderr empty: to open and close it takes three times as long.
-                if read is _with_tail and not os.stat(place).st_size:  # noqa: PTH116 - as _place
+                if read is _with_tail and _is_empty(place):
                     return _Output(shown, "")
                 stream = _open(place)
                 try:
@@ -273,7 +279,11 @@ def _with_records(stream: int, file: str) -> _Output:
 
 def _bounded(records: Iterable[Record]) -> Iterator[Record]:
     damages = 0
-    for record in records:
+    for number, record in enumerate(records):
+        if number == MAX_RECORDS:
+            offset = 0 if isinstance(record, ListedTask) else record.offset  # none of these in an output
+            yield Damage(offset, f"more than {MAX_RECORDS} records: the rest was not looked at", "")
+            return
         if isinstance(record, Damage):
             damages += 1
             if damages > MAX_DAMAGES:
@@ -283,14 +293,14 @@ def _bounded(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def _windows(stream: int, begin: bytes) -> tuple[tuple[int, int] | None, Iterator[tuple[int, bytes]]]:
-    """What is left out in the middle, and the rest in pieces (offset, bytes)."""
+    """What is left out in the middle, and the rest in pieces (offset, bytes), up to where the file ends now."""
     size = os.fstat(stream).st_size
     skipped = (HEAD, size - TAIL) if size > HEAD + TAIL else None
 
     def read() -> Iterator[tuple[int, bytes]]:
         yield 0, begin
         offset = len(begin)
-        while window := os.pread(stream, _WINDOW, offset):
+        while offset < size and (window := os.pread(stream, min(_WINDOW, size - offset), offset)):
             yield offset, window
             offset += len(window)
             if skipped and skipped[0] <= offset < skipped[1]:
@@ -309,9 +319,22 @@ def _with_tail(stream: int, file: str) -> _Output:
     return _Output(file, text_of(text))
 
 
+def _is_empty(path: str) -> bool:
+    """Raises OSError."""
+    status = os.stat(path)  # noqa: PTH116 - as _place
+    return not status.st_size and stat.S_ISREG(status.st_mode)
+
+
 def _open(path: str) -> int:
-    # A job may have been told to write to a pipe: without O_NONBLOCK the monitor would wait there for a writer.
-    return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    """A regular file, or /dev/null. Raises OSError, also for what else an output may be: a pipe, a device."""
+    # Without O_NONBLOCK it would wait for a pipe's writer, without O_NOCTTY a terminal could become the monitor's.
+    stream = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    status = os.fstat(stream)
+    if stat.S_ISREG(status.st_mode) or status.st_rdev == _NULL_DEVICE:
+        return stream
+    os.close(stream)
+    number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+    raise OSError(number, os.strerror(number) if number == errno.EISDIR else "it is no regular file", path)
 
 
 def _begin(stream: int) -> bytes:

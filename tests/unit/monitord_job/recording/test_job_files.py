@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.kickstart.job_output import parse_output, parse_windows
 from monitord_job.kickstart.records import Damage, Invocation, ListedTask
-from monitord_job.recording.job_files import HEAD, MAX_DAMAGES, TAIL, JobFileReader
+from monitord_job.recording.job_files import HEAD, MAX_DAMAGES, MAX_RECORDS, TAIL, JobFileReader
 from monitord_job.stampede.state import JobFiles, JobPlan
 from monitord_job.stampede.transitions import FilesNeeded
 from tests.support.made_records import Made
@@ -77,9 +77,45 @@ def test_a_file_that_cannot_be_read_is_named(folder, name):
     assert (found.file, found.reason) == (name, "it cannot be read: Is a directory")
 
 
-def test_a_pipe_is_not_waited_for(folder):
-    os.mkfifo(folder / "job.out")
-    assert read(folder).stdout_text == ""
+@pytest.mark.parametrize("name", ["job.out", "job.err"])
+@pytest.mark.parametrize("what", ["a pipe", "/dev/zero", "/dev/tty"])
+def test_what_is_no_regular_file_is_neither_waited_for_nor_read(folder, name, what):
+    if what == "a pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to(what)
+    (found,) = damages(read(folder))
+    assert found.file == name
+    assert found.reason.startswith("it cannot be read")
+
+
+@pytest.mark.parametrize("name", ["job.out", "job.err"])
+def test_a_job_may_write_to_dev_null(folder, name):
+    (folder / name).symlink_to("/dev/null")
+    files = read(folder)
+    assert (damages(files), files.stderr_text if name == "job.err" else files.stdout_text) == ([], "")
+
+
+def test_an_output_ends_where_it_ended_when_it_was_opened(folder, monkeypatch):
+    size = 3 << 20
+    sparse(folder / "job.out", b"talk\n", size, b"\n" + LINE)
+    pread = os.pread
+
+    def grown_meanwhile(stream: int, length: int, offset: int) -> bytes:
+        assert offset < size + (8 << 20), "read beyond what its job had written"
+        with (folder / "job.out").open("ab") as out:
+            out.write(LINE * 20_000)
+        return pread(stream, length, offset)
+
+    monkeypatch.setattr(os, "pread", grown_meanwhile)
+    assert len(read(folder).records) == 1
+
+
+def test_records_without_number_are_given_up_and_told(folder):
+    (folder / "job.out").write_bytes(b"[cluster-task id=1]\n" * (MAX_RECORDS + 500))
+    files = read(folder)
+    assert len(files.records) == MAX_RECORDS + 1
+    assert damages(files)[0].reason == f"more than {MAX_RECORDS} records: the rest was not looked at"
 
 
 def test_without_a_submit_file_there_is_nothing_to_read(folder):
