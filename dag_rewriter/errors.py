@@ -38,3 +38,7 @@ class FileError(RewriterError):
 
 class RunningError(RewriterError):
     """A change that must not be made while the workflow runs."""
+
+
+class OtherOwnerError(RewriterError):
+    """A directory of another user's, in which nothing may be changed."""

@@ -224,7 +224,9 @@ def sync_directory(path: Path) -> None:
 def is_locked(path: Path) -> bool:
     """Whether some process holds a lock (flock or POSIX) on a file; False when there is no file."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        if path.parent.stat().st_uid != os.geteuid():
+            return _is_listed(path.lstat())
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -235,3 +237,9 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _is_listed(found: os.stat_result) -> bool:
+    """Whether the kernel has a lock on that file, without taking one (proc_locks(5)): in another user's directory."""
+    name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    return name in Path("/proc/locks").read_text().split()

@@ -73,7 +73,7 @@ def locked(path: Path, holder: Holder | None = None) -> Iterator[bool]:
 
     `holder` is written into the file; without one, its content stays as it is.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         held = _try(handle) and _is_there(handle, path)
         if held and holder is not None:

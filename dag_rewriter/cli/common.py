@@ -7,6 +7,23 @@ from pathlib import Path
 
 import click
 
+from dag_rewriter.directory.ownership import become_owner
+
+
+def _become_owner(ctx: click.Context, _option: click.Parameter, wanted: bool) -> bool:
+    target: Path = ctx.params["submit_dir"]
+    if wanted:
+        become_owner(target if target.is_dir() else target.parent)
+    return wanted
+
+
+as_owner_option = click.option(
+    "--as-owner",
+    is_flag=True,
+    expose_value=False,
+    callback=_become_owner,
+    help="Root only: do it as the user whom the directory belongs to.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 force_option = click.option(
@@ -14,7 +31,7 @@ force_option = click.option(
 )
 
 RUN = click.Path(readable=False, path_type=Path)
-submit_dir_argument = click.argument("submit_dir", type=RUN)
+submit_dir_argument = click.argument("submit_dir", type=RUN, is_eager=True)  # before --as-owner
 dag_argument = click.argument("target", metavar="SUBMIT_DIR|X.dag", type=RUN)
 
 

@@ -10,6 +10,7 @@ import click
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 from dag_rewriter.cli.common import (
+    as_owner_option,
     dry_run_option,
     force_option,
     json_option,
@@ -28,6 +29,7 @@ _PASS = click.Choice(list(PASSES))
 
 @click.command()
 @submit_dir_argument
+@as_owner_option
 @click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
 @dry_run_option
 @click.option("--undo", "take_back", is_flag=True, help="Take everything back that a rewrite added.")

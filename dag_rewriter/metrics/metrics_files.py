@@ -16,6 +16,7 @@ from typing import Any
 from condor_templates.policy import JobFacts
 from dag_rewriter import files
 from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.language.text import text_of
@@ -82,6 +83,7 @@ def files_of(submit_dir: SubmitDir, metrics: Metrics) -> tuple[tuple[Path, bytes
 
 def write_metrics(submit_dir: SubmitDir) -> Metrics:
     """Measures and writes; a file that is right already is not touched."""
+    require_own(submit_dir.path)
     metrics = measure(submit_dir)
     for path, data in files_of(submit_dir, metrics):
         files.replace(path, data)

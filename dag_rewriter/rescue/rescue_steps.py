@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dag_rewriter import files
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.errors import FileError
 
 
@@ -31,8 +32,9 @@ Step: TypeAlias = SetAside | Write
 
 
 def carry_out(steps: Iterable[Step]) -> None:
-    """Does them in this order. Raises FileError, also for a file that another process has made meanwhile."""
+    """Does them in this order. Raises OtherOwnerError; FileError, also for a file made meanwhile by others."""
     for step in steps:
+        require_own(step.path.parent)
         target = step.to if isinstance(step, SetAside) else step.path
         if files.mode_of(target) is not None:
             raise FileError(str(target), "it was not there a moment ago", "see who made it, then try again")

@@ -21,6 +21,7 @@ from dag_rewriter.categories.policy_layers import category_request, read_monitor
 from dag_rewriter.directory import find_bridle, liveness
 from dag_rewriter.directory.dagman_options import base_priority, throttles
 from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_files import SubmitFiles, read_submit_files
 from dag_rewriter.errors import RewriterError, RunningError
@@ -144,6 +145,8 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
 
     Raises RewriterError: RunningError while a DAGMan runs it, FileError, DagSyntaxError. All is then as it was.
     """
+    if not options.dry_run:
+        require_own(submit_dir.path)
     planned = plan_for(submit_dir, options)
     dag, parts = planned.dag, planned.parts
     context, unmeasured = _measured(planned)
@@ -190,6 +193,8 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     """Takes the block and our files away. If nobody edited the DAG meanwhile, it is the planner's again, byte
     for byte. Raises as `rewrite`.
     """
+    if not dry_run:
+        require_own(submit_dir.path)
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
     removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]

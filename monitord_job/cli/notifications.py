@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from dag_rewriter.cli.common import as_owner_option, json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run, url_option
 
 
@@ -26,6 +26,7 @@ Exit codes:
 """
 )
 @submit_dir_argument
+@as_owner_option
 @json_option
 @click.option(
     "--state",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dag_rewriter import files
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs.jobstate_log import newest_run
@@ -68,6 +69,7 @@ def follow_run(
     False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
+    require_own(submit_dir.path)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGURG):  # the machine goes down; the DAG has ended (X.bridle.sub)
         signal.signal(number, lambda _number, _frame: stop.set())
@@ -104,6 +106,7 @@ def catch_up(
     What follows from it for the notifications of a monitor that began to notify waits in the outbox, unless `deliver`.
     With `notify`, that is also so where none has.
     """
+    require_own(submit_dir.path)
     database = database_of(submit_dir, url)
     notifications = NotificationTap(submit_dir.wf_uuid or "", _ASKED[notify])
     with (
@@ -131,6 +134,7 @@ def rebuild(
     The outbox of notifications is kept. With `notify`, all that ever happened is due that was not before. An SQLite
     file that is another monitor's, or whose outbox cannot be read, is kept aside.
     """
+    require_own(submit_dir.path)
     database = database_of(submit_dir, url)
     with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:
         wanted = Notify.BEGIN if notify else Notify.NO

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from dag_rewriter import files
 from dag_rewriter.directory.braindump import parse_braindump
+from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 
 
@@ -22,6 +23,8 @@ def identified(submit_dir: SubmitDir) -> SubmitDir:
     """
     if submit_dir.is_planned or submit_dir.wf_uuid is not None:
         return submit_dir
+    if other_owner(submit_dir.path) is not None:
+        return replace(submit_dir, braindump=_made_up(submit_dir))  # nothing is written there
     path = submit_dir.own_braindump
     text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in _made_up(submit_dir).items())
     # Two that begin at the same time: the first one's is there, whole, and both read it.

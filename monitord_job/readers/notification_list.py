@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dag_rewriter import files
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION
 from monitord_job.database.bulk_sql import Bulk
@@ -67,6 +68,7 @@ class Resent:
 
 def resend(submit_dir: SubmitDir, wanted: Sequence[str], url: str | None = None) -> Resent:
     """Deliver these again, now or by the monitor at work. Raises MonitorError for a key that is not there."""
+    require_own(submit_dir.path)
     found = read_outbox(submit_dir, url)
     keys = tuple(dict.fromkeys(key for word in wanted for key in _keys(word, found)))
     if settings_of(submit_dir) is None:

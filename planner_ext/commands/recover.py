@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.exit_codes import ExitCode
-from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from dag_rewriter.cli.common import as_owner_option, json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @submit_dir_argument
+@as_owner_option
 @click.option("--fix", "do", is_flag=True, help="Do what helps, and say what was done.")
 @json_option
 def recover(submit_dir: Path, do: bool, as_json: bool) -> int:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.exit_codes import ExitCode
-from dag_rewriter.cli.common import force_option, json_option, print_json, submit_dir_argument
+from dag_rewriter.cli.common import (
+    as_owner_option,
+    force_option,
+    json_option,
+    print_json,
+    submit_dir_argument,
+)
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.cli.common import open_run
 
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @submit_dir_argument
+@as_owner_option
 @click.option(
     "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.messages.config_files import read_config
 from monitord_job.messages.targets import Channel, may_hold_a_secret, targets_of
@@ -53,6 +54,7 @@ def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Acti
 
     Raises RuleError or NotifyFileError, and writes nothing then.
     """
+    require_own(submit_dir.path)
     for action in actions:
         _refuse_secret(action)
     path = submit_dir.bridle_notify

@@ -13,6 +13,7 @@ from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.ownership import other_owner, require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.subworkflows import sub_workflows
 from monitord_job import schedd
@@ -73,6 +74,7 @@ def release(submit_dir: SubmitDir) -> Done:
 
 def halt(submit_dir: SubmitDir) -> Done:
     """Let all DAGMans of the run submit nothing more; what runs goes on. Raises NotRunningError, ScheddError."""
+    require_own(submit_dir.path)
     places = [job.dag_file for job in _dagmans(submit_dir) if job.dag_file is not None]
     made = [place for place in map(_halt_file, places) if files.create(place, b"")]
     return Done("halted", tuple(path.name for path in made))
@@ -80,6 +82,7 @@ def halt(submit_dir: SubmitDir) -> Done:
 
 def resume_run(submit_dir: SubmitDir) -> Done:
     """Take away the halt files of the run and of all sub-workflows, whether it runs or not, and tell its DAGMans."""
+    require_own(submit_dir.path)
     dagmans = _queued_dagmans(submit_dir)
     queued = (job.dag_file for job in dagmans if job.dag_file is not None)
     places = dict.fromkeys(_halt_file(dag) for dag in (*_dags(submit_dir), *queued))
@@ -131,8 +134,10 @@ def _see_them_leave(
 
 
 def _store_the_rest(submit_dir: SubmitDir) -> None:
-    """The monitor stores it and leaves; or it is stored here."""
+    """The monitor stores it and leaves; or it is stored here, but for a run of another user's."""
     wait_for(lambda: not files.is_locked(submit_dir.lock), _MONITOR_LIMIT)
+    if other_owner(submit_dir.path) is not None:
+        return
     try:
         catch_up(submit_dir, Limits(), lock_wait=5.0)
     except LockedError as error:

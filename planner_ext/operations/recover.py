@@ -14,6 +14,7 @@ from typing import ClassVar
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus
@@ -61,6 +62,7 @@ def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:
 
     `tell` hears of each remedy before it is tried. Raises RecoverError, ScheddError, RewriterError, MonitorError.
     """
+    require_own(submit_dir.path)
     before = diagnosis = look(submit_dir)
     done: list[Remedy] = []
     for _ in range(_ROUNDS):

@@ -13,6 +13,7 @@ from dag_rewriter import files
 from dag_rewriter.check.refusal import refuse_bad
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import parse_submit_file
 from dag_rewriter.rescue.rescue_files import wants_to_run
@@ -65,6 +66,7 @@ def start(
     a rescue DAG was made since (`bridle rescue`): its summary comes back. A halted one goes on, one that the queue has
     lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan; BadDagError for one in
     which `bridle check` finds an error, unless `force` is set."""
+    require_own(submit_dir.path)
     diagnosis = diagnose(gather(submit_dir, url))
     if diagnosis.condition is Condition.HALTED:
         resume_run(submit_dir)
