@@ -197,9 +197,17 @@ def notify_main() -> None:
     _run_script(notify, "bridle-notify")
 
 
+def _open_closed_streams() -> None:
+    """`>&-`: nobody reads it, and the first file that is opened must not get its number."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
 def _run_script(command: click.Command, name: str) -> NoReturn:
     # What is imported stays: to look through it at every 700th object takes time.
     gc.set_threshold(100_000, 50, 100)
+    _open_closed_streams()
     code = run_command(sys.argv[1:], command, name)
     gc.freeze()  # and so does looking once more at the end, when all of it goes
     sys.exit(code)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir, open_dag, open_submit_dir
-from dag_rewriter.errors import SubmitDirError
+from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_dag, open_submit_dir
+from dag_rewriter.errors import DagSyntaxError, SubmitDirError
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.lexer import keyword, statements
+from dag_rewriter.model.dag import parse_dag
 from dag_rewriter.model.splices import WholeDag, expand
 
 _BEGIN = 1 << 16  # bytes: comments may stand before the first command
@@ -47,6 +49,15 @@ def _refuse_what_is_no_dag(path: Path) -> None:
     if files.mode_of(other) is not None:
         what = f"{other.name} lies beside it, and both would have the database {path.name}.stampede.db"
         raise SubmitDirError(str(path), what, "rename one of them")
+
+
+def jobstate_log(submit_dir: SubmitDir) -> Path:
+    """The JOBSTATE_LOG that DAGMan writes: ours if it is there, else that of the DAG. FileError."""
+    if files.mode_of(submit_dir.jobstate_log) is None:
+        with suppress(DagSyntaxError):
+            data = files.read_if_there(submit_dir.dag_file) or b""
+            return jobstate_log_of(submit_dir, parse_dag(data, submit_dir.dag))
+    return submit_dir.jobstate_log
 
 
 def read_whole(submit_dir: SubmitDir) -> WholeDag:

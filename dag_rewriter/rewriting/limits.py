@@ -106,18 +106,29 @@ def with_limits(data: bytes, limits: Mapping[str, int | None]) -> bytes:
     #bridle: MAXJOBS cleanup 4
     """
     parts = block.split(data)
-    inside = [line for line in _lines_inside(parts.block) if not _limits_one_of(line, limits)]
+    wanted = {name: limit.number for name, limit in settings_in(parts.block).items()} | dict(limits)
+    inside = [line for line in _lines_inside(parts.block) if not _limits_one_of(line, wanted)]
     lines = [
         f"# {SET_BY_COMMAND} {name}={UNLIMITED if number is None else number}"
-        for name, number in limits.items()
+        for name, number in wanted.items()
     ]
-    lines += [render_command(MaxJobs(n, number)) for n, number in limits.items() if number is not None]
+    lines += [render_command(MaxJobs(n, number)) for n, number in wanted.items() if number is not None]
+    # Where a rewrite puts them, which then finds nothing to change.
+    at = next((number for number, line in enumerate(inside) if _is_of_categories(line)), len(inside))
     again = lines_of_limits(parts.original, frozenset(limits))
-    return block.compose(parts.original, [*inside, *lines], {*_out_of_use(data), *again})
+    return block.compose(parts.original, [*inside[:at], *lines, *inside[at:]], {*_out_of_use(data), *again})
 
 
 def _lines_inside(our_block: bytes | None) -> list[str]:
     return [] if our_block is None else text_of(our_block).rstrip("\n").split("\n")[1:-1]
+
+
+def _is_of_categories(line: str) -> bool:
+    """Whether the categories pass wrote it; a monitor that is a JOB may have a category of its own."""
+    command = parse_command(line) if line[:1].isalpha() else None
+    if isinstance(command, Category):
+        return command.node != command.category
+    return isinstance(command, MaxJobs)
 
 
 def _limits_one_of(line: str, limits: Mapping[str, int | None]) -> bool:

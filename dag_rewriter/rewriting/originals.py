@@ -103,6 +103,9 @@ def dagman_submit_file(submit_dir: SubmitDir) -> bytes:
 
 def notes(submit_dir: SubmitDir, parts: block.SplitDag) -> Iterable[str]:
     """What the user should know of the kept copy."""
+    if submit_dir.dag_file.is_symlink():
+        to = submit_dir.dag_file.readlink()
+        yield f"{submit_dir.dag} was a link to {to}, and is a file of its own from now on, also after --undo"
     planned = files.read_if_there(submit_dir.planned_dag)
     name = submit_dir.planned_dag.name
     if planned is None or planned == parts.original:

@@ -20,7 +20,6 @@ from dag_rewriter.categories.categories import settings_in
 from dag_rewriter.categories.policy_layers import category_request, read_monitor_policy, read_policy
 from dag_rewriter.directory import find_bridle, liveness
 from dag_rewriter.directory.dagman_options import base_priority, throttles
-from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_files import SubmitFiles, read_submit_files
@@ -28,7 +27,7 @@ from dag_rewriter.errors import RewriterError, RunningError
 from dag_rewriter.metrics.metrics_files import files_of, made_by_bridle, measure
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import Dag, parse_dag
-from dag_rewriter.model.splices import Part, WholeDag
+from dag_rewriter.model.splices import Part, WholeDag, expand
 from dag_rewriter.rescue.newest_rescue import newest_rescue
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.passes import (
@@ -181,12 +180,19 @@ def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
     dag = planned.dag
     try:
         single = WholeDag((Part("", "", dag),))
-        whole = read_whole(planned.submit_dir) if dag.splices or dag.includes else single
+        whole = _with_parts(planned) if dag.splices or dag.includes else single
     except RewriterError as error:
         return planned.context, (f"no metrics are made: {error}",)
     metrics = measure(planned.submit_dir, whole)
     ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, metrics)]
     return replace(planned.context, metrics=MetricFiles(ours[0], metrics.dag, tuple(planners))), ()
+
+
+def _with_parts(planned: Planned) -> WholeDag:
+    """The DAG without our block, and all that it splices in and includes."""
+    submit_dir = planned.submit_dir
+    known = {submit_dir.dag: planned.parts.original}
+    return expand(submit_dir.dag, lambda name: known.get(name) or files.read(submit_dir.path / name))
 
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
@@ -145,7 +146,7 @@ def _unread(submit_dir: SubmitDir, stored: _Stored | None) -> int:
     """Bytes of the log of this run that are not stored."""
     if stored is None:
         return 0
-    log = submit_dir.jobstate_log
+    log = jobstate_log(submit_dir)
     debug_log = submit_dir.dagman_out
     if log.name not in stored.offsets and (debug_log.name in stored.offsets or files.mode_of(log) is None):
         log = debug_log

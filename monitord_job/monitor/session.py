@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dag_rewriter import files
+from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
@@ -245,7 +246,7 @@ def _tap_of(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
 def _newest_run(submit_dir: SubmitDir) -> tuple[int, bool]:
     """When the newest run began, and whether it is over. One without a JOBSTATE_LOG begins with the first look."""
     try:
-        with submit_dir.jobstate_log.open("rb") as lines:
+        with jobstate_log(submit_dir).open("rb") as lines:
             return newest_run(lines)
     except FileNotFoundError:
         return (int(time.time()), False) if submit_dir.dagman_out.exists() else (0, False)

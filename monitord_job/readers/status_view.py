@@ -69,6 +69,7 @@ def show(run: WorkflowSummary, console: Console | None = None, diagnosis: Diagno
     from rich.text import Text
 
     console = console or Console(highlight=False)
+    console.soft_wrap = not console.is_terminal  # a line of a file or of a pipe has any length
     ended = ending(run, diagnosis)
     state = state_of(run, diagnosis)
     word = state.value if ended is None else ended.value

@@ -98,6 +98,7 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
     from planner_ext.operations.run import watch
 
     console = Console(highlight=False, quiet=quiet)
+    console.soft_wrap = not console.is_terminal
     last: WorkflowProgress | WorkflowSummary | None = None
     with (Bar if console.is_terminal else Lines)(console) as display:
         for progress in watch(opened, begun.job):

@@ -13,6 +13,7 @@ from dag_rewriter import files
 from dag_rewriter.check.refusal import refuse_bad
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import parse_submit_file
@@ -130,7 +131,7 @@ def store_the_run_before(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """
     is_new = not is_stored(database_of(submit_dir), submit_dir.wf_uuid or "")
     # Without a database, there may have been a run all the same: one whose monitor never came to work.
-    if is_new and files.mode_of(submit_dir.jobstate_log) is None:
+    if is_new and files.mode_of(jobstate_log(submit_dir)) is None:
         return None
     return read_status(submit_dir)
 

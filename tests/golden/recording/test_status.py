@@ -109,3 +109,15 @@ def test_a_node_that_was_added_before_a_rescue_run_is_a_job_like_the_others(fres
     assert len(found.jobs) == len(before.jobs) + 1
     assert found.count()[NodeStatus.SUCCEEDED] == len(found.jobs)
     assert found.restarts == 1
+
+
+def test_a_line_is_a_line_where_no_terminal_is(fresh_corpus, tmp_path):
+    found = read_status(prepare(fresh_corpus("recorded/failing-condorio")).submit_dir)
+    with (tmp_path / "narrow").open("w") as narrow, (tmp_path / "wide").open("w") as wide:
+        show(found, Console(file=narrow, width=20, highlight=False))
+        show(found, Console(file=wide, width=400, highlight=False))
+    lines = [(tmp_path / name).read_text().splitlines() for name in ("narrow", "wide")]
+    assert [line for line in lines[0] if "failed: " in line] == [
+        line for line in lines[1] if "failed: " in line
+    ]
+    assert max(map(len, lines[0])) > 20

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from condor_templates.errors import BridleError, PolicyError
+from condor_templates.policy import MonitorKind
 from dag_rewriter import files
 from dag_rewriter.categories.policy_layers import read_policy
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE
 from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.rewriting.limits import write_limits
+from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
@@ -312,3 +315,14 @@ def test_a_dag_is_named_as_in_every_other_command(
     assert run_command(["categories", str(tmp_path / name), "--json"]) == 0
     (state,) = json.loads(capsys.readouterr().out)["categories"]
     assert (state["name"], state["nodes"], state["limit"]) == ("big", 1, 3)
+
+
+@pytest.mark.parametrize("kind", list(MonitorKind))
+def test_after_a_limit_was_set_a_rewrite_has_nothing_to_change(planned: Path, kind: MonitorKind) -> None:
+    submit_dir = open_submit_dir(planned)
+    rewrite(submit_dir, Options(executable="/bin/true", kind=kind))
+    for limits in ({"cleanup": 9}, {"stagein": 3, "createdir": None}, {"stagein": None}, {"cleanup": 2}):
+        write_limits(submit_dir, limits)
+        before = submit_dir.dag_file.read_bytes()
+        rewrite(submit_dir, Options(executable="/bin/true"))
+        assert submit_dir.dag_file.read_bytes().decode() == before.decode()

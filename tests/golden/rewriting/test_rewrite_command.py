@@ -195,3 +195,28 @@ def test_a_submit_file_that_another_node_may_write_need_not_be_there(
     told = bridle("rewrite", tmp_path / "x.dag", path=commands)
     assert told.returncode == (2 if refused else 0), told.stderr
     assert ("late.sub is not there yet" in told.stdout) != refused
+
+
+def test_sub_dags_beside_a_splice_are_counted_once(tmp_path: Path, commands: Path) -> None:
+    (tmp_path / "a.sub").write_text("queue\n")
+    (tmp_path / "inner.dag").write_text("JOB sum a.sub\n")
+    (tmp_path / "part.dag").write_text("SUBDAG EXTERNAL inner inner.dag\nJOB a a.sub\n")
+    (tmp_path / "x.dag").write_text("SPLICE part part.dag\nSUBDAG EXTERNAL other inner.dag\n")
+    counted = []
+    for _ in range(2):
+        assert bridle("rewrite", tmp_path / "x.dag", path=commands).returncode == 0
+        counted.append((tmp_path / "x.bridle.metrics").read_text())
+    assert counted[0] == counted[1]
+
+
+def test_a_dag_that_is_a_link_becomes_a_file_and_that_is_said(tmp_path: Path, commands: Path) -> None:
+    for name in ("shared", "run"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "shared" / "x.dag").write_text("JOB A a.sub NOOP\n")
+    dag = tmp_path / "run" / "x.dag"
+    dag.symlink_to("../shared/x.dag")
+    told = bridle("rewrite", dag, path=commands)
+    assert "x.dag was a link to ../shared/x.dag, and is a file of its own from now on" in told.stdout
+    assert not dag.is_symlink()
+    assert (tmp_path / "shared" / "x.dag").read_text() == "JOB A a.sub NOOP\n"
+    assert "link" not in bridle("rewrite", dag, path=commands).stdout

@@ -9,7 +9,7 @@ import pytest
 
 from dag_rewriter import files
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
-from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.locate import jobstate_log, open_target
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_submit_dir
 from dag_rewriter.errors import FileError, RewriterError, SubmitDirError
 from dag_rewriter.model.dag import parse_dag
@@ -221,3 +221,14 @@ def test_two_dags_that_would_have_one_database_are_refused(tmp_path: Path) -> No
         SubmitDirError, match=r"flow: flow\.dag lies beside it, and both would have the database flow"
     ):
         open_target(tmp_path / "flow")
+
+
+def test_the_jobstate_log_is_ours_or_that_of_the_dag(tmp_path: Path) -> None:
+    (tmp_path / "x.dag").write_text("JOB A a.sub\nJOBSTATE_LOG states.log\n")
+    submit_dir = open_target(tmp_path / "x.dag")
+    assert jobstate_log(submit_dir) == tmp_path / "states.log"
+    submit_dir.jobstate_log.touch()
+    assert jobstate_log(submit_dir) == submit_dir.jobstate_log
+    (tmp_path / "y.dag").write_text("JOB A a.sub\n")
+    other = open_target(tmp_path / "y.dag")
+    assert jobstate_log(other) == other.jobstate_log

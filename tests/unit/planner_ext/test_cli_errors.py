@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
@@ -13,6 +15,7 @@ import pytest
 
 from condor_templates.errors import BridleError
 from planner_ext import cli
+from tests.support.places import CHECKOUT
 
 
 class OddError(BridleError):
@@ -120,3 +123,13 @@ def test_a_missing_command_breaks_neither_the_help_nor_the_others(
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command(["--version"]) == 0
     assert capsys.readouterr().out.startswith("bridle, version 0.")
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&-"])
+def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "x.dag").write_text("JOB A a.sub NOOP\n")
+    words = [sys.executable, "-m", "planner_ext", "check", str(tmp_path / "x.dag")]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *words], capture_output=True, cwd=CHECKOUT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
