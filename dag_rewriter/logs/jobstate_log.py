@@ -15,6 +15,9 @@ from dag_rewriter.logs.events import (
 )
 
 _INTERNAL = "INTERNAL"
+_LONGEST_TIME, _LONGEST_ATTEMPT = 10, 9
+"""Digits: what is longer is two numbers glued together, or no number that a database can hold."""
+_LONGEST_INFO, _LONGEST_CODE = 64, 11
 _DAGMAN_STATES = {state.value: state for state in DagmanState}
 
 
@@ -36,6 +39,8 @@ def parse(line: bytes, errors: str = "backslashreplace") -> JobstateLine:
     if len(words) == 7 and words[1] != _INTERNAL:
         time, node, state, info, _site, _unused, attempt = words
         if time.isdecimal() and attempt.isdecimal() and node and state:
+            if len(time) > _LONGEST_TIME or len(attempt) > _LONGEST_ATTEMPT or not _is_sound(info):
+                return Malformed(text, "a number in it is longer than any that DAGMan writes")
             return new(NodeEvent, (int(time), node, state, info, int(attempt), None))
         return Malformed(text, "time and attempt number must be whole numbers")
     if len(words) >= 5 and words[1] == _INTERNAL and words[2] == "***" and words[-1] == "***":
@@ -43,11 +48,20 @@ def parse(line: bytes, errors: str = "backslashreplace") -> JobstateLine:
     return Malformed(text, "not a line of a JOBSTATE_LOG")
 
 
+def _is_sound(info: str) -> bool:
+    return len(info) <= _LONGEST_CODE or (
+        len(info) <= _LONGEST_INFO and not info.removeprefix("-").isdecimal()
+    )
+
+
 def _dagman_event(words: list[str], text: str) -> JobstateLine:
     state = _DAGMAN_STATES.get(words[3])
     if state is None or not words[0].isdecimal():
         return Malformed(text, "an INTERNAL line with a word that DAGMan does not use")
-    return DagmanEvent(int(words[0]), state, " ".join(words[4:-1]))
+    info = " ".join(words[4:-1])
+    if len(words[0]) > _LONGEST_TIME or not _is_sound(info):
+        return Malformed(text, "a number in it is longer than any that DAGMan writes")
+    return DagmanEvent(int(words[0]), state, info)
 
 
 def newest_run(lines: Iterable[bytes]) -> tuple[int, bool]:

@@ -12,12 +12,12 @@ from enum import Enum
 EVENT_END = b"\n...\n"
 """What closes every event: its last line's newline, and a line of its own."""
 
-HEADER = rb"^(?P<number>\d{3}) \((?P<cluster>-?\d+)\.(?P<proc>-?\d+)\.-?\d+\) "
+HEADER = rb"^(?P<number>\d{3}) \((?P<cluster>-?\d{1,12})\.(?P<proc>-?\d{1,12})\.-?\d{1,12}\) "
 """How an event begins: which one it is, and of which job; its time follows."""
 
 _ALIAS = re.compile(rb"[?&]alias=([^&>\n]+)")
-_ADDRESS = re.compile(rb"<([^:>\n]+):")
-_EXIT = re.compile(rb"\((return value|signal) (-?\d+)\)")
+_ADDRESS = re.compile(rb"<([^<:>\n]+):")
+_EXIT = re.compile(rb"\((return value|signal) (-?\d{1,10})\)")
 
 
 class Number(Enum):

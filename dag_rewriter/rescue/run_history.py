@@ -84,5 +84,9 @@ def parse_history(data: bytes, until: int | None = None) -> History:
 
 def _finish(history: History, event: DagmanEvent) -> None:
     code = event.info
-    if event.state is DagmanState.FINISHED and code.lstrip("-").isdecimal() and int(code) != DAGMAN_RESTARTS:
+    if (
+        event.state is DagmanState.FINISHED
+        and code.removeprefix("-").isdecimal()
+        and int(code) != DAGMAN_RESTARTS
+    ):
         history.ended, history.exit_code = event.time, int(code)

@@ -141,8 +141,9 @@ _IN_CLUSTER: dict[bytes, Callable[[Reader, str, int], None]] = {
 def _hold_reason(reader: Reader, message: bytes) -> None:
     match = texts.HOLD_REASON.match(message)
     held = reader.held_back
-    if match and held and held[-1].state == "JOB_HELD" and match[1] not in (b"", b"(unknown)"):
-        reader.held_back = (*held[:-1], held[-1]._replace(reason=text_of(match[1])))
+    reason = match[1].rstrip(b" ") if match else b""
+    if held and held[-1].state == "JOB_HELD" and reason not in (b"", b"(unknown)"):
+        reader.held_back = (*held[:-1], held[-1]._replace(reason=text_of(reason)))
     reader.let_go()
 
 

@@ -13,7 +13,7 @@ EVENT = re.compile(
     rb"(?: \{([^}]*)\})?(?: \[recovery mode\])?(?: (.*))?$"
 )
 EVENT_OF_NO_NODE = re.compile(rb"Event: ULOG_[A-Z_]+ for unknown (?:Node|Job) \(")
-HOLD_REASON = re.compile(rb" +Hold reason: *(.*?) *$")
+HOLD_REASON = re.compile(rb" +Hold reason: *(.*)$")
 
 # dag.cpp ProcessTerminatedEvent. "completed successfully, but status is STATUS_ERROR" comes before the plain line.
 JOB_ENDED = re.compile(
@@ -75,15 +75,15 @@ STARTS = b" STARTING UP"
 TURNS = re.compile(
     rb"(?P<starts> STARTING UP)|(?P<recovers>\[recovery mode\]|Running in RECOVERY mode)"
     rb"|(?P<recovered>done with RECOVERY mode)|(?P<aborts>Aborting DAG because we got the ABORT exit value)"
-    rb"|EXITING WITH STATUS (?P<code>\d+)"
+    rb"|EXITING WITH STATUS (?P<code>\d{1,10})"
 )
 """How DAGMan itself stands."""
 
 NODE_TABLE = re.compile(
     rb"Of \d+ nodes total:[^\n]*\n[^\n]* Done +Pre +Queued +Post +Ready +Un-Ready +Failed(?: +Futile)?[^\n]*\n"
-    rb"[^\n]*===[^\n]*\n\S+ \S+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"
+    rb"[^\n]*===[^\n]*\n\S+ \S+ +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12})"
 )
 """How many nodes stand how, as DAGMan counts them every now and then."""
 
-VERSION = re.compile(rb"\$CondorVersion: ([0-9]+)\.([0-9]+)\.([0-9]+)")
-QUEUE_UPDATE_INTERVAL = re.compile(rb"DAGMAN_QUEUE_UPDATE_INTERVAL setting: ([0-9]+)")
+VERSION = re.compile(rb"\$CondorVersion: ([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
+QUEUE_UPDATE_INTERVAL = re.compile(rb"DAGMAN_QUEUE_UPDATE_INTERVAL setting: ([0-9]{1,9})")

@@ -13,7 +13,7 @@ _CLOCK = rb"(\d\d):(\d\d):(\d\d)(?:\.\d+)?"
 _STAMP = re.compile(
     rb"(?:(?P<american>(\d\d)/(\d\d)/(\d\d) " + _CLOCK + rb")"
     rb"|(?P<iso>\d{4}-\d\d-\d\d[T ]" + _CLOCK + rb"(?:Z|[+-]\d\d:?\d\d)?)"
-    rb"|(?P<epoch>\d{9,12})(?:\.\d+)?)"
+    rb"|(?P<epoch>\d{9,10})(?:\.\d+)?)"
 )
 # What DAGMAN_DEBUG's header flags put there: (D_ALWAYS) (pid:7) (cid:3)
 _PREFIX = re.compile(_STAMP.pattern + rb" (?:\((?:D_\w+(?::\d+)?|\w+:\d+)\) )*")

@@ -66,8 +66,11 @@ def leftover_events(log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | N
         node = jobs.get(job)
         if node is None or job in seen:
             continue
+        try:
+            time = int(datetime.fromisoformat(event["when"].decode()).replace(tzinfo=zone).timestamp())
+        except (ValueError, OverflowError, OSError):
+            continue  # a torn line; the job is looked for further on
         seen.add(job)
-        time = int(datetime.fromisoformat(event["when"].decode()).replace(tzinfo=zone).timestamp())
         if event["number"] == Number.ABORTED.value:
             yield NodeEvent(time, node, "JOB_ABORTED", job, 0, text_of(event["text"]).strip() or None)
             continue

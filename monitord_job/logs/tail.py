@@ -15,6 +15,9 @@ from typing import BinaryIO, NamedTuple
 _SAMPLE = 512
 CHUNK = 1 << 20
 """Bytes read at once, unless one line is longer."""
+MAX_LINE = 4 << 20
+"""Bytes of a line, or of another record; what is longer is passed over as soon as that many are there."""
+TOO_LONG = f"no end of the line within {MAX_LINE} bytes; it is passed over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class Reading(NamedTuple):
     """Whole lines (without newline), or whatever records were asked for, and the cursor after them.
 
     `replaced` means that the file is another one than the cursor was made for, and was read from its beginning;
-    `at_end` that no further whole line stood in the file at that moment.
+    `at_end` that no further whole line stood in the file at that moment; `too_long` is where a line begins that is
+    passed over. Its end may be yet to come: the cursor then stands within it.
     """
 
     lines: list[bytes]
     cursor: Cursor
     replaced: bool
     at_end: bool
+    too_long: int | None = None
 
 
 def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: bytes = b"\n") -> Reading:
@@ -57,8 +62,12 @@ def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: b
         if size == cursor.offset and not size:
             return Reading([], cursor, replaced=False, at_end=True)
         replaced = size < cursor.offset or _fingerprint(stream, cursor.offset) != cursor.fingerprint
-        start = 0 if replaced else cursor.offset
+        start = 0 if replaced else _line_begin(stream, cursor.offset, record_end)
         data = _whole_lines(stream, start, limit, record_end)
+        if len(data) >= MAX_LINE and not data.endswith(record_end):
+            end = _after_line(stream, start + len(data), record_end)
+            at_end = end + len(record_end) > size
+            return Reading([], Cursor(end, _fingerprint(stream, end)), replaced, at_end, start)
         end = start + len(data)
         at_end = end >= size or not data
         lines = data[: -len(record_end)].split(record_end) if data else []
@@ -77,13 +86,38 @@ def read_rotated(path: Path, cursor: Cursor, reading: Reading, limit: int = CHUN
 
 
 def _whole_lines(stream: BinaryIO, start: int, limit: int, record_end: bytes) -> bytes:
+    """Whole lines, none, or MAX_LINE bytes and more of one that has no end there."""
     stream.seek(start)
     data = stream.read(limit)
     cut = data.rfind(record_end)
-    while cut < 0 and (more := stream.read(limit)):
+    while cut < 0 and len(data) < MAX_LINE and (more := stream.read(limit)):
         data += more
         cut = data.rfind(record_end)
-    return b"" if cut < 0 else data[: cut + len(record_end)]
+    if cut < 0:
+        return data if len(data) >= MAX_LINE else b""
+    return data[: cut + len(record_end)]
+
+
+def _line_begin(stream: BinaryIO, offset: int, record_end: bytes) -> int:
+    """The offset, or, where it stands within a line that is passed over, the end of that."""
+    stream.seek(max(offset - len(record_end), 0))
+    if not offset or stream.read(len(record_end)) == record_end:
+        return offset
+    return _after_line(stream, offset, record_end)
+
+
+def _after_line(stream: BinaryIO, offset: int, record_end: bytes) -> int:
+    """Where the line ends that goes on at the offset; if it does not yet, where to look for that."""
+    overlap = len(record_end) - 1  # the end of a record may come in two parts
+    offset = max(offset - overlap, 0)
+    stream.seek(offset)
+    while len(data := stream.read(CHUNK)) > overlap:
+        cut = data.find(record_end)
+        if cut >= 0:
+            return offset + cut + len(record_end)
+        offset += len(data) - overlap
+        stream.seek(offset)
+    return offset
 
 
 def _fingerprint(stream: BinaryIO, offset: int) -> str:

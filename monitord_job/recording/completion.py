@@ -106,7 +106,7 @@ class CompletionTracker:
             self._reopen(event.node)  # its PRE script has failed before, in the log's words
             self._decide(event.node, _Fate.DONE)
         elif event.state in _VERDICTS and (not terms.has_post or event.state.startswith("POST")):
-            code = int(event.info) if event.info.lstrip("-").isdecimal() else None
+            code = int(event.info) if event.info.removeprefix("-").isdecimal() else None
             if _VERDICTS[event.state]:
                 self._decide(event.node, _Fate.DONE)
             else:

@@ -14,7 +14,7 @@ from dag_rewriter.logs.events import DagmanEvent, JobstateLine, Malformed
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
-from monitord_job.logs.tail import Cursor, Reading, read_new_lines, read_rotated
+from monitord_job.logs.tail import TOO_LONG, Cursor, Reading, read_new_lines, read_rotated
 from monitord_job.recording.job_files import JobFileReader
 from monitord_job.recording.log_source import Numbered, Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics
@@ -126,6 +126,8 @@ class Ingest:
         more = reading.at_end and recorder.nodes_log.advance()
         if reading.replaced:
             recorder.turn.rows.append(QuarantineRow(source.path.name, before.offset, _REPLACED, ""))
+        if reading.too_long is not None:
+            recorder.turn.rows.append(QuarantineRow(source.path.name, reading.too_long, TOO_LONG, ""))
         begun = recorder.turn.begun
         moved = self._commit(recorder, replace(reading.cursor, memo=memo))
         sub_workflows = tuple(SubWorkflow(*row[:-1]) for row in begun) if moved else ()

@@ -10,7 +10,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.logs.events import NodeEvent
 from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs import nodes_log
-from monitord_job.logs.tail import Cursor, read_new_lines
+from monitord_job.logs.tail import TOO_LONG, Cursor, read_new_lines
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.rows import QuarantineRow
 from monitord_job.stampede.turn import DetailNeeded, Turn
@@ -39,8 +39,10 @@ class NodesLogReader:
             self._lost_from = self.cursor.offset
         for event in nodes_log.parse_all(reading.lines):
             self._turn.add_detail(event)
+        if reading.too_long is not None:
+            self._turn.rows.append(QuarantineRow(self._path.name, reading.too_long, TOO_LONG, ""))
         self.cursor = reading.cursor
-        return bool(reading.lines)
+        return bool(reading.lines) or reading.too_long is not None
 
     def read_until(self, wanted: DetailNeeded) -> None:
         """Read on until that event is there, or nothing more."""

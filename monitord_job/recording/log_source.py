@@ -40,7 +40,7 @@ class Source:
         cursor = Cursor()
         while cursor.offset < end:
             reading = read_new_lines(self.path, cursor, min(CHUNK, end - cursor.offset))
-            if reading.replaced or not reading.lines:
+            if reading.replaced or reading.cursor.offset <= cursor.offset:
                 return
             memo, events = self.events(cursor.memo, reading.lines)
             cursor = replace(reading.cursor, memo=memo)

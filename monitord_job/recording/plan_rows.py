@@ -9,9 +9,10 @@ from pathlib import Path
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.language.text import show_bytes
-from monitord_job.logs.tail import Cursor, read_new_lines
+from monitord_job.logs.tail import TOO_LONG, Cursor, read_new_lines
 from monitord_job.recording.metrics_reader import planned_metrics
 from monitord_job.recording.store import Changes
+from monitord_job.stampede.rows import QuarantineRow
 from monitord_job.stampede.state import JobPlan
 from monitord_job.stampede.static_rows import Describe, dag_rows, static_rows, workflow_row
 
@@ -29,20 +30,25 @@ def plan_changes(
     """
     static = submit_dir.static_bp
     cursors = {static.name: Cursor()}
+    passed_over: list[QuarantineRow] = []
     if static.exists():
-        rows = static_rows(_pieces(static, cursors), static.name, plans)
+        rows = static_rows(_pieces(static, cursors, passed_over), static.name, plans)
     else:
         # Read once more: kept from the beginning, the DAG would take more memory than all that is made of it.
         edges = ((show_bytes(parent), show_bytes(child)) for parent, child in read_whole(submit_dir).edges())
         rows = dag_rows(plans, edges, describe)
     workflow = workflow_row(submit_dir.braindump, submit_dir.dag, parent)
-    return Changes(chain([workflow], rows, planned_metrics(submit_dir)), cursors)
+    return Changes(chain([workflow], rows, passed_over, planned_metrics(submit_dir)), cursors)
 
 
-def _pieces(path: Path, cursors: dict[str, Cursor]) -> Iterator[list[bytes]]:
+def _pieces(
+    path: Path, cursors: dict[str, Cursor], passed_over: list[QuarantineRow]
+) -> Iterator[list[bytes]]:
     while True:
         reading = read_new_lines(path, cursors[path.name], _PIECE_BYTES)
         cursors[path.name] = reading.cursor
+        if reading.too_long is not None:
+            passed_over.append(QuarantineRow(path.name, reading.too_long, TOO_LONG, ""))
         if reading.lines:
             yield reading.lines
         if reading.at_end:

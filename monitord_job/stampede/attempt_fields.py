@@ -36,7 +36,7 @@ def _job_gone(node: NodeState, event: NodeEvent) -> None:
 
 def code_in(event: NodeEvent, otherwise: int) -> int:
     """The exit code that the event names: for a script only dagman.out does."""
-    return int(event.info) if event.info.lstrip("-").isdecimal() else otherwise
+    return int(event.info) if event.info.removeprefix("-").isdecimal() else otherwise
 
 
 def _job_judged(node: NodeState, event: NodeEvent) -> None:

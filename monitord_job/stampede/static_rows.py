@@ -182,11 +182,19 @@ def _job(fields: Iterable[str]) -> JobRow:
         submit_file=submit_file,
         type_desc=type_desc,
         clustered=clustered not in ("0", "false", "False"),
-        max_retries=int(max_retries),
+        max_retries=_count(max_retries),
         executable=executable,
         argv=argv,
-        task_count=int(task_count),
+        task_count=_count(task_count),
     )
+
+
+def _count(text: str) -> int:
+    """Raises ValueError, also for a number that no database's column holds."""
+    number = int(text)
+    if abs(number) >= 1 << 31:
+        raise ValueError(f"{text[:20]} is too large")
+    return number
 
 
 _ROWS: dict[str, tuple[Any, ...]] = {

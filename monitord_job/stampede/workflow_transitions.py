@@ -22,7 +22,7 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
     elif event.state in _RECOVERY:
         turn.workflow = turn.workflow._replace(recovering=event.state is DagmanState.RECOVERY_STARTED)
     elif event.state is DagmanState.FINISHED and turn.workflow.running:
-        code = int(event.info) if event.info.lstrip("-").isdecimal() else UNKNOWN_FAILURE
+        code = int(event.info) if event.info.removeprefix("-").isdecimal() else UNKNOWN_FAILURE
         if code == DAGMAN_RESTARTS:
             turn.workflow = turn.workflow._replace(restarting=True)
         else:
