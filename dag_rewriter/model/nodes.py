@@ -41,6 +41,8 @@ class Work(NamedTuple):
     unless_exit: int | None
     abort_dag_on: tuple[int, int | None] | None
     pre_skip: int | None
+    pre_deferred: bool
+    """whether the PRE script has a DEFER"""
 
 
 class _Source(NamedTuple):
@@ -166,6 +168,7 @@ class Nodes(Mapping[str, Node]):
                 unless_exit,
                 abort,
                 _first(skip),
+                pre is not None and pre[2] is not None,
             )
 
 

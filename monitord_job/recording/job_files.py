@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -136,7 +137,13 @@ class JobFileReader:
             return plain_submit_files.describe(plan, job, bytes_of(job.text))
         if plan.submit_file is None:
             return _NO_DESCRIPTION
-        return plain_submit_files.describe(plan, job, _whole_file(self._place(plan.submit_file)))
+
+        def read(name: str) -> str:
+            with suppress(OSError):
+                return file_text(_whole_file(self._place(os.path.join(job.directory, name))))  # noqa: PTH118
+            return ""
+
+        return plain_submit_files.describe(plan, job, _whole_file(self._place(plan.submit_file)), read)
 
     def _of_attempt(self, description: JobDescription, wanted: FilesNeeded) -> JobDescription:
         """With the attempt's own paths. $(RETRY) begins anew in a rescue run: it is the last one that left a file."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from dag_rewriter.directory.queue_items import first_item
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
+from dag_rewriter.language.text import text_of
 from monitord_job.stampede.state import JobDescription, JobPlan, UnplannedJob
 
 _MACRO = re.compile(r"(?<!\$)\$\(([\w.]+)(?::([^()$]*))?\)")
@@ -34,10 +36,15 @@ def _value(macro: re.Match[str], macros: Mapping[str, str]) -> str:
     return macro[0] if value is None else value
 
 
-def describe(plan: JobPlan, job: UnplannedJob, data: bytes) -> JobDescription:
-    """What a submit description says; paths count from where DAGMan runs. Macros of an attempt stay in them."""
+def describe(
+    plan: JobPlan, job: UnplannedJob, data: bytes, read: Callable[[str], str] = lambda _name: ""
+) -> JobDescription:
+    """What a submit description says of its first job; paths count from where DAGMan runs.
+
+    Macros of an attempt stay in them. `read` gives the text of a file of `queue ... from`.
+    """
     found = parse_submit_file(data)
-    macros = dict(_macros(plan, job, found))
+    macros = {**dict(_macros(plan, job, found)), **first_item(text_of(data), read)}
 
     def said(*names: str) -> str | None:
         values = (found.text(name) for name in names)

@@ -38,7 +38,12 @@ class Recorder:
         elif wanted is not None:
             self.nodes_log.read_until(wanted)
         apply(self.turn, event, files)
-        if event.state == "SUBMIT" and event.node in self.turn.before.plans:
+        # Nothing is submitted for a NOOP node: its job is one of cluster 0.
+        if (
+            event.state == "SUBMIT"
+            and event.node in self.turn.before.plans
+            and not event.info.startswith("0.")
+        ):
             self._note_sub_workflow(event, files)
 
     def _note_sub_workflow(self, event: NodeEvent, files: JobFiles) -> None:

@@ -48,6 +48,7 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_unpla
         tuple([code for code in (work.unless_exit, abort) if code is not None]),
         work.pre_skip,
         unplanned,
+        work.pre_deferred,
     )
 
 

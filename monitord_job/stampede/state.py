@@ -53,6 +53,8 @@ class JobPlan(NamedTuple):
     """the exit code of a PRE script with which the node is done"""
     unplanned: UnplannedJob | None = None
     """None for what Pegasus planned: its submit files say everything"""
+    pre_deferred: bool = False
+    """whether its PRE script may say that it is to be started once more (SCRIPT DEFER)"""
 
 
 class JobDescription(NamedTuple):

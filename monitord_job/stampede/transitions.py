@@ -14,7 +14,10 @@ from monitord_job.stampede.turn import DetailNeeded, Turn
 from monitord_job.stampede.workflow_transitions import apply_dagman, let_second_take_over
 
 _IGNORED = frozenset(
-    {"FILE_TRANSFER", "ATTRIBUTE_UPDATE", "JOB_AD_INFORMATION", "RESERVE_SPACE", "RELEASE_SPACE"}
+    {
+        *("FILE_TRANSFER", "ATTRIBUTE_UPDATE", "JOB_AD_INFORMATION", "RESERVE_SPACE", "RELEASE_SPACE"),
+        *("CLUSTER_SUBMIT", "CLUSTER_REMOVE"),  # of late materialization: around those of the jobs
+    }
 )
 """Events without a word in Stampede that say nothing of a job's progress."""
 
@@ -101,7 +104,7 @@ def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES
 
 
 def _apply_node(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) -> None:
-    node = _attempt_of(turn, event, files)
+    node = _attempt_of(turn, plan, event, files)
     reason = event.reason
     detail = _take_detail(turn, event) if event.state in _DETAIL_OF else None
     if detail is not None:
@@ -138,10 +141,10 @@ def _rows_of(
         yield from finished_rows(attempt, files)
 
 
-def _attempt_of(turn: Turn, event: NodeEvent, files: JobFiles) -> NodeState:
+def _attempt_of(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) -> NodeState:
     """The state, to be changed, of the attempt that the event belongs to, which it may open."""
     node = turn.node_to_change(event.node)
-    if node.seq and (event.state not in _OPENS or not _opens_attempt(node, event)):
+    if node.seq and (event.state not in _OPENS or not _opens_attempt(plan, node, event)):
         return node
     seq = turn.workflow.last_seq + 1
     turn.workflow = turn.workflow._replace(last_seq=seq)
@@ -174,10 +177,10 @@ def _note_words(node: NodeState, event: NodeEvent) -> None:
         node.last_time, node.last_words = time, f"{state}:{info}"
 
 
-def _opens_attempt(node: NodeState, event: NodeEvent) -> bool:
-    """Whether one of those that open attempts opens one."""
+def _opens_attempt(plan: JobPlan, node: NodeState, event: NodeEvent) -> bool:
+    """Whether one of those that open attempts opens one. A PRE script that asked for it is started once more."""
     if event.state == "PRE_SCRIPT_STARTED":
-        return True
+        return not (plan.pre_deferred and node.state == event.state)
     if node.state in _OPENED_BY_PRE or is_of_the_same_cluster(node, event):
         return False
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None

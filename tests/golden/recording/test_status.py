@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from dag_rewriter.directory.submit_dir import open_submit_dir
+from monitord_job.cli.common import open_run
 from monitord_job.database.run_values import NodeStatus
 from monitord_job.lock import locked
 from monitord_job.readers import status
@@ -121,3 +122,20 @@ def test_a_line_is_a_line_where_no_terminal_is(fresh_corpus, tmp_path):
         line for line in lines[1] if "failed: " in line
     ]
     assert max(map(len, lines[0])) > 20
+
+
+LOG = """\
+100 INTERNAL *** DAGMAN_STARTED 1.0 ***
+101 inner SUBMIT 0.2147483647 - - 1
+101 inner JOB_TERMINATED 0.2147483647 - - 1
+101 inner JOB_SUCCESS 0 - - 1
+102 INTERNAL *** DAGMAN_FINISHED 0 ***
+"""
+
+
+def test_of_a_sub_dag_that_is_a_noop_nothing_is_missed(work_dir):
+    (work_dir / "x.dag").write_text("SUBDAG EXTERNAL inner inner.dag NOOP\n")
+    (work_dir / "inner.dag").write_text("JOB sum a.sub\n")
+    (work_dir / "x.bridle.jobstate.log").write_text(LOG)
+    found = read_status(open_run(work_dir / "x.dag"))
+    assert (found.count()[NodeStatus.SUCCEEDED], found.quarantined) == (1, 0)

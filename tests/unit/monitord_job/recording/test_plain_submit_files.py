@@ -79,3 +79,28 @@ def test_a_circle_ends_and_nothing_grows_without_bound():
 
 def test_what_nobody_set_is_nothing_in_a_path():
     assert of_attempt("a$(nodename).$(Process)", "7.3", 0) == "a.3"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "queue name from (\nred\nblue\n)",
+        "Queue 2 name in (red, blue)",
+        "queue name,size from (\n red, 3\n)",
+        "queue name from list.txt",
+    ],
+)
+def test_a_variable_of_queue_is_that_of_the_first_item(tmp_path, items):
+    (tmp_path / "red.txt").write_text("hello")
+    (tmp_path / "list.txt").write_text("red\nblue\n")
+    (tmp_path / "a.sub").write_text(
+        f"executable = say.sh\narguments = $(name)\noutput = $(name).txt\n{items}\n"
+    )
+    files = read(tmp_path, plans(x=b"JOB A a.sub\n")["A"])
+    assert files.description.arguments == "red"
+    assert (files.stdout_file, files.stdout_text) == ("red.txt", "hello")
+
+
+def test_a_file_of_items_that_is_not_there_hides_nothing_else(tmp_path):
+    (tmp_path / "a.sub").write_text("executable = say.sh\nqueue name from none.txt\n")
+    assert read(tmp_path, plans(x=b"JOB A a.sub\n")["A"]).description.executable == "say.sh"

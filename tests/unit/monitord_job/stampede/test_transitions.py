@@ -23,6 +23,7 @@ PLANS = {
     "posted": JobPlan("posted", "posted.sub", post=POST),
     "prepared": JobPlan("prepared", "prepared.sub", pre=ScriptPlan("plan.sh", "-x"), post=POST),
     "planned": JobPlan("planned", "planned.sub", pre=ScriptPlan("plan.sh", "-x")),
+    "deferred": JobPlan("deferred", "deferred.sub", pre=ScriptPlan("wait.sh", ""), pre_deferred=True),
     "skipped": JobPlan("skipped", "skipped.sub", pre=ScriptPlan("pre.sh", ""), pre_skip=4),
 }
 
@@ -392,3 +393,28 @@ def test_two_dagmans_at_once_end_an_attempt_once():
 def test_a_job_s_end_that_is_told_twice_is_stored_once():
     turn = turn_of("1 plain SUBMIT 7.0", "2 plain JOB_SUCCESS 0", "3 plain JOB_SUCCESS 0")
     assert len(rows(turn, InvocationRow)) == 1
+
+
+def test_a_pre_script_that_is_put_off_is_one_attempt():
+    """SCRIPT DEFER: DAGMan (25.14.1) writes a start for each time, and one end."""
+    started = [f"{time} deferred PRE_SCRIPT_STARTED -" for time in (100, 101, 103)]
+    turn = turn_of(*started, "104 deferred PRE_SCRIPT_SUCCESS -", "105 deferred SUBMIT 7.0")
+    assert [row.seq for row in rows(turn, InstanceRow)] == [1]
+    more = ("106 deferred JOB_FAILURE 1", "107 deferred PRE_SCRIPT_STARTED -")
+    assert [row.seq for row in rows(turn_of(*more, turn=turn), InstanceRow)] == [1, 2]
+    twice = turn_of(*(line.replace("deferred", "prepared") for line in started[:2]))
+    assert [row.seq for row in rows(twice, InstanceRow)] == [1, 2], "without DEFER another DAGMan started it"
+
+
+def test_a_cluster_that_materializes_late_is_one_attempt():
+    turn = turn_of(
+        "100 plain CLUSTER_SUBMIT 56.-1",
+        "100 plain SUBMIT 56.0",
+        "102 plain JOB_TERMINATED 56.0",
+        "102 plain SUBMIT 56.1",
+        "104 plain JOB_TERMINATED 56.1",
+        "104 plain CLUSTER_REMOVE 56.-1",
+        "104 plain JOB_SUCCESS 0",
+    )
+    assert [row.seq for row in rows(turn, InstanceRow)] == [1]
+    assert states(turn)[0] == ("plain", 1, "SUBMIT")
