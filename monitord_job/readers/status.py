@@ -16,6 +16,7 @@ from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.readers.done_nodes import with_done_nodes
 
 LOG = logging.getLogger("bridle.status")
 
@@ -24,7 +25,7 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
     """The run as its database (or the one at `url`) has it, after catching up if no monitor is alive to do that."""
     engine = open_database(brought_up(submit_dir, url))
     try:
-        return summary(engine, submit_dir.wf_uuid or "")
+        return with_done_nodes(submit_dir, summary(engine, submit_dir.wf_uuid or ""))
     finally:
         engine.dispose()
 

@@ -31,6 +31,7 @@ from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
 from monitord_job.errors import LockedError, MonitorError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.readers.done_nodes import with_done_nodes
 from monitord_job.readers.run_outcome import RunState, ending, state_of
 from monitord_job.readers.status import read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
@@ -215,4 +216,5 @@ def _stored_to_its_end(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """
     with suppress(LockedError):
         catch_up(submit_dir, Limits(), lock_wait=Limits().drain, deliver=True)
-    return _read(submit_dir, summary)
+    found = _read(submit_dir, summary)
+    return None if found is None else with_done_nodes(submit_dir, found)

@@ -139,3 +139,16 @@ def test_of_a_sub_dag_that_is_a_noop_nothing_is_missed(work_dir):
     (work_dir / "x.bridle.jobstate.log").write_text(LOG)
     found = read_status(open_run(work_dir / "x.dag"))
     assert (found.count()[NodeStatus.SUCCEEDED], found.quarantined) == (1, 0)
+
+
+def test_a_node_that_is_done_from_the_beginning_is_done(work_dir):
+    (work_dir / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (work_dir / "s.dag").write_text("JOB X a.sub DONE\n")
+    (work_dir / "x.dag").write_text(
+        "JOB fit a.sub DONE\nJOB mark a.sub\nDONE mark\nSPLICE S s.dag\nJOB inner a.sub NOOP\nJOB late a.sub\n"
+    )
+    (work_dir / "x.bridle.jobstate.log").write_text(LOG)
+    found = read_status(open_run(work_dir / "x.dag"))
+    done = {job.name for job in found.jobs if job.status is NodeStatus.SUCCEEDED}
+    assert done == {"fit", "mark", "S+X", "inner"}
+    assert {job.name for job in found.jobs if job.status is NodeStatus.UNREADY} == {"late"}

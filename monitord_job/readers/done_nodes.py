@@ -1,0 +1,41 @@
+"""Nodes that are DONE from the beginning: DAGMan tells nothing of them, and no attempt of theirs is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from dag_rewriter import files
+from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.language.text import show_bytes
+from dag_rewriter.model.splices import ORDINARY
+from monitord_job.database.run_values import NodeStatus, WorkflowSummary
+
+_MAY_SAY_SO = re.compile(rb"\b(?:DONE|SPLICE|INCLUDE)\b", re.IGNORECASE)
+"""To look at each of a million nodes takes seconds."""
+
+
+def with_done_nodes(submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
+    """The run, with nodes that were never to run as what they are to DAGMan: done."""
+    if all(job.status is not NodeStatus.UNREADY for job in run.jobs):
+        return run
+    done = frozenset(_done(submit_dir))
+    jobs = (
+        replace(job, status=NodeStatus.SUCCEEDED)
+        if job.name in done and job.status is NodeStatus.UNREADY
+        else job
+        for job in run.jobs
+    )
+    return replace(run, jobs=tuple(jobs)) if done else run
+
+
+def _done(submit_dir: SubmitDir) -> Iterator[str]:
+    with suppress(RewriterError):  # a DAG that is gone or was broken since hides no run
+        if not _MAY_SAY_SO.search(files.read(submit_dir.dag_file)):
+            return
+        for part in read_whole(submit_dir).parts:
+            yield from (show_bytes(node.name) for node in part.nodes() if node.done and node.kind in ORDINARY)
