@@ -73,6 +73,12 @@ def parse_toml(text: str, source: str) -> TomlTable:
         return TomlTable(source, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(source, f"it is not TOML: {error}", "mend that line") from None
+    except RecursionError:
+        raise PolicyError(source, "its brackets are nested too deep", "write a table for each") from None
+    except ValueError:  # int() reads 4,300 digits at the most
+        raise PolicyError(
+            source, "a number in it has too many digits", "write one that can be meant"
+        ) from None
 
 
 def whole_number(value: object, where: str, what: str, hint: str) -> int:

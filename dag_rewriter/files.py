@@ -50,6 +50,21 @@ def read(path: Path, most: int | None = None) -> bytes:
         raise file_error(path, "read it", error) from error
 
 
+def read_regular(path: Path) -> bytes:
+    """All bytes of a regular file: a pipe without a writer, or a device, has no end. FileError."""
+    try:
+        # What opens a pipe without O_NONBLOCK waits for its writer; a terminal must not become this process's.
+        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+        with stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise FileError(
+                    str(path), "it is no regular file", "name a file; pipes and devices have no end"
+                )
+            return stream.read()
+    except OSError as error:
+        raise file_error(path, "read it", error) from error
+
+
 def _first(path: Path, most: int) -> Iterator[bytes]:
     # In pieces: to ask for more than there is takes the memory for it.
     with path.open("rb") as stream:

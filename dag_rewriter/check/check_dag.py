@@ -22,6 +22,7 @@ from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.block import is_planners
+from dag_rewriter.model.splices import MAX_DEPTH, MAX_FILES
 from dag_rewriter.rescue.rescue_dag import RescueFile
 
 
@@ -83,6 +84,12 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     if identity in check.active:
         check.error(place, f"{path} is read while it is being read", "take the line out")
         return False
+    check.files_left -= 1
+    if check.files_left < 0 or len(check.active) > MAX_DEPTH:
+        if check.files_left >= -1:  # said once
+            what = f"it splices in or includes more than {MAX_FILES} files, or nests them more than {MAX_DEPTH} deep"
+            check.error(place, what, "take splices out, or make sub-DAGs of them (SUBDAG EXTERNAL)")
+        return False
     data = check.files.read(path)
     if data is None:
         check.error(place, f"the file {path} is not there", "restore it, or mend the line")
@@ -126,7 +133,7 @@ def _one(check: Check, scope: Scope, path: str, statement: Statement, *, first: 
     """Looks at one command in the reading in which DAGMan does."""
     line, _, text, body, problem = statement
     place = Place(path, line)
-    word = text.split(None, 1)[0] if text else b""
+    word = text.split(None, 1)[0] if text.strip() else b""
     key = keyword(word)
     if problem and body is None:
         if first:

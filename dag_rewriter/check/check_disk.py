@@ -27,7 +27,8 @@ class _Disk:
     root: Path
 
     def read(self, path: str) -> bytes | None:
-        return files.read_if_there(self.root / path)
+        place = self.root / path
+        return None if files.mode_of(place) is None else files.read_regular(place)
 
     def exists(self, path: str) -> bool:
         return files.mode_of(self.root / path) is not None
@@ -46,7 +47,7 @@ def check_path(path: Path, progress: Progress) -> Checked:
 
     The files in the findings are named as seen from where `path` is.
     """
-    data = files.read(path)  # the one file that must be there
+    data = files.read_regular(path)  # the one file that must be there
     findings = list(_whole(data, str(path)))
     total = _Total(progress, 2 * len(data))
     submit_dir = SubmitDir(path.parent, {}, path.name)

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from dag_rewriter.check.dependency_graph import Graph
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import text_of
+from dag_rewriter.model.splices import MAX_FILES
 
 
 class Severity(Enum):
@@ -137,6 +138,7 @@ class Check:
     active: set[str] = field(default_factory=set)
     """the files that are being read, by identity"""
     configs: list[str] = field(default_factory=list)
+    files_left: int = MAX_FILES
 
     def error(self, place: Place, what: str, hint: str) -> None:
         """DAGMan would refuse the DAG, or the node would fail."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+_FLAT = 20
+"""More brackets within each other than any value of a braindump has."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz_0123456789")
 
 
@@ -27,7 +29,7 @@ def parse_braindump(text: str) -> Mapping[str, str | None]:
             return _any_yaml(text)
         try:
             values[key] = _scalar(json.loads(value))
-        except ValueError:  # written by hand or by another tool: no JSON string
+        except (ValueError, RecursionError):  # written by hand or by another tool: no JSON string
             return _any_yaml(text)
     return values
 
@@ -51,8 +53,17 @@ def _any_yaml(text: str) -> Mapping[str, str | None]:
     """Any other way to write the same in YAML; slow to import, and the planner does not need it."""
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
-        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        # The library goes down by recursion in C: a hundred thousand `[` would end the process itself.
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _FLAT:
+                raise BraindumpError("it does not consist of `key: value` lines")
+        loaded = yaml.load(text, Loader=loader)
+    except BraindumpError:
+        raise
     except (yaml.YAMLError, ValueError) as error:
         raise BraindumpError(" ".join(str(error).split())) from error
     if not isinstance(loaded, dict):

@@ -42,7 +42,7 @@ def _refuse_what_is_no_dag(path: Path) -> None:
     if path.name.endswith(".dag"):
         return
     begin = files.read(path, _BEGIN)
-    first = next((text.split(None, 1)[0] for _, _, text, _, _ in statements(begin)), b"")
+    first = next((text.split(None, 1)[0] for _, _, text, _, _ in statements(begin) if text.strip()), b"")
     if _OF_ANOTHER.search(path.name) or keyword(first) not in COMMANDS:
         raise SubmitDirError(str(path), "it is no DAG", "name a submit directory or a DAG")
     other = path.with_name(f"{path.name}.dag")
@@ -62,4 +62,4 @@ def jobstate_log(submit_dir: SubmitDir) -> Path:
 
 def read_whole(submit_dir: SubmitDir) -> WholeDag:
     """The DAG with its splices and includes. Raises FileError and DagSyntaxError."""
-    return expand(submit_dir.dag, lambda name: files.read(submit_dir.path / name))
+    return expand(submit_dir.dag, lambda name: files.read_regular(submit_dir.path / name))

@@ -63,17 +63,17 @@ def _continued(text: bytes, number: int, lines: Iterator[tuple[int, bytes]]) -> 
     """Joins the lines that end with a backslash; comments and blank lines between them are skipped, as DAGMan
     does.
     """
-    text = text[:-1]
+    parts = [text[:-1]]
     for number, line in lines:
         more = line.strip(BLANKS)
         if not more or more[0] == 35 or more[:2] == b"//":
             continue
-        text = text + b" " + more
-        if text[-1] != 92:
-            return text, number, ""
-        text = text[:-1]
+        if more[-1] != 92:
+            parts.append(more)
+            return b" ".join(parts), number, ""
+        parts.append(more[:-1])
     # DAGMan drops such a command without a word: getnextline() gives nothing at the end of the file.
-    return text, number, "the line ends with a backslash, and nothing follows it"
+    return b" ".join(parts), number, "the line ends with a backslash, and nothing follows it"
 
 
 def _inline_end(text: bytes) -> bytes | None:

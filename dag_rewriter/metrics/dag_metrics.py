@@ -112,7 +112,7 @@ def parse_metrics(data: bytes) -> DagMetrics:
     """The inverse of render_metrics. Raises MetricsError."""
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MetricsError("metrics", f"they are no JSON: {error}", _AGAIN) from error
     if not isinstance(value, dict):
         raise MetricsError("metrics", "they are no JSON object", _AGAIN)

@@ -163,7 +163,7 @@ class Dag:
     @property
     def unknown(self) -> tuple[tuple[int, str], ...]:
         """(line, first word) of each line that is no command of DAGMan 25's."""
-        return tuple((line, text_of(text.split(None, 1)[0])) for line, text in self._index.other)
+        return tuple((line, text_of((text.split(None, 1) or [b""])[0])) for line, text in self._index.other)
 
     def highest_priority(self) -> int:
         """The highest PRIORITY of the DAG, 0 at least."""

@@ -182,7 +182,7 @@ def _edges(index: Index, pairs: regex_lines.Pairs) -> bool:
 def _read(index: Index, statement: Statement, source: str) -> None:
     """Reads one command word by word."""
     number, _, text, body, problem = statement
-    word = text.split(None, 1)[0] if text else b""
+    word = text.split(None, 1)[0] if text.strip() else b""
     if problem:
         raise DagSyntaxError(source, number, problem, _RERUN)
     row = COMMANDS.get(keyword(word))

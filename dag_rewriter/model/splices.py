@@ -20,6 +20,11 @@ Read: TypeAlias = Callable[[str], bytes]
 """path -> bytes; a relative path counts from where DAGMan runs"""
 Edge: TypeAlias = tuple[str, str]
 
+MAX_FILES = 10_000
+"""Files that a DAG may splice in or include, each counted as often as it is: twenty-four that splice the next one twice
+would be sixteen million.
+"""
+MAX_DEPTH = 100
 MONITOR = "bridle_monitor"
 _OURS = ".bridle.sub"
 ORDINARY = frozenset({NodeKind.JOB, NodeKind.SUBDAG})
@@ -122,8 +127,25 @@ def expand(source: str, read: Read) -> WholeDag:
     >>> list(expand("x.dag", texts.__getitem__).edges())
     [('S+A', 'B'), ('S+C', 'B')]
     """
-    scope = _scope(source, "", "", read, (source,))
+    scope = _scope(source, "", "", _bounded(source, read), (source,))
     return WholeDag(tuple(scope.parts), tuple(scope.links))
+
+
+def _bounded(source: str, read: Read) -> Read:
+    """Raises DagSyntaxError for one file too many."""
+    left = MAX_FILES
+
+    def read_one(path: str) -> bytes:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            what = f"it splices in or includes more than {MAX_FILES} files, {path} among them"
+            raise DagSyntaxError(
+                source, 0, what, "take splices out, or make sub-DAGs of them (SUBDAG EXTERNAL)"
+            )
+        return read(path)
+
+    return read_one
 
 
 def _scope(source: str, prefix: str, directory: str, read: Read, above: Sequence[str]) -> _Scope:
@@ -150,6 +172,9 @@ def _known_once(file: str, above: Sequence[str]) -> str:
     if file in above:
         what = f"the files include or splice each other in a circle: {' -> '.join((*above, file))}"
         raise DagSyntaxError(above[-1], 0, what, "take one of the lines out")
+    if len(above) > MAX_DEPTH:
+        what = f"its splices and includes are nested more than {MAX_DEPTH} deep"
+        raise DagSyntaxError(above[0], 0, what, "nest them less")
     return file
 
 

@@ -192,7 +192,7 @@ def _with_parts(planned: Planned) -> WholeDag:
     """The DAG without our block, and all that it splices in and includes."""
     submit_dir = planned.submit_dir
     known = {submit_dir.dag: planned.parts.original}
-    return expand(submit_dir.dag, lambda name: known.get(name) or files.read(submit_dir.path / name))
+    return expand(submit_dir.dag, lambda name: known.get(name) or files.read_regular(submit_dir.path / name))
 
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:

@@ -80,7 +80,8 @@ TURNS = re.compile(
 """How DAGMan itself stands."""
 
 NODE_TABLE = re.compile(
-    rb"Of \d+ nodes total:[^\n]*\n[^\n]* Done +Pre +Queued +Post +Ready +Un-Ready +Failed(?: +Futile)?[^\n]*\n"
+    rb"Of \d+ nodes total:[^\n]{0,200}\n"
+    rb"[^\n]{0,200} Done +Pre +Queued +Post +Ready +Un-Ready +Failed(?: +Futile)?[^\n]*\n"
     rb"[^\n]*===[^\n]*\n\S+ \S+ +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12}) +(\d{1,12})"
 )
 """How many nodes stand how, as DAGMan counts them every now and then."""

@@ -96,9 +96,24 @@ def read_results(path: Path) -> list[Ended]:
     except OSError:
         return []
     for line in lines:
-        with suppress(ValueError, TypeError):
-            found.append(Ended(**json.loads(line)))
+        with suppress(ValueError, TypeError, RecursionError):
+            found.append(_sound(Ended(**json.loads(line))))
     return found
+
+
+_MOST = 2**31
+"""Beyond what the database's columns hold."""
+
+
+def _sound(ended: Ended) -> Ended:
+    """Raises ValueError if it is not what a runner writes."""
+    texts = (ended.key, ended.stdout, ended.stderr, ended.cause)
+    numbers = (ended.code, ended.seconds, ended.tries)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("not a text")
+    if not all(isinstance(number, int | float) and abs(number) < _MOST for number in numbers):
+        raise ValueError("not a number that a runner writes")
+    return ended
 
 
 def remove_results(path: Path) -> None:

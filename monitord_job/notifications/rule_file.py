@@ -109,6 +109,8 @@ class _NoRuleError(Exception):
 # Pegasus opens the file as text: a carriage return alone ends a line, too.
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _LINE_ENDS = frozenset("\r\n")
+_LONGEST_RULE = 1 << 16
+"""Characters: to split a command into words takes the square of its length (shlex)."""
 
 
 def parse(data: bytes, path: str = "", dialect: Dialect = Dialect.PEGASUS) -> RuleFile:
@@ -147,6 +149,10 @@ _EXAMPLES = {
 
 
 def _rule(text: str, source: Source, dialect: Dialect) -> Rule:
+    if len(text) > _LONGEST_RULE:
+        raise _NoRuleError(
+            f"the line is longer than {_LONGEST_RULE} characters", "put what it does into a script"
+        )
     word = text.split(None, 1)[0]
     try:
         entity = Entity(word.upper())

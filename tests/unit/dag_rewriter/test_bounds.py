@@ -1,0 +1,111 @@
+"""DAGs and files beside them that nobody writes in earnest: one clear error, soon; never a wait, never a traceback."""
+
+import os
+from contextlib import suppress
+from time import process_time
+
+import pytest
+
+from condor_templates.errors import PolicyError
+from condor_templates.policy_file import parse_policy, parse_properties
+from dag_rewriter.check.check_disk import check_path
+from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
+from dag_rewriter.directory.locate import read_whole
+from dag_rewriter.directory.submit_dir import open_dag
+from dag_rewriter.errors import DagSyntaxError, FileError
+from dag_rewriter.metrics.dag_metrics import MetricsError, parse_metrics
+from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.model.splices import MAX_DEPTH, expand
+from tests.support.growth import assert_linear
+
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize("line", ["SPLICE S part", "INCLUDE part"])
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
+def test_a_part_that_has_no_end_is_refused(tmp_path, line, what):
+    (tmp_path / "w.dag").write_text(f"JOB A a.sub\n{line}\n")
+    if what == "pipe":
+        os.mkfifo(tmp_path / "part")
+    else:
+        (tmp_path / "part").symlink_to(what)
+    for look in (
+        lambda: read_whole(open_dag(tmp_path / "w.dag")),
+        lambda: check_path(tmp_path / "w.dag", lambda _done, _all: None),
+    ):
+        with pytest.raises(FileError, match="no regular file"):
+            look()
+
+
+@pytest.mark.parametrize("line", ["SPLICE S{} {}.dag", "INCLUDE {1}.dag"])
+def test_a_bomb_of_sixteen_million_parts_is_refused_at_once(tmp_path, line):
+    for level in range(24):
+        text = "".join(f"{line.format(twice, level + 1)}\n" for twice in "ab")
+        (tmp_path / f"{level}.dag").write_text(text)
+    (tmp_path / "24.dag").write_text("# nothing\n")
+    begin = process_time()
+    with pytest.raises(DagSyntaxError, match="more than 10000 files"):
+        expand("0.dag", lambda name: (tmp_path / name).read_bytes())
+    found = check_path(tmp_path / "0.dag", lambda _done, _all: None).findings
+    assert [finding.what for finding in found if "10000 files" in finding.what]
+    assert len(found) < 100
+    assert process_time() - begin < 8
+
+
+def test_parts_within_parts_without_end_are_refused():
+    with pytest.raises(DagSyntaxError, match=f"more than {MAX_DEPTH} deep"):
+        expand("0", lambda name: b"SPLICE S %d\n" % (int(name) + 1))
+
+
+def test_a_command_of_nothing_but_backslashes_is_an_error():
+    with pytest.raises(DagSyntaxError, match="backslash"):
+        parse_dag(b"\\\n" * 10, "w.dag")
+    parse_dag(b"\\\n" * 10 + b" \\\nJOB A a.sub\n", "w.dag")
+
+
+@pytest.mark.parametrize("unit", [b"\\\n", b" ", b"a ", b'"', b"JOB a \\\n", b"{", b"\\"])
+@pytest.mark.parametrize(
+    "begin", [b"", b"PARENT ", b"JOB a a.sub\nVARS a ", b"SUBMIT-DESCRIPTION d {\n", b"SCRIPT PRE a "]
+)
+def test_a_dag_takes_time_by_its_length(begin, unit):
+    def read(data: bytes) -> None:
+        try:
+            parse_dag(data, "w.dag")
+        except DagSyntaxError:
+            return
+
+    assert_linear(read, lambda size: begin + unit * (size // len(unit)), 16_000)
+
+
+@pytest.mark.parametrize(
+    "text", [f"a: {'[' * 100_000}", f"a b: {'[' * 100_000}", f"a b: {'{a: ' * 3000}", f"a: {'- ' * 5000}"]
+)
+def test_brackets_in_a_braindump(text):
+    with pytest.raises(BraindumpError):
+        parse_braindump(text)
+
+
+def test_brackets_in_metrics():
+    with pytest.raises(MetricsError):
+        parse_metrics(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "{a=" * 5000, DIGITS, f"[{DIGITS}]"])
+def test_brackets_and_digits_in_a_policy(value):
+    with pytest.raises(PolicyError):
+        parse_policy(f"a = {value}", "policy.toml")
+
+
+@pytest.mark.parametrize("unit", [" ", "a", '"', "\\", "a.", "\\\n", "#"])
+def test_small_files_take_time_by_their_length(unit):
+    def read(text: str) -> None:
+        for parse in (
+            parse_braindump,
+            lambda it: parse_policy(it, "p"),
+            lambda it: parse_properties(it, "p"),
+            lambda it: parse_metrics(it.encode()),
+        ):
+            with suppress(ValueError, PolicyError, MetricsError):
+                parse(f"a: {text}\n")
+
+    assert_linear(read, lambda size: unit * (size // len(unit)), 8_000, largest=4)
