@@ -21,6 +21,7 @@ import click
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
+from condor_templates.terminal import PrintableFormatter, say
 
 
 class Subcommand(NamedTuple):
@@ -143,8 +144,9 @@ def cli(verbosity: Verbosity, verbose: int) -> None:
     verbosity.level = verbose
     logging.basicConfig(
         level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)],
-        format="%(levelname)s %(name)s: %(message)s",
     )
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
 
 
 def run_command(arguments: Sequence[str], command: click.Command = cli, name: str = "bridle") -> int:
@@ -181,7 +183,7 @@ def _tell(verbosity: Verbosity, what: str, code: int) -> int:
     if verbosity.level >= 2:
         traceback.print_exc()
     # A file name may hold bytes that are no text.
-    click.echo(f"{verbosity.name}: {what}".encode(errors="backslashreplace").decode(), err=True)
+    say(f"{verbosity.name}: {what}", err=True)
     return code
 
 

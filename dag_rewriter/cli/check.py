@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dag_rewriter.cli.common import RUN, json_option, print_json, print_text
+from condor_templates.terminal import say
+from dag_rewriter.cli.common import RUN, json_option, print_json
 from dag_rewriter.language.text import show_bytes
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def check(path: Path, as_json: bool) -> int:
         print_json(_as_json(dag, checked, bad))
     else:
         for finding in checked.findings[:_SHOWN]:
-            print_text(str(finding))
+            say(str(finding))
         if len(checked.findings) > _SHOWN:
-            click.echo(f"... and {len(checked.findings) - _SHOWN} more; --json prints all")
-        print_text(f"{dag}: {_summary(checked, bad)}")
+            say(f"... and {len(checked.findings) - _SHOWN} more; --json prints all")
+        say(f"{dag}: {_summary(checked, bad)}")
     return 1 if bad else 0
 
 

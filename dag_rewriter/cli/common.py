@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from condor_templates.terminal import say
 from dag_rewriter.directory.ownership import become_owner
 
 
@@ -37,9 +38,4 @@ dag_argument = click.argument("target", metavar="SUBMIT_DIR|X.dag", type=RUN)
 
 def print_json(value: object) -> None:
     """One JSON document on standard output, in ASCII."""
-    click.echo(json.dumps(value, indent=2))
-
-
-def print_text(text: str, *, newline: bool = True) -> None:
-    """Text with names of the DAG, in its own bytes: they may be no UTF-8."""
-    click.echo(text.encode("utf-8", "surrogateescape"), nl=newline)
+    say(json.dumps(value, indent=2))

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from condor_templates.terminal import put_out, say
 from dag_rewriter import files
-from dag_rewriter.cli.common import dag_argument, json_option, print_json, print_text
+from dag_rewriter.cli.common import dag_argument, json_option, print_json
 from dag_rewriter.directory.locate import open_target, read_whole
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.model.graph import DagGraph, build_graph
@@ -77,7 +78,7 @@ def graph(
     if as_json:
         print_json({**_summary(whole, built), **answers})
     else:
-        print_text("\n".join(_lines(answers) if answers else _summary_lines(whole, built)))
+        say("\n".join(_lines(answers) if answers else _summary_lines(whole, built)))
 
 
 def _draw(built: DagGraph, dot: str | None, svg: str | None, limit: int) -> None:
@@ -94,7 +95,7 @@ def _draw(built: DagGraph, dot: str | None, svg: str | None, limit: int) -> None
 
 def _write(name: str, text: str) -> None:
     if name == "-":
-        print_text(text, newline=False)
+        put_out(text)
     else:
         files.replace(Path(name).absolute(), text.encode("utf-8", "surrogateescape"))
 

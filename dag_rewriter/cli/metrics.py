@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from dag_rewriter.cli.common import dag_argument, json_option, print_json, print_text
+from condor_templates.terminal import say
+from dag_rewriter.cli.common import dag_argument, json_option, print_json
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.metrics.dag_metrics import DagMetrics
 from dag_rewriter.metrics.metrics_files import Metrics, measure, write_metrics
@@ -39,7 +40,7 @@ def metrics(target: Path, write: bool, as_json: bool) -> None:
         print_json(counted.as_json())
         return
     for line in _lines(counted):
-        print_text(line)
+        say(line)
 
 
 def _lines(counted: Metrics) -> Iterator[str]:

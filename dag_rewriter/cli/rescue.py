@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from dag_rewriter.cli.common import RUN, dry_run_option, json_option, print_json, print_text
+from condor_templates.terminal import say
+from dag_rewriter.cli.common import RUN, dry_run_option, json_option, print_json
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_in_use
 from dag_rewriter.rescue.rescue_plan import Choice, RescuePlan, plan_redo, plan_scratch, plan_use
@@ -52,7 +53,7 @@ def list_(target: Path, as_json: bool) -> None:
     Exit codes: 0 done, also if there are none; 2 the directory or its DAG cannot be used.
     """
     workflow = read_workflow(open_target(target))
-    print_json(as_mapping(workflow)) if as_json else print_text("\n".join(list_lines(workflow)))
+    print_json(as_mapping(workflow)) if as_json else say("\n".join(list_lines(workflow)))
 
 
 @rescue.command()
@@ -76,7 +77,7 @@ def show(target: Path, number: int | None, as_json: bool) -> None:
     if as_json:
         print_json(show_mapping(workflow, run_state))
     else:
-        print_text("\n".join(show_lines(workflow, run_state)))
+        say("\n".join(show_lines(workflow, run_state)))
 
 
 def _making(command: F) -> F:
@@ -198,7 +199,7 @@ def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> N
         }
         print_json(shown)
         return
-    print_text("\n".join(_lines(workflow, plan, dry_run)))
+    say("\n".join(_lines(workflow, plan, dry_run)))
 
 
 def _lines(workflow: Workflow, plan: RescuePlan, dry_run: bool) -> Iterator[str]:

@@ -9,13 +9,13 @@ import click
 
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
+from condor_templates.terminal import put_out, say
 from dag_rewriter.cli.common import (
     as_owner_option,
     dry_run_option,
     force_option,
     json_option,
     print_json,
-    print_text,
     submit_dir_argument,
 )
 from dag_rewriter.directory.locate import open_target
@@ -105,10 +105,10 @@ def _print(report: Report, show_diff: bool, as_json: bool) -> None:
         shown = report.as_json() | ({"diff": report.diff()} if show_diff else {})
         print_json(shown)
     elif show_diff:
-        print_text(report.diff(), newline=False)
+        put_out(report.diff())
     else:
         for line in report.lines():
-            print_text(line)
+            say(line)
 
 
 def _passes(only: tuple[str, ...], skip: tuple[str, ...]) -> frozenset[str] | None:

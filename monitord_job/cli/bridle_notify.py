@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from condor_templates.errors import BridleError
+from condor_templates.terminal import say
 from monitord_job.errors import TryAgainError
 from monitord_job.messages.event_context import EventContext, event_context
 
@@ -190,11 +191,11 @@ def _outgoing(report: Report) -> OutgoingMessage:
 
 def _show(outgoing: OutgoingMessage, targets: list[Target], *, html: bool) -> None:
     if html:
-        click.echo(outgoing.message.html)
+        say(outgoing.message.html)
         return
     for target in targets:
-        click.echo(f"To: {target.name}")
-    click.echo(f"Subject: {outgoing.message.subject}\n\n{outgoing.message.text}")
+        say(f"To: {target.name}")
+    say(f"Subject: {outgoing.message.subject}\n\n{outgoing.message.text}")
 
 
 def _send(
@@ -208,10 +209,10 @@ def _send(
         try:
             send(target, outgoing, config, timeout)
         except BridleError as error:
-            click.echo(f"bridle-notify: {error}", err=True)
+            say(f"bridle-notify: {error}", err=True)
             codes.add(error.exit_code)
         else:
             if tell:
-                click.echo(f"sent to {target.name}")
+                say(f"sent to {target.name}")
     sys.stdout.flush()
     return max(codes)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import as_owner_option, json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run, url_option
 
@@ -63,12 +64,12 @@ def notifications(
         print_json(outbox.as_json(entries))
         return int(resent is not None and resent.failed)
     for line in outbox.lines(entries, [DeliveryState(state) for state in states]):
-        click.echo(line.encode("utf-8", "backslashreplace"))
+        say(line)
     if outbox.waits_in_vain(found, entries):
-        click.echo(
+        say(
             f"no monitor is running; to deliver what is due: bridle monitord --catch-up --notify {submit_dir}"
         )
     if resent:
         who = "are left to the running monitor" if resent.waits else "were run again"
-        click.echo(f"{len(resent.keys)} {who}")
+        say(f"{len(resent.keys)} {who}")
     return int(resent is not None and resent.failed)

@@ -17,6 +17,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condor_templates.terminal import PrintableFormatter
 from dag_rewriter import files
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import require_own
@@ -354,7 +355,7 @@ def _rarely_collecting() -> Iterator[None]:
 def _log_file(path: Path) -> Iterator[None]:
     """What the monitor says goes to its log as well, which survives its restarts and stays below 10 MB."""
     handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
     try:

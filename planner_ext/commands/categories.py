@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.policy_file import UNLIMITED, parse_setting
-from dag_rewriter.cli.common import json_option, print_json, print_text, submit_dir_argument
+from condor_templates.terminal import say
+from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from dag_rewriter.directory.locate import open_target
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def categories(submit_dir: Path, settings: tuple[str, ...], as_json: bool) -> No
         print_json(asdict(done) | {"effect": done.effect.name.lower(), "seconds": round(done.seconds, 2)})
     else:
         for line in change_lines(done):
-            click.echo(line)
+            say(line)
 
 
 def _show(shown: Categories, as_json: bool) -> None:
@@ -72,9 +73,9 @@ def _show(shown: Categories, as_json: bool) -> None:
         (s.name, str(s.nodes), UNLIMITED if s.limit is None else str(s.limit), s.source) for s in shown.states
     ]
     for line in table(rows):
-        print_text(line)
+        say(line)
     if not shown.rewritten:
-        click.echo("The DAG is not rewritten yet: so it will be after `bridle rewrite`.")
+        say("The DAG is not rewritten yet: so it will be after `bridle rewrite`.")
 
 
 def table(rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run
 
@@ -24,7 +25,7 @@ def _common(command: F) -> F:
 
 
 def _say(done: Done, as_json: bool) -> None:
-    print_json({"verb": done.verb, "to": list(done.to)}) if as_json else click.echo(str(done))
+    print_json({"verb": done.verb, "to": list(done.to)}) if as_json else say(str(done))
 
 
 @click.command()
@@ -54,7 +55,7 @@ def remove(submit_dir: Path, as_json: bool, no_wait: bool, limit: float) -> None
 
     def tell(left: int) -> None:
         if not as_json:
-            click.echo(f"{left} jobs are still in the queue" if left else "all jobs have left", err=True)
+            say(f"{left} jobs are still in the queue" if left else "all jobs have left", err=True)
 
     _say(control.remove(opened, None if no_wait else limit, tell), as_json)
 

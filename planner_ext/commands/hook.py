@@ -13,6 +13,7 @@ import click
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json
 from dag_rewriter.directory.find_bridle import find_bridle, script_directories
 from planner_ext.errors import AlreadyRunningError, NotRunningError
@@ -80,11 +81,9 @@ def install(directory: Path | None, as_json: bool) -> None:
         print_json(shown)
         return
     for path in written:
-        click.echo(f"wrote {path}")
-    click.echo(
-        "put this line into your shell, and into its profile (~/.bashrc):" if written else "it is there:"
-    )
-    click.echo(line)
+        say(f"wrote {path}")
+    say("put this line into your shell, and into its profile (~/.bashrc):" if written else "it is there:")
+    say(line)
 
 
 @hook.command()
@@ -107,9 +106,9 @@ def uninstall(directory: Path | None, as_json: bool) -> None:
         print_json({"removed": [str(path) for path in removed]})
         return
     for path in removed:
-        click.echo(f"removed {path}")
+        say(f"removed {path}")
     if not removed:
-        click.echo("there was none")
+        say("there was none")
 
 
 @hook.command()
@@ -133,7 +132,7 @@ def show(directory: Path | None, as_json: bool) -> int:
         print_json({"directory": str(place), "programs": rows})
     else:
         for state in shim_states:
-            click.echo(f"{state.program}: {_in_words(state)}")
+            say(f"{state.program}: {_in_words(state)}")
     return 0 if all(state.works for state in shim_states) else 1
 
 
@@ -171,7 +170,7 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         # The planner shows what comes on stderr as an error; but programs read what condor_submit says on stdout.
         return _tell(decision, err=program == "condor_submit")
     except AlreadyRunningError as error:
-        click.echo(f"bridle: {error}", err=True)
+        say(f"bridle: {error}", err=True)
         return ExitCode.SHIM_STOP
     except BridleError as error:
         from planner_ext.shims.handlers import ShimError, note_failure
@@ -200,7 +199,7 @@ def _submit_dag() -> str | None:
 
 def _tell(decision: ShimDecision, *, err: bool) -> int:
     if decision.message:
-        click.echo(decision.message, err=err)
+        say(decision.message, err=err)
     return ExitCode.SHIM_AGAIN if decision.ask_again else 0
 
 
@@ -216,12 +215,12 @@ def _act(program: str, arguments: Sequence[str]) -> int:
             done = run_as_pegasus(arguments, Path.cwd(), _submit_dag())
     except (NotRunningError, ScheddError) as error:
         # Pegasus's own could not do it either.
-        click.echo(f"bridle: {error}", err=True)
+        say(f"bridle: {error}", err=True)
         return ExitCode.SHIM_STOP
     if not isinstance(done, ShimOutput):
         _tell(done, err=True)
         return ExitCode.SHIM_AGAIN
     for text, err in ((done.err, True), (done.out, False)):
         if text:
-            click.echo(text, err=err)
+            say(text, err=err)
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from condor_templates.terminal import put_out, say
 from dag_rewriter.cli.common import RUN, json_option, print_json
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import open_submit_dir
@@ -85,13 +86,13 @@ def generate(
     if output != Path("-"):
         done = notify_file.write(output or submit_dir.notify, made, force=force)
     for note in made.notes:
-        click.echo(f"bridle: {note}", err=True)
+        say(f"bridle: {note}", err=True)
     if as_json:
         print_json(_as_json(made, done))
     elif done is None:
-        click.echo(made.content, nl=False)
+        put_out(made.content)
     else:
-        click.echo(_said(made, done))
+        say(_said(made, done))
 
 
 @notify.command()
@@ -154,14 +155,14 @@ def add(
     opened = open_run(target)
     added = own_rules.add(opened, conditions, actions, own_rules.About(workflow, jobs, tasks))
     for note in added.notes:
-        click.echo(f"bridle: {note}", err=True)
+        say(f"bridle: {note}", err=True)
     if as_json:
         print_json(_added_as_json(added))
         return
     for rule in added.new:
-        click.echo(f"{added.path}: {rule}")
+        say(f"{added.path}: {rule}")
     for rule in added.before:
-        click.echo(f"{added.path} has it already: {rule}")
+        say(f"{added.path} has it already: {rule}")
 
 
 @notify.command(name="list")
@@ -187,9 +188,9 @@ def list_command(target: Path, *, as_json: bool) -> None:
         return
     for line in found:
         said = line.text if line.rule else f"NO RULE: {line.text}"
-        click.echo(f"{line.source}: {said}".encode("utf-8", "backslashreplace"))
+        say(f"{line.source}: {said}")
     if not found:
-        click.echo("no rules; `bridle notify add` makes some")
+        say("no rules; `bridle notify add` makes some")
 
 
 def _added_as_json(added: Added) -> dict[str, Any]:

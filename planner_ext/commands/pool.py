@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json
 from planner_ext.pool.pool import Pool, PoolState, PoolStatus
 from planner_ext.pool.release import find_release
@@ -80,7 +81,7 @@ def start(directory: Path, slots: int | None, release: Path | None) -> None:
     """
     fallback = os.environ.get("BRIDLE_HTCONDOR")
     chosen = find_release(release, os.environ.get("PATH", os.defpath), Path(fallback) if fallback else None)
-    click.echo(_in_words(Pool(directory).start(chosen, slots)))
+    say(_in_words(Pool(directory).start(chosen, slots)))
 
 
 @pool.command()
@@ -101,7 +102,7 @@ def stop(directory: Path, limit: float) -> None:
     Exit codes: 0 nothing of it runs any more; 1 something of it cannot be stopped; 2 wrong usage.
     """
     Pool(directory).stop(limit)
-    click.echo(f"{directory}: stopped")
+    say(f"{directory}: stopped")
 
 
 @pool.command()
@@ -118,7 +119,7 @@ def status(directory: Path, as_json: bool) -> int:
     Exit codes: 0 it takes jobs; 1 it is stopped or broken; 2 wrong usage.
     """
     pool_status = Pool(directory).status()
-    print_json(_as_json(pool_status)) if as_json else click.echo(_in_words(pool_status))
+    print_json(_as_json(pool_status)) if as_json else say(_in_words(pool_status))
     return 0 if pool_status.state is PoolState.RUNNING else 1
 
 
@@ -137,9 +138,9 @@ def env(directory: Path) -> None:
     """
     chosen = Pool(directory)
     folders = ":".join(chosen.path_entries())
-    click.echo(f'export PATH={shlex.quote(folders)}:"$PATH"')
+    say(f'export PATH={shlex.quote(folders)}:"$PATH"')
     for name, value in chosen.variables().items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        say(f"export {name}={shlex.quote(value)}")
 
 
 def _as_json(status: PoolStatus) -> dict[str, object]:

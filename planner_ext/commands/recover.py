@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.exit_codes import ExitCode
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import as_owner_option, json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run
 
@@ -47,20 +48,20 @@ def recover(submit_dir: Path, do: bool, as_json: bool) -> int:
         diagnosis = look(opened)
         print_json(diagnosis.as_json()) if as_json else _show(diagnosis)
         return ExitCode.FAILED if diagnosis.needs_attention else 0
-    recovered = fix(opened, lambda remedy: None if as_json else click.echo(f"now: {remedy.value}"))
+    recovered = fix(opened, lambda remedy: None if as_json else say(f"now: {remedy.value}"))
     if as_json:
         print_json(_as_json(recovered))
     else:
-        tell_diagnosis(recovered.after, click.echo)
+        tell_diagnosis(recovered.after, say)
     return ExitCode.FAILED if recovered.after.needs_attention else 0
 
 
 def _show(diagnosis: Diagnosis) -> None:
     from monitord_job.readers.status_view import tell_diagnosis
 
-    tell_diagnosis(diagnosis, click.echo)
+    tell_diagnosis(diagnosis, say)
     for remedy in diagnosis.remedies:
-        click.echo(f"--fix would {remedy.value}")
+        say(f"--fix would {remedy.value}")
 
 
 def _as_json(recovered: Recovered) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.exit_codes import ExitCode
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import (
     as_owner_option,
     force_option,
@@ -63,13 +64,13 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     if isinstance(begun, WorkflowSummary):
         return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
     if not as_json:
-        click.echo(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
+        say(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
     if wait:
         return _report(opened, _wait(opened, begun, quiet=as_json), as_json)
     if as_json:
         print_json({"job": begun.job, "rewritten": begun.rewritten})
     else:
-        click.echo(f"see `bridle status {submit_dir}`")
+        say(f"see `bridle status {submit_dir}`")
     return 0
 
 
@@ -83,7 +84,7 @@ def _report(opened: SubmitDir, summary: WorkflowSummary, as_json: bool, note: st
         print_json(as_mapping(summary, diagnosis))
     else:
         if note:
-            click.echo(note)
+            say(note)
         show(summary, diagnosis=diagnosis)
     ended = ending(summary, diagnosis)
     return ExitCode.NOT_ENDED if ended is None else EXIT_CODES[ended]

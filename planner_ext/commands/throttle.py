@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.policy_file import UNLIMITED
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from dag_rewriter.directory.locate import open_target
 
@@ -52,7 +53,7 @@ def throttle(submit_dir: Path, as_json: bool, **wanted: int | None) -> None:
         print_json(asdict(found))
     else:
         for line in throttle_lines(found):
-            click.echo(line)
+            say(line)
 
 
 def throttle_lines(found: Throttles) -> Iterator[str]:

@@ -142,7 +142,8 @@ def test_the_works_of_all_nodes_are_what_each_node_says(data: bytes, more: list[
         work = found[node.name]
         pre, post = (s and (s.executable, s.arguments) for s in (node.pre, node.post))
         assert (work.pre, work.post) == (pre, post)
-        alike = [name for name in Work._fields if name not in ("pre", "post")]
+        assert work.pre_deferred == (node.pre is not None and node.pre.defer is not None)
+        alike = [name for name in Work._fields if name not in ("pre", "post", "pre_deferred")]
         assert [getattr(work, name) for name in alike] == [getattr(node, name) for name in alike]
 
 
