@@ -172,6 +172,9 @@ def _over(facts: Facts) -> Diagnosis:
         advice = "`bridle recover --fix` or `bridle run` takes up what is done"
         return Diagnosis(Condition.LOST, what, advice, Remedy.RESUBMIT, facts.submitted)
     diagnosis = _ENDED[facts.ending or Ending.FAILED]
+    if diagnosis.condition is Condition.FAILED and facts.refusal:
+        what, advice = f"DAGMan refused the DAG: {facts.refusal}", "mend that, then `bridle run`"
+        return Diagnosis(Condition.FAILED, what, advice, job=facts.submitted)
     what = (
         diagnosis.what if facts.rescue is None else f"{diagnosis.what}; {facts.rescue} says where it goes on"
     )

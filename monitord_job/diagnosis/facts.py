@@ -23,7 +23,7 @@ from monitord_job.diagnosis.diagnose import ending_of
 from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
-from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts
+from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts, refusal_in
 from monitord_job.logs.tail import read_tail
 
 _TAIL = 1 << 20
@@ -58,6 +58,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         recovering=word.recovering,
         ended=word.ended,
         ending=_ending(submit_dir, job, word, counts.failed if counts else 0),
+        refusal=refusal_in(out),
         rescue=_newest_rescue(submit_dir),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
         monitor=_monitor(submit_dir, monitors),

@@ -121,6 +121,8 @@ class Facts:
     ended: int | None = None
     """the exit code of the last DAGMan, if it wrote one that is an end"""
     ending: Ending | None = None
+    refusal: str = ""
+    """why the last DAGMan refused its DAG, in its own words"""
     rescue: str | None = None
     jobs: tuple[str, ...] = ()
     """where no DAGMan is in the queue: jobs that one of this run has submitted, the monitor apart"""

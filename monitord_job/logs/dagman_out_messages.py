@@ -44,6 +44,11 @@ EXITING = re.compile(rb"\*\*\*\* \S+ \(condor_DAGMAN\)(?: pid (\d+))? EXITING WI
 BATCH = re.compile(rb"Workflow batch-id: <(\d{1,10}\.\d{1,10})>")
 AT_THE_TOP = b"Warning: failed to get attribute DAGNodeName"
 
+# dag_parser.cpp, dagman_main.cpp: why it leaves before it has a DAG. "Warning is fatal" says nothing of what.
+REFUSAL = re.compile(
+    rb"(?:ERROR: (?!Warning is fatal)|DAG marked as rejected at |Warning: default node log file )[^\n]{1,2000}"
+)
+
 PARSING = re.compile(rb"Parsing \S.* \.\.\.$")
 
 # dag.cpp EventSanityCheck: such an event is not written to the JOBSTATE_LOG.

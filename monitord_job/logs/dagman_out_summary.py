@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from dag_rewriter.language.text import text_of
 from dag_rewriter.logs.events import DAGMAN_RESTARTS
 from monitord_job.logs import dagman_out_messages as texts
+from monitord_job.text.display import one_line
 
 
 class NodeCounts(NamedTuple):
@@ -68,3 +70,17 @@ def queue_update_interval(log: bytes) -> int:
     """How often a DAGMan of 23 looks for its throttles, in seconds, as it said when it started; 300 by default."""
     intervals = texts.QUEUE_UPDATE_INTERVAL.findall(log)
     return int(intervals[-1]) if intervals else 300
+
+
+def refusal_in(tail: bytes) -> str:
+    r"""Why the last DAGMan refused its DAG, in its own words; empty if it came to run nodes.
+
+    >>> refusal_in(b"(CONDOR_DAGMAN) STARTING UP\nx ERROR: x.dag:1 Failed to parse\n")
+    'ERROR: x.dag:1 Failed to parse'
+    """
+    start = tail.rfind(texts.STARTS)
+    # With a low DAGMAN_VERBOSITY it counts nothing.
+    if start < 0 or texts.NODE_TABLE.search(tail, start) or tail.find(b" Submitting ", start) >= 0:
+        return ""
+    found = texts.REFUSAL.search(tail, start)
+    return one_line(text_of(found[0].strip())) if found else ""

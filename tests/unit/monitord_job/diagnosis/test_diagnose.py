@@ -19,6 +19,7 @@ from monitord_job.diagnosis.run_states import (
     Remedy,
     Trouble,
 )
+from monitord_job.logs.dagman_out_summary import refusal_in
 
 NOW = 1_795_900_000
 RUNS = QueuedJob("7.0", Q.RUNNING)
@@ -225,3 +226,28 @@ ENDINGS = [
 @pytest.mark.parametrize(("told", "ending"), ENDINGS)
 def test_endings(told, ending):
     assert ending_of(*told) is ending
+
+
+REFUSED = b"""x ** condor_dagman (CONDOR_DAGMAN) STARTING UP
+x Warning: failed to get attribute DAGNodeName
+x %s
+x ERROR: Warning is fatal error because of DAGMAN_USE_STRICT setting
+x **** condor_dagman (condor_DAGMAN) pid 7 EXITING WITH STATUS 1
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR: y.dag:1 Failed to parse JOB command: Node name contains illegal charater",
+        "DAG marked as rejected at z.dag:2",
+        "Warning: default node log file /tmp/x/./x.dag.nodes.log is in /tmp",
+    ],
+)
+def test_a_dag_that_dagman_refused_is_no_failed_node(line):
+    """Lines of HTCondor 25.14.1."""
+    refusal = refusal_in(REFUSED % line.encode())
+    assert refusal == line
+    found = diagnose(Facts(now=0, submitted="7.0", left=True, ended=1, has_run=True, refusal=refusal))
+    assert (found.condition, found.what) == (Condition.FAILED, f"DAGMan refused the DAG: {line}")
+    assert refusal_in(REFUSED % line.encode() + b"x ** condor_dagman (CONDOR_DAGMAN) STARTING UP\n") == ""
