@@ -104,7 +104,7 @@ def _object(data: bytes | None) -> dict[str, Any]:
     """A JSON object; empty for anything else, which then is the planner's and stays."""
     try:
         value = json.loads(data or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -95,7 +95,7 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counte
             failed = max(int(metrics.get("nodes_failed", 0)), counted)
             status = int(metrics.get("DagStatus", 0))
             return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED

@@ -14,6 +14,7 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import open_dag
 from dag_rewriter.errors import DagSyntaxError, FileError
 from dag_rewriter.metrics.dag_metrics import MetricsError, parse_metrics
+from dag_rewriter.metrics.metrics_files import made_by_bridle
 from dag_rewriter.model.dag import parse_dag
 from dag_rewriter.model.splices import MAX_DEPTH, expand
 from tests.support.growth import assert_linear
@@ -88,6 +89,7 @@ def test_brackets_in_a_braindump(text):
 def test_brackets_in_metrics():
     with pytest.raises(MetricsError):
         parse_metrics(b"[" * 100_000)
+    assert not made_by_bridle(b"[" * 100_000)
 
 
 @pytest.mark.parametrize("value", ["[" * 5000, "{a=" * 5000, DIGITS, f"[{DIGITS}]"])
