@@ -122,6 +122,7 @@ def killed_everywhere(submit_dir: SubmitDir, mutate: Patch | None = None) -> Ite
         yield dump(submit_dir.database)
 
 
+@pytest.mark.timeout(1200)  # some hundred kills, on a machine with other work
 def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run):
     assert in_child(run, None) == 0
     undisturbed = dump(run.database)
@@ -130,6 +131,7 @@ def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run):
     assert [number for number, as_expected in enumerate(same, 1) if not as_expected] == []
 
 
+@pytest.mark.timeout(1200)  # some hundred kills, on a machine with other work
 def test_killed_beside_postgresql_it_ends_as_if_undisturbed(run, postgresql_server):
     url = postgresql_server.new_database()
     assert in_child(run, None, url=url) == 0
