@@ -126,9 +126,8 @@ def _exactly(text: str) -> tuple[dict[str, str], int]:
     """The fields, and where they end."""
     fields: dict[str, str] = {}
     end = 0
-    for match in _FIELD.finditer(text):
-        if match.start() != end:
-            break
+    # A search from what is no field would take the square of the length.
+    while match := _FIELD.match(text, end):
         end = match.end()
         quoted = match[2]
         if quoted is None:

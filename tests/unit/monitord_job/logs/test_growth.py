@@ -9,6 +9,7 @@ from monitord_job.kickstart import regex_parser, xml_parser, yaml_parser
 from monitord_job.logs import dagman_out, nodes_log
 from monitord_job.logs.dagman_out_state import DagmanOutState
 from monitord_job.logs.dagman_out_summary import last_word, node_counts, version_in
+from monitord_job.stampede.static_rows import rows_of_lines
 from tests.support.growth import assert_linear
 
 OUT = b"11/23/26 05:28:03 "
@@ -37,6 +38,10 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "jobstate.log": (
         lambda data: [jobstate_log.parse(line) for line in data.split(b"\n")],
         [b"", b"1795410615 ", b"1795410615 INTERNAL *** "],
+    ),
+    "static.bp": (
+        lambda data: list(rows_of_lines(data.split(b"\n"), "w.static.bp")),
+        [b"", b"ts=1 event=job.info level=Info ", b'ts=1 event=job.info job.id="'],
     ),
     "kickstart, YAML": (
         lambda data: (
