@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import open_submit_dir
+from dag_rewriter.rescue.rescue_dag import parse_rescue, render_rescue
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow
 from dag_rewriter.rescue.rescue_plan import Choice, plan_redo, plan_use
 from dag_rewriter.rescue.run_state import NodeState
@@ -49,6 +50,12 @@ def counts(workflow: Workflow) -> dict[str, int]:
 )
 def test_where_a_run_stands(recorded, name, expected):
     assert counts(recorded(name)) == expected
+
+
+def test_what_dagman_wrote_comes_back_byte_for_byte(corpus):
+    (path,) = corpus("recorded/failing-condorio").rglob("*.rescue001")
+    data = path.read_bytes()
+    assert render_rescue(parse_rescue(data, path.name), "failingio-0.dag") == data
 
 
 def test_the_state_between_is_still_known_after_the_rescue_run(recorded):
