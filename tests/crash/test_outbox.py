@@ -90,6 +90,7 @@ def outcome(run: Run) -> tuple[dict[str, str], Counter[str]]:
     return states, Counter(key for key, *_ in run.hook.runs())
 
 
+@pytest.mark.timeout(1200)  # some hundred kills, on a machine with other work
 def test_killed_at_any_step_all_that_is_due_is_delivered_with_the_same_keys(run):
     run.fresh()
     assert in_child(run, None) == 0
