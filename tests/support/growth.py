@@ -14,7 +14,7 @@ _MEASURABLE = 0.002
 
 
 def assert_linear(
-    parse: Callable[[Any], object], make: Callable[[int], Any], size: int, largest: float = 2.0
+    parse: Callable[[Any], object], make: Callable[[int], Any], size: int, largest: float = 20.0
 ) -> None:
     """`parse(make(n))` takes CPU time in proportion to n, measured at `size` and at eight times that.
 
