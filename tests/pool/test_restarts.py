@@ -53,7 +53,9 @@ def test_monitor_and_dagman_are_killed(pool, work_dir, monkeypatch):
         "JOB_EVICTED",
         "EXECUTE",
     ]
-    counted = Counter((e[1], e[2]) for e in found if e[1] not in ("INTERNAL", "bridle_monitor"))
+    # A DAGMan that recovers may write lines of the last second once more (seen on 25.14 under load): of the same job.
+    different = {tuple(e[1:4]) for e in found if e[1] not in ("INTERNAL", "bridle_monitor")}
+    counted = Counter((name, state) for name, state, _ in different)
     assert {name for name, _ in counted} > {f"work_w{number:05}" for number in range(FAN)}
     assert set(counted.values()) == {1}, "no node is lost, none runs twice"
     out = submit_dir.dagman_out.read_text()
