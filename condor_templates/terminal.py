@@ -9,7 +9,7 @@ import unicodedata
 
 import click
 
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Colours, cursor movements, window titles."""
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of what is not seen, or turns what follows around."""
@@ -23,7 +23,7 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    text = _SEQUENCE.sub("", text)
+    text = SEQUENCE.sub("", text)
     return "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in _UNSEEN)
 
 

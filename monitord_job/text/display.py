@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-"""Colours, cursor movements, window titles."""
+from condor_templates.terminal import SEQUENCE
+
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """Bytes that were no UTF-8, as os.fsdecode has them."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -22,7 +22,7 @@ def one_line(text: str, most: int = 2000) -> str:
     'abc…'
     """
     if not (text.isascii() and text.isprintable()):
-        text = _TERMINAL.sub("", text)
+        text = SEQUENCE.sub("", text)
         text = "".join(" " if one.isspace() else one for one in text)
         text = _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
         text = "".join(one for one in text if unicodedata.category(one) not in _INVISIBLE)
