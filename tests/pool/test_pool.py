@@ -128,7 +128,9 @@ def test_a_pool_that_an_older_bridle_left_open_is_closed_by_the_next_start(
     assert own_pool.start(release).jobs == 1
     assert own_pool.config_file.read_text() == first
     # The startd of 23 opens execute/ again by itself, behind the closed directory (docs/security.md).
-    folders = [path for path in own_pool.directory.iterdir() if path.is_dir() and path.name != "execute"]
+    # A link leads to the HTCondor, where its path has a blank.
+    folders = [path for path in own_pool.directory.iterdir() if path.is_dir() and not path.is_symlink()]
+    folders = [path for path in folders if path.name != "execute"]
     assert {path.stat().st_mode & 0o077 for path in (own_pool.directory, *folders)} == {0}
     assert [key for key in keys if key.read_text() == old[key]] == []
 

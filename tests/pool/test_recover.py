@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,23 @@ def test_held_then_cooling_down_then_running(pool, runs, release_version):
     assert (again.returncode, "succeeded already" in again.stdout) == (0, True)
 
 
+def stop_while(pid: int, condition: Callable[[], bool]) -> None:
+    """Stop the process where the condition holds: it goes a tenth of a second at a time, and stands while we look."""
+    for _ in range(200):
+        kill(pid, signal.SIGSTOP)
+        if condition():
+            return
+        used = cpu_seconds(pid)
+        kill(pid, signal.SIGCONT)
+        until(lambda used=used: cpu_seconds(pid) > used, "the process goes on")
+    raise AssertionError("it never came to that")
+
+
+def cpu_seconds(pid: int) -> int:
+    """What the process has used, in clock ticks (proc(5): fields 14 and 15 of stat)."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+
 @pytest.mark.htcondor_25  # 23 recovers faster than it can be stopped
 def test_recovering(pool, runs):
     """With a long log of its nodes, and stopped in the middle of it."""
@@ -135,11 +152,11 @@ def test_recovering(pool, runs):
     until(lambda: dagman_pid(submit_dir) is None, "DAGMan has left")
     job = re.findall(rb"^001 (\S+ \S+ \S+) ", submit_dir.nodes_log.read_bytes(), re.MULTILINE)[-1].decode()
     with submit_dir.nodes_log.open("a") as log:
-        log.write(f"033 {job} Changing job attribute Rounds from 1 to 2\n...\n" * 100_000)
+        log.write(f"033 {job} Changing job attribute Rounds from 1 to 2\n...\n" * 200_000)
     assert bridle(pool, "release", str(submit_dir.path)).returncode == 0
+    pid = until(lambda: dagman_pid(submit_dir), "DAGMan is there")
     with pool.in_use():
-        until(lambda: diagnose(gather(submit_dir)).condition is Condition.RECOVERING, "it recovers", 60)
-        kill(dagman_pid(submit_dir), signal.SIGSTOP)
+        stop_while(pid, lambda: diagnose(gather(submit_dir)).condition is Condition.RECOVERING)
     code, told = recover(pool, submit_dir)
     assert (code, told["condition"]) == (0, "recovering")
     kill(dagman_pid(submit_dir), signal.SIGCONT)
