@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,12 @@ def stop_while(pid: int, condition: Callable[[], bool]) -> None:
             return
         used = cpu_seconds(pid)
         kill(pid, signal.SIGCONT)
-        until(lambda used=used: cpu_seconds(pid) > used, "the process goes on")
+        until(partial(has_used_more, pid, used), "the process goes on")
     raise AssertionError("it never came to that")
+
+
+def has_used_more(pid: int, seconds: int) -> bool:
+    return cpu_seconds(pid) > seconds
 
 
 def cpu_seconds(pid: int) -> int:
