@@ -110,7 +110,7 @@ $(STAMPS)/venv: requirements.lock tools/make_venv.py tools/private_apt.py
 	@$(PYTHON) tools/make_venv.py $(VENV) requirements.lock
 	@touch $@
 
-$(STAMPS)/bridle: pyproject.toml $(STAMPS)/venv
+$(STAMPS)/bridle: pyproject.toml bin/bridle bin/bridle-notify $(STAMPS)/venv
 	@echo "build/venv/bin/bridle: the command, running from this checkout"
 	@$(VENV)/bin/python -m pip install -qq --no-deps --no-index --no-build-isolation -e .
 	@touch $@

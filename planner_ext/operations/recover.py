@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import ClassVar
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
+from dag_rewriter.directory.find_bridle import find_bridle, script_directories
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
@@ -135,8 +135,9 @@ def _release_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
 def _start_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
     """As HTCondor would, but it dies with this machine and nobody starts it again."""
     target = "." if submit_dir.is_planned else submit_dir.dag
+    command = find_bridle(script_directories(), os.environ.get("PATH", ""))
     subprocess.Popen(
-        [sys.executable, "-m", "planner_ext", "monitord", "--follow", "--notify", target],
+        [command, "monitord", "--follow", "--notify", target],
         cwd=submit_dir.path,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -69,7 +69,10 @@ def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, place: Path) 
 
 
 def test_the_wheel_has_all_of_the_packages_and_nothing_else(wheel: Path) -> None:
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    programs = {name for name in packed if ".data/scripts/" in name}
+    assert {name.rpartition("/")[2] for name in programs} == {"bridle", "bridle-notify"}
+    names = packed - programs
     assert names == {name for name in tracked() if name.startswith(tuple(f"{one}/" for one in PACKAGES))}
     assert names >= {f"{package}/py.typed" for package in PACKAGES}
 
