@@ -8,10 +8,21 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from dag_rewriter.errors import FileError
 
 _PIECE = 1 << 20
+_READ = 1 << 30
+MOST = 2 << 30
+"""Bytes of a file that is read whole: DAGs and logs of a million nodes have fewer."""
+SMALL = 4 << 20
+"""... of one that holds settings: a braindump, a policy, properties, metrics."""
+MANY = 64 << 20
+"""... of a submit file."""
+NULL_DEVICE = os.makedev(1, 3)
+"""It has an end, and a plain DAG's jobs are often told to write there."""
+_KIND = "it is no regular file"
 _CHUNK = 1 << 14  # most submit files fit; a larger buffer costs more than a second read
 
 _HINTS = {
@@ -23,6 +34,8 @@ _HINTS = {
     errno.ENOENT: "check the path",
     errno.EISDIR: "a file is expected there, and it is a directory",
     errno.ENOTDIR: "check the path: a part of it is no directory",
+    errno.ESPIPE: "put a file there; pipes and devices have no end",
+    errno.EFBIG: "see what is in it; nobody writes so much there in earnest",
 }
 
 
@@ -42,45 +55,88 @@ def mode_of(path: Path) -> int | None:
         raise file_error(path, "look at it", error) from error
 
 
-def read(path: Path, most: int | None = None) -> bytes:
-    """All bytes of a file, or the first `most` of them; FileError when it cannot be read."""
+def open_regular(path: str | Path, directory: int | None = None) -> int:
+    """A regular file or /dev/null, open for reading. Raises OSError, also for what has no end: a pipe, a device."""
+    # What opens a pipe without O_NONBLOCK waits for its writer; a terminal must not become this process's.
+    stream = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=directory)
     try:
-        return path.read_bytes() if most is None else b"".join(_first(path, most))
+        refuse_without_end(stream, path)
+    except OSError:
+        os.close(stream)
+        raise
+    return stream
+
+
+def refuse_without_end(stream: int, path: str | Path) -> None:
+    """Raises OSError for what is open and is neither a regular file nor /dev/null."""
+    status = os.fstat(stream)
+    if not stat.S_ISREG(status.st_mode) and status.st_rdev != NULL_DEVICE:
+        number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.ESPIPE
+        raise OSError(number, _KIND if number == errno.ESPIPE else os.strerror(number), os.fspath(path))
+
+
+def stream_of(path: Path) -> BinaryIO:
+    """The same, to be read piece by piece. Raises OSError."""
+    return os.fdopen(open_regular(path), "rb")
+
+
+def read(path: Path, limit: int = MOST) -> bytes:
+    """All bytes that a file has now; FileError when it cannot be read, is no regular one or has more than the limit."""
+    try:
+        stream = open_regular(path)
+        try:
+            return _whole(stream, limit)
+        finally:
+            os.close(stream)
     except OSError as error:
         raise file_error(path, "read it", error) from error
 
 
 def read_regular(path: Path) -> bytes:
-    """All bytes of a regular file: a pipe without a writer, or a device, has no end. FileError."""
+    """The same, and /dev/null is refused, too: what a DAG splices in is a file. FileError."""
+    mode = mode_of(path)
+    if mode is not None and stat.S_ISCHR(mode):
+        raise file_error(path, "read it", OSError(errno.ESPIPE, _KIND))
+    return read(path)
+
+
+def read_begin(path: Path, most: int) -> bytes:
+    """The first bytes of a file, `most` of them; FileError when it cannot be read."""
     try:
-        # What opens a pipe without O_NONBLOCK waits for its writer; a terminal must not become this process's.
-        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb")
-        with stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise FileError(
-                    str(path), "it is no regular file", "name a file; pipes and devices have no end"
-                )
-            return stream.read()
+        with stream_of(path) as stream:
+            return stream.read(min(most, os.fstat(stream.fileno()).st_size))
     except OSError as error:
         raise file_error(path, "read it", error) from error
 
 
-def _first(path: Path, most: int) -> Iterator[bytes]:
-    # In pieces: to ask for more than there is takes the memory for it.
-    with path.open("rb") as stream:
-        while most and (piece := stream.read(min(most, _PIECE))):
-            yield piece
-            most -= len(piece)
-
-
-def read_if_there(path: Path) -> bytes | None:
-    """All bytes of a file, None when it does not exist."""
+def read_if_there(path: Path, limit: int = MOST) -> bytes | None:
+    """All bytes that a file has now, None when it does not exist. FileError as `read`."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise file_error(path, "read it", error) from error
+        return read(path, limit)
+    except FileError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
+def _whole(stream: int, limit: int) -> bytes:
+    """Up to where the file ends now: one that grows, or that the kernel makes as it is read, has no other end."""
+    left = os.fstat(stream).st_size
+    if left > limit:
+        raise OSError(errno.EFBIG, f"it has {left} bytes, and {limit} are the most that is read")
+    pieces = []
+    while left and (piece := os.read(stream, min(left, _READ))):
+        pieces.append(piece)
+        left -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_process(pid: int, name: str) -> bytes:
+    """What the kernel says of a process (proc(5)), nothing if it is no more, or another user's."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
 
 
 def names_in(directory: Path) -> list[str]:
@@ -108,21 +164,18 @@ def read_many(directory: Path, names: Iterable[str]) -> Iterator[tuple[str, byte
 
 def _read_at(directory: Path, name: str, directory_fd: int) -> bytes | None:
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory_fd)
+        fd = open_regular(name, directory_fd)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise file_error(directory / name, "read it", error) from error
     try:
         data = os.read(fd, _CHUNK)
-        if len(data) == _CHUNK:
-            while more := os.read(fd, 1 << 20):
-                data += more
+        return data if len(data) < _CHUNK else data + _whole(fd, MANY)
     except OSError as error:
         raise file_error(directory / name, "read it", error) from error
     finally:
         os.close(fd)
-    return data
 
 
 def replace(path: Path, data: bytes, new_mode: int | None = None) -> bool:

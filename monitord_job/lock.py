@@ -39,7 +39,7 @@ class Holder:
         if self.host != socket.gethostname():
             return False
         # The name before the state may hold anything, blanks and brackets too (proc_pid_stat(5)).
-        fields = (files.read_if_there(Path(f"/proc/{self.pid}/stat")) or b"").rpartition(b")")[2].split()
+        fields = files.read_process(self.pid, "stat").rpartition(b")")[2].split()
         return fields[:1] in ([b"T"], [b"t"])
 
 
@@ -64,7 +64,7 @@ def this_process() -> Holder:
 
 def holder_of(path: Path) -> Holder | None:
     """Who wrote into the lock's file last; None if nobody did."""
-    return parse_holder(files.read_if_there(path) or b"")
+    return parse_holder(files.read_if_there(path, files.SMALL) or b"")
 
 
 @contextmanager
@@ -75,6 +75,7 @@ def locked(path: Path, holder: Holder | None = None) -> Iterator[bool]:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
+        files.refuse_without_end(handle, path)
         held = _try(handle) and _is_there(handle, path)
         if held and holder is not None:
             os.ftruncate(handle, 0)

@@ -83,6 +83,8 @@ _ADVICE = {
     errno.EISDIR: ("name a file", ExitCode.USAGE),
     errno.EACCES: ("check who may read and write it", ExitCode.USAGE),
     errno.EPERM: ("check whose it is", ExitCode.USAGE),
+    errno.ESPIPE: ("put a file there: pipes and devices have no end", ExitCode.USAGE),
+    errno.ELOOP: ("no link is followed there: put a file there, or nothing", ExitCode.USAGE),
     errno.EROFS: ("the file system is read-only: use another place", ExitCode.IO),
     errno.ENOSPC: ("free some space, then try again", ExitCode.IO),
     errno.EDQUOT: ("free some of your quota, then try again", ExitCode.IO),

@@ -69,7 +69,7 @@ def _layers(submit_dir: SubmitDir) -> Iterator[CategoryPolicy]:
 
 
 def _text(path: Path, encoding: str = "utf-8") -> str | None:
-    data = files.read_if_there(path)
+    data = files.read_if_there(path, files.SMALL)
     try:
         return None if data is None else data.decode(encoding)
     except UnicodeDecodeError as error:

@@ -32,7 +32,7 @@ def node_log_findings(dag: Path, directory: Path, config: str | None) -> Iterato
     `directory` is where DAGMan runs, `config` the file that the DAG names. What the site or the environment of
     condor_submit_dag says is not known here, and so this is no error.
     """
-    said = settings_in(text_of(files.read_if_there(directory / config) or b"")) if config else {}
+    said = settings_in(text_of(files.read_if_there(directory / config, files.SMALL) or b"")) if config else {}
     place = _DIRECTORY.sub(str(dag.parent.absolute()), said.get("DAGMAN_DEFAULT_NODE_LOG", "@(DAG_DIR)/x"))
     log = directory.absolute() / place
     if log.parts[:2] == ("/", "tmp") and said.get("DAGMAN_USE_STRICT") != "0":

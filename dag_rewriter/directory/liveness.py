@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -18,15 +17,8 @@ def dagman_lives(submit_dir: SubmitDir) -> bool:
         return False
     if files.is_locked(lock):
         return True
-    pid = _PID.search(files.read_if_there(lock) or b"")
-    return pid is not None and b"condor_dagman" in _command_line(int(pid[1]))
-
-
-def _command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    pid = _PID.search(files.read_if_there(lock, files.SMALL) or b"")
+    return pid is not None and b"condor_dagman" in files.read_process(int(pid[1]), "cmdline")
 
 
 def monitor_lives(submit_dir: SubmitDir) -> bool:

@@ -41,7 +41,7 @@ def _refuse_what_is_no_dag(path: Path) -> None:
     """A DAG may have any name; then its first line tells, and the files that are called after it are its own."""
     if path.name.endswith(".dag"):
         return
-    begin = files.read(path, _BEGIN)
+    begin = files.read_begin(path, _BEGIN)
     first = next((text.split(None, 1)[0] for _, _, text, _, _ in statements(begin) if text.strip()), b"")
     if _OF_ANOTHER.search(path.name) or keyword(first) not in COMMANDS:
         raise SubmitDirError(str(path), "it is no DAG", "name a submit directory or a DAG")

@@ -200,7 +200,7 @@ def open_submit_dir(path: Path) -> SubmitDir:
 def open_dag(dag_file: Path) -> SubmitDir:
     """The directory of a DAG that nobody planned, with what bridle has noted of it. SubmitDirError or FileError."""
     submit_dir = SubmitDir(dag_file.parent, {}, dag_file.name)
-    noted = files.read_if_there(submit_dir.own_braindump)
+    noted = files.read_if_there(submit_dir.own_braindump, files.SMALL)
     if noted is None:
         return submit_dir
     try:
@@ -214,7 +214,7 @@ def open_dag(dag_file: Path) -> SubmitDir:
 
 def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:
     for name, parse in _BRAINDUMPS.items():
-        data = files.read_if_there(path / name)
+        data = files.read_if_there(path / name, files.SMALL)
         if data is None:
             continue
         try:

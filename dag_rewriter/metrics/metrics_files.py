@@ -96,7 +96,7 @@ def made_by_bridle(data: bytes | None) -> bool:
 
 
 def _planners(submit_dir: SubmitDir) -> Mapping[str, Any] | None:
-    data = files.read_if_there(submit_dir.metrics)
+    data = files.read_if_there(submit_dir.metrics, files.SMALL)
     return None if data is None or made_by_bridle(data) else _object(data)
 
 
@@ -111,7 +111,7 @@ def _object(data: bytes | None) -> dict[str, Any]:
 
 def _data_config(submit_dir: SubmitDir) -> str | None:
     name = submit_dir.braindump.get("properties")
-    match = (
-        _DATA_CONFIG.search(files.read_if_there(submit_dir.path / Path(name).name) or b"") if name else None
-    )
+    if not name:
+        return None
+    match = _DATA_CONFIG.search(files.read_if_there(submit_dir.path / Path(name).name, files.SMALL) or b"")
     return None if match is None else text_of(match[1])

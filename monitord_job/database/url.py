@@ -108,7 +108,7 @@ def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
 
 def read_properties(path: Path) -> Mapping[str, str]:
     """The properties in a file, none if it is not there (a copied directory may lack it)."""
-    data = files.read_if_there(path)
+    data = files.read_if_there(path, files.SMALL)
     if data is None:
         return {}
     import javaproperties

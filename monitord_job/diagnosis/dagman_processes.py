@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.diagnosis.run_states import Process
 
@@ -36,7 +37,7 @@ def _program(pid: int) -> str:
 
 
 def _runs(pid: int, dag: Path) -> bool:
-    named = _DAG.search(_read(pid, "cmdline"))
+    named = _DAG.search(files.read_process(pid, "cmdline"))
     try:
         here = Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
@@ -45,14 +46,7 @@ def _runs(pid: int, dag: Path) -> bool:
 
 
 def _process(pid: int) -> Process:
-    job = _JOB.search(_read(pid, "environ"))
-    parent = _PARENT.search(_read(pid, "status"))
+    job = _JOB.search(files.read_process(pid, "environ"))
+    parent = _PARENT.search(files.read_process(pid, "status"))
     owner = _program(int(parent[1])) if parent else ""
     return Process(pid, job[1].decode() if job else "", owner != "condor_schedd")
-
-
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""

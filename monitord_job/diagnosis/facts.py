@@ -11,6 +11,7 @@ from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from dag_rewriter.rescue.rescue_dag import numbered
@@ -90,12 +91,13 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counte
     """
     code = word.ended if job is None or job.code is None else job.code
     try:
-        metrics = json.loads(files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics") or b"{}")
+        data = files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics", files.SMALL)
+        metrics = json.loads(data or b"{}")
         if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
             failed = max(int(metrics.get("nodes_failed", 0)), counted)
             status = int(metrics.get("DagStatus", 0))
             return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OverflowError, FileError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED

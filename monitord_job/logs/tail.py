@@ -12,6 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from dag_rewriter.files import stream_of
+
 _SAMPLE = 512
 CHUNK = 1 << 20
 """Bytes read at once, unless one line is longer."""
@@ -51,10 +53,10 @@ def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: b
     """The whole lines after the cursor, about `limit` bytes of them. A file that is not there has none.
 
     Where records span lines, `record_end` is what closes one (ending in a newline): only whole ones are read.
-    Raises OSError if the file is there but cannot be read.
+    Raises OSError if the file is there but cannot be read, or is a pipe or a device.
     """
     try:
-        stream = path.open("rb")
+        stream = stream_of(path)
     except FileNotFoundError:
         return Reading([], cursor, replaced=False, at_end=True)
     with stream:
@@ -134,7 +136,7 @@ def _fingerprint(stream: BinaryIO, offset: int) -> str:
 def read_tail(path: Path, size: int) -> bytes:
     """The last bytes of a file, `size` of them at the most; none if it is not there. Raises OSError."""
     try:
-        with path.open("rb") as stream:
+        with stream_of(path) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
             return stream.read()
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from platformdirs import user_config_path
 
 from dag_rewriter.directory.policy_paths import SITE_POLICY, SITE_VARIABLE
+from dag_rewriter.files import stream_of
 from monitord_job.errors import NotifyError
 from monitord_job.messages.targets import NotifyConfig, check_private, parse_config
 
@@ -49,7 +50,7 @@ def read_config(named: Path | None = None) -> NotifyConfig:
 
 def _read(path: Path) -> NotifyConfig:
     try:
-        handle = path.open("rb")
+        handle = stream_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return NotifyConfig()
     with handle:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.errors import LockedError, TryAgainError
@@ -148,8 +150,8 @@ class Monitor:
 
     def _dagman_job(self, job: str | None) -> DagmanJob | None:
         try:
-            return dagman_log.job_in(self._dir.dagman_log.read_bytes(), job or "")
-        except OSError:
+            return dagman_log.job_in(files.read(self._dir.dagman_log), job or "")
+        except FileError:
             return None
 
     def _wait(self) -> None:

@@ -247,7 +247,7 @@ def _tap_of(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
 def _newest_run(submit_dir: SubmitDir) -> tuple[int, bool]:
     """When the newest run began, and whether it is over. One without a JOBSTATE_LOG begins with the first look."""
     try:
-        with jobstate_log(submit_dir).open("rb") as lines:
+        with files.stream_of(jobstate_log(submit_dir)) as lines:
             return newest_run(lines)
     except FileNotFoundError:
         return (int(time.time()), False) if submit_dir.dagman_out.exists() else (0, False)

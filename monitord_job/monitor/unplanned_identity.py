@@ -29,7 +29,7 @@ def identified(submit_dir: SubmitDir) -> SubmitDir:
     text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in _made_up(submit_dir).items())
     # Two that begin at the same time: the first one's is there, whole, and both read it.
     files.create(path, text.encode())
-    return replace(submit_dir, braindump=parse_braindump(files.read(path).decode()))
+    return replace(submit_dir, braindump=parse_braindump(files.read(path, files.SMALL).decode()))
 
 
 def _made_up(submit_dir: SubmitDir) -> Mapping[str, str]:

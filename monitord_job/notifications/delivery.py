@@ -9,8 +9,10 @@ import shlex
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from dag_rewriter.files import stream_of
 from monitord_job.notifications import script_runner
 from monitord_job.notifications.matching import isodate
 from monitord_job.notifications.outbox import Ended, Task
@@ -92,15 +94,18 @@ def read_results(path: Path) -> list[Ended]:
     """What a runner wrote of scripts that have ended; its last line may lack its end."""
     found = []
     try:
-        lines = path.read_bytes().splitlines()
+        with stream_of(path) as stream:
+            # What is longer is cut, and no piece of it is what a runner writes.
+            for line in iter(partial(stream.readline, _LONGEST), b""):
+                with suppress(ValueError, TypeError, RecursionError):
+                    found.append(_sound(Ended(**json.loads(line))))
     except OSError:
         return []
-    for line in lines:
-        with suppress(ValueError, TypeError, RecursionError):
-            found.append(_sound(Ended(**json.loads(line))))
     return found
 
 
+_LONGEST = 1 << 18
+"""Bytes of a line: of each stream of a script, a runner keeps 4 kB."""
 _MOST = 2**31
 """Beyond what the database's columns hold."""
 

@@ -36,9 +36,8 @@ def _write(folder: Path, name: str, text: bytes) -> None:
 def pending_requests(folder: Path) -> dict[str, list[str]]:
     """The keys by the name of the file that asks for them."""
     names = [name for name in files.names_in(folder) if not name.startswith(".")]
-    return {
-        name: (files.read_if_there(folder / name) or b"").decode("ascii", "replace").split() for name in names
-    }
+    found = {name: files.read_if_there(folder / name, files.SMALL) or b"" for name in names}
+    return {name: data.decode("ascii", "replace").split() for name, data in found.items()}
 
 
 def drop_requests(folder: Path, names: Iterable[str]) -> None:

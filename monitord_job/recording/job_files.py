@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import parse_submit_file
+from dag_rewriter.files import MANY, open_regular
 from dag_rewriter.language.text import bytes_of
 from dag_rewriter.language.text import text_of as file_text
 from monitord_job.kickstart.clustered_tasks import parse_list
@@ -29,13 +29,10 @@ _USUAL = 1 << 16
 """Bytes that are read at once: all of nearly every file, and as much text as Stampede keeps."""
 _FEW = 1 << 13
 _STDERR_TAIL = 4096
-_MAX_LIST = 64 << 20
 MAX_DAMAGES = 100
 """Damaged records of one output after which the rest of it is left alone."""
 MAX_RECORDS = 100_000
 """Records and cluster lines of one output after which the rest of it is left alone."""
-_NULL_DEVICE = os.makedev(1, 3)
-"""A plain DAG's jobs are often told to write there."""
 
 _ASKED_FOR = re.compile(
     r"\n[ \t\r\v\f]*(?=[eaio+m])(executable|arguments|input|output|error"
@@ -198,7 +195,7 @@ class JobFileReader:
                 # kickstart leaves next to every stderr empty: to open and close it takes three times as long.
                 if read is _with_tail and _is_empty(place):
                     return _Output(shown, "")
-                stream = _open(place)
+                stream = open_regular(place)
                 try:
                     return read(stream, shown)
                 finally:
@@ -332,18 +329,6 @@ def _is_empty(path: str) -> bool:
     return not status.st_size and stat.S_ISREG(status.st_mode)
 
 
-def _open(path: str) -> int:
-    """A regular file, or /dev/null. Raises OSError, also for what else an output may be: a pipe, a device."""
-    # Without O_NONBLOCK it would wait for a pipe's writer, without O_NOCTTY a terminal could become the monitor's.
-    stream = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    status = os.fstat(stream)
-    if stat.S_ISREG(status.st_mode) or status.st_rdev == _NULL_DEVICE:
-        return stream
-    os.close(stream)
-    number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
-    raise OSError(number, os.strerror(number) if number == errno.EISDIR else "it is no regular file", path)
-
-
 def _begin(stream: int) -> bytes:
     """The first bytes, as many as are usual; fewer if there are no more."""
     # Memory for all of them takes longer to get than the few that most files hold take to read.
@@ -353,10 +338,10 @@ def _begin(stream: int) -> bytes:
 
 def _whole_file(path: str) -> bytes:
     """What the planner wrote, a submit file or a list. Raises OSError."""
-    stream = _open(path)
+    stream = open_regular(path)
     try:
         data = _begin(stream)
-        return data if len(data) < _USUAL else data + os.read(stream, _MAX_LIST)
+        return data if len(data) < _USUAL else data + os.read(stream, MANY)
     finally:
         os.close(stream)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.files import stream_of
 from dag_rewriter.logs.events import NodeEvent
 from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs import nodes_log
@@ -62,7 +63,7 @@ def leftover_events(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[
     for path in (submit_dir.condor_log, submit_dir.nodes_log):
         if not waiting or not _has_bytes(path):
             continue
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as log:
+        with stream_of(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as log:
             events = list(nodes_log.leftover_events(log, waiting, zone))
         nodes = {event.node for event in events}
         waiting = {job: node for job, node in waiting.items() if node not in nodes}

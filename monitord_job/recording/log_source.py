@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.files import stream_of
 from dag_rewriter.logs import jobstate_log
 from dag_rewriter.logs.events import JobstateLine
 from monitord_job.logs.dagman_out_messages import BOOTSTRAPPING
@@ -81,7 +82,7 @@ def _only_source(debug_log: Path, log: Path) -> bool:
     if log.exists():
         return False
     try:
-        with debug_log.open("rb") as stream:
+        with stream_of(debug_log) as stream:
             return BOOTSTRAPPING in stream.read(_BEGINNING)
     except OSError:
         return False

@@ -51,6 +51,6 @@ def cluster_of(dagman_id: str | None) -> str:
 
 def _read(path: Path) -> bytes | Row | None:
     try:
-        return files.read_if_there(path)
+        return files.read_if_there(path, files.SMALL)
     except (RewriterError, OSError) as error:
         return unreadable(path.name, f"it cannot be read: {error}")

@@ -49,7 +49,7 @@ class Written:
 
 def load_workflow(path: Path) -> AbstractWorkflow:
     """An abstract workflow, XML or YAML by what it looks like."""
-    data = files.read(path, MAX_BYTES + 1)  # one more than is taken: `load` says what is wrong
+    data = files.read_begin(path, MAX_BYTES + 1)  # one more than is taken: `load` says what is wrong
     load = dax_xml.load if data[:64].lstrip(_BEFORE_XML)[:1] == b"<" else workflow_yaml.load
     return load(data, str(path))
 

@@ -19,6 +19,7 @@ from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
+from dag_rewriter.files import stream_of
 from dag_rewriter.logs import jobstate_log
 from dag_rewriter.logs.events import DagmanEvent, DagmanState, NodeEvent
 from dag_rewriter.rewriting import limits
@@ -91,7 +92,7 @@ class _Recovery:
     def states(self) -> list[DagmanState]:
         if not self.path.exists():
             return []
-        with self.path.open("rb") as stream:
+        with stream_of(self.path) as stream:
             stream.seek(self.offset)
             events = [jobstate_log.parse(line) for line in stream.read().split(b"\n")[:-1]]
         return [event.state for event in events if isinstance(event, DagmanEvent)]

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from dag_rewriter import files
 from monitord_job import waiting
 
 DAEMON_MARK = "BRIDLE_POOL_DAEMON"
@@ -51,10 +52,7 @@ def belongs(environ: bytes, directory: Path, masters: Mapping[int, int]) -> bool
 
 def environment_of(pid: int) -> bytes:
     """The environment that the process was started with; empty if it is gone, a zombie or another user's."""
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
+    return files.read_process(pid, "environ")
 
 
 def members(directory: Path, masters: Mapping[int, int]) -> Iterator[int]:
