@@ -19,7 +19,7 @@ _FIT = re.compile(r"[A-Za-z0-9_./+-]+")
 
 
 def workplace(checkout: Path) -> Path:
-    """The folder for a checkout; made, for its user alone, if it is not build/."""
+    """The folder for a checkout; made, a folder that only its user can list or change, if it is not build/."""
     checkout = checkout.resolve()
     fit = _fits(checkout) and all(map(_is_ours_alone, (checkout, *checkout.parents)))
     return checkout / "build" if fit else _own_folder(_ELSEWHERE / _name(checkout))
@@ -48,13 +48,17 @@ def _name(checkout: Path) -> str:
 
 
 def _own_folder(folder: Path) -> Path:
-    """Everybody may write in /var/tmp: what is there under that name already must be the user's own."""
+    """Everybody may write in /var/tmp: what is there under that name already must be the user's own.
+
+    Other users can pass through it and see nothing: the tests of two users need a way to what is given to the second.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise SystemExit(
             f"{folder}: not a folder of your own; remove it, or clone to a path that DAGMan takes"
         )
+    folder.chmod(0o711)
     return folder
 
 

@@ -89,4 +89,5 @@ def test_runs_have_a_place_that_nobody_else_can_change(
     monkeypatch.setattr(tool, "_ELSEWHERE", tmp_path)
     assert tool.workplace(checkout) == checkout / "build"
     checkout.parent.chmod(0o777)
-    assert tool.workplace(checkout).parent == tmp_path
+    elsewhere = tool.workplace(checkout)
+    assert (elsewhere.parent, elsewhere.stat().st_mode & 0o777) == (tmp_path, 0o711)
