@@ -39,10 +39,10 @@ def _isolate() -> None:
 def give_back(environment: MutableMapping[str, str]) -> None:
     """What was kept aside is the environment's again: for DAGMan, for scripts, for whatever is started.
 
-    >>> environment = {"BRIDLE_KEEPS_PYTHONPATH": "/old", "HOME": "/root"}
+    >>> environment = {"BRIDLE_KEEPS_PYTHONPATH": "/old", "HOME": "/home/me"}
     >>> give_back(environment)
     >>> environment
-    {'HOME': '/root', 'PYTHONPATH': '/old'}
+    {'HOME': '/home/me', 'PYTHONPATH': '/old'}
     """
     for name in [name for name in environment if name.startswith(_KEPT)]:
         environment[name.removeprefix(_KEPT)] = environment.pop(name)
@@ -53,8 +53,8 @@ def search_path(path: Sequence[str], scripts: str, own: str, home: str = _HOME) 
 
     That folder comes first where bridle itself, in `home`, lies in it.
 
-    >>> search_path(["/bin", "/lib/python", "/root/site", "/lib/site"], "/bin", "/root/site", "/lib/site")
-    ['/lib/python', '/lib/site', '/root/site']
+    >>> search_path(["/bin", "/lib/python", "/home/me/site", "/lib/site"], "/bin", "/home/me/site", "/lib/site")
+    ['/lib/python', '/lib/site', '/home/me/site']
     """
     path = [place for place in path if place != scripts]
     if own == home or own not in path:
