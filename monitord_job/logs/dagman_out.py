@@ -11,6 +11,7 @@ from datetime import tzinfo
 
 from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.logs import dagman_out_messages as texts
+from monitord_job.logs.dagman_out_format import MARK
 from monitord_job.logs.dagman_out_reader import Reader
 from monitord_job.logs.dagman_out_state import Cluster, DagmanOutState, Starting
 from monitord_job.logs.dagman_out_time import USUAL, prefix_length
@@ -45,8 +46,12 @@ def parse_lines(
     rules, new = _RULES, reader.events
     for number, line in enumerate(lines):
         start = USUAL
-        if line[8:9] != b" " or line[17:18] != b" " or line[18:19] == b"(":
+        if reader.format is not None:
+            start = reader.start_of(line)
+        elif line[8:9] != b" " or line[17:18] != b" " or line[18:19] == b"(":
             start = prefix_length(line)
+        if reader.starting is not None and MARK in line:
+            reader.learn_format(line)
         rule = rules.get(line[start : start + 3])
         if rule is not None and reader.read_stamp(line[:start]):
             rule(reader, line[start:])
@@ -69,6 +74,8 @@ def _event(reader: Reader, message: bytes) -> None:
     reader.let_go()
     match = texts.EVENT.match(message)
     if match is None:
+        if not message.startswith(b"Event: ULOG_"):
+            return  # "Event is okay" and the like, of a high DAGMAN_VERBOSITY
         if texts.EVENT_OF_NO_NODE.match(message):
             reader.count()
         else:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from dag_rewriter.logs.events import JobstateLine, NodeEvent
+from dag_rewriter.logs.events import JobstateLine, Malformed, NodeEvent
+from monitord_job.logs import dagman_out_format
 from monitord_job.logs.dagman_out_state import DagmanOutState
-from monitord_job.logs.dagman_out_time import epoch_of
+from monitord_job.logs.dagman_out_time import epoch_of, epoch_of_learned, prefix_length
+from monitord_job.text.unprintable import text_of
+
+UNKNOWN_TIME = (
+    "its times are in a format that cannot be told (DEBUG_TIME_FORMAT): what follows cannot be read; run it with "
+    "DEBUG_TIME_FORMAT as it is by default, or with `bridle run`, which has a JOBSTATE_LOG written"
+)
+_SOON = 120
+"""Seconds within which DAGMan begins to write as it was configured."""
 
 
 class Reader:
@@ -26,6 +35,8 @@ class Reader:
         self.fresh, self.recovering = state.fresh, state.recovering
         self.seen, self.at, self.judged = state.seen, state.at, state.judged
         self.clusters = dict(state.clusters)
+        self.format_text = state.format
+        self.format = dagman_out_format.compiled(state.format) if state.format else None
 
     def state(self) -> DagmanOutState:
         return DagmanOutState(
@@ -42,17 +53,46 @@ class Reader:
             at=self.at,
             judged=self.judged,
             clusters=tuple(self.clusters.items()),
+            format=self.format_text,
         )
 
     def read_stamp(self, stamp: bytes) -> bool:
         """Set the clock by what stands before a message; False if that is no time: another message goes on there."""
         if stamp == self.stamp:
             return True
-        time = epoch_of(stamp, self.zone, self.clock)
+        if self.format is None:
+            time = epoch_of(stamp, self.zone, self.clock)
+        else:
+            time = epoch_of_learned(self.format, stamp, self.zone, self.clock)
         if time is None:
             return False
         self.stamp, self.clock = stamp, time
         return True
+
+    def start_of(self, line: bytes) -> int:
+        """Where the message of a line begins, in a log whose format was learned; the next DAGMan begins without it."""
+        if self.format is not None and not _is_head(line):
+            return self.format.prefix_length(line)
+        self._take_format("")
+        return prefix_length(line)
+
+    def learn_format(self, line: bytes) -> None:
+        """Find out how times are written from now on: from this first line, which is as old as the one before it."""
+        prefix = line[: line.find(dagman_out_format.MARK)]
+        if prefix_length(line) == len(prefix):
+            time = epoch_of(prefix, self.zone, self.clock)
+            if time is not None and abs(time - self.clock) <= _SOON:
+                self._take_format("")
+                return
+        learned = dagman_out_format.learn(prefix, self.clock, self.zone)
+        if learned is None:
+            self.events.append(Malformed(text_of(line), UNKNOWN_TIME))
+        self._take_format(learned or "")
+
+    def _take_format(self, text: str) -> None:
+        self.stamp = None
+        self.format_text = text
+        self.format = dagman_out_format.compiled(text) if text else None
 
     def read_event_time(self, when: bytes | None) -> None:
         """Set the clock of the job log by an event's time; without one, it was when DAGMan read the event."""
@@ -100,3 +140,7 @@ class Reader:
             return True
         self.judged = True
         return False
+
+
+def _is_head(line: bytes) -> bool:
+    return b" (CONDOR_DAGMAN) STARTING UP" in line

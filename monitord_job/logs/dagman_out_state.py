@@ -40,6 +40,7 @@ class DagmanOutState:
     `seen` counts the events that DAGMan has read from its nodes.log; in a RECOVERY section it reads that file again
     from the beginning, `at` counts along, and only what is beyond `seen` is new. `judged` tells whether DAGMan has said
     what became of the last event's job or script. `fresh` means that no event was read since DAGMan came up.
+    `format` is how times are written, where that had to be learned.
     """
 
     clock: int = 0
@@ -55,6 +56,7 @@ class DagmanOutState:
     at: int = 0
     judged: bool = False
     clusters: tuple[tuple[str, Cluster], ...] = ()
+    format: str = ""
 
 
 def dump(state: DagmanOutState) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, tzinfo
 
+from monitord_job.logs.dagman_out_format import FLAGS, TimeFormat
+
 USUAL = 18
 """Bytes before the message in HTCondor's own format, `11/23/26 05:27:37 `."""
 
@@ -15,8 +17,7 @@ _STAMP = re.compile(
     rb"|(?P<iso>\d{4}-\d\d-\d\d[T ]" + _CLOCK + rb"(?:Z|[+-]\d\d:?\d\d)?)"
     rb"|(?P<epoch>\d{9,10})(?:\.\d+)?)"
 )
-# What DAGMAN_DEBUG's header flags put there: (D_ALWAYS) (pid:7) (cid:3)
-_PREFIX = re.compile(_STAMP.pattern + rb" (?:\((?:D_\w+(?::\d+)?|\w+:\d+)\) )*")
+_PREFIX = re.compile(_STAMP.pattern + b" " + FLAGS.encode("ascii"))
 _LATE = 90
 """Seconds by which a time may fall behind an earlier one without a change of the clock."""
 
@@ -48,6 +49,15 @@ def epoch_of(text: bytes, zone: tzinfo | None, floor: int) -> int | None:
     try:
         when = _american(match) if match["american"] else _iso(match["iso"])
         return _seconds(when, zone, floor)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def epoch_of_learned(learned: TimeFormat, text: bytes, zone: tzinfo | None, floor: int) -> int | None:
+    """The same in a format that was learned."""
+    try:
+        when = learned.naive_or_epoch(text, datetime.fromtimestamp(floor, zone))
+        return when if when is None or isinstance(when, int) else _seconds(when, zone, floor)
     except (ValueError, OverflowError, OSError):
         return None
 
