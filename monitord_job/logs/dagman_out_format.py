@@ -19,8 +19,11 @@ FLAGS = r"(?:\((?:D_\w+(?::\d+)?(?:\|D_\w+)*|\w+:[\w:]+)\) )*"
 _LATE = 120
 """Seconds between the last time in HTCondor's format and the first one in the site's, at most."""
 _LONGEST, _MOST_WAYS = 80, 500
-_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SHORT = [month[:3] for month in _MONTHS]
 _FLAGS_AT_END = re.compile(FLAGS + r"\Z")
 _FRACTION = re.compile(r"\.\d{3}(?!\d)")
@@ -34,16 +37,14 @@ _KIND = {
     **dict.fromkeys("mbB", "month"),
     **dict.fromkeys("aA", "weekday"),
     **dict.fromkeys("HI", "hour"),
-
-        "d": "day",
-        "j": "yday",
-        "M": "minute",
-        "S": "second",
-        "p": "half",
-        "f": "fraction",
-        "z": "zone",
-        "s": "epoch"
-    ,
+    "d": "day",
+    "j": "yday",
+    "M": "minute",
+    "S": "second",
+    "p": "half",
+    "f": "fraction",
+    "z": "zone",
+    "s": "epoch",
 }
 _PATTERNS = {
     "Y": r"\d{4}",
@@ -61,7 +62,7 @@ _TWO_DIGITS, _ONE_OR_TWO = r"\d\d", r"[ \d]?\d"
 
 
 def learn(prefix: bytes, near: int, zone: tzinfo | None) -> str | None:
-    """The format (of strftime, `%f` a fraction) of what stands before a message that was written at `near` or soon after.
+    """The format of what stands before a message that was written at `near` or soon after; of strftime, `%f` a fraction.
 
     None if it is in no format that can be told. Of day and month, where both could be either, the usual order is taken.
 
