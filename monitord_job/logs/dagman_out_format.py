@@ -24,7 +24,7 @@ _MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_SHORT = [month[:3] for month in _MONTHS]
+_SHORT = tuple(month[:3] for month in _MONTHS)
 _FLAGS_AT_END = re.compile(FLAGS + r"\Z")
 _FRACTION = re.compile(r"\.\d{3}(?!\d)")
 _ZONE = re.compile(r"[+-]\d{4}(?!\d)|(?!(?:AM|PM)\b)[A-Z]{2,5}(?![A-Za-z])")
@@ -62,7 +62,7 @@ _TWO_DIGITS, _ONE_OR_TWO = r"\d\d", r"[ \d]?\d"
 
 
 def learn(prefix: bytes, near: int, zone: tzinfo | None) -> str | None:
-    """The format of what stands before a message that was written at `near` or soon after; of strftime, `%f` a fraction.
+    """The format (of strftime, %f a fraction) of what stands before a message that was written at `near` or soon after.
 
     None if it is in no format that can be told. Of day and month, where both could be either, the usual order is taken.
 
