@@ -80,7 +80,8 @@ def learn(prefix: bytes, near: int, zone: tzinfo | None) -> str | None:
         ]
         whole = [way for way in ways if _is_whole(way)]
         if whole:
-            return "".join(min(whole, key=_oddness))
+            best: Way = min(whole, key=_oddness)
+            return "".join(best)
     return None
 
 
