@@ -9,8 +9,9 @@ from operator import attrgetter
 from sqlalchemy import Connection, select
 
 from dag_rewriter.logs.events import NodeLogEvent, NodeLogKind
-from monitord_job.database import bridle_tables
+from monitord_job.database import bridle_tables, schema
 from monitord_job.database.bulk_sql import Bulk, Clash
+from monitord_job.stampede.known_events import StoredState
 from monitord_job.stampede.state import NodeState, RunState, WorkflowState
 from monitord_job.stampede.turn import Turn
 
@@ -73,3 +74,31 @@ def _load_details(connection: Connection, wf_id: int | None) -> dict[str, tuple[
         detail = NodeLogEvent(NodeLogKind(row.kind), row.job, row.value)
         found[row.job] = (*found.get(row.job, ()), detail)
     return found
+
+
+def load_events(connection: Connection, wf_id: int) -> Iterator[StoredState]:
+    """The states of jobs and workflow that are stored, but for those that pegasus-monitord's readers want besides."""
+    job, instance, state = schema.JOB, schema.JOB_INSTANCE, schema.JOBSTATE
+    of_jobs = (
+        select(
+            state.c.job_instance_id,
+            job.c.exec_job_id,
+            state.c.state,
+            state.c.timestamp,
+            state.c.jobstate_submit_seq,
+        )
+        .join(instance, instance.c.job_instance_id == state.c.job_instance_id)
+        .join(job, job.c.job_id == instance.c.job_id)
+        .where(job.c.wf_id == wf_id)
+        .order_by(state.c.job_instance_id, state.c.jobstate_submit_seq, state.c.state.desc())
+    )
+    before = None
+    for key, name, word, time, number in connection.execute(of_jobs):
+        # The end that an attempt gets which came to no job has the number of the state before it.
+        if word != "PRE_SCRIPT_TERMINATED" and (key, number) != before:
+            yield name, word, int(time)
+        before = (key, number)
+    table = schema.WORKFLOWSTATE
+    of_the_workflow = select(table.c.state, table.c.timestamp).where(table.c.wf_id == wf_id)
+    for word, time in connection.execute(of_the_workflow):
+        yield "", word, int(time)

@@ -1,7 +1,8 @@
 """Follows growing files: from a cursor to the whole lines after it, and never the same line twice.
 
 A cursor carries a fingerprint of the bytes before it, because DAGMan truncates its nodes.log in place when a
-rescue run starts: inode and size alone would let a reader go on in the middle of another run's events.
+rescue run starts: inode and size alone would let a reader go on in the middle of another run's events. It is of the
+last bytes only: a file whose beginning was damaged or edited is still the one that was read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 from dag_rewriter.files import stream_of
 
 _SAMPLE = 512
+_OF_THE_END = "end:"
 CHUNK = 1 << 20
 """Bytes read at once, unless one line is longer."""
 MAX_LINE = 4 << 20
@@ -63,7 +65,7 @@ def read_new_lines(path: Path, cursor: Cursor, limit: int = CHUNK, record_end: b
         size = os.fstat(stream.fileno()).st_size
         if size == cursor.offset and not size:
             return Reading([], cursor, replaced=False, at_end=True)
-        replaced = size < cursor.offset or _fingerprint(stream, cursor.offset) != cursor.fingerprint
+        replaced = size < cursor.offset or not _is_known(stream, cursor)
         start = 0 if replaced else _line_begin(stream, cursor.offset, record_end)
         data = _whole_lines(stream, start, limit, record_end)
         if len(data) >= MAX_LINE and not data.endswith(record_end):
@@ -122,7 +124,23 @@ def _after_line(stream: BinaryIO, offset: int, record_end: bytes) -> int:
     return offset
 
 
+def _is_known(stream: BinaryIO, cursor: Cursor) -> bool:
+    if cursor.fingerprint.startswith(_OF_THE_END):
+        return _fingerprint(stream, cursor.offset) == cursor.fingerprint
+    return _fingerprint_of_both_ends(stream, cursor.offset) == cursor.fingerprint
+
+
 def _fingerprint(stream: BinaryIO, offset: int) -> str:
+    """Of the last bytes before the offset, but never of the first half: what stands at the beginning may change."""
+    if not offset:
+        return ""
+    sample = min(_SAMPLE, (offset + 1) // 2)
+    stream.seek(offset - sample)
+    return _OF_THE_END + blake2b(stream.read(sample), digest_size=16).hexdigest()
+
+
+def _fingerprint_of_both_ends(stream: BinaryIO, offset: int) -> str:
+    """As databases have it that were written before fingerprints were of the end alone."""
     if not offset:
         return ""
     sample = min(_SAMPLE, offset)

@@ -23,6 +23,7 @@ from monitord_job.recording.recorder import Recorder
 from monitord_job.recording.store import Changes, Store
 from monitord_job.recording.subworkflows import SubWorkflow
 from monitord_job.stampede.job_plans import plans_of
+from monitord_job.stampede.known_events import KnownEvents
 from monitord_job.stampede.leftover_jobs import starts_without_recovery
 from monitord_job.stampede.rows import QuarantineRow, Row
 from monitord_job.stampede.state import JobDescription, JobPlan, RunState, WorkflowState
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 TURN_BYTES = 1 << 19
 """Bytes of the JOBSTATE_LOG in one transaction: about 8,000 events, half a second."""
 _REPLACED = "the file was replaced or cut; it is read from its beginning, what followed this byte is lost"
+
+_LATER_IN_DAGMAN_OUT = 2
+"""Seconds: DAGMan stamps its debug log when it writes, the JOBSTATE_LOG with the time of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Ingest:
         self._state: RunState | None = None
         self._metrics_of: str | None = None
         self._cursors: dict[str, Cursor] = {}
+        self._known: KnownEvents | None = None
+        """what is stored, where a log is not the one that was read"""
 
     def describe(self, plan: JobPlan) -> JobDescription:
         """What the submit file of one of the jobs says."""
@@ -109,9 +115,17 @@ class Ingest:
         fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self.plans)
         self._state = self._store.load_state(fresh)
         self._metrics_of = self._store.load_dagman_of_metrics(self.wf_uuid)
+        source = self._pick()
         if self.watch is not None:
-            source = self._pick()
             self.watch.hear_again(source.events_before(self._cursor(source).offset))
+        self._known = self._load_known(source) if self._store.was_read_anew(self.wf_uuid, _REPLACED) else None
+
+    def _load_known(self, source: Source) -> KnownEvents:
+        """What is stored, but for what the log has before the cursor: that does not come again."""
+        known = self._stored_events(source)
+        for event in source.events_before(self._cursor(source).offset):
+            known.repeats(event)
+        return known
 
     def step(self) -> Progress:
         """Read some lines and commit what follows from them, as one transaction."""
@@ -121,10 +135,16 @@ class Ingest:
         if reading.replaced:
             reading = read_rotated(source.path, before, reading, TURN_BYTES)
         memo, events = source.events("" if reading.replaced else before.memo, reading.lines)
+        reads_anew = reading.replaced or (self._reads_anew(before) and bool(events))
+        if reads_anew:
+            self._known = self._stored_events(source)
+        if self._known is not None:
+            known = self._known
+            events = [(number, event) for number, event in events if not known.repeats(event)]
         recorder = self._recorder()
         self._apply_all(recorder, events, reading)
         more = reading.at_end and recorder.nodes_log.advance()
-        if reading.replaced:
+        if reads_anew:
             recorder.turn.rows.append(QuarantineRow(source.path.name, before.offset, _REPLACED, ""))
         if reading.too_long is not None:
             recorder.turn.rows.append(QuarantineRow(source.path.name, reading.too_long, TOO_LONG, ""))
@@ -132,6 +152,16 @@ class Ingest:
         moved = self._commit(recorder, replace(reading.cursor, memo=memo))
         sub_workflows = tuple(SubWorkflow(*row[:-1]) for row in begun) if moved else ()
         return Progress(len(reading.lines), reading.at_end and not more, sub_workflows)
+
+    def _stored_events(self, source: Source) -> KnownEvents:
+        known = self._store.load_events(self.wf_uuid)
+        if source.path != self.jobstate_log and self.jobstate_log.name in self._cursors:
+            known.slack = _LATER_IN_DAGMAN_OUT
+        return known
+
+    def _reads_anew(self, before: Cursor) -> bool:
+        """Whether what is stored came from another log, or from this one before its cursor was lost."""
+        return not before.offset and self._known is None and self.workflow.restart_count >= 0
 
     def _apply_all(self, recorder: Recorder, events: Numbered, reading: Reading) -> None:
         offsets: list[int] = []  # of the lines, as soon as one is to be kept as it stands

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from monitord_job.database import bridle_tables, migrations, schema, state_rows
 from monitord_job.database.bulk_sql import Bulk, Clash
+from monitord_job.database.column_limits import short_name
 from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.fence import Fence, take
 from monitord_job.database.row_writer import RowWriter
@@ -21,6 +22,7 @@ from monitord_job.event_stream.feed import EventFeed
 from monitord_job.logs.tail import Cursor
 from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.recording.subworkflows import SubWorkflow
+from monitord_job.stampede.known_events import KnownEvents
 from monitord_job.stampede.metrics_rows import MetricSource
 from monitord_job.stampede.rows import Row
 from monitord_job.stampede.state import RunState
@@ -209,6 +211,27 @@ class Store:
                 select(schema.WORKFLOW.c.wf_id).where(schema.WORKFLOW.c.wf_uuid == fresh.wf_uuid)
             )
             return state_rows.load(connection, wf_id, fresh)
+
+    def was_read_anew(self, wf_uuid: str, reason: str) -> bool:
+        """Whether a log of the workflow was read from its beginning once more; its quarantine gives the reason."""
+        table = bridle_tables.BRIDLE_QUARANTINE
+        statement = (
+            select(table.c.file)
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == table.c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid, table.c.reason == reason)
+            .limit(1)
+        )
+        with self._transaction() as connection:
+            return connection.scalar(statement) is not None
+
+    def load_events(self, wf_uuid: str) -> KnownEvents:
+        """The events of the workflow that are stored."""
+        with self._transaction() as connection:
+            wf_id = connection.scalar(
+                select(schema.WORKFLOW.c.wf_id).where(schema.WORKFLOW.c.wf_uuid == wf_uuid)
+            )
+            stored = state_rows.load_events(connection, wf_id) if wf_id is not None else ()
+            return KnownEvents(stored, short_name if self._dialect.names_are_bounded else str)
 
     def load_jobs(self, wf_uuid: str) -> set[str]:
         """The names of the workflow's jobs."""

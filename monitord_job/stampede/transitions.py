@@ -186,6 +186,15 @@ def _opens_attempt(plan: JobPlan, node: NodeState, event: NodeEvent) -> bool:
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
 
 
+def stampede_word(state: str) -> str:
+    """Stampede's word for one of DAGMan's states.
+
+    >>> stampede_word("SUBMIT_FAILURE"), stampede_word("EXECUTE")
+    ('SUBMIT_FAILED', 'EXECUTE')
+    """
+    return _WORDS.get(state, state)
+
+
 def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
     state = event.state
