@@ -14,10 +14,13 @@ from monitord_job.kickstart.records import ClusterLine, Damage, Record
 from monitord_job.kickstart.regex_parser import scan
 from monitord_job.text.unprintable import excerpt, text_of
 
-__all__ = ["MAX_RECORD", "Record", "parse_output", "parse_windows"]
+__all__ = ["MAX_RECORD", "MAX_RECORDS", "TOO_MANY", "Record", "parse_output", "parse_windows"]
 
 MAX_RECORD = 8 << 20
 """Bytes of one record; kickstart cuts what an application printed at 256 kB."""
+MAX_RECORDS = 100_000
+"""Records and cluster lines of one output after which the rest of it is left alone."""
+TOO_MANY = f"more than {MAX_RECORDS} records: the rest was not looked at"
 _EXCERPT = 200
 
 _YAML, _MULTIPART, _XML = b"- invocation:", 15 * b"-" + b"pegasus-multipart", b"<invocation"
@@ -108,7 +111,7 @@ def parse_windows(windows: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
 
     A window and a record are in memory at a time.
     """
-    held, base = b"", 0
+    held, base, left = b"", 0, MAX_RECORDS
     for offset, window in windows:
         if offset != base + len(held):
             yield from _records(held, base)
@@ -116,7 +119,11 @@ def parse_windows(windows: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
         held += window
         rest = max(len(held) - _LONGEST_START, 0)
         for piece in _pieces(held, base):
+            if not left:  # also of those that say nothing: each costs time
+                yield Damage(base + piece.start, TOO_MANY, "")
+                return
             if piece.whole:
+                left -= 1
                 yield from piece.records
                 rest = max(rest, piece.end)
             elif piece.end - piece.start <= MAX_RECORD:

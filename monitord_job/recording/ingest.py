@@ -19,6 +19,7 @@ from monitord_job.recording.job_files import JobFileReader
 from monitord_job.recording.log_source import Numbered, Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics
 from monitord_job.recording.plan_rows import plan_changes
+from monitord_job.recording.quarantine import MAX_ROWS, nth_row
 from monitord_job.recording.recorder import Recorder
 from monitord_job.recording.store import Changes, Store
 from monitord_job.recording.subworkflows import SubWorkflow
@@ -84,6 +85,8 @@ class Ingest:
         self._cursors: dict[str, Cursor] = {}
         self._known: KnownEvents | None = None
         """what is stored, where a log is not the one that was read"""
+        self._set_aside_of: dict[str, int] = {}
+        """lines of a log that are in quarantine, once it has one"""
 
     def describe(self, plan: JobPlan) -> JobDescription:
         """What the submit file of one of the jobs says."""
@@ -176,10 +179,19 @@ class Ingest:
 
     def _apply(self, recorder: Recorder, event: JobstateLine, offset: int) -> None:
         if isinstance(event, Malformed):
-            file = self._pick().path.name
-            recorder.turn.rows.append(QuarantineRow(file, offset, event.reason, excerpt(event.text)))
+            self._set_aside(recorder, event, offset)
         else:
             recorder.apply(event if self.watch is None else self.watch.hear(event))
+
+    def _set_aside(self, recorder: Recorder, event: Malformed, offset: int) -> None:
+        file = self._pick().path.name
+        if self._set_aside_of.get(file) is None:
+            self._set_aside_of[file] = self._store.count_quarantined(self.wf_uuid, file)
+        if self._set_aside_of[file] + recorder.set_aside <= MAX_ROWS:
+            row = QuarantineRow(file, offset, event.reason, excerpt(event.text))
+            kept = nth_row(self._set_aside_of[file] + recorder.set_aside, row)
+            recorder.turn.rows += [] if kept is None else [kept]
+            recorder.set_aside += 1
 
     def record_leftover_jobs(self) -> bool:
         """Store how jobs have left whose DAGMan was gone by then; whether some of them are still queued."""
@@ -231,6 +243,8 @@ class Ingest:
             self._store.commit(self.wf_uuid, Changes(turn.rows, cursors, turn))
             self._cursors.update(cursors)
             self._state = turn.absorbed()
+            if recorder.set_aside:
+                self._set_aside_of[self._pick().path.name] += recorder.set_aside
             if metrics:
                 self._metrics_of = cluster_of(dagman_id)
         return bool(cursors)

@@ -16,7 +16,7 @@ from dag_rewriter.files import MANY, open_regular
 from dag_rewriter.language.text import bytes_of
 from dag_rewriter.language.text import text_of as file_text
 from monitord_job.kickstart.clustered_tasks import parse_list
-from monitord_job.kickstart.job_output import parse_output, parse_windows
+from monitord_job.kickstart.job_output import MAX_RECORDS, TOO_MANY, parse_output, parse_windows
 from monitord_job.kickstart.records import ClusterLine, Damage, Invocation, ListedTask, Record
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, UnplannedJob
 from monitord_job.stampede.transitions import FilesNeeded
@@ -31,8 +31,6 @@ _FEW = 1 << 13
 _STDERR_TAIL = 4096
 MAX_DAMAGES = 100
 """Damaged records of one output after which the rest of it is left alone."""
-MAX_RECORDS = 100_000
-"""Records and cluster lines of one output after which the rest of it is left alone."""
 
 _ASKED_FOR = re.compile(
     r"\n[ \t\r\v\f]*(?=[eaio+m])(executable|arguments|input|output|error"
@@ -286,7 +284,7 @@ def _bounded(records: Iterable[Record]) -> Iterator[Record]:
     for number, record in enumerate(records):
         if number == MAX_RECORDS:
             offset = 0 if isinstance(record, ListedTask) else record.offset  # none of these in an output
-            yield Damage(offset, f"more than {MAX_RECORDS} records: the rest was not looked at", "")
+            yield Damage(offset, TOO_MANY, "")
             return
         if isinstance(record, Damage):
             damages += 1

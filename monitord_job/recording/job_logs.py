@@ -14,13 +14,14 @@ from monitord_job.logs import nodes_log
 from monitord_job.logs.tail import TOO_LONG, Cursor, read_new_lines
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.rows import QuarantineRow
-from monitord_job.stampede.turn import DetailNeeded, Turn
+from monitord_job.stampede.turn import MAX_DETAILS, DetailNeeded, Turn
 
 _NODES_LOG_BYTES = 1 << 18
 _LOST_DETAILS = (
     "the file was replaced or cut (a rescue run does that): hosts, hold reasons and exit codes of POST scripts that "
     "followed this byte are lost"
 )
+_TOO_MANY = f"more than {MAX_DETAILS} events of one job wait for lines of DAGMan's; those after this byte are not kept"
 
 
 class NodesLogReader:
@@ -38,8 +39,9 @@ class NodesLogReader:
         reading = read_new_lines(self._path, self.cursor, _NODES_LOG_BYTES, EVENT_END)
         if reading.replaced:
             self._lost_from = self.cursor.offset
-        for event in nodes_log.parse_all(reading.lines):
-            self._turn.add_detail(event)
+        kept = [self._turn.add_detail(event) for event in nodes_log.parse_all(reading.lines)]
+        if not all(kept):
+            self._turn.rows.append(QuarantineRow(self._path.name, self.cursor.offset, _TOO_MANY, ""))
         if reading.too_long is not None:
             self._turn.rows.append(QuarantineRow(self._path.name, reading.too_long, TOO_LONG, ""))
         self.cursor = reading.cursor

@@ -11,6 +11,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.language.text import show_bytes
 from monitord_job.logs.tail import TOO_LONG, Cursor, read_new_lines
 from monitord_job.recording.metrics_reader import planned_metrics
+from monitord_job.recording.quarantine import bounded
 from monitord_job.recording.store import Changes
 from monitord_job.stampede.rows import QuarantineRow
 from monitord_job.stampede.state import JobPlan
@@ -32,7 +33,7 @@ def plan_changes(
     cursors = {static.name: Cursor()}
     passed_over: list[QuarantineRow] = []
     if static.exists():
-        rows = static_rows(_pieces(static, cursors, passed_over), static.name, plans)
+        rows = bounded(static_rows(_pieces(static, cursors, passed_over), static.name, plans))
     else:
         # Read once more: kept from the beginning, the DAG would take more memory than all that is made of it.
         edges = ((show_bytes(parent), show_bytes(child)) for parent, child in read_whole(submit_dir).edges())

@@ -26,6 +26,8 @@ class Recorder:
         self._files = files
         self.turn = turn
         self.nodes_log = NodesLogReader(submit_dir.nodes_log, nodes_log_at, turn)
+        self.set_aside = 0
+        """lines that went to the quarantine"""
 
     def apply(self, event: NodeEvent | DagmanEvent) -> None:
         """Add to the turn what the event means."""

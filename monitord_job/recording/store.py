@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, make_url, select
+from sqlalchemy import URL, Connection, func, make_url, select
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from monitord_job.database import bridle_tables, migrations, schema, state_rows
@@ -242,6 +242,17 @@ class Store:
         )
         with self._transaction() as connection:
             return set(connection.scalars(statement))
+
+    def count_quarantined(self, wf_uuid: str, file: str) -> int:
+        """How many rows of a file of the workflow are in quarantine."""
+        c = bridle_tables.BRIDLE_QUARANTINE.c
+        statement = (
+            select(func.count())
+            .join(schema.WORKFLOW, schema.WORKFLOW.c.wf_id == c.wf_id)
+            .where(schema.WORKFLOW.c.wf_uuid == wf_uuid, c.file == file)
+        )
+        with self._transaction() as connection:
+            return connection.scalar(statement) or 0
 
     def load_sub_workflows(self, wf_uuid: str, *, stored: bool = False) -> list[SubWorkflow]:
         """The sub-workflows right below a workflow that are not stored to their end, or those that are."""

@@ -12,6 +12,9 @@ from dag_rewriter.logs.events import NodeLogEvent, NodeLogKind
 from monitord_job.stampede.rows import Row, SubWorkflowRow
 from monitord_job.stampede.state import NodeState, RunState, WorkflowState
 
+MAX_DETAILS = 256
+"""Events of one job that may wait for a line: HTCondor writes one for each time that it starts, or is held."""
+
 
 class DetailNeeded(NamedTuple):
     """An event of the nodes.log: of which job, or of which node where DAGMan had no job."""
@@ -52,9 +55,13 @@ class Turn:
         details = self.details.get(job)
         return self.before.details.get(job, ()) if details is None else details
 
-    def add_detail(self, detail: NodeLogEvent) -> None:
-        """Keep an event of the nodes.log until the line that it completes is read."""
-        self.details[detail.job] = (*self.details_of(detail.job), detail)
+    def add_detail(self, detail: NodeLogEvent) -> bool:
+        """Keep an event of the nodes.log until the line that it completes is read; False if too many wait already."""
+        waiting = self.details_of(detail.job)
+        if len(waiting) >= MAX_DETAILS:
+            return False
+        self.details[detail.job] = (*waiting, detail)
+        return True
 
     def lacks(self, wanted: DetailNeeded) -> bool:
         """Whether that event of the nodes.log has not been read yet."""

@@ -2,10 +2,11 @@
 
 import pytest
 
+from monitord_job.kickstart import job_output
 from monitord_job.kickstart.clustered_tasks import parse_list, task_runs
 from monitord_job.kickstart.job_output import parse_windows
 from monitord_job.kickstart.monitoring_payload import integrity_metrics, without_payloads
-from monitord_job.kickstart.records import ClusterLine
+from monitord_job.kickstart.records import ClusterLine, Damage
 from tests.support.growth import assert_linear
 
 WINDOW = 1 << 20
@@ -33,6 +34,14 @@ def read(data: bytes) -> int:
 )
 def test_an_output(unit):
     assert_linear(read, lambda size: unit * (size // len(unit)), 40_000)
+
+
+def test_records_that_say_nothing_are_counted_too(monkeypatch):
+    monkeypatch.setattr(job_output, "MAX_RECORDS", 10)
+    unit = b"---------------pegasus-multipart\n- location: x\n"
+    (damage,) = parse_windows([(0, unit * 1000)])
+    assert isinstance(damage, Damage)
+    assert damage.offset == len(unit) * 10
 
 
 @pytest.mark.parametrize("word", [b"a", b"a=,", b'a="', b"-"])

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.kickstart.job_output import parse_output, parse_windows
+from monitord_job.kickstart.job_output import MAX_RECORDS, parse_output, parse_windows
 from monitord_job.kickstart.records import Damage, Invocation, ListedTask
-from monitord_job.recording.job_files import HEAD, MAX_DAMAGES, MAX_RECORDS, TAIL, JobFileReader
+from monitord_job.recording.job_files import HEAD, MAX_DAMAGES, TAIL, JobFileReader
 from monitord_job.stampede.state import JobFiles, JobPlan
 from monitord_job.stampede.transitions import FilesNeeded
 from tests.support.made_records import Made
