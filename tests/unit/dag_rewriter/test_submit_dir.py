@@ -154,10 +154,10 @@ def test_what_is_no_directory(tmp_path: Path, name: str, what: str) -> None:
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(path: Path) -> bytes:
+    def denied(path: Path) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", denied)  # root may read everything
+    monkeypatch.setattr(files, "open_regular", denied)  # root may read everything
     with pytest.raises(FileError) as error:
         open_submit_dir(planned(tmp_path))
     assert str(error.value) == (
