@@ -42,3 +42,7 @@ class RunningError(RewriterError):
 
 class OtherOwnerError(RewriterError):
     """A directory of another user's, in which nothing may be changed."""
+
+
+class UntrustedFileError(FileError):
+    """A file or folder whose content decides what is run, and that others than the user and root may write."""

@@ -1,4 +1,6 @@
-"""The only file I/O of dag_rewriter: read with clear errors, replace atomically, remove."""
+"""The only door for writing of all packages, and the file I/O of dag_rewriter: read with clear errors, replace
+atomically, append, remove. What is written is never written through a link, and has its mode whatever the umask.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +26,8 @@ MANY = 64 << 20
 NULL_DEVICE = os.makedev(1, 3)
 """It has an end, and a plain DAG's jobs are often told to write there."""
 _KIND = "it is no regular file"
+_NEW_FILE, _NEW_FOLDER = 0o644, 0o755
+"""Whatever the umask allows beyond: with 000, others could write what says what is run."""
 _CHUNK = 1 << 14  # most submit files fit; a larger buffer costs more than a second read
 
 _HINTS = {
@@ -80,11 +85,16 @@ def stream_of(path: Path) -> BinaryIO:
     return os.fdopen(open_regular(path), "rb")
 
 
-def read(path: Path, limit: int = MOST) -> bytes:
-    """All bytes that a file has now; FileError when it cannot be read, is no regular one or has more than the limit."""
+def read(path: Path, limit: int = MOST, check: Callable[[os.stat_result], None] | None = None) -> bytes:
+    """All bytes that a file has now; FileError when it cannot be read, is no regular one or has more than the limit.
+
+    `check` sees first whose it is: of the very file that is read.
+    """
     try:
         stream = open_regular(path)
         try:
+            if check is not None:
+                check(os.fstat(stream))
             return _whole(stream, limit)
         finally:
             os.close(stream)
@@ -109,10 +119,12 @@ def read_begin(path: Path, most: int) -> bytes:
         raise file_error(path, "read it", error) from error
 
 
-def read_if_there(path: Path, limit: int = MOST) -> bytes | None:
+def read_if_there(
+    path: Path, limit: int = MOST, check: Callable[[os.stat_result], None] | None = None
+) -> bytes | None:
     """All bytes that a file has now, None when it does not exist. FileError as `read`."""
     try:
-        return read(path, limit)
+        return read(path, limit, check)
     except FileError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
@@ -178,24 +190,26 @@ def _read_at(directory: Path, name: str, directory_fd: int) -> bytes | None:
         os.close(fd)
 
 
-def replace(path: Path, data: bytes, new_mode: int | None = None) -> bool:
+def replace(path: Path, data: bytes, mode: int | None = None) -> bool:
     """Makes `data` the content of a file, all at once and lasting; False when it already was (nothing is
     touched).
 
-    The mode of an existing file is kept, a new one gets `new_mode` or what the umask leaves. A crash leaves the old
-    or the new content, and perhaps a `.tmp` file.
+    It gets `mode`; without one, an existing file keeps its own, and a new one may be read by all whom the umask lets,
+    and written by its owner. A crash leaves the old or the new content, and perhaps a `.tmp` file.
     """
+    wanted = mode
     try:
-        mode: int | None = stat.S_IMODE(path.stat().st_mode)
-        if _holds(path, data):
+        has = stat.S_IMODE(path.stat().st_mode)
+        if wanted in (None, has) and _holds(path, data):
             return False
+        wanted = has if wanted is None else wanted
     except FileNotFoundError:
-        mode = new_mode
+        pass
     except OSError as error:
         raise file_error(path, "read it", error) from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        _write(temporary, data, mode)
+        _write(temporary, data, wanted)
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
@@ -259,13 +273,77 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def _write(path: Path, data: bytes, mode: int | None) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    path.unlink(missing_ok=True)  # a crash has left it
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path, flags, _NEW_FILE if mode is None else mode & 0o700)
     with os.fdopen(fd, "wb") as file:
         if mode is not None:
             os.fchmod(fd, mode)
         file.write(data)
         file.flush()
         os.fsync(fd)
+
+
+def copy(source: Path, path: Path) -> None:
+    """Makes a new file with the content and mode of another one. FileExistsError, OSError."""
+    with source.open("rb") as content:
+        found = os.fstat(content.fileno())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, stat.S_IMODE(found.st_mode) & 0o700), "wb") as file:
+            while piece := content.read(_PIECE):
+                file.write(piece)
+            file.flush()
+            os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
+            os.fsync(file.fileno())
+            os.utime(file.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def open_own(path: Path, *, append: bool = False, truncate: bool = False, mode: int = _NEW_FILE) -> int:
+    """A descriptor to read and write a regular file of our own, which is made if need be.
+
+    OSError: ELOOP for a link, EPERM for somebody else's file, EINVAL for what is no regular one.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    fd = os.open(path, flags | (os.O_APPEND if append else 0), mode)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    if found.st_uid != os.geteuid():
+        os.close(fd)
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+    if truncate:
+        os.ftruncate(fd, 0)
+    return fd
+
+
+def open_named(path: Path) -> int:
+    """A descriptor to append to what a user named, a pipe or a device too, by whatever links. OSError."""
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _NEW_FILE)
+
+
+def make_folder(folder: Path, mode: int = _NEW_FOLDER) -> None:
+    """Makes a folder, and those above it, unless they are there. OSError."""
+    for place in (*reversed(folder.parents), folder):
+        with suppress(FileExistsError):
+            if not place.is_dir():
+                place.mkdir(mode)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def make_private(folder: Path) -> None:
+    """Makes a folder 0700, and those above it that are missing; one that exists becomes it. FileError."""
+    try:
+        make_folder(folder, 0o700)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise file_error(folder, "make it", error) from error
+
+
+def make_link(path: Path, target: str) -> None:
+    """Makes a symbolic link; FileExistsError if something is there, OSError."""
+    path.symlink_to(target)
 
 
 def remove(path: Path) -> bool:

@@ -73,7 +73,7 @@ def locked(path: Path, holder: Holder | None = None) -> Iterator[bool]:
 
     `holder` is written into the file; without one, its content stays as it is.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    handle = files.open_own(path)
     try:
         files.refuse_without_end(handle, path)
         held = _try(handle) and _is_there(handle, path)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -97,6 +98,11 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     # The planner's directories are made in tmp_path too. A worker of xdist is told a folder in that of the controller.
     config.option.basetemp = config.option.basetemp or str(WORK / "pytest-tmp")
+    # What is confirmed to be run stands in the home: it must not be that of who runs the tests.
+    WORK.mkdir(parents=True, exist_ok=True)
+    home = tempfile.mkdtemp(prefix="home-", dir=WORK)
+    os.environ["HOME"] = home
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -20,6 +20,7 @@ from dag_rewriter.directory.policy_paths import SITE_VARIABLE, policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.directory.submit_files import SubmitFiles
+from dag_rewriter.directory.trusted_files import read_trusted_beside
 from dag_rewriter.model.dag import Dag
 
 
@@ -34,9 +35,9 @@ def read_monitor_policy(submit_dir: SubmitDir) -> MonitorPolicy:
     return monitor_policy(parse_monitor_policy(text, str(path)) for path, text in texts if text is not None)
 
 
-def read_notification_rules(path: Path) -> tuple[str, ...]:
-    """The notification rules in one policy file, as text. Raises PolicyError, or FileError."""
-    return parse_notification_rules(_text(path) or "", str(path))
+def parse_policy_rules(path: Path, data: bytes) -> tuple[str, ...]:
+    """The notification rules in one policy file that has this content, as text. Raises PolicyError."""
+    return parse_notification_rules(_decoded(path, data), str(path))
 
 
 def read_pegasus_email(path: Path) -> bool | None:
@@ -69,11 +70,15 @@ def _layers(submit_dir: SubmitDir) -> Iterator[CategoryPolicy]:
 
 
 def _text(path: Path, encoding: str = "utf-8") -> str | None:
-    data = files.read_if_there(path, files.SMALL)
+    data = read_trusted_beside(path, files.SMALL)
+    return None if data is None else _decoded(path, data, encoding)
+
+
+def _decoded(path: Path, data: bytes, encoding: str = "utf-8") -> str:
     try:
-        return None if data is None else data.decode(encoding)
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = (data or b"").count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + 1
         raise PolicyError(f"{path}:{line}", "it is not UTF-8", "save the file as UTF-8") from None
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dag_rewriter import files
-from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.locate import open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
+from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.model.splices import Part, WholeDag
 
 _DAG = re.compile(r"(?<!\S)-dag\s+(\S+)", re.IGNORECASE)
@@ -35,6 +38,36 @@ class SubWorkflow:
 def sub_workflows(submit_dir: SubmitDir, whole: WholeDag) -> tuple[SubWorkflow, ...]:
     """All nodes that run a DAG, in the order of the DAG. Reads the submit files."""
     return tuple(sub for part in whole.parts for sub in _in_part(submit_dir, part))
+
+
+def has_sub_dags(dag: Dag) -> bool:
+    """Whether a node of the DAG, or perhaps of one that it splices in, runs a DAG of its own."""
+    return dag.has_parts or any(node.kind is NodeKind.SUBDAG for node in dag.nodes.values())
+
+
+def sub_dags(submit_dir: SubmitDir, dag: Dag) -> Iterator[SubmitDir]:
+    """The directories of all DAGs below that SUBDAG lines name, as far as they are there and can be read."""
+    seen = {submit_dir.dag_file.resolve()}
+    waiting = [(submit_dir, dag)]
+    while waiting:
+        above, found = waiting.pop()
+        with suppress(RewriterError):
+            whole = read_whole(above) if found.has_parts else WholeDag((Part("", "", found),))
+            for path in [path for part in whole.parts for path in _sub_dag_files(above, part)]:
+                if path.resolve() in seen:
+                    continue
+                seen.add(path.resolve())
+                with suppress(RewriterError):
+                    below = open_target(path)
+                    yield below
+                    waiting.append((below, parse_dag(files.read_regular(below.dag_file), below.dag)))
+
+
+def _sub_dag_files(submit_dir: SubmitDir, part: Part) -> Iterator[Path]:
+    for node in part.nodes():
+        if node.kind is NodeKind.SUBDAG:
+            # Without a DIR, the DAGMan of the sub-DAG runs where ours does.
+            yield _moved(submit_dir, part.path(posixpath.join(node.directory or "", node.submit_file)))
 
 
 def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:

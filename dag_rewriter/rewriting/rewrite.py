@@ -19,10 +19,12 @@ from dag_rewriter import files
 from dag_rewriter.categories.categories import settings_in
 from dag_rewriter.categories.policy_layers import category_request, read_monitor_policy, read_policy
 from dag_rewriter.directory import find_bridle, liveness
+from dag_rewriter.directory.confirmed import confirm_at_submit
 from dag_rewriter.directory.dagman_options import base_priority, throttles
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_files import SubmitFiles, read_submit_files
+from dag_rewriter.directory.subworkflows import has_sub_dags, sub_dags
 from dag_rewriter.errors import RewriterError, RunningError
 from dag_rewriter.metrics.metrics_files import files_of, made_by_bridle, measure
 from dag_rewriter.model import block
@@ -170,7 +172,18 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
             *(note for change in changes.values() for note in change.notes),
         ),
     )
-    return _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
+    # Before the DAG names a monitor: that goes by what is confirmed.
+    unconfirmed = () if options.dry_run else _confirmed_rules(submit_dir, dag, options)
+    report = _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
+    return replace(report, unconfirmed=unconfirmed)
+
+
+def _confirmed_rules(submit_dir: SubmitDir, dag: Dag, options: Options) -> tuple[str, ...]:
+    """Confirm the rules that are submitted, here and in sub-DAGs that are there; what is left, as notes."""
+    if not options.monitor:
+        return confirm_at_submit(submit_dir, below=True)
+    below = sub_dags(submit_dir, dag) if has_sub_dags(dag) else ()
+    return tuple(note for each in (submit_dir, *below) for note in confirm_at_submit(each, below=False))
 
 
 def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:

@@ -36,6 +36,8 @@ class Report:
     written: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    """files with rules that may come from a job"""
     dry_run: bool = False
     contents: tuple[tuple[str, bytes, bytes], ...] = field(default=(), repr=False)
     """(name, old, new) of each file that is written, copies of the planner's files left out"""
@@ -79,6 +81,7 @@ class Report:
         if not self.changed:
             yield f"{self.dag}: nothing to do"
         yield from self.notes
+        yield from self.unconfirmed
         if self.monitor is not None:
             yield f"monitor: node {self.monitor}, following {self.jobstate_log}"
         if self.included_config is not None:
@@ -102,7 +105,7 @@ class Report:
             "limits": dict(self.limits),
             "written": list(self.written),
             "removed": list(self.removed),
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.unconfirmed],
         }
 
 

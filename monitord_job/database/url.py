@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.trusted_files import read_trusted_beside
 from monitord_job.database.dialect import (
     URL_FORMS,
     checked_url,
@@ -77,7 +78,7 @@ def note_url(submit_dir: SubmitDir, url: str) -> None:
     parse_url("--url", url, submit_dir.path)
     text = _NOTED + javaproperties.dumps({URL_PROPERTIES[0]: url}, timestamp=False)
     # There may be a password in it.
-    files.replace(submit_dir.own_properties, text.encode(), new_mode=0o600)
+    files.replace(submit_dir.own_properties, text.encode(), mode=0o600)
 
 
 def parse_url(source: str, text: str, directory: Path) -> URL:
@@ -108,7 +109,7 @@ def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
 
 def read_properties(path: Path) -> Mapping[str, str]:
     """The properties in a file, none if it is not there (a copied directory may lack it)."""
-    data = files.read_if_there(path, files.SMALL)
+    data = read_trusted_beside(path, files.SMALL)
     if data is None:
         return {}
     import javaproperties

@@ -8,6 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
+from dag_rewriter import files
 from monitord_job.errors import CannotWorkError, TryAgainError
 from monitord_job.event_stream.netlogger import BpEvent, BpFormat, render
 
@@ -26,7 +27,7 @@ class EventFile:
         self._name = name
         self._style = style
         try:
-            self._file = sys.stdout.fileno() if name == _STDOUT else _opened(Path(name))
+            self._file = sys.stdout.fileno() if name == _STDOUT else files.open_named(Path(name))
         except OSError as error:
             raise CannotWorkError(
                 name, f"events cannot be written there: {error.strerror}", _ELSEWHERE
@@ -78,10 +79,6 @@ class EventFile:
             end, start = start, max(0, start - _WINDOW)
             tail = os.pread(self._file, end - start, start) + tail
         return tail[tail.rfind(b"\n") + 1 :]
-
-
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 _ELSEWHERE = "name a file that you may write to, or - for standard output"

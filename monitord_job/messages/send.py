@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dag_rewriter import files
 from monitord_job.errors import NotifyError, UndeliveredError
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.mail import (
@@ -105,7 +106,7 @@ def _log(path: Path, outgoing: OutgoingMessage) -> None:
     message, when = outgoing.message, outgoing.about.time or outgoing.now
     entry = f"=== {when} {message.subject}\n{message.text.rstrip()}\n\n"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = files.open_named(path)
         try:
             os.write(handle, entry.encode("utf-8", "backslashreplace"))
         finally:

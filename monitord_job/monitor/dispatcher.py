@@ -6,9 +6,11 @@ A notification is due, running (its script is with the runner), then delivered, 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from dataclasses import replace
 
+from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.url import database_of
 from monitord_job.errors import TryAgainError
@@ -135,7 +137,9 @@ class NotificationDispatcher:
     def _write_log(self, task: Task, done: Ended) -> None:
         """pegasus-monitord's log is a courtesy: the outbox has the same."""
         try:
-            with self._log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            with os.fdopen(
+                files.open_own(self._log, append=True), "a", encoding="utf-8", errors="backslashreplace"
+            ) as log:
                 log.write(log_entry(task, done, time.time()))
         except OSError as error:
             LOG.warning("%s", error)

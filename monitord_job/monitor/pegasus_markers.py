@@ -29,7 +29,7 @@ def mark_done(directory: Path, jobstate_log: Path, started: datetime, now: datet
     files.replace(directory / _DONE, f"{_iso(now)} {seconds:.3f}\n".encode())
     link = directory / _JOBSTATE_LOG
     if not os.path.lexists(link) and jobstate_log.exists():
-        link.symlink_to(os.path.relpath(jobstate_log, directory))
+        files.make_link(link, os.path.relpath(jobstate_log, directory))
 
 
 def _iso(moment: datetime) -> str:

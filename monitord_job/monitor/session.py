@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
-import shutil
 import signal
 import threading
 import time
@@ -13,11 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from condor_templates.terminal import PrintableFormatter
 from dag_rewriter import files
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import require_own
@@ -31,6 +27,7 @@ from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone
 from monitord_job.monitor.daemon import LOG, Monitor, patiently
 from monitord_job.monitor.limits import Limits
+from monitord_job.monitor.log_file import log_file
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.notifications import outbox
 from monitord_job.notifications.row_tap import NotificationTap, Notify
@@ -41,7 +38,6 @@ from monitord_job.recording.store import Claim, Store, replace_database
 if TYPE_CHECKING:
     from monitord_job.monitor.dispatcher import NotificationDispatcher
 
-_LOG_BYTES = 5 << 20
 _MANY_OBJECTS = 1_000_000
 
 
@@ -77,7 +73,7 @@ def follow_run(
         signal.signal(number, lambda _number, _frame: stop.set())
     with (
         _rarely_collecting(),
-        _log_file(submit_dir.monitor_log),
+        log_file(submit_dir.monitor_log, LOG),
         alone(submit_dir.lock, lock_wait) as holder,
         _store(
             Opening(submit_dir, database_of(submit_dir, url), holder, events, _tap_of(submit_dir, notify)),
@@ -187,7 +183,7 @@ def _keep_aside(file: Path) -> None:
     if file.exists():
         aside = file.with_name(f"{file.name}.aside-{int(time.time())}")
         if not files.link(file, aside):
-            shutil.copy2(file, aside)
+            files.copy(file, aside)
         LOG.warning("the database that was there is kept as %s", aside)
 
 
@@ -349,20 +345,3 @@ def _rarely_collecting() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-@contextmanager
-def _log_file(path: Path) -> Iterator[None]:
-    """What the monitor says goes to its log as well, which survives its restarts and stays below 10 MB."""
-    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-    handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.INFO)
-    try:
-        yield
-    except Exception as error:
-        LOG.error("leaving: %s", error)
-        raise
-    finally:
-        LOG.removeHandler(handler)
-        handler.close()

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condor_templates.errors import BridleError
-from dag_rewriter import files
+from dag_rewriter.directory.confirmed import confirmation_file, confirmed
+from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.policy_paths import policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.trusted_files import read_trusted, read_trusted_beside
 from monitord_job.notifications.matching import RuleBook
 from monitord_job.notifications.rule import Action, Dialect, How, Rule
 from monitord_job.notifications.triggers import WorkflowIdentity
@@ -26,35 +28,71 @@ if TYPE_CHECKING:
     from monitord_job.notifications.rule_file import RuleFile
 
 LOG = logging.getLogger("bridle.monitor")
+NOT_CONFIRMED = "not run: a job may have written it (`bridle notify confirm` if it is yours)"
+_SHOWN = 5
+_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class RulePlace:
     """A file that may hold rules; `dialect` None: a policy that does.
 
-    `patterns_only`: it is not this workflow's own, names of nodes mean nothing in it.
+    `patterns_only`: it is not this workflow's own, names of nodes mean nothing in it. `jobs_write`: it is in a submit
+    directory, where a job's returned files land: its rules hold only if they were confirmed.
     """
 
     path: Path
     dialect: Dialect | None
     patterns_only: bool = False
+    jobs_write: bool = True
 
 
-def read_rules(place: RulePlace) -> RuleFile:
-    """What stands there, rules and lines that are none; nothing if there is no file.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in a file: its lines, and those of its rules that may come from a job and do not hold."""
 
-    Raises FileError, or PolicyError for a policy that cannot be read.
-    """
-    data = files.read_if_there(place.path)
+    file: RuleFile
+    unconfirmed: tuple[Rule, ...] = ()
+
+    @property
+    def held(self) -> Iterator[Rule]:
+        """The rules that hold."""
+        doubtful = frozenset(self.unconfirmed)
+        return (rule for rule in self.file.rules if rule not in doubtful)
+
+
+def parse_rules(place: RulePlace, data: bytes) -> RuleFile:
+    """The lines of such a file, rules and others. Raises PolicyError for a policy that cannot be read."""
     from monitord_job.notifications.rule_file import parse  # most workflows have no rules
 
     if place.dialect is not None:
-        return parse(data or b"", str(place.path), place.dialect)
-    from dag_rewriter.categories.policy_layers import read_notification_rules
+        return parse(data, str(place.path), place.dialect)
+    from dag_rewriter.categories.policy_layers import parse_policy_rules
 
-    rules = read_notification_rules(place.path) if data else ()
-    text = "".join(f"{rule}\n" for rule in rules).encode()
+    text = "".join(f"{rule}\n" for rule in parse_policy_rules(place.path, data)).encode()
     return parse(text, f"{place.path}: notifications.rules", Dialect.BRIDLE)
+
+
+def read_standing(place: RulePlace) -> Standing:
+    """What stands there now; nothing if there is no file. Whoever looks at another user's file runs nothing of it.
+
+    Raises FileError (UntrustedFileError for a file that others may write), or PolicyError for a policy that cannot be
+    read.
+    """
+    if place.jobs_write and other_owner(place.path.parent) is not None:
+        return Standing(parse_rules(place, read_trusted_beside(place.path) or b""))
+    data = read_trusted(place.path) or b""
+    found = parse_rules(place, data)
+    if not place.jobs_write or not found.rules:
+        return Standing(found)
+    known = confirmed(place.path)
+    if known is None:
+        return Standing(found, found.rules)
+    if known.data == data:
+        return Standing(found)
+    # Rule by rule: what was taken out of a file holds no more, and the rest goes on.
+    agreed = frozenset(parse_rules(place, known.data).rules)
+    return Standing(found, tuple(rule for rule in found.rules if rule not in agreed))
 
 
 def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RulePlace]:
@@ -66,8 +104,9 @@ def rule_files(submit_dir: SubmitDir, above: Iterable[SubmitDir]) -> list[RulePl
     parents = list(above)
     found += [RulePlace(parent.bridle_notify, Dialect.BRIDLE, patterns_only=True) for parent in parents]
     *common, own = policy_files(submit_dir)
+    found += [RulePlace(path, None, patterns_only=True, jobs_write=False) for path in common]
     folders = [policy_files(parent)[-1] for parent in reversed(parents)]
-    return [*found, *(RulePlace(path, None, patterns_only=True) for path in (*common, *folders, own))]
+    return [*found, *(RulePlace(path, None, patterns_only=True) for path in (*folders, own))]
 
 
 def identity_of(
@@ -95,16 +134,18 @@ class Rules:
     """The rules of one workflow."""
 
     def __init__(self, found: list[RulePlace]) -> None:
-        self._files = found
-        self._stamps: list[tuple[int, int, int] | None] | None = None
+        self._files = [(file, confirmation_file(file.path)) for file in found]
+        self._stamps: list[tuple[_Stamp | None, _Stamp | None]] | None = None
         self.book = RuleBook()
 
     def refresh(self) -> RuleBook:
         """The rules as the files have them now. Looks at the files, reads those only that have changed."""
-        stamps = [_stamp(file.path) for file in self._files]
+        stamps = [_stamps(file, confirmation) for file, confirmation in self._files]
         if stamps != self._stamps:
             self._stamps = stamps
-            there = [file for file, stamp in zip(self._files, stamps, strict=True) if stamp and stamp[1]]
+            there = [
+                file for (file, _), (stamp, _) in zip(self._files, stamps, strict=True) if stamp and stamp[1]
+            ]
             found = [rule for file in there for rule in _read(file)]
             if found and stands_in_for_pegasus(there):
                 found = [ours(rule) for rule in found]
@@ -137,7 +178,13 @@ def ours(rule: Rule) -> Rule:
     return replace(rule, action=Action(How.COMMAND, shlex.join((client(), *arguments))))
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamps(file: RulePlace, confirmation: Path) -> tuple[_Stamp | None, _Stamp | None]:
+    """Of the file, and of what was confirmed of it."""
+    found = _stamp(file.path)
+    return found, _stamp(confirmation) if found and file.jobs_write else None
+
+
+def _stamp(path: Path) -> _Stamp | None:
     """Time, size and number; None if there is no such file. One that cannot be looked at has a stamp as well."""
     try:
         found = os.stat(path)  # noqa: PTH116 - at each turn
@@ -150,10 +197,15 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _read(file: RulePlace) -> Iterator[Rule]:
     try:
-        read = read_rules(file)
+        standing = read_standing(file)
     except BridleError as error:
         LOG.warning("its rules are ignored: %s", error)
         return
-    for damaged in read.damaged:
+    for damaged in standing.file.damaged:
         LOG.warning("%s", damaged)
-    yield from (rule for rule in read.rules if rule.is_pattern or not file.patterns_only)
+    for rule in standing.unconfirmed[:_SHOWN]:
+        LOG.warning("%s: %s: %s", rule.source, NOT_CONFIRMED, rule.action.text)
+    more = len(standing.unconfirmed) - _SHOWN
+    if more > 0:
+        LOG.warning("%s: and %d more rules that are not confirmed", file.path, more)
+    yield from (rule for rule in standing.held if rule.is_pattern or not file.patterns_only)

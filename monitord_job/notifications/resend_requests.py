@@ -27,7 +27,7 @@ def request_resend(folder: Path, keys: Iterable[str]) -> None:
 
 def _write(folder: Path, name: str, text: bytes) -> None:
     try:
-        folder.mkdir(exist_ok=True)
+        files.make_folder(folder)
     except OSError as error:
         raise files.file_error(folder, "make it", error) from error
     files.replace(folder / name, text)

@@ -123,17 +123,21 @@ def show(directory: Path | None, as_json: bool) -> int:
       bridle hook show --json /opt/bridle/hook
 
     \b
-    Exit codes: 0 all are in use; 1 one is not there, is not the first in PATH, or finds no real program.
+    Exit codes: 0 all are in use; 1 one is not there, is not the first in PATH, or finds no real program; or others than
+    you and root can put programs into DIRECTORY.
     """
     place = directory or default_directory()
     shim_states = shims.states(place, os.environ.get("PATH", ""))
+    unsafe = shims.unsafe(place)
     if as_json:
         rows = [asdict(state) | {"works": state.works} for state in shim_states]
-        print_json({"directory": str(place), "programs": rows})
+        print_json({"directory": str(place), "unsafe": unsafe or None, "programs": rows})
     else:
         for state in shim_states:
             say(f"{state.program}: {_in_words(state)}")
-    return 0 if all(state.works for state in shim_states) else 1
+        if unsafe:
+            say(f"NOT SAFE: {unsafe}")
+    return 0 if not unsafe and all(state.works for state in shim_states) else 1
 
 
 def _in_words(state: shims.ShimState) -> str:

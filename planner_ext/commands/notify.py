@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from condor_templates.terminal import put_out, say
 from dag_rewriter.cli.common import RUN, json_option, print_json
+from dag_rewriter.directory.confirmed import confirm_at_submit
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job.cli.common import open_run
@@ -32,7 +34,8 @@ def notify() -> None:
       bridle notify add runs/mosaic/run0001 --on error --to mailto://me@example.org
       bridle notify list runs/mosaic/run0001
 
-    Exit codes: 0 done; 2 wrong usage, or what was named cannot be used. `bridle notify COMMAND -h` explains each.
+    Exit codes: 0 done; 1 you said no; 2 wrong usage, or what was named cannot be used. `bridle notify COMMAND -h`
+    explains each.
     """
 
 
@@ -83,9 +86,11 @@ def generate(
         submit_dir, workflow or notify_file.find_workflow(submit_dir), Words(int(words))
     )
     done = None
+    unconfirmed: tuple[str, ...] = ()
     if output != Path("-"):
         done = notify_file.write(output or submit_dir.notify, made, force=force)
-    for note in made.notes:
+        unconfirmed = confirm_at_submit(submit_dir, below=False)
+    for note in (*made.notes, *unconfirmed):
         say(f"bridle: {note}", err=True)
     if as_json:
         print_json(_as_json(made, done))
@@ -187,10 +192,54 @@ def list_command(target: Path, *, as_json: bool) -> None:
         print_json(_listed_as_json(found))
         return
     for line in found:
-        said = line.text if line.rule else f"NO RULE: {line.text}"
-        say(f"{line.source}: {said}")
+        say(f"{line.source}: {_mark(line)}{line.text}")
+    if not all(line.is_confirmed for line in found):
+        say(f"`bridle notify confirm {target}` lets the unconfirmed ones be run; a job may have written them")
     if not found:
         say("no rules; `bridle notify add` makes some")
+
+
+def _mark(line: Listed) -> str:
+    if line.rule is None:
+        return "NO RULE: "
+    return "" if line.is_confirmed else "NOT CONFIRMED, NOT RUN: "
+
+
+@notify.command()
+@click.argument("target", metavar="SUBMIT_DIR", type=RUN)
+@click.option("--yes", is_flag=True, help="Do not ask: these rules are yours.")
+@json_option
+def confirm(target: Path, *, yes: bool, as_json: bool) -> None:
+    """Let rules be run that were written into a submit directory by hand while the workflow ran.
+
+    A file that a job brings back may have any name, also that of a file with rules. So rules there hold if they stood
+    there when the workflow was submitted, came by `bridle notify add`, or are confirmed: those in question are
+    shown, and hold as soon as you say yes. Sub-workflows have their own files.
+
+    \b
+    Example:
+      bridle notify list run0001
+      bridle notify confirm run0001
+      bridle notify confirm --yes run0001
+
+    Exit codes: 0 they hold now, or there were none; 1 you said no; 2 a file cannot be used, or nobody could be asked.
+    """
+    from planner_ext.notify import own_rules
+
+    found = own_rules.doubtful_files(open_target(target))
+    rules = [rule for each in found for rule in each.rules]
+    if not as_json:
+        for rule in rules:
+            say(f"{rule.source}: {rule.text}")
+    if rules and not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("there is no terminal to ask at: look at them, then add --yes")
+        click.confirm("Are these rules yours?", abort=True, err=True)
+    own_rules.confirm_files(found)
+    if as_json:
+        print_json({"confirmed": [_rule_as_json(rule.rule) for rule in rules if rule.rule]})
+    else:
+        say("they hold now" if rules else "all rules hold, there is nothing to confirm")
 
 
 def _added_as_json(added: Added) -> dict[str, Any]:
@@ -204,7 +253,11 @@ def _added_as_json(added: Added) -> dict[str, Any]:
 
 def _listed_as_json(lines: list[Listed]) -> dict[str, Any]:
     return {
-        "rules": [_rule_as_json(line.rule) | {"when": line.rule.word} for line in lines if line.rule],
+        "rules": [
+            _rule_as_json(line.rule) | {"when": line.rule.word, "confirmed": line.is_confirmed}
+            for line in lines
+            if line.rule
+        ],
         "damaged": [{"source": line.source, "what": line.text} for line in lines if not line.rule],
     }
 

@@ -63,6 +63,8 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     begun = start(opened, url, force=force)
     if isinstance(begun, WorkflowSummary):
         return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
+    for note in begun.notes:
+        say(f"bridle: {note}", err=True)
     if not as_json:
         say(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
     if wait:

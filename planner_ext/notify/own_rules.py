@@ -11,11 +11,13 @@ from pathlib import Path
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
+from dag_rewriter.directory.confirmed import confirm, confirmed
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.trusted_files import read_trusted
 from monitord_job.messages.config_files import read_config
 from monitord_job.messages.targets import Channel, may_hold_a_secret, targets_of
-from monitord_job.notifications.active_rules import RulePlace, read_rules, rule_files
+from monitord_job.notifications.active_rules import RulePlace, parse_rules, read_standing, rule_files
 from monitord_job.notifications.rule import ALL_NAMES, OF_WORKFLOWS, Action, Dialect, Entity, How, Rule
 from monitord_job.notifications.rule_file import WORDS, parse, render, render_rule, with_rules
 from planner_ext.errors import NotifyFileError
@@ -42,11 +44,24 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of a file with rules; `rule` is None where it is none, and `text` says why."""
+    """A line of a file with rules; `rule` is None where it is none, and `text` says why.
+
+    `is_confirmed`: False for a rule that may come from a job, and does not hold.
+    """
 
     source: str
     rule: Rule | None
     text: str
+    is_confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A file with rules that are not confirmed, as it was read, and these."""
+
+    path: Path
+    data: bytes
+    rules: tuple[Listed, ...]
 
 
 def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Action], about: About) -> Added:
@@ -58,7 +73,7 @@ def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Acti
     for action in actions:
         _refuse_secret(action)
     path = submit_dir.bridle_notify
-    there = parse(files.read_if_there(path) or b"", str(path), Dialect.BRIDLE)
+    there = parse(read_trusted(path) or b"", str(path), Dialect.BRIDLE)
     wanted = [
         _rule(" ".join((*whom, condition)), action)
         for condition in conditions
@@ -66,10 +81,20 @@ def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Acti
         for action in actions
     ]
     new = [rule for rule in dict.fromkeys(wanted) if rule not in there.rules]
+    _confirm_more(path, wanted)  # first: a monitor at work tells of rules that are not
     if new:
         files.replace(path, render(with_rules(there, new)))
     before = [rule for rule in wanted if rule in there.rules]
     return Added(path, _texts(new), _texts(before), tuple(_notes(submit_dir, actions)))
+
+
+def _confirm_more(path: Path, wanted: Iterable[Rule]) -> None:
+    """These too may be run; what else stands in the file may be a job's, and is left as it is."""
+    known = confirmed(path)
+    before = parse(known.data if known else b"", str(path), Dialect.BRIDLE)
+    more = [rule for rule in dict.fromkeys(wanted) if rule not in before.rules]
+    if more:
+        confirm(path, render(with_rules(before, more)))
 
 
 def _whom(submit_dir: SubmitDir, condition: str, about: About) -> Iterator[tuple[str, ...]]:
@@ -144,13 +169,41 @@ def list_rules(submit_dir: SubmitDir) -> list[Listed]:
 
 def _listed(place: RulePlace) -> Iterator[Listed]:
     try:
-        read = read_rules(place)
+        standing = read_standing(place)
     except BridleError as error:
         yield Listed(str(place.path), None, str(error))
         return
-    for line in read.lines:
+    doubtful = frozenset(standing.unconfirmed)
+    for line in standing.file.lines:
         if isinstance(line.content, Rule):
             text = line.raw.decode("utf-8", "replace").strip()
-            yield Listed(str(line.content.source), line.content, text)
+            yield Listed(str(line.content.source), line.content, text, line.content not in doubtful)
         elif line.content is not None:
             yield Listed(str(line.content.source), None, f"{line.content.what}; {line.content.hint}")
+
+
+def doubtful_files(submit_dir: SubmitDir) -> list[Doubtful]:
+    """The files of a submit directory with rules that are not confirmed, as they are now. Raises BridleError."""
+    require_own(submit_dir.path)
+    found = []
+    for place in rule_files(submit_dir, ()):
+        data = read_trusted(place.path) if place.jobs_write else None
+        if not data:
+            continue
+        known = confirmed(place.path)
+        agreed = frozenset(parse_rules(place, known.data).rules) if known else frozenset()
+        rules = tuple(
+            Listed(str(rule.source), rule, text, is_confirmed=False)
+            for rule in parse_rules(place, data).rules
+            if rule not in agreed
+            for text in _texts([rule])
+        )
+        if rules:
+            found.append(Doubtful(place.path, data, rules))
+    return found
+
+
+def confirm_files(found: Iterable[Doubtful]) -> None:
+    """What was shown of these files may be run from now on, and nothing that was written since."""
+    for each in found:
+        confirm(each.path, each.data)

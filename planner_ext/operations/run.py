@@ -59,6 +59,8 @@ class Submitted:
     job: str
     rewritten: bool
     how: str = "submitted"
+    notes: tuple[str, ...] = ()
+    """files with notification rules that may come from a job"""
 
 
 def start(
@@ -74,7 +76,7 @@ def start(
         resume_run(submit_dir)
         return Submitted(diagnosis.job or "", rewritten=False, how="resumed")
     rewritten = not is_rewritten(submit_dir)
-    rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
+    report = rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     refuse_if_live(submit_dir)
     if diagnosis.condition is Condition.UNKNOWN:
         raise AlreadyRunningError(str(submit_dir.path), diagnosis.what, diagnosis.advice)
@@ -91,9 +93,8 @@ def start(
     if recover:
         hand_over((each.job for each in node_jobs(submit_dir.nodes_log)), job)
         release_job(job, "it has its jobs now")
-    return Submitted(
-        job, rewritten, "submitted again" if diagnosis.condition is Condition.LOST else "submitted"
-    )
+    how = "submitted again" if diagnosis.condition is Condition.LOST else "submitted"
+    return Submitted(job, rewritten, how, report.unconfirmed)
 
 
 def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:

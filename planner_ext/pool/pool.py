@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dag_rewriter import files
 from planner_ext.errors import PoolError
 from planner_ext.pool.config import (
     FOLDERS,
@@ -228,7 +229,7 @@ class Pool:
             return release
         link = self.directory / "htcondor"
         new = link.with_name(f"{link.name}.{os.getpid()}")
-        new.symlink_to(release.root)
+        files.make_link(new, str(release.root))
         new.replace(link)
         return Release(link, link / release.sbin.relative_to(release.root))
 

@@ -95,7 +95,9 @@ class PoolProcesses:
         """Start condor_master, which daemonizes itself. Raises TimeoutError if there is none then."""
         self.pid_file.unlink(missing_ok=True)
         began = int(time.time())
-        with (self.directory / "log" / "master.out").open("wb") as output:
+        with os.fdopen(
+            files.open_own(self.directory / "log" / "master.out", truncate=True, mode=0o600), "wb"
+        ) as output:
             subprocess.run(
                 [*command, "-pidfile", str(self.pid_file)],
                 env={**environment, DAEMON_MARK: str(self.directory)},
@@ -107,7 +109,7 @@ class PoolProcesses:
                 check=False,
             )
         wait_for(lambda: self.master() is not None, 10)
-        with self._masters_file.open("a") as masters:
+        with os.fdopen(files.open_own(self._masters_file, append=True, mode=0o600), "a") as masters:
             masters.write(f"{self.master()} {began}\n")
 
     def kill(self) -> None:

@@ -7,15 +7,14 @@ workflow whose DAGMan lives: that is refused, as `bridle run` does.
 
 from __future__ import annotations
 
-import logging
 import subprocess
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
+from dag_rewriter.directory.confirmed import confirm_at_submit
 from dag_rewriter.directory.dagman_submit_file import (
     appended,
     is_made_by_shim,
@@ -28,7 +27,6 @@ from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
 from dag_rewriter.rewriting.rewrite_report import Report
 from planner_ext.shims.call_arguments import dag_of_submit_file, parse_submit_dag
 
-_LOG = logging.getLogger("bridle.hook")
 PLAN_LIMIT = 600.0
 """Seconds that condor_submit_dag may take to write a submit file."""
 
@@ -94,12 +92,9 @@ def note_failure(arguments: Sequence[str], here: Path, what: str) -> None:
     dag = dag_of_submit_file(arguments)
     if dag is None:
         return
-    with (
-        suppress(OSError),
-        closing(logging.FileHandler(here / f"{dag.removesuffix('.dag')}.bridle.log")) as file,
-    ):
-        file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-        file.emit(_LOG.makeRecord(_LOG.name, logging.ERROR, "", 0, what, (), None))
+    from monitord_job.monitor.log_file import note
+
+    note(here / f"{dag.removesuffix('.dag')}.bridle.log", "bridle.hook", what)
 
 
 def kept_by_pegasus_monitord(submit_dir: SubmitDir) -> bool:
@@ -114,10 +109,15 @@ def _rewritten(submit_dir: SubmitDir, *, is_sub: bool = False) -> str:
 
 
 def _said(submit_dir: SubmitDir, report: Report, *, is_sub: bool) -> str:
-    if not report.changed:
-        return ""
-    monitor = "its monitor is that of the workflow above" if is_sub else "the monitor is one of its jobs"
-    return f"bridle: {submit_dir.dag_file}: rewritten, {monitor}"
+    said = list(report.unconfirmed)
+    if report.changed:
+        monitor = "its monitor is that of the workflow above" if is_sub else "the monitor is one of its jobs"
+        said.append(f"{submit_dir.dag_file}: rewritten, {monitor}")
+    return _in_lines(said)
+
+
+def _in_lines(said: Iterable[str]) -> str:
+    return "\n".join(f"bridle: {each}" for each in said)
 
 
 def _before_start(submit_dir: SubmitDir) -> ShimDecision:
@@ -177,7 +177,9 @@ def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) 
         return ShimDecision()
     store_the_run_before(submit_dir)
     is_planners = submit_file_in_the_way(submit_dir) is not None
-    return ShimDecision(_taken_over(submit_dir, submit_dag) if submit_dag and is_planners else "")
+    if submit_dag and is_planners:
+        return ShimDecision(_taken_over(submit_dir, submit_dag))
+    return ShimDecision(_in_lines(confirm_at_submit(submit_dir, below=False)))
 
 
 def _taken_over(submit_dir: SubmitDir, submit_dag: str) -> str:

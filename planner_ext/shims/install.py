@@ -10,6 +10,8 @@ from pathlib import Path
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
+from dag_rewriter.directory.trusted_files import read_trusted, require_trusted_folder
+from dag_rewriter.errors import UntrustedFileError
 from planner_ext.shims.scripts import PROGRAMS, is_shim, shim
 
 _HEAD_BYTES = 400
@@ -40,18 +42,20 @@ class ShimState:
 def install(directory: Path, bridle: str) -> list[Path]:
     """Write the shims; those that were written, none if all is as it was. `bridle` is the command's absolute path.
 
-    InstallError where another program has a shim's name; FileError.
+    InstallError where another program has a shim's name; UntrustedFileError where others could put a program into
+    the directory, which stands first in PATH; FileError.
     """
+    require_trusted_folder(directory.resolve())
     wanted = {directory / name: shim(name, bridle).encode() for name in PROGRAMS}
     for path in wanted:
         if files.mode_of(path) is not None and not is_shim(_head(path)):
             hint = "name a directory that holds nothing but the shims"
             raise InstallError(str(path), "there is another program of this name", hint)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        files.make_folder(directory)
     except OSError as error:
         raise files.file_error(directory, "be made", error) from error
-    return [path for path, data in wanted.items() if files.replace(path, data, 0o755)]
+    return [path for path, data in wanted.items() if files.replace(path, data, mode=0o755)]
 
 
 def uninstall(directory: Path) -> list[Path]:
@@ -67,6 +71,17 @@ def uninstall(directory: Path) -> list[Path]:
 def states(directory: Path, search_path: str) -> list[ShimState]:
     """What becomes of each program's calls."""
     return [_state(name, directory / name, search_path) for name in PROGRAMS]
+
+
+def unsafe(directory: Path) -> str:
+    """Why programs of that directory may be others'; empty if they cannot be."""
+    try:
+        require_trusted_folder(directory.resolve())
+        for name in PROGRAMS:
+            read_trusted(directory / name)
+    except UntrustedFileError as error:
+        return str(error)
+    return ""
 
 
 def _state(name: str, path: Path, search_path: str) -> ShimState:

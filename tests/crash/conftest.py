@@ -9,6 +9,7 @@ import pytest
 from tests.support.notified import Hook
 from tests.support.outbox_run import RULES, Run
 from tests.support.recorded import prepare
+from tests.support.rules import write_rules
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def run(corpus, tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     shutil.copytree(corpus("recorded/failing-condorio"), folder / "run", symlinks=True)
     submit_dir = prepare(folder / "run").submit_dir
-    submit_dir.notify.write_text("")
+    write_rules(submit_dir.notify, "")
     hook = Hook(folder)
-    submit_dir.bridle_notify.write_text(RULES.format(hook=hook.path))
+    write_rules(submit_dir.bridle_notify, RULES.format(hook=hook.path))
     return Run(submit_dir, hook)

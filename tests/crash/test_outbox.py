@@ -21,6 +21,7 @@ from tests.crash.test_kill_many import unsynchronized
 from tests.support.database import check_sound
 from tests.support.notified import kept
 from tests.support.outbox_run import Run, follow
+from tests.support.rules import write_rules
 from tests.support.runs import until
 
 STEPS: list[tuple[Any, str]] = [
@@ -250,8 +251,8 @@ def test_the_end_waits_for_scripts_up_to_its_limit_and_leaves_the_rest_to_the_ne
     rules = run.submit_dir.bridle_notify.read_bytes()
     flag = tmp_path / "flag"
     text = f"test -e {flag} || exec sleep 600"
-    run.submit_dir.bridle_notify.write_text(
-        f"WORKFLOW * end shell: {text}\nWORKFLOW * end {run.hook.path} good\n"
+    write_rules(
+        run.submit_dir.bridle_notify, f"WORKFLOW * end shell: {text}\nWORKFLOW * end {run.hook.path} good\n"
     )
     try:
         follow(run, notifications=1.0)
@@ -262,7 +263,7 @@ def test_the_end_waits_for_scripts_up_to_its_limit_and_leaves_the_rest_to_the_ne
         assert Counter(row["state"] for row in kept(run.submit_dir.database)) == {"delivered": 2}
         assert len(run.hook.runs()) == 1
     finally:
-        run.submit_dir.bridle_notify.write_bytes(rules)
+        write_rules(run.submit_dir.bridle_notify, rules)
 
 
 def test_somebody_may_ask_for_it_again(run):

@@ -16,6 +16,7 @@ from monitord_job.notifications.settings import _FOREVER, DeliverySettings, sett
 from tests.support.database import dump
 from tests.support.notified import kept
 from tests.support.outbox_run import follow
+from tests.support.rules import write_rules
 
 
 def test_one_that_asks_for_it_is_run_again_later(run, tmp_path, monkeypatch):
@@ -24,7 +25,7 @@ def test_one_that_asks_for_it_is_run_again_later(run, tmp_path, monkeypatch):
     rules = run.submit_dir.bridle_notify.read_bytes()
     count = tmp_path / "count"
     text = f"echo x >>{count}; test $BRIDLE_TRY = 3 || exit 75"
-    run.submit_dir.bridle_notify.write_text(f"WORKFLOW * end shell: {text}\nWORKFLOW * end shell: exit 3\n")
+    write_rules(run.submit_dir.bridle_notify, f"WORKFLOW * end shell: {text}\nWORKFLOW * end shell: exit 3\n")
     try:
         follow(run)
         rows = {row["code"]: row for row in kept(run.submit_dir.database)}
@@ -32,7 +33,7 @@ def test_one_that_asks_for_it_is_run_again_later(run, tmp_path, monkeypatch):
         assert (rows[3]["state"], rows[3]["tries"]) == ("failed", 1)
         assert count.read_text() == "x\n" * 3
     finally:
-        run.submit_dir.bridle_notify.write_bytes(rules)
+        write_rules(run.submit_dir.bridle_notify, rules)
 
 
 def test_properties_turn_it_off_and_set_its_limit(run):
@@ -46,11 +47,11 @@ def test_properties_turn_it_off_and_set_its_limit(run):
         properties.write_bytes(before + b"\npegasus.monitord.notifications.timeout = 1\n")
         run.fresh()
         rules = run.submit_dir.bridle_notify.read_bytes()
-        run.submit_dir.bridle_notify.write_text("WORKFLOW * end /bin/sleep 600\n")
+        write_rules(run.submit_dir.bridle_notify, "WORKFLOW * end /bin/sleep 600\n")
         follow(run)
         (row,) = kept(run.submit_dir.database)
         assert (row["state"], row["cause"]) == ("failed", "ended at its time limit of 1 s")
-        run.submit_dir.bridle_notify.write_bytes(rules)
+        write_rules(run.submit_dir.bridle_notify, rules)
     finally:
         properties.write_bytes(before)
 
@@ -90,12 +91,12 @@ def test_with_retries_any_that_fails_is_run_again_with_longer_and_longer_waits(r
     try:
         properties.write_bytes(before + b"\npegasus.monitord.notifications.retries = 2\n")
         text = f"date +%s.%N >>{times}; echo $BRIDLE_TRY; exit 3"
-        run.submit_dir.bridle_notify.write_text(f"WORKFLOW * end shell: {text}\n")
+        write_rules(run.submit_dir.bridle_notify, f"WORKFLOW * end shell: {text}\n")
         follow(run)
         (row,) = kept(run.submit_dir.database)
     finally:
         properties.write_bytes(before)
-        run.submit_dir.bridle_notify.write_bytes(rules)
+        write_rules(run.submit_dir.bridle_notify, rules)
     assert (row["state"], row["code"], row["tries"], row["stdout"]) == ("failed", 3, 3, "3\n")
     first, second, third = map(float, times.read_text().split())
     assert second - first >= 0.2
@@ -126,12 +127,12 @@ def test_scripts_of_all_bad_kinds_harm_neither_the_others_nor_the_database(run, 
     text.write_text("nothing to be run\n")
     try:
         properties.write_bytes(before + b"\npegasus.monitord.notifications.timeout = 2\n")
-        run.submit_dir.bridle_notify.write_text(BAD.format(text=text, hook=run.hook.path))
+        write_rules(run.submit_dir.bridle_notify, BAD.format(text=text, hook=run.hook.path))
         follow(run)
         rows = kept(run.submit_dir.database)
     finally:
         properties.write_bytes(before)
-        run.submit_dir.bridle_notify.write_bytes(rules)
+        write_rules(run.submit_dir.bridle_notify, rules)
         os.kill(int((run.submit_dir.path / "daemon").read_text()), signal.SIGKILL)
     assert dump(run.submit_dir.database) == undisturbed
     good = [row for row in rows if row["argv"][0] == str(run.hook.path)]

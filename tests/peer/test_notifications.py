@@ -20,6 +20,7 @@ from tests.conftest import Corpus
 from tests.support.notified import Witness
 from tests.support.places import BUILD
 from tests.support.recorded import prepare
+from tests.support.rules import write_rules
 
 WORKFLOW = """\
 WORKFLOW {uuid} start {hook} wf start
@@ -59,7 +60,7 @@ def test_the_peer_runs_the_same_scripts_with_the_same_environment(
     witness = Witness(tmp_path)
     submit_dir = here(prepare(fresh_corpus(f"recorded/{name}")).submit_dir)
     rules = (WORKFLOW + JOB).format(uuid=submit_dir.wf_uuid, hook=witness.path, job=job)
-    submit_dir.notify.write_text(rules)
+    write_rules(submit_dir.notify, rules)
     run_the_peer(submit_dir, tmp_path)
     theirs, their_log = by_event(witness), entries(submit_dir)
     for path in submit_dir.path.glob("*.stampede.db*"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from tests.support.rules import confirm_planned
 
 DAGMANS_OWN = "dagman.jobstate.log"
 
@@ -23,6 +24,7 @@ def as_it_ran(folder: Path) -> Recorded:
     """The run in an unpacked archive that may be written to, as DAGMan left it: its events are in dagman.out alone."""
     braindump = min(folder.rglob("braindump.yml"), key=lambda path: len(path.parts))
     submit_dir = open_submit_dir(braindump.parent)
+    confirm_planned(folder)
     peer = folder / "peer.db"
     shutil.move(submit_dir.database, peer)
     if submit_dir.jobstate_log.exists():  # a fixture has both logs of the same run

@@ -18,6 +18,7 @@ from monitord_job.monitor.limits import Limits
 from planner_ext.cli import run_command
 from tests.support.notified import Hook, kept
 from tests.support.recorded import prepare
+from tests.support.rules import write_rules
 
 NO_CONDITION = "JOB has no condition; write e.g. JOB findrange_ID1 error /path/to/script its arguments"
 Said = tuple[int, str, str]
@@ -30,7 +31,7 @@ def run(fresh_corpus, monkeypatch, tmp_path) -> SubmitDir:
     monkeypatch.setenv("BRIDLE_SITE_POLICY", str(tmp_path / "site.toml"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     submit_dir = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
-    submit_dir.notify.write_text("")
+    write_rules(submit_dir.notify, "")
     return submit_dir
 
 
@@ -48,7 +49,7 @@ def bridle(run, capfd) -> Bridle:
 
 
 def test_rules_are_added_beside_those_that_are_there(run, bridle):
-    run.bridle_notify.write_text("# mine\nJOB * held /bin/true")
+    write_rules(run.bridle_notify, "# mine\nJOB * held /bin/true")
     code, out, err = bridle(
         "notify", "add", "--on", "error", "--on", "stalled=30m", "--cmd", "/bin/echo 'a b'", "--to", "mailto://me@x.org"
     )  # fmt: skip
@@ -135,8 +136,8 @@ def test_a_program_that_is_not_there_is_noted(run, bridle):
 
 
 def test_all_rules_are_listed_with_their_places_and_damaged_lines(run, bridle, tmp_path):
-    run.notify.write_text("JOB a at_end /bin/a\nJOB b\n")
-    run.bridle_notify.write_text("\nJOB * held to: mailto://me@x.org\n")
+    write_rules(run.notify, "JOB a at_end /bin/a\nJOB b\n")
+    write_rules(run.bridle_notify, "\nJOB * held to: mailto://me@x.org\n")
     site = tmp_path / "site.toml"
     site.write_text('[notifications]\nrules = ["JOB * failed_permanently /bin/site", "nonsense"]\n')
     (run.path / "bridle-policy.toml").write_text("[notifications]\nrulez = []\n")
@@ -188,8 +189,9 @@ def test_a_rule_that_is_added_meanwhile_is_taken_up_with_the_next_event(run, bri
 def mended(run, tmp_path) -> Path:
     """A run with three notifications: one delivered, two failed until the file is there that this names."""
     flag = tmp_path / "flag"
-    run.bridle_notify.write_text(
-        f"WORKFLOW * error shell: echo yes\nWORKFLOW * end shell: test -e {flag} || {{ echo no >&2; exit 3; }}\n"
+    write_rules(
+        run.bridle_notify,
+        f"WORKFLOW * error shell: echo yes\nWORKFLOW * end shell: test -e {flag} || {{ echo no >&2; exit 3; }}\n",
     )
     session.catch_up(run, Limits(), notify=True)
     assert Counter(row["state"] for row in kept(run.database)) == {"delivered": 1, "failed": 2}
@@ -221,7 +223,7 @@ def test_what_became_of_them_is_listed(run, bridle, mended):
 def test_what_is_due_when_nobody_is_at_work_is_said_and_can_be_delivered(run, bridle, tmp_path):
     """As after a run that ended before its monitor could begin: a reader has stored the rest."""
     hook = Hook(tmp_path)
-    run.bridle_notify.write_text(f"WORKFLOW * end {hook.path}\n")
+    write_rules(run.bridle_notify, f"WORKFLOW * end {hook.path}\n")
     lines = run.jobstate_log.read_text().splitlines(keepends=True)
     run.jobstate_log.write_text("".join(lines[:30]))
     session.catch_up(run, Limits(), notify=True)

@@ -18,6 +18,7 @@ from monitord_job.recording.store import Store, sqlite_url
 from tests.support.database import query
 from tests.support.notified import Hook, kept
 from tests.support.recorded import dagman_lines, prepare
+from tests.support.rules import write_rules
 
 
 @pytest.fixture
@@ -42,10 +43,11 @@ def test_rules_for_all_of_a_workflow_hold_for_those_below_it_beside_their_own(ne
     session.catch_up(submit_dir, Limits())
     outer, inner = (jobs_of(submit_dir.database, found.wf_uuid) for found in nested)
     named, both = min(inner - outer), inner & outer
-    submit_dir.bridle_notify.write_text(
-        f"JOB * end {hook.path} all\nJOB {named} end {hook.path} strange\nWORKFLOW * end {hook.path} runs\n"
+    write_rules(
+        submit_dir.bridle_notify,
+        f"JOB * end {hook.path} all\nJOB {named} end {hook.path} strange\nWORKFLOW * end {hook.path} runs\n",
     )
-    below.bridle_notify.write_text(f"JOB {named} end {hook.path} own\nJOB * end {hook.path} all\n")
+    write_rules(below.bridle_notify, f"JOB {named} end {hook.path} own\nJOB * end {hook.path} all\n")
     session.catch_up(submit_dir, Limits(), notify=True)
     session.rebuild(submit_dir, Limits(), notify=True)
     session.catch_up(submit_dir, Limits(), deliver=True)
@@ -82,7 +84,7 @@ def silent(store: Store, tap: NotificationTap, now: int) -> None:
 
 def test_a_run_is_not_silent_while_one_below_it_is_not(nested):
     submit_dir, below = nested
-    submit_dir.bridle_notify.write_text(f"WORKFLOW {submit_dir.wf_uuid} stalled=1m /bin/true\n")
+    write_rules(submit_dir.bridle_notify, f"WORKFLOW {submit_dir.wf_uuid} stalled=1m /bin/true\n")
     inner = below.jobstate_log.read_text().splitlines(keepends=True)
     outer = submit_dir.jobstate_log.read_text().splitlines(keepends=True)
     begun = next(number for number, line in enumerate(outer, 1) if "pegasus-plan_subwf1 EXECUTE" in line)
@@ -104,7 +106,7 @@ def test_a_run_is_not_silent_while_one_below_it_is_not(nested):
 
 def test_another_monitor_is_told_but_not_the_first_after_somebody_looked(nested):
     submit_dir, _ = nested
-    submit_dir.bridle_notify.write_text(f"WORKFLOW {submit_dir.wf_uuid} monitor_restarted /bin/true\n")
+    write_rules(submit_dir.bridle_notify, f"WORKFLOW {submit_dir.wf_uuid} monitor_restarted /bin/true\n")
     lines = submit_dir.jobstate_log.read_text().splitlines(keepends=True)
     submit_dir.jobstate_log.write_text("".join(lines[:10]))
     session.catch_up(submit_dir, Limits())  # `bridle status`, before any monitor

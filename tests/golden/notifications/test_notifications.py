@@ -25,6 +25,7 @@ from monitord_job.readers.notification_list import resend
 from tests.support.notified import Hook, Witness, kept
 from tests.support.played import Played, cluster_output
 from tests.support.recorded import as_it_ran, dagman_lines, prepare
+from tests.support.rules import write_rules
 
 TABLES = Path(__file__).with_name("expected")
 HOOK = "/home/scientist/bin/hook.sh"
@@ -104,7 +105,7 @@ def environment(case: Case, row: Row) -> dict[str, str]:
 def hooked(submit_dir: SubmitDir, script: Path) -> None:
     """Put the script where the planned rules name one that is not there."""
     for rules in submit_dir.path.rglob("*notify"):
-        rules.write_text(rules.read_text().replace(HOOK, str(script)))
+        write_rules(rules, rules.read_text().replace(HOOK, str(script)))
 
 
 def recorded(folder: Path) -> SubmitDir:
@@ -138,13 +139,13 @@ WORKFLOW * error {hook} wf
 
 def failing(folder: Path) -> SubmitDir:
     submit_dir = recorded(folder)
-    submit_dir.bridle_notify.write_text(RULES["failing-condorio"].format(hook=HOOK))
+    write_rules(submit_dir.bridle_notify, RULES["failing-condorio"].format(hook=HOOK))
     return submit_dir
 
 
 def held(folder: Path) -> SubmitDir:
     submit_dir = as_it_ran(folder).submit_dir
-    submit_dir.bridle_notify.write_text(RULES["sample_wf_held"].format(hook=HOOK))
+    write_rules(submit_dir.bridle_notify, RULES["sample_wf_held"].format(hook=HOOK))
     return submit_dir
 
 

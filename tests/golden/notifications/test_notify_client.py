@@ -33,6 +33,7 @@ from tests.support.mailbox import (
 )
 from tests.support.notified import kept
 from tests.support.recorded import prepare
+from tests.support.rules import write_rules
 
 CLIENT = Path(sys.executable).with_name("bridle-notify")
 BRIDLE = [sys.executable, "-m", "planner_ext"]
@@ -70,6 +71,7 @@ class Client:
         self.home = home
         self.variables: dict[str, str] = {}
         self._monkeypatch = monkeypatch
+        monkeypatch.setenv("HOME", str(home))  # where it stands what is confirmed
 
     def config(self, text: str, mode: int = 0o600) -> None:
         path = self.home / "config" / "bridle" / "notify.toml"
@@ -344,7 +346,7 @@ def test_a_database_server_that_is_gone_keeps_no_message_back(client: Client, fa
 
 
 def test_a_database_that_was_named_is_found(client: Client, rerun: SubmitDir) -> None:
-    rerun.bridle_notify.write_text(f"WORKFLOW * end to: log:{client.home}/told.log\n")
+    write_rules(rerun.bridle_notify, f"WORKFLOW * end to: log:{client.home}/told.log\n")
     url = f"sqlite:///{client.home}/elsewhere.db"
     assert client.bridle("monitord", "--catch-up", "--notify", "--url", url, rerun.path).returncode == 0
     assert (client.home / "told.log").read_text().count("100% done (14 of 14 jobs)") == 2
@@ -380,7 +382,7 @@ def test_usage(client: Client) -> None:
 def rerun(fresh_corpus: Corpus) -> SubmitDir:
     """A run that failed, and its rescue run, which succeeded; no database yet."""
     found = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
-    found.notify.write_text("")
+    write_rules(found.notify, "")
     return found
 
 
@@ -392,7 +394,7 @@ def test_a_monitor_delivers_to_targets(
         f'[targets]\nops = "json://127.0.0.1:{webhook.port}/{SECRET}"\n'
         f'[mail]\nvia = "mailto://127.0.0.1:{mailbox.port}"\n'
     )
-    rerun.bridle_notify.write_text("WORKFLOW * end to: me@example.org\nJOB * error to: ops\n")
+    write_rules(rerun.bridle_notify, "WORKFLOW * end to: me@example.org\nJOB * error to: ops\n")
     mailbox.answers = ["451 come back later"]
     done = client.bridle("monitord", "--catch-up", "--notify", rerun.path)
     assert done.returncode == 0, done.stderr
@@ -435,7 +437,7 @@ def test_pegasus_script_gives_way_if_a_policy_says_so(
     rule = (
         f"WORKFLOW {rerun.wf_uuid} at_end /opt/pegasus/share/pegasus/notification/email -t me@example.org\n"
     )
-    rerun.notify.write_text(rule)
+    write_rules(rerun.notify, rule)
     assert client.bridle("monitord", "--catch-up", "--notify", rerun.path).returncode == 0
     assert [mail["To"] for mail in mailbox.mails] == ["me@example.org"] * mails
     assert rerun.notify.read_text() == rule
@@ -449,9 +451,9 @@ def test_a_sub_workflow_is_reported_on_from_the_database_of_the_root(
     client: Client, fresh_corpus: Corpus
 ) -> None:
     root = prepare(fresh_corpus("recorded/subwf-dax-hooks")).submit_dir
-    root.notify.write_text("")
+    write_rules(root.notify, "")
     told = client.home / "told.log"
-    root.bridle_notify.write_text(f"WORKFLOW * end to: log:{told}\nJOB * error to: log:{told}\n")
+    write_rules(root.bridle_notify, f"WORKFLOW * end to: log:{told}\nJOB * error to: log:{told}\n")
     assert client.bridle("monitord", "--catch-up", "--notify", root.path).returncode == 0
     entries = sorted(told.read_text().split("=== ")[1:], reverse=True)  # by time: two workflows keep no order
     assert [entry.partition(" ")[2].partition(":")[0] for entry in entries] == ["subwfh", "inner"]

@@ -82,9 +82,9 @@ def test_a_sticky_folder_may_be_above_a_pool_but_not_be_one(tmp_path: Path) -> N
 def test_a_group_of_ones_own_is_no_other_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_private(tmp_path / "pool")
     (tmp_path / "pool").chmod(0o770)
-    monkeypatch.setattr("planner_ext.pool.private_files._is_private_group", lambda _: True)
+    monkeypatch.setattr("dag_rewriter.directory.trusted_files._is_private_group", lambda _: True)
     require_own(tmp_path / "pool")
-    monkeypatch.setattr("planner_ext.pool.private_files._is_private_group", lambda _: False)
+    monkeypatch.setattr("dag_rewriter.directory.trusted_files._is_private_group", lambda _: False)
     with pytest.raises(PoolError, match="other users may write in it"):
         require_own(tmp_path / "pool")
 
@@ -113,9 +113,7 @@ def test_what_belongs_to_somebody_else_is_refused(tmp_path: Path) -> None:
             ask()
     os.chown(tmp_path / "theirs" / "pool", 0, 0)
     os.chown(tmp_path / "theirs", 65534, 65534)
-    with pytest.raises(
-        PoolError, match="belongs to nobody; choose a directory for the pool that nobody cannot"
-    ):
+    with pytest.raises(PoolError, match="belongs to nobody; choose a directory that nobody cannot"):
         pool.status()
     assert [path.name for path in pool.directory.iterdir()] == ["pool.json"]
 
