@@ -28,21 +28,24 @@ _OLDER = (
 
 
 def submit_dag(
-    dag_file: Path, attributes: Mapping[str, str], environment: str = "", *, recover: bool = False
+    submit_dir: SubmitDir, attributes: Mapping[str, str], environment: str = "", *, recover: bool = False
 ) -> str:
-    """Submit a DAG as condor_submit_dag does, from its directory; the id of the DAGMan job, `cluster.0`.
+    """Submit a DAG as condor_submit_dag does, from where its names begin; the id of the DAGMan job, `cluster.0`.
 
     `attributes` are ClassAd expressions for the DAGMan job; `environment` is more for its environment, as a submit
     file has it (" A=1 B='b c'"). With `recover`, DAGMan first learns from the log of its
     nodes what has run, and adopts what runs; its job is on hold until it is released. Raises ScheddError.
     """
     with (
-        _directory(dag_file.parent),
-        _asking(str(dag_file), "the DAG was not submitted"),
+        _directory(submit_dir.start),
+        _asking(str(submit_dir.dag_file), "the DAG was not submitted"),
         _out_to_err(),
     ):
         # update_submit: a file of an earlier submission is no error, its -MaxJobs and the like are kept.
-        description = htcondor2.Submit.from_dag(dag_file.name, {"UpdateSubmit": True, "DoRecovery": recover})
+        description = htcondor2.Submit.from_dag(
+            submit_dir.named(submit_dir.dag_file),
+            {**_kept(submit_dir), "UpdateSubmit": True, "DoRecovery": recover},
+        )
         for name, value in attributes.items():
             description[f"MY.{name}"] = value
         if environment:
@@ -51,6 +54,12 @@ def submit_dag(
         if recover:
             description["hold"] = "true"
         return f"{htcondor2.Schedd().submit(description).cluster()}.0"
+
+
+def _kept(submit_dir: SubmitDir) -> dict[str, str]:
+    """What a person told condor_submit_dag of where DAGMan is to write."""
+    place = submit_dir.places.outfile_dir
+    return {} if place is None else {"OutfileDir": place}
 
 
 def dagman_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:

@@ -11,6 +11,7 @@ from dag_rewriter import files
 from dag_rewriter.check.check_dag import Checked, check_dag
 from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Finding, Severity, join
+from dag_rewriter.directory.locate import root_and_name
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.rescue.newest_rescue import newest_rescue
@@ -48,25 +49,24 @@ def check_path(path: Path, progress: Progress) -> Checked:
     The files in the findings are named as seen from where `path` is.
     """
     data = files.read_regular(path)  # the one file that must be there
+    root, name = root_and_name(path)
     findings = list(_whole(data, str(path)))
     total = _Total(progress, 2 * len(data))
     submit_dir = SubmitDir(path.parent, {}, path.name)
-    first = check_dag(
-        path.name, _Disk(path.parent), progress=total.add, rescue=partial(newest_rescue, submit_dir)
-    )
-    findings += (_named(finding, path.parent) for finding in first.findings)
-    findings += node_log_findings(path, path.parent, first.config)
+    first = check_dag(name, _Disk(root), progress=total.add, rescue=partial(newest_rescue, submit_dir))
+    findings += (_named(finding, root) for finding in first.findings)
+    findings += node_log_findings(path, root, first.config)
     seen = {path.resolve()}
     left = list(first.sub_dags)
     while left:
         where, file = left.pop(0)
-        below = path.parent / join(where, file)
+        below = root / join(where, file)
         if below.resolve() in seen or files.mode_of(below) is None:
             continue
         seen.add(below.resolve())
-        inner = check_dag(join(where, file), _Disk(path.parent), where)
-        findings += (_named(finding, path.parent) for finding in inner.findings)
-        findings += node_log_findings(below, path.parent / where, inner.config)
+        inner = check_dag(join(where, file), _Disk(root), where)
+        findings += (_named(finding, root) for finding in inner.findings)
+        findings += node_log_findings(below, root / where, inner.config)
         left += inner.sub_dags
     return replace(first, findings=tuple(findings))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from dag_rewriter import files
@@ -12,10 +17,11 @@ from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_d
 from dag_rewriter.errors import DagSyntaxError, SubmitDirError
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.lexer import keyword, statements
-from dag_rewriter.model.dag import parse_dag
-from dag_rewriter.model.splices import WholeDag, expand
+from dag_rewriter.model.dag import Dag, NodeKind, parse_dag
+from dag_rewriter.model.splices import WholeDag, expand, expand_several
 
 _BEGIN = 1 << 16  # bytes: comments may stand before the first command
+_SEVERAL = 100
 _OF_ANOTHER = re.compile(r"\.(rescue\d+(\.old)?|planned(\.old)?)$")
 """Files of a DAG that look like one."""
 
@@ -33,8 +39,44 @@ def open_target(path: Path) -> SubmitDir:
     try:
         planned = open_submit_dir(path.parent)
     except SubmitDirError:
-        return open_dag(path)
-    return planned if planned.dag == path.name else open_dag(path)
+        return _as_called(open_dag(path))
+    return planned if planned.dag == path.name else _as_called(open_dag(path))
+
+
+def _as_called(submit_dir: SubmitDir) -> SubmitDir:
+    """Where names are not there where the DAG is, but where we are: as condor_submit_dag takes them, called here."""
+    here, dag = Path.cwd(), submit_dir.dag_file
+    if here == submit_dir.start or not dag.is_relative_to(here):
+        return submit_dir
+    begin = files.read_begin(dag, _BEGIN)
+    try:
+        names = list(_named_in(parse_dag(begin[: begin.rfind(b"\n") + 1] or begin, dag.name)))
+    except DagSyntaxError:
+        return submit_dir  # whoever reads all of it says what is wrong
+    if any(files.mode_of(submit_dir.start / name) is not None for name in names):
+        return submit_dir
+    if not any(files.mode_of(here / name) is not None for name in names):
+        return submit_dir
+    return replace(submit_dir, places=replace(submit_dir.places, start=here))
+
+
+def _named_in(dag: Dag) -> Iterator[str]:
+    """The files that a DAG names for its nodes and its parts, as far as they are looked at."""
+    yield from islice((path for _, path, _ in dag.submit_files()), _SEVERAL)
+    yield from (posixpath.join(splice.directory or "", splice.dag_file) for splice in dag.splice_commands)
+    yield from dag.includes
+    yield from (node.submit_file for node in dag.nodes.values() if node.kind is NodeKind.SUBDAG)
+
+
+def root_and_name(dag_file: Path) -> tuple[Path, str]:
+    """Where the names in a DAG begin, as seen from here, and the DAG's own name there."""
+    try:
+        start = open_target(dag_file).start
+    except SubmitDirError:
+        return dag_file.parent, dag_file.name
+    if start == dag_file.parent.absolute():
+        return dag_file.parent, dag_file.name
+    return Path(os.path.relpath(start)), os.path.relpath(dag_file, start)
 
 
 def _refuse_what_is_no_dag(path: Path) -> None:
@@ -61,5 +103,12 @@ def jobstate_log(submit_dir: SubmitDir) -> Path:
 
 
 def read_whole(submit_dir: SubmitDir) -> WholeDag:
-    """The DAG with its splices and includes. Raises FileError and DagSyntaxError."""
-    return expand(submit_dir.dag, lambda name: files.read_regular(submit_dir.path / name))
+    """The DAG with its splices and includes, or all that were submitted as one with it. FileError, DagSyntaxError."""
+
+    def read(name: str) -> bytes:
+        return files.read_regular(submit_dir.start / name)
+
+    dags = submit_dir.places.dags
+    if dags:
+        return expand_several(dags, read, each_at_home=submit_dir.places.at_home)
+    return expand(submit_dir.named(submit_dir.dag_file), read)

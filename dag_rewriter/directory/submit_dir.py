@@ -4,6 +4,7 @@ now.
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dag_rewriter import files
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump, parse_braindump_txt
+from dag_rewriter.directory.dagman_places import USUAL, DagmanPlaces, find_places
 from dag_rewriter.errors import SubmitDirError
 
 if TYPE_CHECKING:
@@ -30,6 +32,22 @@ class SubmitDir:
     braindump: Mapping[str, str | None]
     dag: str
     """the file name of the DAG, e.g. "mosaic-0.dag" """
+    places: DagmanPlaces = USUAL
+    """where DAGMan runs and writes, as far as that is not the usual"""
+
+    @property
+    def start(self) -> Path:
+        """Where DAGMan runs: names in the DAG begin there."""
+        return self.places.start or self.path
+
+    def named(self, path: Path) -> str:
+        """A file of this directory as the DAG is to name it."""
+        return os.path.relpath(path, self.start) if self.places.start else path.name
+
+    @property
+    def rescue_base(self) -> str:
+        """What the rescue DAGs are called after: where several DAGs run as one, it is the first of them."""
+        return f"{self.dag}_multi" if self.places.dags else self.dag
 
     @property
     def base(self) -> str:
@@ -95,16 +113,16 @@ class SubmitDir:
 
     @property
     def nodes_log(self) -> Path:
-        return self.path / f"{self.dag}.nodes.log"
+        return self.places.nodes_log or self.path / f"{self.dag}.nodes.log"
 
     @property
     def dagman_log(self) -> Path:
         """The event log of the DAGMan job itself."""
-        return self.path / f"{self.dag}.dagman.log"
+        return self.places.event_log or self.path / f"{self.dag}.dagman.log"
 
     @property
     def dagman_out(self) -> Path:
-        return self.path / f"{self.dag}.dagman.out"
+        return self.places.debug_log or self.path / f"{self.dag}.dagman.out"
 
     @property
     def dagman_lock(self) -> Path:
@@ -194,12 +212,18 @@ def open_submit_dir(path: Path) -> SubmitDir:
         raise SubmitDirError(str(source), "it names no DAG (key `dag`)", _REPLAN)
     if files.mode_of(path / dag) is None:
         raise SubmitDirError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
-    return SubmitDir(path, braindump, dag)
+    return with_places(SubmitDir(path, braindump, dag))
+
+
+def with_places(submit_dir: SubmitDir) -> SubmitDir:
+    """With where DAGMan put what it wrote, if it was ever started here."""
+    planned = submit_dir.braindump.get("submit_dir")
+    return replace(submit_dir, places=find_places(submit_dir.dag_file, submit_dir.condor_sub, planned))
 
 
 def open_dag(dag_file: Path) -> SubmitDir:
     """The directory of a DAG that nobody planned, with what bridle has noted of it. SubmitDirError or FileError."""
-    submit_dir = SubmitDir(dag_file.parent, {}, dag_file.name)
+    submit_dir = with_places(SubmitDir(dag_file.parent, {}, dag_file.name))
     noted = files.read_if_there(submit_dir.own_braindump, files.SMALL)
     if noted is None:
         return submit_dir
@@ -228,4 +252,4 @@ def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:
 
 def jobstate_log_of(submit_dir: SubmitDir, dag: Dag) -> Path:
     """The JOBSTATE_LOG that DAGMan writes: the one that the DAG names, ours by default."""
-    return submit_dir.path / (dag.jobstate_log or submit_dir.jobstate_log.name)
+    return submit_dir.start / dag.jobstate_log if dag.jobstate_log else submit_dir.jobstate_log

@@ -57,7 +57,7 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
     priorities: set[int | None] = {0}
     missing: set[str] = set()
     wanted = dag.submit_paths()
-    for path, data in files.read_many(submit_dir.path, wanted):
+    for path, data in files.read_many(submit_dir.start, wanted):
         if data is None:
             priorities.add(None)
             if wanted[path]:
@@ -91,7 +91,7 @@ def _complain_of_needed(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> Non
     path, node = missing[0]
     more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
     what = f"the submit file of node {node} ({submit_dir.dag}:{dag.nodes[node].line_no}) is not there{more}"
-    raise SubmitDirError(str(submit_dir.path / path), what, "plan the workflow again, or restore the file")
+    raise SubmitDirError(str(submit_dir.start / path), what, "plan the workflow again, or restore the file")
 
 
 def _nodes_that_wait(dag: Dag) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:
             path = part.path(posixpath.join(node.directory or "", node.submit_file))
             yield SubWorkflow(node.name, _moved(submit_dir, path))
     nodes = {part.path(path): part.prefix + name for name, path, _ in part.dag.submit_files()}
-    for path, data in files.read_many(submit_dir.path, nodes):
+    for path, data in files.read_many(submit_dir.start, nodes):
         if data is not None and (_DAGMAN in data or _PEGASUS_DAGMAN in data):
             dag_file = _planned(submit_dir, parse_submit_file(data))
             if dag_file is not None:
@@ -97,4 +97,4 @@ def _moved(submit_dir: SubmitDir, path: str) -> Path:
     planned = submit_dir.braindump.get("submit_dir")
     if planned and path.startswith(planned.rstrip("/") + "/"):
         path = path[len(planned.rstrip("/")) + 1 :]
-    return submit_dir.path / posixpath.normpath(path)
+    return submit_dir.start / posixpath.normpath(path)

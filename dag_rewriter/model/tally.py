@@ -99,8 +99,8 @@ def levels_of(whole: WholeDag) -> tuple[int, ...] | None:
 
 def _uncounted(whole: WholeDag, part: Part) -> Collection[str]:
     """The monitor; of a splice its SERVICE nodes, which DAGMan never starts."""
-    if not part.prefix:
-        return () if whole.monitor is None else (whole.monitor,)
+    if not part.is_splice:
+        return (whole.monitor,) if whole.monitor is not None and part is whole.parts[0] else ()
     index = part.dag.index
     if not index.special:
         return ()

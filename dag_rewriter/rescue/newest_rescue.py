@@ -13,7 +13,7 @@ _MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d+)", re.MULTILI
 
 def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:
     """DAGMAN_MAX_RESCUE_NUM; `config` is the DAG's own configuration, which may set it."""
-    named = [submit_dir.path / config] if config else []
+    named = [submit_dir.start / config] if config else []
     for path in (*named, submit_dir.monitor_config):
         numbers = _MAX.findall(files.read_if_there(path) or b"")
         if numbers:

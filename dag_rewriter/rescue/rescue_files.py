@@ -89,8 +89,8 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
 def find_rescues(submit_dir: SubmitDir) -> tuple[tuple[NumberedRescue, ...], tuple[str, ...]]:
     """The rescue DAGs by number, and the names of those that were set aside."""
     names = files.names_in(submit_dir.path)
-    rescues = numbered(submit_dir.dag, names)
-    beginnings = (f"{submit_dir.dag}.rescue", f"{submit_dir.dag}.lock.old")
+    rescues = numbered(submit_dir.rescue_base, names)
+    beginnings = (f"{submit_dir.rescue_base}.rescue", f"{submit_dir.dag}.lock.old")
     old = sorted(name for name in {*names} - {*rescues.values()} if name.startswith(beginnings))
     return tuple(_read(submit_dir.path / name, number) for number, name in rescues.items()), tuple(old)
 

@@ -183,7 +183,7 @@ def _afresh(workflow: Workflow, choice: Choice) -> Iterator[Step]:
 
 def _new(workflow: Workflow, rescue: RescueDag, choice: Choice) -> Iterator[Step]:
     """One more rescue DAG; DAGMan's join nodes are left out of it, so that they wait for what runs again."""
-    path, dag = workflow.submit_dir.path, workflow.submit_dir.dag
+    path, dag = workflow.submit_dir.path, workflow.submit_dir.rescue_base
     taken = set(workflow.set_aside)
     number = workflow.rescues[-1].number + 1 if workflow.rescues else 1
     if choice.renumber:

@@ -128,9 +128,9 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
     forced = CategoryPolicy(forced={**settings_in(parts.block), **options.settings})
     policy = layered([policy, forced])
     context = Context(
-        monitor_submit=submit_dir.monitor_submit.name,
-        config=submit_dir.monitor_config.name,
-        jobstate_log=submit_dir.jobstate_log.name,
+        monitor_submit=submit_dir.named(submit_dir.monitor_submit),
+        config=submit_dir.named(submit_dir.monitor_config),
+        jobstate_log=submit_dir.named(submit_dir.jobstate_log),
         categories=category_request(submit_dir, dag, submit_files, policy),
         monitor=choice.kind if options.monitor else None,
         priority=_above_all(dag, submit_files),
@@ -204,8 +204,9 @@ def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
 def _with_parts(planned: Planned) -> WholeDag:
     """The DAG without our block, and all that it splices in and includes."""
     submit_dir = planned.submit_dir
-    known = {submit_dir.dag: planned.parts.original}
-    return expand(submit_dir.dag, lambda name: known.get(name) or files.read_regular(submit_dir.path / name))
+    dag = submit_dir.named(submit_dir.dag_file)
+    known = {dag: planned.parts.original}
+    return expand(dag, lambda name: known.get(name) or files.read_regular(submit_dir.start / name))
 
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
@@ -267,8 +268,9 @@ def _own_files(
         policy = read_monitor_policy(submit_dir)
         priority = min(max(policy.least_priority, above), _HIGHEST)
         universe = planned.choice.universe or policy.universe
-        target = "." if submit_dir.is_planned else submit_dir.dag
-        job = MonitorJob(executable, submit_dir.base, priority, policy.max_starts, kind, universe, target)
+        target = "." if submit_dir.is_planned else submit_dir.named(submit_dir.dag_file)
+        base = submit_dir.named(submit_dir.path / submit_dir.base)
+        job = MonitorJob(executable, base, priority, policy.max_starts, kind, universe, target)
         yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
     if kind is not None and changes["configuration"].added:
         below = _below(planned.dag, planned.submit_files) if kind is MonitorKind.SERVICE else 0

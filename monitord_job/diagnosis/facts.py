@@ -105,7 +105,7 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counte
 
 
 def _newest_rescue(submit_dir: SubmitDir) -> str | None:
-    return next(reversed(numbered(submit_dir.dag, files.names_in(submit_dir.path)).values()), None)
+    return next(reversed(numbered(submit_dir.rescue_base, files.names_in(submit_dir.path)).values()), None)
 
 
 def _monitor(submit_dir: SubmitDir, jobs: list[QueuedJob]) -> Monitor:

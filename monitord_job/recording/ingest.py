@@ -73,9 +73,12 @@ class Ingest:
         dag = whole.dag
         monitor = monitor_of(submit_dir)
         is_unplanned = not submit_dir.static_bp.exists()
-        self.plans = plans_of(whole, None if monitor is None else monitor.name, is_unplanned=is_unplanned)
+        # DAGMan numbers the nodes of several DAGs by their DAG; the monitor is one of the first.
+        number = "0." if submit_dir.places.dags else ""
+        name = None if monitor is None else number + monitor.name
+        self.plans = plans_of(whole, name, is_unplanned=is_unplanned)
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
-        self.watch = _watch(submit_dir, monitor.name) if monitor is not None and is_job else None
+        self.watch = _watch(submit_dir, name) if name is not None and is_job else None
         """only where DAGMan waits for the monitor"""
         self.jobstate_log = jobstate_log_of(submit_dir, dag)
         self._source: Source | None = None

@@ -62,7 +62,7 @@ class JobFileReader:
     """Reads below one submit directory, wherever that is now."""
 
     def __init__(self, submit_dir: SubmitDir) -> None:
-        self._below = f"{submit_dir.path}/"
+        self._below = f"{submit_dir.start}/"
         # A sub-workflow's has a "/./" in it.
         planned = submit_dir.braindump.get("submit_dir")
         self._planned = os.path.normpath(planned).rstrip("/") + "/" if planned else "/"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
+from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned, with_places
 from dag_rewriter.directory.submit_file import parse_submit_file
 from monitord_job.stampede.state import JobPlan
 
@@ -33,7 +33,7 @@ def planned_place(parent: SubmitDir, plan: JobPlan) -> tuple[str, str] | None:
         return os.fspath(path.parent), path.name
     if plan.submit_file is None:
         return None
-    found = parse_submit_file(files.read_if_there(parent.path / plan.submit_file) or b"")
+    found = parse_submit_file(files.read_if_there(parent.start / plan.submit_file) or b"")
     dag = _DAG_OPTION.search(found.arguments or "")
     directory = found.text("initialdir")
     return (directory, dag[1]) if directory and dag else None
@@ -54,7 +54,7 @@ def _bases(parent: SubmitDir, directory: str) -> Iterator[Path]:
     planned = parent.braindump.get("submit_dir")
     if planned and Path(directory).is_absolute():
         yield Path(os.path.normpath(parent.path / os.path.relpath(directory, planned)))
-    yield Path(os.path.normpath(parent.path / directory))
+    yield Path(os.path.normpath(parent.start / directory))
 
 
 def find(parent: SubmitDir, plan: JobPlan, seq: int, attempt: int) -> SubWorkflow | None:
@@ -80,7 +80,7 @@ def open_sub_directory(parent: SubmitDir, found: SubWorkflow) -> SubmitDir:
     name = f"{parent.wf_uuid}/{found.directory}/{found.dag}"
     wf_uuid = str(uuid5(UUID(root), name)) if root else name
     braindump = {**_inherited(parent, found), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": found.dag}
-    return SubmitDir(path, braindump, found.dag)
+    return with_places(SubmitDir(path, braindump, found.dag))
 
 
 def _inherited(parent: SubmitDir, found: SubWorkflow) -> dict[str, str | None]:

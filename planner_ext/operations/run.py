@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -71,6 +72,7 @@ def start(
     lost is taken up. `url` names the database. Raises AlreadyRunningError beside a live DAGMan; BadDagError for one in
     which `bridle check` finds an error, unless `force` is set."""
     require_own(submit_dir.path)
+    _refuse_several(submit_dir)
     diagnosis = diagnose(gather(submit_dir, url))
     if diagnosis.condition is Condition.HALTED:
         resume_run(submit_dir)
@@ -97,12 +99,23 @@ def start(
     return Submitted(job, rewritten, how, report.unconfirmed)
 
 
+def _refuse_several(submit_dir: SubmitDir) -> None:
+    """HTCondor's bindings submit one DAG: to go on with one of several would leave the others out."""
+    dags = submit_dir.places.dags
+    if dags:
+        what = f"it was submitted as one with {' and '.join(dags[1:])}"
+        hint = (
+            f"`condor_submit_dag {shlex.join(dags)}` goes on with all of them; to run it alone, rename {{}}"
+        )
+        raise RunError(str(submit_dir.dag_file), what, hint.format(submit_dir.condor_sub.name))
+
+
 def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:
     """The id of the DAGMan job, which has what the planner wants it to have."""
     planned = keep_planners_submit_file(submit_dir)
     environment = planners_environment(planned).decode("utf-8", "surrogateescape")
     before = files.read_if_there(submit_dir.condor_sub) or b""
-    job = submit_dag(submit_dir.dag_file, _attributes(planned), environment, recover=recover)
+    job = submit_dag(submit_dir, _attributes(planned), environment, recover=recover)
     if is_made_by_shim(before):
         # To submit has written another one, without what pegasus-run and its like want on the job.
         files.replace(submit_dir.condor_sub, before)

@@ -1,0 +1,120 @@
+"""Where a DAGMan runs and writes, taken from its submit file and its own log, wherever the directory is now."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.directory.dagman_options import DagmanStart, called_in, dagman_start
+from dag_rewriter.errors import FileError
+from dag_rewriter.logs.dagman_settings import node_log_in
+
+_HEAD = 1 << 16
+"""Bytes of a dagman.out that hold all that DAGMan says of its settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class DagmanPlaces:
+    """What is elsewhere than condor_submit_dag puts it by itself; None: where it always is."""
+
+    start: Path | None = None
+    """where DAGMan runs, if that is not where the DAG is"""
+    debug_log: Path | None = None
+    event_log: Path | None = None
+    nodes_log: Path | None = None
+    dags: tuple[str, ...] = ()
+    """where several DAGs were submitted as one: all of them, as seen from where condor_submit_dag was called"""
+    at_home: bool = False
+    """whether the names in each of these begin where it lies"""
+    outfile_dir: str | None = None
+    """as condor_submit_dag was told, for the next time"""
+
+
+USUAL = DagmanPlaces()
+
+
+def find_places(dag_file: Path, submit_file: Path, planned: str | None = None) -> DagmanPlaces:
+    """From the submit file of the DAGMan job, if there is one. `planned` is where the directory was at first."""
+    try:
+        data = files.read_if_there(submit_file, files.SMALL)
+    except FileError:
+        data = None
+    if data is None:
+        return USUAL
+    told = dagman_start(data)
+    called = (called_in(dag_file, told.dags[0]) if told.dags else None) or dag_file.parent
+    start = dag_file.parent if told.uses_dag_dir else called
+    usual = dag_file.with_name(f"{dag_file.name}.dagman.out")
+    debug_log = _debug_log(told, called, usual, planned)
+    return DagmanPlaces(
+        None if start == dag_file.parent else start,
+        debug_log,
+        _if_other(
+            _placed(told.event_log, called, planned), dag_file.with_name(f"{dag_file.name}.dagman.log")
+        ),
+        _nodes_log(debug_log or usual, dag_file, called),
+        told.dags if len(told.dags) > 1 else (),
+        told.uses_dag_dir,
+        told.outfile_dir,
+    )
+
+
+def _placed(name: str | None, called: Path, planned: str | None) -> Path | None:
+    """A file of the submit file; what was planned inside the directory lies where that is now."""
+    if not name:
+        return None
+    if planned and name.startswith(planned.rstrip("/") + "/"):
+        name = name[len(planned.rstrip("/")) + 1 :]
+    return Path(os.path.normpath(called / name))
+
+
+def _if_other(path: Path | None, usual: Path) -> Path | None:
+    """None where the usual one is meant, or where no plain file is: another one than that of a copied directory."""
+    if path is None or path == usual or not _is_file(path) or (_is_file(usual) and path.samefile(usual)):
+        return None
+    return path
+
+
+def _debug_log(told: DagmanStart, called: Path, usual: Path, planned: str | None) -> Path | None:
+    path = _placed(told.debug_log, called, planned)
+    if path is None or path == usual:
+        return None
+    if told.outfile_dir is not None:
+        return path
+    return None if _is_file(usual) else _if_other(path, usual)
+
+
+def _is_file(path: Path) -> bool:
+    mode = files.mode_of(path)
+    return mode is not None and stat.S_ISREG(path.stat().st_mode)
+
+
+def _nodes_log(debug_log: Path, dag_file: Path, called: Path) -> Path | None:
+    usual = dag_file.with_name(f"{dag_file.name}.nodes.log")
+    for text in _heads(debug_log):
+        name = node_log_in(text, dag_file.name)
+        if name is not None:
+            # DAGMan names what lies below its own directory by "DIRECTORY/./NAME".
+            inside = name.partition("/./")[2]
+            return _if_other(Path(os.path.normpath(called / (inside or name))), usual)
+    return None
+
+
+def _heads(debug_log: Path) -> Iterator[bytes]:
+    """What may hold the settings of the last DAGMan, then of the first one."""
+    if not _is_file(debug_log):
+        return
+    try:
+        with debug_log.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - 4 * _HEAD))
+            yield stream.read(4 * _HEAD)
+            if size > 4 * _HEAD:
+                stream.seek(0)
+                yield stream.read(_HEAD)
+    except OSError:
+        return

@@ -1,0 +1,119 @@
+"""Where DAGMan runs and writes, by its submit file and its own log: forms that condor_submit_dag 25.14 writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dag_rewriter.directory.locate import jobstate_log, open_target, read_whole
+from dag_rewriter.directory.submit_dir import SubmitDir, open_dag
+from dag_rewriter.rescue.rescue_files import find_rescues
+
+_SUBMIT_FILE = """\
+universe    = scheduler
+log         = {prefix}x.dag.dagman.log
+arguments = "-f -l . -Lockfile {prefix}x.dag.lock {dags} -CsdVersion $CondorVersion:' '25.14.1' '$ {more} -AutoRescue 1"
+environment = "_CONDOR_DAGMAN_LOG={out} _CONDOR_MAX_DAGMAN_LOG=0"
+queue
+"""
+
+
+def submitted(
+    folder: Path, dags: str = "-Dag x.dag", out: str = "x.dag.dagman.out", more: str = "", prefix: str = ""
+) -> SubmitDir:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "x.dag").write_text("JOB A jobs/a.sub\n")
+    text = _SUBMIT_FILE.format(dags=dags, out=out, more=more, prefix=prefix)
+    (folder / "x.dag.condor.sub").write_text(text)
+    return open_dag(folder / "x.dag")
+
+
+def test_all_is_where_it_always_is(tmp_path):
+    found = submitted(tmp_path)
+    assert found.start == tmp_path
+    assert found.dagman_out == tmp_path / "x.dag.dagman.out"
+    assert found.nodes_log == tmp_path / "x.dag.nodes.log"
+    assert found.dagman_log == tmp_path / "x.dag.dagman.log"
+
+
+@pytest.mark.parametrize(
+    ("out", "more", "expected"),
+    [
+        ("logs/x.dag.dagman.out", "-outfile_dir logs", "logs/x.dag.dagman.out"),
+        ("'my logs/x.dag.dagman.out'", "-outfile_dir 'my logs'", "my logs/x.dag.dagman.out"),
+        ("/nowhere/x.dag.dagman.out", "-outfile_dir /nowhere", "/nowhere/x.dag.dagman.out"),
+    ],
+)
+def test_a_dagman_out_elsewhere(tmp_path, out, more, expected):
+    assert submitted(tmp_path, out=out, more=more).dagman_out == tmp_path / expected
+
+
+def test_what_was_written_in_a_directory_that_was_copied_is_that_of_the_copy(tmp_path):
+    first = submitted(tmp_path / "first", out=f"{tmp_path}/first/x.dag.dagman.out")
+    first.dagman_out.write_text("Default node log file is: </elsewhere/first/./x.dag.nodes.log>\n")
+    (tmp_path / "first").rename(tmp_path / "again")
+    found = open_dag(tmp_path / "again/x.dag")
+    assert found.dagman_out == tmp_path / "again/x.dag.dagman.out"
+    assert found.nodes_log == tmp_path / "again/x.dag.nodes.log"
+
+
+def test_names_begin_where_condor_submit_dag_was_called(tmp_path):
+    found = submitted(tmp_path / "flows", "-Dag flows/x.dag", "flows/x.dag.dagman.out", prefix="flows/")
+    assert found.start == tmp_path
+    assert found.dagman_out == tmp_path / "flows/x.dag.dagman.out"
+    assert found.named(found.monitor_submit) == "flows/x.bridle.sub"
+    found.dag_file.write_text("JOB A a.sub\nJOBSTATE_LOG logs/js.log\n")
+    assert jobstate_log(found) == tmp_path / "logs/js.log"
+
+
+def test_names_begin_where_the_dag_is_with_usedagdir(tmp_path):
+    found = submitted(
+        tmp_path / "flows", "-Dag flows/x.dag", "flows/x.dag.dagman.out", "-UseDagDir", "flows/"
+    )
+    assert found.start == tmp_path / "flows"
+    assert found.dagman_out == tmp_path / "flows/x.dag.dagman.out"
+
+
+def test_before_it_is_submitted_names_begin_here_if_they_are_there(tmp_path, monkeypatch):
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/x.dag").write_text("JOB A jobs/a.sub\n")
+    monkeypatch.chdir(tmp_path)
+    assert open_target(Path("flows/x.dag")).start == tmp_path / "flows"
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/a.sub").write_text("queue\n")
+    assert open_target(Path("flows/x.dag")).start == tmp_path
+    (tmp_path / "flows/jobs").mkdir()
+    (tmp_path / "flows/jobs/a.sub").write_text("queue\n")
+    assert open_target(Path("flows/x.dag")).start == tmp_path / "flows"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "DAGMAN_DEFAULT_NODE_LOG setting: @(DAG_DIR)/n/@(CLUSTER).log\nDefault node log file is: <{}/./n/x.dag.log>",
+        "DAGMAN_DEFAULT_NODE_LOG setting: @(DAG_DIR)/n/@(DAG_FILE).log",
+        "DAGMAN_DEFAULT_NODE_LOG setting: {}/n/@(dag_file).log",
+    ],
+)
+def test_a_nodes_log_elsewhere(tmp_path, said):
+    (tmp_path / "n").mkdir()
+    (tmp_path / "n/x.dag.log").write_text("")
+    (tmp_path / "x.dag.dagman.out").write_text(f"11/30/26 03:42:10 {said.format(tmp_path)}\n")
+    assert submitted(tmp_path).nodes_log == tmp_path / "n/x.dag.log"
+
+
+def test_no_file_is_taken_for_a_log_that_is_none(tmp_path):
+    """A pipe or a device would hold up, or harm, who only looks."""
+    (tmp_path / "x.dag.dagman.out").write_text("DAGMAN_DEFAULT_NODE_LOG setting: /dev/zero\n")
+    assert submitted(tmp_path, out="/dev/zero").dagman_out == tmp_path / "x.dag.dagman.out"
+    assert submitted(tmp_path).nodes_log == tmp_path / "x.dag.nodes.log"
+
+
+def test_several_dags_as_one(tmp_path):
+    (tmp_path / "two.dag").write_text("JOB A b.sub\nSERVICE S s.sub\nSPLICE P x.dag\n")
+    (tmp_path / "x.dag_multi.rescue001").write_text("DONE 0.A\n")
+    found = submitted(tmp_path, "-Dag x.dag -Dag two.dag")
+    assert [node.name for node in read_whole(found).nodes()] == ["0.A", "1.A", "1.S", "1.P+1.A"]
+    rescues, _ = find_rescues(found)
+    assert [each.name for each in rescues] == ["x.dag_multi.rescue001"]
