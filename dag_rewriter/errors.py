@@ -25,7 +25,11 @@ class DagSyntaxError(RewriterError):
 
 
 class BadDagError(RewriterError):
-    """A DAG that `bridle check` finds an error in."""
+    """A DAG that `bridle check` finds an error in; `mend` says what helps, without the way round it."""
+
+    def __init__(self, where: str, what: str, mend: str) -> None:
+        super().__init__(where, what, f"{mend}; --force goes on all the same")
+        self.mend = mend
 
 
 class SubmitDirError(RewriterError):

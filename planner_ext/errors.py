@@ -32,3 +32,7 @@ class RunError(BridleError):
 
 class AlreadyRunningError(RunError):
     """A DAGMan runs this directory already."""
+
+
+class BadStartError(RunError):
+    """A start of a DAG that DAGMan would refuse, or that cannot succeed."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,20 +14,24 @@ from dag_rewriter.check.scope import Finding, Severity, join
 from dag_rewriter.directory.locate import root_and_name
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.model.block import check_complete
 from dag_rewriter.rescue.newest_rescue import newest_rescue
-from dag_rewriter.rewriting.originals import check_complete
 
 Progress = Callable[[int, int], None]
 """is told (bytes read, bytes there are to read)"""
 
 
 @dataclass(slots=True)
-class _Disk:
+class Disk:
     """Files below the directory in which DAGMan runs."""
 
     root: Path
+    known: Mapping[str, bytes] = field(default_factory=dict)
+    """what is to be read instead of a file"""
 
     def read(self, path: str) -> bytes | None:
+        if path in self.known:
+            return self.known[path]
         place = self.root / path
         return None if files.mode_of(place) is None else files.read_regular(place)
 
@@ -43,32 +47,40 @@ def find_dag(path: Path) -> Path:
     return open_submit_dir(path).dag_file if path.is_dir() else path
 
 
-def check_path(path: Path, progress: Progress) -> Checked:
+def check_path(path: Path, progress: Progress, data: bytes | None = None) -> Checked:
     """Checks a DAG and its sub-workflows; FileError when the DAG itself cannot be read.
 
-    The files in the findings are named as seen from where `path` is.
+    The files in the findings are named as seen from where `path` is. `data` is to be checked instead of what the DAG's
+    file holds.
     """
-    data = files.read_regular(path)  # the one file that must be there
+    data = files.read_regular(path) if data is None else data  # the one file that must be there
     root, name = root_and_name(path)
     findings = list(_whole(data, str(path)))
     total = _Total(progress, 2 * len(data))
     submit_dir = SubmitDir(path.parent, {}, path.name)
-    first = check_dag(name, _Disk(root), progress=total.add, rescue=partial(newest_rescue, submit_dir))
+    first = check_dag(
+        name, Disk(root, {name: data}), progress=total.add, rescue=partial(newest_rescue, submit_dir)
+    )
     findings += (_named(finding, root) for finding in first.findings)
     findings += node_log_findings(path, root, first.config)
+    findings += below_findings(path, root, first.sub_dags)
+    return replace(first, findings=tuple(findings))
+
+
+def below_findings(path: Path, root: Path, sub_dags: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    """What is wrong in the sub-workflows of a DAG, and in theirs: (directory, DAG file) of those that are there."""
     seen = {path.resolve()}
-    left = list(first.sub_dags)
+    left = list(sub_dags)
     while left:
         where, file = left.pop(0)
         below = root / join(where, file)
         if below.resolve() in seen or files.mode_of(below) is None:
             continue
         seen.add(below.resolve())
-        inner = check_dag(join(where, file), _Disk(root), where)
-        findings += (_named(finding, root) for finding in inner.findings)
-        findings += node_log_findings(below, root / where, inner.config)
+        inner = check_dag(join(where, file), Disk(root), where)
+        yield from (_named(finding, root) for finding in inner.findings)
+        yield from node_log_findings(below, root / where, inner.config)
         left += inner.sub_dags
-    return replace(first, findings=tuple(findings))
 
 
 def _whole(data: bytes, source: str) -> tuple[Finding, ...]:

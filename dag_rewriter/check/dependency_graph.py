@@ -68,9 +68,7 @@ class Graph:
         >>> graph.cycle()
         [b'C', b'B', b'C']
         """
-        if all(map(operator.lt, self.parents, self.children)):  # as planners write them
-            return []
-        left = self._never_ready()
+        left = never_ready(len(self.names), self.parents, self.children)
         if not left:
             return []
         above = {child: parent for parent, child in self._edges() if parent in left and child in left}
@@ -85,17 +83,24 @@ class Graph:
     def _edges(self) -> Iterable[tuple[int, int]]:
         return zip(self.parents, self.children, strict=True)
 
-    def _never_ready(self) -> set[int]:
-        """The nodes that are on a cycle or below one: their parents never all end."""
-        below: list[list[int]] = [[] for _ in self.names]
-        waits = [0] * len(self.names)
-        for parent, child in self._edges():
-            below[parent].append(child)
-            waits[child] += 1
-        ready = [node for node, count in enumerate(waits) if not count]
-        for node in ready:
-            for child in below[node]:
-                waits[child] -= 1
-                if not waits[child]:
-                    ready.append(child)
-        return {node for node, count in enumerate(waits) if count}
+
+def never_ready(nodes: int, parents: Sequence[int], children: Sequence[int]) -> set[int]:
+    """The nodes that are on a cycle or below one: their parents never all end. Edges go from `parents` to `children`.
+
+    >>> never_ready(3, [0, 1, 2], [1, 2, 1])
+    {1, 2}
+    """
+    if all(map(operator.lt, parents, children)):  # as planners write them
+        return set()
+    below: list[list[int]] = [[] for _ in range(nodes)]
+    waits = [0] * nodes
+    for parent, child in zip(parents, children, strict=True):
+        below[parent].append(child)
+        waits[child] += 1
+    ready = [node for node, count in enumerate(waits) if not count]
+    for node in ready:
+        for child in below[node]:
+            waits[child] -= 1
+            if not waits[child]:
+                ready.append(child)
+    return {node for node, count in enumerate(waits) if count}

@@ -53,12 +53,12 @@ def _line_of_edge(check: Check, parent: bytes, child: bytes) -> int:
 def _missing_files(check: Check, scope: Scope) -> None:
     """Nodes that have no file and no description fail when DAGMan submits them; a PRE script may write the file.
 
-    So may a job that runs before: a planner's jobs do not, those of people do.
+    So may a job that runs before; but a planner writes the submit files of all its nodes itself.
     """
     final = {scope.nodes[name] for name, kind in scope.special.items() if kind is NodeKind.FINAL}
 
-    def complain(nodes: Sequence[int], place: Place, what: str, hint: str) -> None:
-        if check.planned or any(check.graph.is_initial(node) and node not in final for node in nodes):
+    def complain(nodes: Sequence[int], place: Place, what: str, hint: str, *, planned: bool = False) -> None:
+        if planned or any(check.graph.is_initial(node) and node not in final for node in nodes):
             check.error(place, what, hint)
         else:
             check.warn(place, f"{what} yet", "if no job before it makes it, the node will fail")
@@ -73,7 +73,8 @@ def _missing_files(check: Check, scope: Scope) -> None:
             node, place = left[0]
             more = f" (and of {len(left) - 1} more)" if len(left) > 1 else ""
             what = f"the submit file {path} of {text_of(check.graph.names[node])}{more} is not there"
-            complain([node for node, _ in left], place, what, "restore it, or plan the workflow again")
+            hint = "restore it, or plan the workflow again"
+            complain([node for node, _ in left], place, what, hint, planned=check.planned)
     for node, directory, file, place in check.sub_dags:
         path = f"{directory}/{file}" if directory and not file.startswith("/") else file
         if node not in check.scripted and node not in check.done and not check.files.exists(path):

@@ -65,9 +65,8 @@ def rewrite(
 
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is changed in place: a
     node for the monitor, a JOBSTATE_LOG, a DAGMan configuration, and categories for nodes that have none, all
-    in one marked block at its end. The planner's DAG is kept beside it. A DAG of people in which `bridle check` finds
-    an error is left as it is. To rewrite twice changes nothing; --as,
-    --universe, --only and --skip are remembered until --undo.
+    in one marked block at its end. The planner's DAG is kept beside it. A DAG in which `bridle check` finds an error is
+    left as it is. To rewrite twice changes nothing; --as, --universe, --only and --skip are remembered until --undo.
 
     \b
     Example:
@@ -91,12 +90,8 @@ def rewrite(
     else:
         monitor = None if kind is None else MonitorKind(kind)
         where = None if universe is None else Universe(universe)
-        if not force and not opened.is_planned:
-            # A planner's DAG is checked before it is submitted: with a million nodes that takes longer than to rewrite.
-            from dag_rewriter.check.refusal import refuse_bad
-
-            refuse_bad(opened.dag_file)
-        report = rewrite_dag(opened, Options(kind=monitor, universe=where, passes=chosen, dry_run=quiet))
+        options = Options(kind=monitor, universe=where, passes=chosen, dry_run=quiet, force=force)
+        report = rewrite_dag(opened, options)
     _print(report, show_diff, as_json)
 
 

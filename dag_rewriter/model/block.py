@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.lexer import BLANKS
 
 BEGIN = b"# >>> bridle: begin of what bridle added; `bridle rewrite --undo` takes it away"
 END = b"# <<< bridle: end"
 _JOINED = BEGIN + b" (the file had no newline at its end)"
 _HEADER = b"# PEGASUS WMS GENERATED DAG FILE"
+_TRAILER = b"# End of DAG"
+_RULE = b"#" * 70
 DISABLED = b"#bridle: "
 """Stands before each line that is out of use while the block is there."""
 
@@ -22,6 +25,18 @@ DISABLED = b"#bridle: "
 def is_planners(data: bytes) -> bool:
     """Whether pegasus-plan wrote the DAG."""
     return _HEADER in data[:1000]
+
+
+def check_complete(data: bytes, source: str) -> None:
+    """DagSyntaxError when a planner's DAG lacks its last lines: the planner died, or the disk was full."""
+    if not is_planners(data):
+        return
+    at = data.rfind(b"\n" + _TRAILER)
+    after = data[at + 1 :].split(b"\n", 2)
+    if at < 0 or after[0].rstrip() != _TRAILER or len(after) < 2 or after[1].rstrip() != _RULE:
+        line = data.count(b"\n") + 1
+        what = f"the file ends before the planner's last lines ({_TRAILER.decode()!r}): it is cut"
+        raise DagSyntaxError(source, line, what, "plan the workflow again; do not run this DAG")
 
 
 @dataclass(frozen=True, slots=True)

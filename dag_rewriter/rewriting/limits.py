@@ -160,7 +160,7 @@ def write_limits(submit_dir: SubmitDir, limits: Mapping[str, int | None]) -> Edi
     """Changes limits in the DAG file, at once and lasting, whether DAGMan runs or not."""
     before = files.read(submit_dir.dag_file)
     parts = originals.take_apart(submit_dir, before)
-    originals.check_complete(parts.original, str(submit_dir.dag_file))
+    block.check_complete(parts.original, str(submit_dir.dag_file))
     now = parse_dag(before, str(submit_dir.dag_file)).max_jobs
     edit = Edit(
         before,

@@ -15,21 +15,7 @@ from dag_rewriter.language.syntax import parse_command
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
 
-_TRAILER = b"# End of DAG"
-_RULE = b"#" * 70
 EDITED = "the DAG was edited since it was planned: the edits stay, the planner's DAG is in {}"
-
-
-def check_complete(data: bytes, source: str) -> None:
-    """DagSyntaxError when a planner's DAG lacks its last lines: the planner died, or the disk was full."""
-    if not block.is_planners(data):
-        return
-    at = data.rfind(b"\n" + _TRAILER)
-    after = data[at + 1 :].split(b"\n", 2)
-    if at < 0 or after[0].rstrip() != _TRAILER or len(after) < 2 or after[1].rstrip() != _RULE:
-        line = data.count(b"\n") + 1
-        what = f"the file ends before the planner's last lines ({_TRAILER.decode()!r}): it is cut"
-        raise DagSyntaxError(source, line, what, "plan the workflow again; do not run this DAG")
 
 
 def take_apart(submit_dir: SubmitDir, data: bytes) -> block.SplitDag:

@@ -18,6 +18,7 @@ from condor_templates.policy import CategoryPolicy, Limit, MonitorKind, layered
 from dag_rewriter import files
 from dag_rewriter.categories.categories import settings_in
 from dag_rewriter.categories.policy_layers import category_request, read_monitor_policy, read_policy
+from dag_rewriter.check.refusal import refuse_bad
 from dag_rewriter.directory import find_bridle, liveness
 from dag_rewriter.directory.confirmed import confirm_at_submit
 from dag_rewriter.directory.dagman_options import base_priority, throttles
@@ -67,6 +68,8 @@ class Options:
     universe: Universe | None = None
     """of the monitor's job; None: as at the last rewrite, else what the policy files say"""
     dry_run: bool = False
+    force: bool = False
+    """to rewrite also a DAG in which `bridle check` finds an error"""
 
 
 _DEFAULT = Options()
@@ -115,7 +118,7 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
     """Reads all that a rewrite depends on; writes nothing."""
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     source = str(submit_dir.dag_file)
-    originals.check_complete(parts.original, source)
+    block.check_complete(parts.original, source)
     dag = parse_dag(parts.original, source)
     submit_files = read_submit_files(submit_dir, dag)
     before = choice_in(parts.block)
@@ -141,15 +144,24 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
     return Planned(submit_dir, parts, dag, submit_files, choice, context)
 
 
+def require_good(submit_dir: SubmitDir) -> None:
+    """Raises BadDagError for a DAG in which `bridle check` finds an error, and as `plan_for`."""
+    planned = plan_for(submit_dir)
+    refuse_bad(submit_dir, planned.dag, planned.context.rescue)
+
+
 def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
     """Rewrites the DAG in place; a second time it changes nothing.
 
-    Raises RewriterError: RunningError while a DAGMan runs it, FileError, DagSyntaxError. All is then as it was.
+    Raises RewriterError: RunningError while a DAGMan runs it, FileError, DagSyntaxError, BadDagError. All is then as it
+    was.
     """
     if not options.dry_run:
         require_own(submit_dir.path)
     planned = plan_for(submit_dir, options)
     dag, parts = planned.dag, planned.parts
+    if not options.force:
+        refuse_bad(submit_dir, dag, planned.context.rescue)
     context, unmeasured = _measured(planned)
     changes = changes_of(dag, context)
     # Only a monitor of ours is what the planner's submit file stands in the way of.

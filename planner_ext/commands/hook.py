@@ -16,7 +16,7 @@ from condor_templates.exit_codes import ExitCode
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json
 from dag_rewriter.directory.find_bridle import find_bridle, script_directories
-from planner_ext.errors import AlreadyRunningError, NotRunningError
+from planner_ext.errors import AlreadyRunningError, BadStartError, NotRunningError
 from planner_ext.shims import install as shims
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
         decision = _answer(program, real, arguments, again=again, parent=parent)
         # The planner shows what comes on stderr as an error; but programs read what condor_submit says on stdout.
         return _tell(decision, err=program == "condor_submit")
-    except AlreadyRunningError as error:
+    except (AlreadyRunningError, BadStartError) as error:
         say(f"bridle: {error}", err=True)
         return ExitCode.SHIM_STOP
     except BridleError as error:

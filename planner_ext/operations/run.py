@@ -11,7 +11,6 @@ from typing import Any, ClassVar, TypeVar
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
-from dag_rewriter.check.refusal import refuse_bad
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import jobstate_log
@@ -77,19 +76,17 @@ def start(
     if diagnosis.condition is Condition.HALTED:
         resume_run(submit_dir)
         return Submitted(diagnosis.job or "", rewritten=False, how="resumed")
-    rewritten = not is_rewritten(submit_dir)
-    report = rewrite(submit_dir, Options())  # refuses by itself to change the DAG of a live DAGMan
     refuse_if_live(submit_dir)
     if diagnosis.condition is Condition.UNKNOWN:
         raise AlreadyRunningError(str(submit_dir.path), diagnosis.what, diagnosis.advice)
+    rewritten = not is_rewritten(submit_dir)
+    report = rewrite(submit_dir, Options(force=force))  # refuses by itself to change the DAG of a live one
     if url is not None:
         note_url(submit_dir, url)
     stored = store_the_run_before(submit_dir)
     is_done = stored is not None and ending(stored, diagnosis) is Ending.SUCCEEDED
     if stored is not None and is_done and not wants_to_run(submit_dir, stored.ended or 0):
         return stored
-    if not force:
-        refuse_bad(submit_dir.dag_file)
     recover = _take_up(submit_dir, diagnosis)
     job = _submit(submit_dir, recover=recover)
     if recover:

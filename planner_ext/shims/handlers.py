@@ -1,14 +1,15 @@
 """The planner hook: what is done before and after the programs that plan and start workflows.
 
 A shim in PATH (`scripts`) asks here, and then runs the real program with its arguments as they were given. Whatever
-goes wrong here, that program runs, and the submit directory is as if there were no hook; the one exception is a
-workflow whose DAGMan lives: that is refused, as `bridle run` does.
+goes wrong here, that program runs, and the submit directory is as if there were no hook; the exceptions are a workflow
+whose DAGMan lives, and one that DAGMan would refuse: their start is refused, as `bridle run` does.
 """
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from dag_rewriter.directory.dagman_submit_file import (
     with_environment,
 )
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
+from dag_rewriter.errors import BadDagError, DagSyntaxError
 from dag_rewriter.rewriting.originals import submit_file_in_the_way
-from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
+from dag_rewriter.rewriting.rewrite import Options, is_rewritten, require_good, rewrite, undo
 from dag_rewriter.rewriting.rewrite_report import Report
+from planner_ext.errors import BadStartError
 from planner_ext.shims.call_arguments import dag_of_submit_file, parse_submit_dag
 
 PLAN_LIMIT = 600.0
@@ -87,6 +90,17 @@ def is_sub_workflow(submit_dir: SubmitDir) -> bool:
     return submit_dir.wf_uuid != submit_dir.root_wf_uuid
 
 
+@contextmanager
+def refusing_bad() -> Iterator[None]:
+    """BadStartError instead of what `bridle check` calls an error: nothing is to be started then."""
+    try:
+        yield
+    except (BadDagError, DagSyntaxError) as error:
+        mend = error.mend if isinstance(error, BadDagError) else error.hint
+        anyway = "BRIDLE_HOOK=off in the environment starts it all the same"
+        raise BadStartError(error.where, error.what, f"{mend}; {anyway}") from error
+
+
 def note_failure(arguments: Sequence[str], here: Path, what: str) -> None:
     """Say it in the monitor's log, too: pegasus-run keeps to itself what a condor_submit that succeeds says."""
     dag = dag_of_submit_file(arguments)
@@ -130,7 +144,8 @@ def _before_start(submit_dir: SubmitDir) -> ShimDecision:
     if is_sub_workflow(submit_dir):
         return ShimDecision(_rewritten(submit_dir))
     store_the_run_before(submit_dir)
-    said = _rewritten(submit_dir)
+    with refusing_bad():
+        said = _rewritten(submit_dir)
     _clear_the_way(submit_dir)
     return ShimDecision(said)
 
@@ -176,9 +191,10 @@ def before_submit(arguments: Sequence[str], here: Path, submit_dag: str | None) 
     if is_sub_workflow(submit_dir) or kept_by_pegasus_monitord(submit_dir):
         return ShimDecision()
     store_the_run_before(submit_dir)
-    is_planners = submit_file_in_the_way(submit_dir) is not None
-    if submit_dag and is_planners:
-        return ShimDecision(_taken_over(submit_dir, submit_dag))
+    with refusing_bad():
+        if submit_dag and submit_file_in_the_way(submit_dir) is not None:
+            return ShimDecision(_taken_over(submit_dir, submit_dag))
+        require_good(submit_dir)
     return ShimDecision(_in_lines(confirm_at_submit(submit_dir, below=False)))
 
 

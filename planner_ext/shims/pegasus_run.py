@@ -14,11 +14,17 @@ from dag_rewriter.rewriting.rewrite import is_rewritten, undo
 from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.errors import ScheddError
 from monitord_job.schedd import dagman_jobs
-from planner_ext.errors import AlreadyRunningError
+from planner_ext.errors import AlreadyRunningError, BadStartError
 from planner_ext.operations.control import remove
 from planner_ext.operations.run import Submitted, start
 from planner_ext.shims.call_arguments import CONDOR_SUB, RunCall, parse_remove, parse_run
-from planner_ext.shims.handlers import ShimDecision, before_submit, is_sub_workflow, kept_by_pegasus_monitord
+from planner_ext.shims.handlers import (
+    ShimDecision,
+    before_submit,
+    is_sub_workflow,
+    kept_by_pegasus_monitord,
+    refusing_bad,
+)
 
 _SUBMITTED = "Submitting job(s).\n1 job(s) submitted to cluster {}."
 _BEGUN = """\
@@ -50,7 +56,8 @@ def run_as_pegasus(arguments: Sequence[str], here: Path, submit_dag: str | None)
 
     `submit_dag` is the real condor_submit_dag.
 
-    Raises AlreadyRunningError and ScheddError: nothing is to be started then. Any other BridleError: nothing was.
+    Raises AlreadyRunningError, BadStartError and ScheddError: nothing is to be started then. Any other BridleError:
+    nothing was.
     """
     call = parse_run(arguments)
     submit_dir = None if call is None else _planned(here / call.submit_dir)
@@ -88,8 +95,9 @@ def _start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
     """As `bridle run`; on an error, either a DAGMan is in the queue (AlreadyRunningError), or all is as before."""
     was_rewritten = is_rewritten(submit_dir)
     try:
-        return start(submit_dir)
-    except (AlreadyRunningError, ScheddError):
+        with refusing_bad():
+            return start(submit_dir)
+    except (AlreadyRunningError, BadStartError, ScheddError):
         raise
     except Exception as error:  # whatever it is: the real pegasus-run is to run, and no second DAGMan
         if dagman_jobs(submit_dir):

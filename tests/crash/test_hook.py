@@ -16,8 +16,10 @@ from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.errors import BadDagError
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.rewriting.rewrite import is_rewritten, rewrite, undo
+from monitord_job.diagnosis.run_states import Facts
 from planner_ext.cli import run_command
 from planner_ext.commands import hook
 from planner_ext.errors import AlreadyRunningError
@@ -217,6 +219,63 @@ def test_a_start_that_goes_on_without_bridle_says_so_where_pegasus_run_cannot_hi
     assert "bridle-policy.toml: it is not TOML" in submit_dir.monitor_log.read_text()
     submit_dir.monitor_log.unlink()
     assert content(submit_dir.path) == planners
+
+
+@pytest.mark.parametrize(
+    ("program_name", "words"),
+    [
+        ("condor_submit", ["-terse", "{dag}.condor.sub"]),
+        ("condor_submit_dag", ["{dag}"]),
+        ("pegasus-run", ["."]),
+    ],
+)
+@pytest.mark.parametrize("is_rewritten_before", [False, True])
+def test_a_dag_that_dagman_would_refuse_is_not_started(
+    submit_dir, real, monkeypatch, capsys, program_name, words, is_rewritten_before
+):
+    ask_real(real, submit_dir)
+    if is_rewritten_before:
+        rewrite(submit_dir)
+    (submit_dir.path / f"{submit_dir.dag}.rescue001").write_text("DONE renamed_since\n")
+    before = content(submit_dir.path)
+    monkeypatch.chdir(submit_dir.path)
+    monkeypatch.setattr(hook, "_submit_dag", lambda: real)
+    monkeypatch.setattr(run, "refuse_if_live", lambda _submit_dir: None)
+    monkeypatch.setattr(run, "gather", lambda *_: Facts(now=0))
+    called = ["hook", "ask", "--", program_name, f"/usr/bin/{program_name}"]
+    called += [word.format(dag=submit_dir.dag) for word in words]
+    assert run_command(called) == ExitCode.SHIM_STOP
+    said = capsys.readouterr().err
+    assert f"{submit_dir.dag}.rescue001:1: the rescue DAG names renamed_since" in said
+    assert "BRIDLE_HOOK=off" in said
+    assert content(submit_dir.path) == before
+
+
+def test_a_plan_of_a_dag_that_dagman_would_refuse_is_left_as_it_is(submit_dir, real):
+    words = ask_real(real, submit_dir)
+    text = submit_dir.dag_file.read_text()
+    submit_dir.dag_file.write_text(
+        text.replace("# End of DAG", "SUBDAG EXTERNAL mine none.dag\n# End of DAG")
+    )
+    before = content(submit_dir.path)
+    with pytest.raises(BadDagError, match=r"the DAG none\.dag of mine is not there"):
+        after_plan(real, words, submit_dir.path)
+    assert content(submit_dir.path) == before
+
+
+def test_a_live_run_is_named_before_its_dag_is_looked_at(submit_dir, monkeypatch):
+    rewrite(submit_dir)
+    (submit_dir.path / "bridle-policy.toml").write_text('[monitor]\nuniverse = "scheduler"\n')
+    before = content(submit_dir.path)
+
+    def refuse(_submit_dir: SubmitDir) -> None:
+        raise AlreadyRunningError("x", "DAGMan job 7.0 runs this workflow already", "wait")
+
+    monkeypatch.setattr(run, "refuse_if_live", refuse)
+    monkeypatch.setattr(run, "gather", lambda *_: Facts(now=0))
+    with pytest.raises(AlreadyRunningError, match="job 7"):
+        run.start(submit_dir)
+    assert content(submit_dir.path) == before
 
 
 @pytest.mark.parametrize("queued", [False, True])

@@ -1,0 +1,95 @@
+"""Whether a DAG that was parsed already is good for certain: without a second reading, which for a million nodes takes
+longer than all of a rewrite.
+
+Knows the commands that planners write. Where it cannot tell, the whole check decides, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dag_rewriter.check.dependency_graph import never_ready
+from dag_rewriter.check.pass_two_nodes import is_everyone
+from dag_rewriter.check.scope import join
+from dag_rewriter.language.commands import NodeKind
+from dag_rewriter.language.text import text_of
+from dag_rewriter.model.dag import Dag
+from dag_rewriter.model.index import Index
+from dag_rewriter.model.splices import MONITOR
+from dag_rewriter.rescue.rescue_dag import JOIN_NODE, RescueFile, is_whole_dag
+
+_HARMLESS = {
+    b"MAXJOBS",
+    b"JOBSTATE_LOG",
+    b"DOT",
+    b"NODE_STATUS_FILE",
+    b"SET_JOB_ATTR",
+    b"SUBMIT_DESCRIPTION",
+    b"CONFIG",
+}
+"""Commands about no node of which DAGMan asks no more than their form, which the parser has seen."""
+_SUBMIT = b".condor.sub"
+
+
+def is_surely_good(dag: Dag, exists: Callable[[str], bool], rescue: RescueFile | None = None) -> bool:
+    """Whether no line of the DAG, nor of the rescue DAG that would be taken, can be an error of `bridle check`.
+
+    False is no verdict. The submit files of nodes were looked for by whoever has parsed the DAG; `exists` tells of
+    paths from where DAGMan runs.
+    """
+    index = dag.index
+    return (
+        bool(index.ordinals)
+        and not index.other
+        and _HARMLESS.issuperset(index.lines)
+        and len(dag.config_lines) <= 1
+        and (dag.config is None or exists(dag.config))
+        and _names_are_good(index)
+        and all(kind in (NodeKind.JOB, NodeKind.SUBDAG) for kind in _special_kinds(index))
+        and all(exists(join(*where)) for where in sub_dags_of(dag))
+        and not never_ready(len(index.ordinals), index.parents, index.children)
+        and (rescue is None or _fits(index, rescue))
+    )
+
+
+def sub_dags_of(dag: Dag) -> Iterator[tuple[str, str]]:
+    """(directory, DAG file) of the sub-workflows that no PRE script plans and that are not done."""
+    index = dag.index
+    for place in index.special:
+        kind, name, file, directory, _, done, _ = index.fields_of(place, b"")
+        if kind is not NodeKind.SUBDAG or done or name in index.done:
+            continue
+        if index.table(b"PRE").get(place, kind) is None:
+            yield text_of(directory or b""), text_of(file)
+
+
+def _special_kinds(index: Index) -> Iterator[NodeKind]:
+    for place in index.special:
+        kind: NodeKind = index.fields_of(place, b"")[0]
+        yield kind
+
+
+def _names_are_good(index: Index) -> bool:
+    """No + in a name, no DAG's submit file as an ordinary node's, no DONE for all."""
+    if b"+" in b"\0".join(index.ordinals) or any(map(is_everyone, index.done)):
+        return False
+    if _SUBMIT not in index.data:
+        return True
+    plain = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
+    return not any(file.endswith(_SUBMIT) for file in plain)
+
+
+def _fits(index: Index, rescue: RescueFile) -> bool:
+    """Whether a rescue DAG says no more than DONE of nodes that are there."""
+    if is_whole_dag(rescue.text):
+        return True  # DAGMan takes it instead of the DAG, and check says nothing of it
+    ours = (JOIN_NODE.encode(), MONITOR.encode())
+    for line in rescue.content.split(b"\n"):
+        words = line.split()
+        if not words or words[0].startswith(b"#"):
+            continue
+        if len(words) != 2 or words[0] != b"DONE":
+            return False
+        if words[1] not in index.ordinals and not words[1].startswith(ours):
+            return False
+    return True
