@@ -160,6 +160,9 @@ _ENDED = {
 
 
 def _over(facts: Facts) -> Diagnosis:
+    if facts.submitted is None and not facts.has_run and facts.unreadable and facts.rescue:
+        what = f"it has run, and its logs are gone; {facts.rescue} says where it goes on"
+        return Diagnosis(Condition.FAILED, what, "`bridle run` goes on from there", Remedy.RUN_AGAIN)
     if facts.submitted is None and not facts.has_run:
         return Diagnosis(Condition.NEVER_SUBMITTED, "it was never submitted", "submit it with `bridle run`")
     if not facts.left and facts.ended is None:
@@ -180,7 +183,7 @@ def _over(facts: Facts) -> Diagnosis:
     )
     again = diagnosis.condition is Condition.FAILED and facts.rescue is not None
     if diagnosis.condition is Condition.SUCCEEDED:
-        what = diagnosis.what
+        what = "DAGMan says so; what its nodes did is not known" if facts.unreadable else diagnosis.what
     return Diagnosis(
         diagnosis.condition, what, diagnosis.advice, Remedy.RUN_AGAIN if again else None, facts.submitted
     )
@@ -189,6 +192,8 @@ def _over(facts: Facts) -> Diagnosis:
 def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
     over = diagnosis.condition in OVER
     gone = over or diagnosis.condition is Condition.LOST
+    if facts.unreadable:
+        yield Finding(Trouble.UNREADABLE, facts.unreadable)
     if facts.queue is None and not over:
         yield Finding(Trouble.SCHEDD_SILENT, facts.silence)
     if facts.lock is Lock.STALE and gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
@@ -21,6 +21,7 @@ from monitord_job.database.run_queries import is_stored, offsets, open_database,
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import ending_of
+from monitord_job.diagnosis.legibility import why_unreadable
 from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
@@ -46,6 +47,12 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     monitors = [job for job in nodes if job.is_monitor]
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
+    if job is None and not out and stored is not None:
+        word = replace(word, ended=stored.ended)  # its logs were cleaned away, and what is stored stays so
+    unreadable = ""
+    if stored is not None and not stored.has_begun and files.mode_of(jobstate_log(submit_dir)) is None:
+        rescue = _newest_rescue(submit_dir)
+        unreadable = why_unreadable(submit_dir, out, is_over=job.ended if job else rescue is not None)
     return Facts(
         now=int(time.time()),
         queue=None if dagmans is None else tuple(dagmans),
@@ -65,10 +72,11 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         monitor=_monitor(submit_dir, monitors),
         monitor_job=monitors[0].job if monitors else "",
         has_monitor=files.mode_of(submit_dir.monitor_submit) is not None,
-        unread=_unread(submit_dir, stored),
+        unread=0 if unreadable else _unread(submit_dir, stored),
         goes_on=stored is not None and stored.goes_on,
         started=max((job.started for job in dagmans or ()), default=0),
-        has_run=bool(out),
+        has_run=bool(out) or (stored is not None and stored.has_begun),
+        unreadable=unreadable,
     )
 
 
@@ -123,6 +131,10 @@ class _Stored:
 
     offsets: Mapping[str, int] = field(default_factory=dict)
     goes_on: bool = False
+    has_begun: bool = False
+    """whether a run is in it at all"""
+    ended: int | None = None
+    """DAGMan's exit code, if it has ended there"""
 
 
 def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
@@ -136,7 +148,8 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
         try:
             run = progress(engine, wf_uuid)
             goes_on = run.started is not None and run.ended is None
-            return _Stored(offsets(engine, wf_uuid), goes_on)
+            ended = None if run.ended is None else run.status
+            return _Stored(offsets(engine, wf_uuid), goes_on, run.started is not None, ended)
         finally:
             engine.dispose()
     except NewerDatabaseError:

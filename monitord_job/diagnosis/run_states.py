@@ -53,6 +53,8 @@ class Trouble(Enum):
     MONITOR_STOPPED = "monitor stopped"
     MONITOR_GONE = "no monitor"
     SCHEDD_SILENT = "schedd does not answer"
+    UNREADABLE = "log cannot be read"
+    """what its nodes did is not known, and nothing that bridle does would tell"""
 
 
 class Remedy(Enum):
@@ -138,6 +140,8 @@ class Facts:
     """when HTCondor started the DAGMan in the queue, in seconds since the epoch"""
     has_run: bool = False
     """whether a DAGMan ever wrote its log here"""
+    unreadable: str = ""
+    """why what the nodes did cannot be known, and what would help"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,13 @@ class Diagnosis:
     @property
     def needs_attention(self) -> bool:
         """Whether it will not come to a good end by itself."""
-        return bool(self.remedies) or self.condition in _BAD or bool(self.findings)
+        wrong = any(finding.trouble is not Trouble.UNREADABLE for finding in self.findings)
+        return bool(self.remedies) or self.condition in _BAD or wrong
+
+    @property
+    def unreadable(self) -> str:
+        """Why what the nodes did cannot be known; empty if it can."""
+        return next((each.what for each in self.findings if each.trouble is Trouble.UNREADABLE), "")
 
 
 _ORDER = (

@@ -46,8 +46,11 @@ AT_THE_TOP = b"Warning: failed to get attribute DAGNodeName"
 
 # dag_parser.cpp, dagman_main.cpp: why it leaves before it has a DAG. "Warning is fatal" says nothing of what.
 REFUSAL = re.compile(
-    rb"(?:ERROR: (?!Warning is fatal)|DAG marked as rejected at |Warning: default node log file )[^\n]{1,2000}"
+    rb"(?:ERROR: (?!Warning is fatal|the following )|DAG marked as rejected at |Warning: default node log file )"
+    rb"[^\n]{1,2000}"
 )
+
+NODES_RAN = re.compile(rb" Submitting |Job proc \(|job proc \(")
 
 PARSING = re.compile(rb"Parsing \S.* \.\.\.$")
 

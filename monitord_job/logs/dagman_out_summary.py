@@ -79,8 +79,8 @@ def refusal_in(tail: bytes) -> str:
     'ERROR: x.dag:1 Failed to parse'
     """
     start = tail.rfind(texts.STARTS)
-    # With a low DAGMAN_VERBOSITY it counts nothing.
-    if start < 0 or texts.NODE_TABLE.search(tail, start) or tail.find(b" Submitting ", start) >= 0:
+    # With a low DAGMAN_VERBOSITY it counts nothing, and says of nodes only that they failed.
+    if start < 0 or texts.NODE_TABLE.search(tail, start) or texts.NODES_RAN.search(tail, start):
         return ""
     found = texts.REFUSAL.search(tail, start)
     return one_line(text_of(found[0].strip())) if found else ""

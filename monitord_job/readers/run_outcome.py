@@ -7,7 +7,7 @@ from enum import Enum
 from condor_templates.exit_codes import ExitCode
 from monitord_job.database.run_values import NodeStatus, WorkflowProgress, WorkflowSummary
 from monitord_job.diagnosis.diagnose import ending_of
-from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
+from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Ending
 
 
 class RunState(Enum):
@@ -24,6 +24,10 @@ def state_of(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | Non
 
     Whatever did not run to its end has failed; `ending` says which way.
     """
+    if run.started is None and diagnosis is not None and diagnosis.unreadable:
+        return _TOLD.get(
+            diagnosis.condition, RunState.FAILED if diagnosis.condition in OVER else RunState.RUNNING
+        )
     if run.started is None:
         return RunState.NOT_STARTED
     if run.ended is None:
@@ -37,6 +41,8 @@ def state_of(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | Non
 def ending(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending | None:
     """How the run ended, with the word of DAGMan's metrics if they are of this run; None if it has not."""
     if run.ended is None:
+        if run.started is None and diagnosis is not None and diagnosis.unreadable:
+            return _BY_CONDITION.get(diagnosis.condition)
         return None
     told = _ENDINGS.get(diagnosis.condition) if diagnosis is not None else None
     if told is not None:
@@ -52,6 +58,11 @@ _ENDINGS = {
     Condition.ABORTED: Ending.ABORTED,
     Condition.ENDED_HALTED: Ending.HALTED,
 }
+
+
+_BY_CONDITION = {**_ENDINGS, Condition.SUCCEEDED: Ending.SUCCEEDED, Condition.FAILED: Ending.FAILED}
+"""Where the logs do not say it: what HTCondor and DAGMan have left beside them."""
+_TOLD = {Condition.SUCCEEDED: RunState.SUCCEEDED, Condition.NEVER_SUBMITTED: RunState.NOT_STARTED}
 
 
 def _number(value: object) -> float:

@@ -32,6 +32,7 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
     counts = run.count()
     ended = ending(run, diagnosis)
     state = state_of(run, diagnosis)
+    unread = _unread(run, diagnosis)
     return {
         "wf_uuid": run.wf_uuid,
         "label": run.label,
@@ -43,7 +44,11 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
         "started": run.started,
         "ended": run.ended,
         "restarts": run.restarts,
-        "jobs": {"total": len(run.jobs), **{status.value: counts[status] for status in NodeStatus}},
+        "jobs": {
+            "total": len(run.jobs),
+            **{each.value: None if unread else counts[each] for each in NodeStatus},
+        },
+        "unreadable": unread or None,
         "failed": [_failure(job) for job in run.jobs if job.status is NodeStatus.FAILED],
         "held": [_failure(job) for job in run.jobs if job.status is NodeStatus.HELD],
         "quarantined": run.quarantined,
@@ -79,12 +84,20 @@ def show(run: WorkflowSummary, console: Console | None = None, diagnosis: Diagno
     console.print(Text(f"{word}{_times(run)}", style=_STYLE[state]))
     if diagnosis is not None and _worth_telling(diagnosis):
         tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
-    console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
-    console.print(_table(run))
+    if _unread(run, diagnosis):
+        console.print(f"how many of {total} jobs are done is not known")
+    else:
+        console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
+        console.print(_table(run))
     _show_jobs(console, "held", [job for job in run.jobs if job.status is NodeStatus.HELD])
     _show_jobs(console, "failed", [job for job in run.jobs if job.status is NodeStatus.FAILED])
     if run.quarantined:
         console.print(f"{run.quarantined} pieces of input could not be read: see table bridle_quarantine")
+
+
+def _unread(run: WorkflowSummary, diagnosis: Diagnosis | None) -> str:
+    """Why it is not known what the jobs did; empty if it is."""
+    return diagnosis.unreadable if diagnosis is not None and run.started is None else ""
 
 
 def _worth_telling(diagnosis: Diagnosis) -> bool:

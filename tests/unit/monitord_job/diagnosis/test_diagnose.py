@@ -45,6 +45,12 @@ C, R = Condition, Remedy
 TABLE = {
     "planned only": (Facts(now=NOW), C.NEVER_SUBMITTED, ()),
     "running": (AT_WORK, C.RUNNING, ()),
+    "ended, and its logs do not tell": (replace(ENDED, unreadable="no log"), C.SUCCEEDED, ()),
+    "its logs are gone": (
+        Facts(now=NOW, unreadable="no log", rescue="x.dag.rescue001"),
+        C.FAILED,
+        (R.RUN_AGAIN,),
+    ),
     "just submitted": (
         replace(AT_WORK, queue=(QueuedJob("7.0", Q.IDLE),), processes=(), lock=Lock.NONE),
         C.WAITING,

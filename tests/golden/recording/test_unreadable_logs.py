@@ -1,0 +1,116 @@
+"""Runs whose logs do not say what the nodes did: that is said, by each command that would have told."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job import schedd
+from monitord_job.cli.common import open_run
+from monitord_job.diagnosis import facts
+from monitord_job.diagnosis.diagnose import diagnose
+from monitord_job.diagnosis.run_states import Condition, Diagnosis
+from monitord_job.errors import ScheddError
+from monitord_job.logs.dagman_out_summary import refusal_in
+from monitord_job.readers.run_outcome import RunState, state_of
+from monitord_job.readers.status import read_status
+from monitord_job.readers.status_view import as_mapping, show
+
+RECORDED = Path(__file__).with_name("dagman_out") / "time_formats.tar.xz"
+DAGMAN_LOG = (
+    b"000 (99.000.000) 2026-11-30 03:43:08 Job submitted from host: <127.0.0.1:9618>\n...\n"
+    b"005 (99.000.000) 2026-11-30 03:43:27 Job terminated.\n\t(1) Normal termination (return value %d)\n...\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def no_schedd(monkeypatch):
+    def silent(*_words: object, **_more: object) -> None:
+        raise ScheddError("schedd", "it is not here", "start it")
+
+    monkeypatch.setattr(schedd, "dagman_jobs", silent)
+
+
+def ran(folder: Path, log: str | None, code: int = 1) -> SubmitDir:
+    """A DAG that plain condor_submit_dag ran, as DAGMan left it; `log` is one of the recorded ones."""
+    (folder / "x.dag").write_text("JOB fit a.sub\nJOB sum b.sub\nPARENT fit CHILD sum\n")
+    (folder / "x.dag.dagman.log").write_bytes(DAGMAN_LOG % code)
+    if log is not None:
+        with tarfile.open(RECORDED) as archive:
+            member = archive.extractfile(f"time_formats/{log}.dagman.out")
+            assert member is not None
+            (folder / "x.dag.dagman.out").write_bytes(member.read())
+    return open_run(folder / "x.dag")
+
+
+def told(submit_dir: SubmitDir, capsys: pytest.CaptureFixture[str]) -> tuple[RunState, Diagnosis, str]:
+    run, diagnosis = read_status(submit_dir), diagnose(facts.gather(submit_dir))
+    show(run, Console(width=300, highlight=False), diagnosis)
+    text = capsys.readouterr().out
+    shown = as_mapping(run, diagnosis)
+    assert json.loads(json.dumps(shown)) == shown
+    assert bool(shown["unreadable"]) == bool(diagnosis.unreadable)
+    return state_of(run, diagnosis), diagnosis, text
+
+
+@pytest.mark.parametrize("log", ["verb0", "verb1", "verb2"])
+def test_a_log_of_low_verbosity(tmp_path, capsys, log):
+    state, diagnosis, text = told(ran(tmp_path, log), capsys)
+    assert (state, diagnosis.condition) == (RunState.FAILED, Condition.FAILED)
+    assert "DAGMAN_VERBOSITY was" in text
+    assert "is not known" in text
+    assert "0 of 2" not in text
+    assert "refused" not in text
+    assert diagnosis.findings
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, RunState.SUCCEEDED), (1, RunState.FAILED)])
+def test_logs_that_were_deleted(tmp_path, capsys, code, state):
+    found, diagnosis, text = told(ran(tmp_path, None, code), capsys)
+    assert found is state
+    assert "x.dag.dagman.out is there" in text
+    assert "0 of 2" not in text
+    assert "all is done" not in f"{text}{diagnosis.what}"
+
+
+def test_nothing_but_a_rescue_dag_is_left(tmp_path, capsys):
+    submit_dir = ran(tmp_path, None)
+    submit_dir.dagman_log.unlink()
+    (tmp_path / "x.dag.rescue001").write_text("DONE fit\n")
+    state, diagnosis, text = told(submit_dir, capsys)
+    assert (state, diagnosis.condition) == (RunState.FAILED, Condition.FAILED)
+    assert "x.dag.rescue001" in diagnosis.what
+    assert "logs are gone" in text
+
+
+def test_logs_that_were_deleted_after_they_were_stored(tmp_path, capsys):
+    submit_dir = ran(tmp_path, "verb4")
+    before = told(submit_dir, capsys)
+    for log in (submit_dir.dagman_out, submit_dir.dagman_log):
+        log.unlink()
+    state, diagnosis, text = told(submit_dir, capsys)
+    assert (state, diagnosis.condition) == (before[0], before[1].condition)
+    assert state is RunState.FAILED
+    assert not diagnosis.unreadable
+    assert "1 of 2 jobs done" in text
+
+
+def test_a_log_that_tells_is_not_called_unreadable(tmp_path, capsys):
+    for name in ("verb4", "german", "flags2"):
+        folder = tmp_path / name
+        folder.mkdir()
+        state, diagnosis, text = told(ran(folder, name), capsys)
+        assert state is RunState.FAILED
+        assert not diagnosis.unreadable
+        assert "1 of 2 jobs done" in text
+        assert "could not be read" not in text
+
+
+def test_that_nodes_failed_is_no_refusal():
+    log = b"x STARTING UP\nx ERROR: the following job(s) failed:\nx   Node Name: sum\n"
+    assert refusal_in(log) == ""
