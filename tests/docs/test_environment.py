@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def test_nor_do_modules_where_it_is_started(shadows, dag):
 def test_what_bridle_starts_has_the_environment_of_the_person(tmp_path):
     """The shell's part puts it aside for Python, Python's part gives it back."""
     shutil.copy(CHECKOUT / "bin/bridle", tmp_path / "bridle")
-    (tmp_path / "bridle-python").write_text(f"#!/bin/sh\nexec {sys.executable} -c '{_SEEN}'\n")
+    (tmp_path / "bridle-python").write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c '{_SEEN}'\n")
     (tmp_path / "bridle-python").chmod(0o755)
     given = {"PYTHONPATH": "/old lib:'", "PYTHONOPTIMIZE": "2"}
     kept, given_back = said(program=tmp_path / "bridle", **given).splitlines()
