@@ -4,12 +4,16 @@ atomically, append, remove. What is written is never written through a link, and
 
 from __future__ import annotations
 
+import atexit
 import errno
 import fcntl
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,9 +76,26 @@ def open_regular(path: str | Path, directory: int | None = None) -> int:
     return stream
 
 
+@contextmanager
+def reading_only_of(uid: int) -> Iterator[None]:
+    """Within the block, this process reads no file of anybody else's: in another user's directory, links and names of
+    files may lead to what that user could not read.
+    """
+    token = _ONLY_OF.set(uid)
+    try:
+        yield
+    finally:
+        _ONLY_OF.reset(token)
+
+
+_ONLY_OF: ContextVar[int | None] = ContextVar("_ONLY_OF", default=None)
+
+
 def refuse_without_end(stream: int, path: str | Path) -> None:
-    """Raises OSError for what is open and is neither a regular file nor /dev/null."""
+    """Raises OSError for what is open and is neither a regular file nor /dev/null, or not of whom alone it may be."""
     status = os.fstat(stream)
+    if _ONLY_OF.get() not in (None, status.st_uid) and status.st_rdev != NULL_DEVICE:
+        raise PermissionError(errno.EACCES, "it is not of whom the directory belongs to", os.fspath(path))
     if not stat.S_ISREG(status.st_mode) and status.st_rdev != NULL_DEVICE:
         number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.ESPIPE
         raise OSError(number, _KIND if number == errno.ESPIPE else os.strerror(number), os.fspath(path))
@@ -339,6 +360,13 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
     except OSError as error:
         raise file_error(folder, "make it", error) from error
+
+
+def temporary_folder() -> Path:
+    """A folder of nobody else's, which is gone when this process has ended. OSError."""
+    folder = Path(tempfile.mkdtemp(prefix="bridle-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def make_link(path: Path, target: str) -> None:

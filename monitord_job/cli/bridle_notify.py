@@ -16,7 +16,7 @@ import click
 
 from condor_templates.errors import BridleError
 from condor_templates.terminal import say
-from monitord_job.errors import TryAgainError
+from monitord_job.errors import MonitorError, TryAgainError
 from monitord_job.messages.event_context import EventContext, event_context
 
 if TYPE_CHECKING:
@@ -169,14 +169,18 @@ def _report(about: EventContext, run: Path | None, url: str | None, *, known: bo
     now = int(time.time())
     if not known:
         return Report(about, now)
-    from monitord_job.messages.report_queries import read_report
+    from monitord_job.messages.report_queries import read_report, report_of
+    from monitord_job.text.display import one_line
 
     if run is not None:
         from monitord_job.cli.common import open_run
         from monitord_job.readers.status import brought_up
 
-        brought_up(open_run(run), url)
-        return read_report(about, run, now, url)
+        opened = open_run(run)
+        try:
+            return report_of(about, opened, brought_up(opened, url), now)
+        except MonitorError as error:
+            return Report(about, now, trouble=one_line(str(error), 500))
     # The bytes of the path, not what of it can be shown.
     place = os.environ.get("BRIDLE_RUN") or os.environ.get("PEGASUS_SUBMIT_DIR") or "."
     return read_report(about, Path(place), now, url or os.environ.get("BRIDLE_DATABASE_URL"))

@@ -14,14 +14,16 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, fu
 
 from condor_templates.errors import BridleError
 from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.run_queries import open_database, progress, reading
 from monitord_job.database.run_values import NodeStatus, WorkflowProgress, node_status
-from monitord_job.database.url import database_of
+from monitord_job.database.url import Database, database_of
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Report, Run, last_words
+from monitord_job.readers.other_users import seen_database
 from monitord_job.readers.run_outcome import state_of
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.text.display import one_line
@@ -41,14 +43,18 @@ _CAUSES = {
 def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
     """What the database of a run says of an event. Only reads; a monitor may be at work."""
     try:
-        return _read(about, open_target(run), now, url)
+        submit_dir = open_target(run)
+        owner = other_owner(submit_dir.path)
+        database = seen_database(submit_dir, owner, url) if owner else database_of(submit_dir, url)
+        return report_of(about, submit_dir, database, now)
     except BridleError as error:
         return Report(about, now, trouble=one_line(str(error), 500))
 
 
-def _read(about: EventContext, submit_dir: SubmitDir, now: int, url: str | None) -> Report:
+def report_of(about: EventContext, submit_dir: SubmitDir, database: Database, now: int) -> Report:
+    """What that database says of an event of the run. Raises MonitorError."""
     about = replace(about, wf_uuid=about.wf_uuid or submit_dir.wf_uuid or "")
-    engine = open_database(database_of(submit_dir, url))
+    engine = open_database(database)
     try:
         run = read_run(engine, about.wf_uuid)
         return Report(about, now, run, read_job(engine, about) if about.job else None)

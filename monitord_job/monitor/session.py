@@ -24,7 +24,7 @@ from monitord_job.database.dialect import sqlite_url
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import DatabaseVersionError, NewerDatabaseError, SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet
-from monitord_job.lock import Holder, alone
+from monitord_job.lock import Holder, alone, this_process
 from monitord_job.monitor.daemon import LOG, Monitor, patiently
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.log_file import log_file
@@ -117,6 +117,17 @@ def catch_up(
         with _marks(submit_dir, ingest):
             Monitor(submit_dir, ingest, limits, dispatcher=dispatcher).catch_up()
         _note_sent_events(store)
+
+
+def catch_up_aside(submit_dir: SubmitDir, database: Database, limits: Limits) -> None:
+    """Store what the logs hold now into a database that is not in the submit directory, in which nothing is written,
+    locked or made due: it may be another user's.
+    """
+    with (
+        _rarely_collecting(),
+        _store(Opening(submit_dir, database, this_process()), limits) as (store, limits),
+    ):
+        Monitor(submit_dir, Hierarchy(submit_dir, store), limits).catch_up()
 
 
 def rebuild(

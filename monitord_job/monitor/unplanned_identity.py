@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from getpass import getuser
-from uuid import uuid4
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from dag_rewriter import files
 from dag_rewriter.directory.braindump import parse_braindump
@@ -24,16 +24,19 @@ def identified(submit_dir: SubmitDir) -> SubmitDir:
     if submit_dir.is_planned or submit_dir.wf_uuid is not None:
         return submit_dir
     if other_owner(submit_dir.path) is not None:
-        return replace(submit_dir, braindump=_made_up(submit_dir))  # nothing is written there
+        # Nothing is written there; the same directory has the same name at the next look.
+        return replace(
+            submit_dir, braindump=_made_up(submit_dir, uuid5(NAMESPACE_URL, str(submit_dir.dag_file)))
+        )
     path = submit_dir.own_braindump
-    text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in _made_up(submit_dir).items())
+    text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in _made_up(submit_dir, uuid4()).items())
     # Two that begin at the same time: the first one's is there, whole, and both read it.
     files.create(path, text.encode())
     return replace(submit_dir, braindump=parse_braindump(files.read(path, files.SMALL).decode()))
 
 
-def _made_up(submit_dir: SubmitDir) -> Mapping[str, str]:
-    wf_uuid = str(uuid4())
+def _made_up(submit_dir: SubmitDir, made: UUID) -> Mapping[str, str]:
+    wf_uuid = str(made)
     return {
         "wf_uuid": wf_uuid,
         "root_wf_uuid": wf_uuid,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
-import time
 
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.errors import OtherOwnerError
 from monitord_job.database.run_queries import open_database, summary
 from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.database.url import Database, database_of
@@ -17,6 +15,7 @@ from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.readers.done_nodes import with_done_nodes
+from monitord_job.readers.other_users import seen_database
 
 LOG = logging.getLogger("bridle.status")
 
@@ -32,13 +31,10 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
 
 def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
     """The database of the run, caught up with its logs if that can be done now: what any reader begins with."""
-    database = database_of(submit_dir, url)
     owner = other_owner(submit_dir.path)
     if owner is not None:
-        if url is None:
-            _require_in_sight(submit_dir, database)
-        LOG.warning("this run belongs to %s: it is shown as %s", owner, _as_of(database))
-        return database
+        return seen_database(submit_dir, owner, url)
+    database = database_of(submit_dir, url)
     try:
         catch_up(submit_dir, Limits(database=5.0), url=url)
     except StoppedError as error:
@@ -54,23 +50,6 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
             raise
         LOG.info("showing the database as it stands: %s", error)
     return database
-
-
-def _require_in_sight(submit_dir: SubmitDir, database: Database) -> None:
-    """Another user's properties do not say which files and servers are opened with the rights of who looks."""
-    file, place = database.file, submit_dir.path.resolve()
-    if file is not None and not file.exists() and file.resolve().is_relative_to(place):
-        return
-    if file is None or not file.resolve().is_relative_to(place) or file.stat().st_uid != place.stat().st_uid:
-        what = "another user's files name this database, and it is none of his below the submit directory"
-        raise OtherOwnerError(str(database), what, "if you trust it, name it yourself with --url")
-
-
-def _as_of(database: Database) -> str:
-    if database.file is None or not database.file.exists():
-        return "its database has it"
-    age = time.time() - database.file.stat().st_mtime
-    return f"its monitor stored it last, {age:.0f} s ago"
 
 
 def diagnosis_of(submit_dir: SubmitDir, url: str | None = None) -> Diagnosis:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from dag_rewriter.directory.submit_dir import open_dag
+from monitord_job.cli.bridle_notify import notify
+from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.readers.other_users import seen_database
 from planner_ext.cli import run_command
+from tests.support.database import query
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 pytestmark = pytest.mark.second_user
@@ -98,6 +103,57 @@ def test_status_shows_what_is_stored_and_says_whose_run_it_is(theirs, capfd, cap
     assert run_command(["status", "--json", str(theirs / "x.dag")]) == 0
     assert json.loads(capfd.readouterr().out)["state"] == "running", "as it was stored last"
     assert "belongs to nobody" in caplog.text
+    assert names(theirs) == before
+
+
+def test_of_a_run_that_nobody_has_stored_the_logs_are_shown(theirs, capfd, caplog):
+    """In a copy of one's own; of what links lead to, nothing is read that its owner could not read."""
+    secret = theirs.parent / "secret"
+    secret.write_text("of root alone\n")
+    secret.chmod(0o600)
+    (theirs / "a.sub").write_text(
+        "universe = local\nexecutable = /bin/false\nerror = a.err\noutput = a.out\nqueue\n"
+    )
+    (theirs / "a.err").write_text("of nobody\n")
+    with (theirs / "x.bridle.jobstate.log").open("a") as log:
+        log.write("1795410617 a EXECUTE 2.0 - - 1\n1795410618 a JOB_TERMINATED 2.0 - - 1\n")
+        log.write("1795410618 a JOB_FAILURE 1 - - 1\n1795410619 INTERNAL *** DAGMAN_FINISHED 1 ***\n")
+    for is_link in (False, True):
+        if is_link:
+            (theirs / "a.err").unlink()
+            (theirs / "a.err").symlink_to(secret)
+        given(theirs)
+        before = names(theirs)
+        assert run_command(["status", "--json", str(theirs / "x.dag")]) == 0
+        said = capfd.readouterr().out
+        assert json.loads(said)["state"] == "failed"
+        assert json.loads(said)["quarantined"] == is_link, "what could not be read is counted"
+        copy = seen_database(identified(open_dag(theirs / "x.dag")), "nobody").file
+        assert copy is not None
+        ((text,),) = query(copy, "SELECT stderr_text FROM job_instance")
+        assert text == (None if is_link else "of nobody%0A")
+        assert names(theirs) == before
+    assert "this run belongs to nobody, and nothing of it is stored" in caplog.text
+
+
+def test_of_a_run_that_has_not_begun_it_is_said(theirs, capfd):
+    (theirs / "x.bridle.jobstate.log").unlink()
+    (theirs / "low").mkdir()
+    (theirs / "low" / "inner.dag").write_text("JOB b ../a.sub\n")
+    (theirs / "y.dag").write_text("SUBDAG EXTERNAL inner inner.dag DIR low\n")
+    given(theirs)
+    before = names(theirs)
+    for dag in ("x.dag", "y.dag", "low/inner.dag"):
+        assert run_command(["status", "--json", str(theirs / dag)]) == 0
+        assert json.loads(capfd.readouterr().out)["state"] == "not started"
+    assert names(theirs) == before
+
+
+def test_a_message_on_it_is_made_of_the_same(theirs, capfd):
+    before = names(theirs)
+    words = ["--run", str(theirs / "x.dag"), "--dry-run"]
+    assert run_command(words, notify, "bridle-notify") == 0
+    assert "x: workflow: running" in capfd.readouterr().out
     assert names(theirs) == before
 
 
