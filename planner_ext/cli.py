@@ -15,12 +15,14 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import click
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
+from condor_templates.next_command import completed
 from condor_templates.terminal import PrintableFormatter, say
 
 
@@ -93,11 +95,13 @@ _ADVICE = {
 
 @dataclass
 class Verbosity:
-    """How often -v was given: 1 shows progress, 2 also details and the traceback of an error."""
+    """How often -v was given (1 shows progress, 2 also details and the traceback of an error), and to which command."""
 
     name: str = "bridle"
     """of the command"""
     level: int = 0
+    run: Path | None = None
+    """that the command is about, as it was typed"""
 
 
 class LazyGroup(click.Group):
@@ -169,7 +173,7 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PIPE
     except BridleError as error:
-        return _tell(verbosity, str(error), error.exit_code)
+        return _tell(verbosity, completed(str(error), verbosity.run), error.exit_code)
     except OSError as error:
         see = f"run again with `{name} -vv` to see where"
         advice, code = _ADVICE.get(error.errno or 0, (see, ExitCode.IO))

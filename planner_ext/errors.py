@@ -31,7 +31,11 @@ class RunError(BridleError):
 
 
 class AlreadyRunningError(RunError):
-    """A DAGMan runs this directory already."""
+    """A DAGMan runs this directory already: `job` is that in the queue, None if none is."""
+
+    def __init__(self, where: str, what: str, hint: str, job: str | None = None) -> None:
+        super().__init__(where, what, hint)
+        self.job = job
 
 
 class BadStartError(RunError):

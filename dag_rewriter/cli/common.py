@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,7 +32,18 @@ force_option = click.option(
     "--force", is_flag=True, help="Go on with a DAG that `bridle check` finds errors in."
 )
 
-RUN = click.Path(readable=False, path_type=Path)
+
+class _RunPath(click.Path):
+    """The run that a command is about: messages that say what to type next name it as it was typed."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        if ctx is not None and ctx.obj is not None:
+            ctx.obj.run = path
+        return path
+
+
+RUN = _RunPath(readable=False, path_type=Path)
 submit_dir_argument = click.argument("submit_dir", type=RUN, is_eager=True)  # before --as-owner
 dag_argument = click.argument("target", metavar="SUBMIT_DIR|X.dag", type=RUN)
 

@@ -112,13 +112,13 @@ def refuse_if_in_use(workflow: Workflow) -> None:
     for each in workflow.in_all():
         submit_dir = each.submit_dir
         if liveness.dagman_lives(submit_dir):
-            hint = "wait until it has ended, or remove it with condor_rm"
+            hint = "wait until it has ended, or `bridle remove`"
             raise RunningError(str(submit_dir.path), "DAGMan is running this workflow", hint)
         job = dagman_log.queued(files.read_if_there(submit_dir.dagman_log) or b"")
         if job is not None:
             what = f"DAGMan job {job} of this workflow is in the queue, perhaps held"
             lost = f"if it is in no queue any more, rename {submit_dir.dagman_log.name}"
-            hint = f"see `condor_q {job}`, and remove it with `condor_rm {job}`; {lost}"
+            hint = f"see `bridle recover`, or `bridle remove`; {lost}"
             raise RunningError(str(submit_dir.path), what, hint)
 
 

@@ -138,7 +138,7 @@ def limit_notes(workflow: Workflow, choice: Choice | None = None) -> Iterator[st
         if highest >= WARN_FROM * each.limit and not (choice is not None and choice.renumber):
             yield (
                 f"{each.submit_dir.dag}: rescue DAG {highest} of at most {each.limit}; at the limit DAGMan writes over "
-                "the last one: `bridle rescue use N --renumber` sets them aside and begins at 001 again"
+                "the last one: `bridle rescue use SUBMIT_DIR N --renumber` sets them aside and begins at 001 again"
             )
 
 

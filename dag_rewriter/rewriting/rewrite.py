@@ -320,9 +320,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _refuse(submit_dir: SubmitDir, what: str) -> None:
-    raise RunningError(
-        str(submit_dir.path), what, "wait until the workflow has ended, or remove it with condor_rm"
-    )
+    raise RunningError(str(submit_dir.path), what, "wait until the workflow has ended, or `bridle remove`")
 
 
 def _carry_out(submit_dir: SubmitDir, plan: Plan, dry_run: bool, report: Report) -> Report:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
+from condor_templates.next_command import completed
 from monitord_job.condor_job import QueuedJob
 
 
@@ -163,6 +165,11 @@ class Diagnosis:
     remedy: Remedy | None = None
     job: str | None = None
     findings: tuple[Finding, ...] = ()
+
+    def of_run(self, run: Path) -> Diagnosis:
+        """The same, with the commands in its words to be typed as they stand."""
+        findings = tuple(replace(each, what=completed(each.what, run)) for each in self.findings)
+        return replace(self, advice=completed(self.advice, run), findings=findings)
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:

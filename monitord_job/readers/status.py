@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 
+from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.run_queries import open_database, summary
@@ -57,4 +58,4 @@ def diagnosis_of(submit_dir: SubmitDir, url: str | None = None) -> Diagnosis:
     from monitord_job.diagnosis.diagnose import diagnose
     from monitord_job.diagnosis.facts import gather  # asks the schedd: with HTCondor's bindings
 
-    return diagnose(gather(submit_dir, url))
+    return diagnose(gather(submit_dir, url)).of_run(target_of(submit_dir))

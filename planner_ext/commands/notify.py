@@ -196,7 +196,7 @@ def list_command(target: Path, *, as_json: bool) -> None:
     if not all(line.is_confirmed for line in found):
         say(f"`bridle notify confirm {target}` lets the unconfirmed ones be run; a job may have written them")
     if not found:
-        say("no rules; `bridle notify add` makes some")
+        say("no rules; `bridle notify add -h` says how to make some")
 
 
 def _mark(line: Listed) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.exit_codes import ExitCode
+from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import (
     as_owner_option,
@@ -42,8 +43,8 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     SUBMIT_DIR is what pegasus-plan wrote, or a DAG that nobody planned (X.dag). The DAG is rewritten if it is not
     yet, and goes to HTCondor as condor_submit_dag sends it. A failed run goes on from its rescue DAG, a halted one
     goes on, one that the queue has lost is taken up; one that has succeeded is left alone, unless `bridle rescue` was
-    told what shall run again, and a live one is refused. So is a DAG in which `bridle check` finds an error, before
-    anything is submitted.
+    told what shall run again. A live one is refused; with --wait, it is waited for. A DAG in which `bridle check` finds
+    an error is refused before anything is submitted.
 
     \b
     Example:
@@ -57,10 +58,16 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
     """
     from monitord_job.database.run_values import WorkflowSummary
-    from planner_ext.operations.run import start
+    from planner_ext.errors import AlreadyRunningError
+    from planner_ext.operations.run import Submitted, start
 
     opened = open_run(submit_dir)
-    begun = start(opened, url, force=force)
+    try:
+        begun = start(opened, url, force=force)
+    except AlreadyRunningError as error:
+        if not wait or error.job is None:
+            raise
+        begun = Submitted(error.job, rewritten=False, how="nothing was submitted: this workflow runs already")
     if isinstance(begun, WorkflowSummary):
         return _report(opened, begun, as_json, "this workflow has succeeded already, nothing was submitted")
     for note in begun.notes:
@@ -68,11 +75,17 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     if not as_json:
         say(f"{begun.how} as DAGMan job {begun.job}" + (" (DAG rewritten)" if begun.rewritten else ""))
     if wait:
-        return _report(opened, _wait(opened, begun, quiet=as_json), as_json)
+        try:
+            ended = _wait(opened, begun, quiet=as_json)
+        except KeyboardInterrupt:
+            what = "the workflow goes on; `bridle run --wait` waits for it again, `bridle status` shows how far it is"
+            say(completed(what, submit_dir), err=True)
+            return ExitCode.INTERRUPTED
+        return _report(opened, ended, as_json)
     if as_json:
         print_json({"job": begun.job, "rewritten": begun.rewritten})
     else:
-        say(f"see `bridle status {submit_dir}`")
+        say(completed("see `bridle status`", submit_dir))
     return 0
 
 

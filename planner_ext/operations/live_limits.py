@@ -230,7 +230,9 @@ def _release(submit_dir: SubmitDir, job: str) -> bool:
     what = f"DAGMan job {job} is on hold and could not be released"
     reason = f" ({failure.what})" if failure else ""
     raise LimitsError(
-        str(submit_dir.path), what + reason, f"the DAG has the new limits: condor_release {job}"
+        str(submit_dir.path),
+        what + reason,
+        "the DAG has the new limits: `bridle release` starts DAGMan again",
     )
 
 

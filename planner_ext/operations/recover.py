@@ -13,6 +13,7 @@ from typing import ClassVar
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
+from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.find_bridle import find_bridle, script_directories
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -54,7 +55,7 @@ class Recovered:
 
 def look(submit_dir: SubmitDir) -> Diagnosis:
     """The state of a run now."""
-    return diagnose(gather(submit_dir))
+    return diagnose(gather(submit_dir)).of_run(target_of(submit_dir))
 
 
 def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:

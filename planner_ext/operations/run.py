@@ -155,7 +155,10 @@ def refuse_if_live(submit_dir: SubmitDir) -> None:
         held = f", held: {queued[0].hold_reason}" if queued[0].status == JobStatus.HELD else ""
         what = f"DAGMan job {queued[0].job} runs this workflow already{held}"
         raise AlreadyRunningError(
-            str(submit_dir.path), what, "see `bridle status`, or remove it with `bridle remove`"
+            str(submit_dir.path),
+            what,
+            "see `bridle status`, or remove it with `bridle remove`",
+            queued[0].job,
         )
     if dagman_lives(submit_dir) or dagman_processes(submit_dir):
         what = "a DAGMan that is in no queue of this schedd runs this workflow"

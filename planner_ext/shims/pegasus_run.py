@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condor_templates.errors import BridleError
+from condor_templates.next_command import completed
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
 from dag_rewriter.rewriting.rewrite import is_rewritten, undo
 from monitord_job.database.run_values import WorkflowSummary
@@ -111,9 +112,10 @@ def _start(submit_dir: SubmitDir) -> Submitted | WorkflowSummary:
 def _words(call: RunCall, submit_dir: SubmitDir, begun: Submitted | WorkflowSummary) -> ShimOutput:
     if isinstance(begun, WorkflowSummary):
         what = (
-            "this workflow has succeeded already, nothing was submitted; see `bridle rescue` to run it again"
+            "this workflow has succeeded already, nothing was submitted; `bridle rescue redo SUBMIT_DIR NODE` "
+            "has a node run again"
         )
-        err = f"bridle: {submit_dir.path}: {what}"
+        err = f"bridle: {submit_dir.path}: {completed(what, submit_dir.path)}"
     elif begun.how == "resumed":
         err = f"bridle: {submit_dir.path}: it was halted, and goes on as DAGMan job {begun.job}"
     else:

@@ -310,7 +310,7 @@ def test_a_configured_limit_counts(folder):
 
 def test_it_is_refused_while_dagman_is_in_the_queue(folder):
     (folder / "x.dag.dagman.log").write_text("000 (5.0.0) submitted\n...\n012 (5.0.0) held\n...\n")
-    with pytest.raises(RunningError, match=r"condor_rm 5\.0"):
+    with pytest.raises(RunningError, match=r"bridle remove"):
         refuse_if_in_use(workflow(folder))
 
 
