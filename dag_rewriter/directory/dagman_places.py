@@ -74,7 +74,12 @@ def _placed(name: str | None, called: Path, planned: str | None) -> Path | None:
 
 def _if_other(path: Path | None, usual: Path) -> Path | None:
     """None where the usual one is meant, or where no plain file is: another one than that of a copied directory."""
-    if path is None or path == usual or not _is_file(path) or (_is_file(usual) and path.samefile(usual)):
+    if (
+        path is None
+        or path == usual
+        or not _is_his(path, usual)
+        or (_is_file(usual) and path.samefile(usual))
+    ):
         return None
     return path
 
@@ -84,13 +89,23 @@ def _debug_log(told: DagmanStart, called: Path, usual: Path, planned: str | None
     if path is None or path == usual:
         return None
     if told.outfile_dir is not None:
-        return path
+        return path if _is_his(path, usual) or not os.path.lexists(path) else None
     return None if _is_file(usual) else _if_other(path, usual)
 
 
 def _is_file(path: Path) -> bool:
-    mode = files.mode_of(path)
-    return mode is not None and stat.S_ISREG(path.stat().st_mode)
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _is_his(path: Path, beside: Path) -> bool:
+    """A plain file of whom the directory belongs to: another user's run names no file of mine for me to read."""
+    try:
+        return _is_file(path) and path.stat().st_uid == beside.parent.stat().st_uid
+    except OSError:
+        return False
 
 
 def _nodes_log(debug_log: Path, dag_file: Path, called: Path) -> Path | None:
@@ -100,7 +115,8 @@ def _nodes_log(debug_log: Path, dag_file: Path, called: Path) -> Path | None:
         if name is not None:
             # DAGMan names what lies below its own directory by "DIRECTORY/./NAME".
             inside = name.partition("/./")[2]
-            return _if_other(Path(os.path.normpath(called / (inside or name))), usual)
+            places = (Path(os.path.normpath(called / each)) for each in (inside, name) if each)
+            return _if_other(next((each for each in places if each == usual or _is_file(each)), None), usual)
     return None
 
 

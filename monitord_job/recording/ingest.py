@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.locate import read_whole
-from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
+from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, with_places
 from dag_rewriter.logs.events import DagmanEvent, JobstateLine, Malformed
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
@@ -238,7 +238,7 @@ class Ingest:
         dagman_id = turn.workflow.dagman_id
         metrics = dagman_metrics(self._dir, dagman_id) if self._lacks_metrics(turn.workflow) else []
         turn.rows.extend(metrics)
-        now = {self._dir.nodes_log.name: recorder.nodes_log.cursor}
+        now = {recorder.nodes_log.name: recorder.nodes_log.cursor}
         if cursor is not None:
             now[self._pick().path.name] = cursor
         cursors = {name: new for name, new in now.items() if self._cursors.get(name) != new}
@@ -260,6 +260,7 @@ class Ingest:
         # Until something was read: which log DAGMan writes shows when it has begun.
         read_before = {name for name, cursor in self._cursors.items() if cursor.offset}
         if self._source is None or self._source.path.name not in read_before:
+            self._dir = with_places(self._dir)  # DAGMan has named them by then, whenever this was opened
             self._source = pick_source(self._dir, self.jobstate_log, read_before)
         return self._source
 

@@ -34,6 +34,11 @@ class NodesLogReader:
         self._lost_from: int | None = None
         """where reading had come to when the file was found to be another one"""
 
+    @property
+    def name(self) -> str:
+        """What its cursor is kept under."""
+        return self._path.name
+
     def advance(self) -> bool:
         """Read some more events into the turn; False if there are none."""
         reading = read_new_lines(self._path, self.cursor, _NODES_LOG_BYTES, EVENT_END)

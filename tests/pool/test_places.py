@@ -86,3 +86,40 @@ def test_a_dagman_is_found_by_its_dag_where_its_log_is_that_of_the_workflow_abov
         assert done.returncode == 0, done.stderr
     (dag.parent / "gate").touch()
     until(lambda: not any("outer" in job["Iwd"] for job in queue(pool)), "it has left the queue")
+
+
+def quick_run(place: Path) -> None:
+    """Two DAGs below `flows`, whose names begin in `place`; the job of the first succeeds, that of the second fails."""
+    (place / "flows").mkdir(parents=True)
+    for name, program in (("one", "true"), ("two", "false")):
+        (place / f"{name}.sub").write_text(f"universe = local\nexecutable = /bin/{program}\nqueue\n")
+        (place / f"flows/{name}.dag").write_text(f"JOB fit {name}.sub\n")
+
+
+def test_a_dag_is_run_from_where_its_names_begin(pool):
+    with module_folder(pool, "root") as folder:
+        quick_run(folder)
+        assert bridle(pool, "check", "flows/one.dag", cwd=folder).returncode == 0
+        done = bridle(pool, "run", "--wait", "flows/one.dag", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        status = json.loads(bridle(pool, "status", "--json", str(folder / "flows/one.dag")).stdout)
+        assert (status["state"], status["jobs"]["succeeded"]) == ("succeeded", 1)
+        assert (folder / "flows/one.bridle.log").exists()
+
+
+def test_several_dags_and_a_dagman_out_elsewhere(pool):
+    with module_folder(pool, "several") as folder:
+        quick_run(folder)
+        (folder / "logs").mkdir()
+        tool(pool, "condor_submit_dag", "-outfile_dir", "logs", "flows/one.dag", "flows/two.dag", cwd=folder)
+        rescue = folder / "flows/one.dag_multi.rescue001"
+        until(lambda: rescue.exists() and not queue(pool), "it has left the queue")
+        dag = str(folder / "flows/one.dag")
+        status = json.loads(bridle(pool, "status", "--json", dag).stdout)
+        assert status["state"] == "failed"
+        assert [job["job"] for job in status["failed"]] == ["1.fit"]
+        assert status["jobs"]["succeeded"] == 1
+        assert "one.dag_multi.rescue001" in bridle(pool, "recover", dag).stdout
+        again = bridle(pool, "run", dag)
+        assert again.returncode != 0
+        assert "condor_submit_dag flows/one.dag flows/two.dag" in again.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.readers.run_outcome import RunState, state_of
 from monitord_job.readers.status import read_status
 from monitord_job.readers.status_view import as_mapping, show
+from tests.support.database import query
 
 RECORDED = Path(__file__).with_name("dagman_out") / "time_formats.tar.xz"
 DAGMAN_LOG = (
@@ -98,6 +100,28 @@ def test_logs_that_were_deleted_after_they_were_stored(tmp_path, capsys):
     assert state is RunState.FAILED
     assert not diagnosis.unreadable
     assert "1 of 2 jobs done" in text
+
+
+def test_a_nodes_log_that_dagman_names_after_the_run_was_opened(tmp_path):
+    """`bridle run --wait` opens a run before it is submitted, and stores it where no monitor came to work."""
+    (tmp_path / "x.dag").write_text("JOB fit a.sub\nJOB sum b.sub\nPARENT fit CHILD sum\n")
+    opened = open_run(tmp_path / "x.dag")
+    ran(tmp_path, "verb4")
+    log = opened.dagman_out.read_bytes()
+    (tmp_path / "n").mkdir()
+    opened.dagman_out.write_bytes(
+        log.replace(b"/home/scientist/verb4/./x.dag.nodes", b"%b/n/nodes" % bytes(tmp_path))
+    )
+    job = re.search(rb"ULOG_EXECUTE for HTCondor Node fit \((\d+)", log)
+    assert job is not None
+    event = (
+        b"001 (%b.000.000) 2026-11-30 03:43:15 Job executing on host: <127.0.0.1:1?alias=node7>\n...\n"
+        % job[1]
+    )
+    (tmp_path / "n/nodes.log").write_bytes(event)
+    opened.condor_sub.write_text('arguments = "-f -Dag x.dag"\nqueue\n')
+    read_status(opened)
+    assert query(opened.database, "SELECT hostname FROM host") == [("node7",)]
 
 
 def test_a_log_that_tells_is_not_called_unreadable(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,23 @@ def test_no_file_is_taken_for_a_log_that_is_none(tmp_path):
     (tmp_path / "x.dag.dagman.out").write_text("DAGMAN_DEFAULT_NODE_LOG setting: /dev/zero\n")
     assert submitted(tmp_path, out="/dev/zero").dagman_out == tmp_path / "x.dag.dagman.out"
     assert submitted(tmp_path).nodes_log == tmp_path / "x.dag.nodes.log"
+
+
+def test_another_users_run_names_no_file_for_me_to_read(tmp_path, monkeypatch):
+    secret = tmp_path / "secret"
+    secret.write_text("")
+    (tmp_path / "run").mkdir()
+    real = Path.stat
+
+    def stat(path: Path, **words: bool) -> os.stat_result:
+        found = real(path, **words)
+        values = list(found)
+        values[4] += path == secret
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    found = submitted(tmp_path / "run", out=str(secret), more="-outfile_dir /")
+    assert found.dagman_out == tmp_path / "run/x.dag.dagman.out"
 
 
 def test_several_dags_as_one(tmp_path):
