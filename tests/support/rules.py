@@ -16,5 +16,10 @@ def write_rules(path: Path, text: str | bytes) -> None:
 
 def confirm_planned(folder: Path) -> None:
     """Confirm what the planner has written below a folder."""
-    for path in folder.rglob("*.notify"):
+    confirm_all(folder, "*.notify")
+
+
+def confirm_all(folder: Path, pattern: str) -> None:
+    """Confirm all files of such a name below a folder."""
+    for path in folder.rglob(pattern):
         confirm(path, path.read_bytes())

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.monitor.unplanned_identity import identified
+from tests.support.rules import confirm_all
 
 ARCHIVES = Path(__file__).resolve().parents[1] / "upgrades"
 VERSIONS = sorted(
@@ -64,6 +65,7 @@ def half_way(version: int, kind: str, folder: Path, url: str | None) -> dict[str
     for path in place.rglob("*"):
         if path.is_file() and _NAMES_THE_PLACE.fullmatch(str(path)):
             _move(path, moved)
+    confirm_all(place, "*.bridle-notify")
     runs = {}
     for name, target in RUNS.items():
         said = {
