@@ -322,14 +322,14 @@ def copy(source: Path, path: Path) -> None:
 def open_own(path: Path, *, append: bool = False, truncate: bool = False, mode: int = _NEW_FILE) -> int:
     """A descriptor to read and write a regular file of our own, which is made if need be.
 
-    OSError: ELOOP for a link, EPERM for somebody else's file, EINVAL for what is no regular one.
+    OSError: ELOOP for a link, EPERM for somebody else's file, ESPIPE for what is no regular one.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
     fd = os.open(path, flags | (os.O_APPEND if append else 0), mode)
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
         os.close(fd)
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.ESPIPE, _KIND, str(path))
     if found.st_uid != os.geteuid():
         os.close(fd)
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))

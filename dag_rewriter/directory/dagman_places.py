@@ -125,7 +125,7 @@ def _heads(debug_log: Path) -> Iterator[bytes]:
     if not _is_file(debug_log):
         return
     try:
-        with debug_log.open("rb") as stream:
+        with files.stream_of(debug_log) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - 4 * _HEAD))
             yield stream.read(4 * _HEAD)

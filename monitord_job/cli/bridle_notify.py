@@ -177,8 +177,9 @@ def _report(about: EventContext, run: Path | None, url: str | None, *, known: bo
         from monitord_job.readers.status import brought_up
 
         opened = open_run(run)
+        database = brought_up(opened, url)
         try:
-            return report_of(about, opened, brought_up(opened, url), now)
+            return report_of(about, opened, database, now)
         except MonitorError as error:
             return Report(about, now, trouble=one_line(str(error), 500))
     # The bytes of the path, not what of it can be shown.

@@ -84,10 +84,10 @@ def test_a_monitor_that_is_a_job_knows_after_a_restart_what_it_was_told(run):
 
 
 def test_a_line_that_cannot_be_read_is_kept_without_its_control_characters_and_passwords(run):
-    line = b"11/23/26 09:58:36 Event: no postgresql://me:secret@host/runs \x00\x1b\n"
+    line = b"11/23/26 09:58:36 Event: ULOG_ postgresql://me:secret@host/runs \x00\x1b\n"
     told = run.dagman_out.read_bytes()
     at = told.index(b"11/23/26 09:58:36 Event:")
     run.dagman_out.write_bytes(told[:at] + line + told[at:])
     catch_up(run, Limits())
     found = query(run.database, "SELECT offset, text FROM bridle_quarantine WHERE file LIKE '%dagman.out'")
-    assert found == [(at, "Event: no postgresql://me:***@host/runs \\x00\\x1b")]
+    assert found == [(at, "Event: ULOG_ postgresql://me:***@host/runs \\x00\\x1b")]

@@ -20,6 +20,7 @@ from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Store
 from tests.support.database import Rows, dump, query
 from tests.support.recorded import as_it_ran, prepare, with_dagmans_own_log
+from tests.support.rules import write_rules
 
 RUN = "recorded/failing-condorio"
 """A run in which a job fails, and its rescue run."""
@@ -33,7 +34,7 @@ Change = Callable[[Path, bytes, bytes], None]
 def run(request: pytest.FixtureRequest, fresh_corpus) -> SubmitDir:
     submit_dir = PREPARED[request.param](fresh_corpus(RUN)).submit_dir
     submit_dir.notify.write_text("")
-    submit_dir.bridle_notify.write_text(RULES)
+    write_rules(submit_dir.bridle_notify, RULES)
     return submit_dir
 
 
