@@ -9,6 +9,7 @@ WORKERS ?= $(shell expr 2 '*' $$(nproc))
 ARGS ?=
 MONITOR_ARGS ?=
 SOAK_ARGS ?=
+FUZZ_ARGS ?=
 
 # Daemons are in sbin, which an ordinary user's PATH may lack.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -25,13 +26,14 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help api demo test release-check pythons soak bench check lint format-check types imports setup lock clean
+.PHONY: help api demo test release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests, those on a pool with two HTCondors (ARGS='-k pool' passes options to pytest)"
 	@echo "make soak    set up, 200 random faults over a running hierarchy of 600 nodes: a quarter of an hour or more"
 	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --nodes 600 --json build/soak.json')"
+	@echo "make fuzz    set up, damaged, torn and absurd files for every parser, for two minutes (FUZZ_ARGS='--seconds 600 --only dag')"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications"
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
@@ -78,6 +80,9 @@ mutants: $(STAMPS)/bridle $(STAMPS)/postgresql
 
 soak: $(STAMPS)/bridle $(HTCONDOR)
 	@$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
+
+fuzz: $(STAMPS)/bridle
+	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)

@@ -28,6 +28,8 @@ from condor_templates.policy import CategoryPolicy, CategoryRule, JobClass, Limi
 from condor_templates.toml_table import TomlTable, parse_toml, whole_number
 
 UNLIMITED = "unlimited"
+_DIGITS = 9
+"""... of the largest limit: DAGMan has 32 bits for it."""
 _CLASSES = {kind.name.lower().replace("_", "-"): kind.value for kind in JobClass}
 _OLD_NAMES = {"stage-in": "stagein", "stage-out": "stageout", "stage-inter": "stageinter"}
 """What categories were called in properties of older planners; the planner still maps them."""
@@ -149,10 +151,16 @@ def _category_of(key: str) -> str | None:
 
 
 def _property_limit(key: str, value: str, source: str, line: int) -> Limit:
-    if not value.strip().isdecimal() or int(value) < 1:
-        where = f"{source}:{line}"
-        raise PolicyError(where, f"{key} is {value!r}, which is not a limit", "give it a whole number from 1")
-    return Limit(int(value), f"{source} ({key})")
+    number = _limit_in(value.strip())
+    if number is None:
+        where, what = f"{source}:{line}", f"{key} is {value[:80]!r}, which is not a limit"
+        raise PolicyError(where, what, "give it a whole number from 1")
+    return Limit(number, f"{source} ({key})")
+
+
+def _limit_in(text: str) -> int | None:
+    """A whole number from 1 that DAGMan can hold."""
+    return (int(text) or None) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 def parse_setting(text: str) -> tuple[str, int | None]:
@@ -168,6 +176,9 @@ def parse_setting(text: str) -> tuple[str, int | None]:
     check_category(name, where)
     if value == UNLIMITED:
         return name, None
-    if not value.isdecimal() or int(value) < 1:
-        raise PolicyError(where, f"{value!r} is not a limit", "write a whole number from 1, or unlimited")
-    return name, int(value)
+    number = _limit_in(value)
+    if number is None:
+        raise PolicyError(
+            where, f"{value[:80]!r} is not a limit", "write a whole number from 1, or unlimited"
+        )
+    return name, number

@@ -67,8 +67,14 @@ class TomlTable:
         return tuple(values)
 
 
+_MAX_DOTS = 1000
+
+
 def parse_toml(text: str, source: str) -> TomlTable:
     """The file as a whole; `source` names it. Raises PolicyError."""
+    if any(line.count(".") > _MAX_DOTS for line in text.split("\n")):
+        what = f"a line of it has more than {_MAX_DOTS} dots"  # tomllib takes the square of a dotted key's length
+        raise PolicyError(source, what, "write one value in a line")
     try:
         return TomlTable(source, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

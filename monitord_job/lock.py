@@ -50,7 +50,11 @@ def parse_holder(text: bytes) -> Holder | None:
     7
     """
     words = text.decode("utf-8", "replace").split()
-    if len(words) != 6 or words[::2] != ["process", "on", "since"] or not words[1].isdecimal():
+    if (
+        len(words) != 6
+        or words[::2] != ["process", "on", "since"]
+        or not (words[1].isdecimal() and len(words[1]) < 11)
+    ):
         return None
     return Holder(int(words[1]), words[3], words[5])
 

@@ -22,7 +22,7 @@ from dag_rewriter.language.text import text_of
 from dag_rewriter.model.dag import Dag
 
 SET_BY_COMMAND = "bridle categories --set"
-_SETTING = re.compile(rb"^# bridle categories --set (\S+)=([0-9]+|unlimited)$", re.MULTILINE)
+_SETTING = re.compile(rb"^# bridle categories --set (\S+)=([0-9]{1,9}|unlimited)$", re.MULTILINE)
 UNLIMITED = "unlimited"
 
 

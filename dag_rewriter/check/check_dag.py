@@ -16,13 +16,14 @@ from dag_rewriter.check.pass_two_dag import WHOLE
 from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_settings
 from dag_rewriter.check.rescue_lines import check_rescue
 from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope
+from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.chunks import Piece, pieces
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.block import is_planners
-from dag_rewriter.model.splices import MAX_DEPTH, MAX_FILES
+from dag_rewriter.model.part_limits import MAX_DEPTH, MAX_FILES, refuse_too_much
 from dag_rewriter.rescue.rescue_dag import RescueFile
 
 
@@ -65,7 +66,12 @@ def check_dag(
     """
     check = Check(files, _walk, top=path, progress=progress)
     scope = Scope(b"", directory)
-    _walk(check, scope, path, _NONE)
+    try:
+        refuse_too_much(path, files.read, directory)
+    except DagSyntaxError as error:
+        check.error(Place(path, 0), error.what, error.hint)
+    else:
+        _walk(check, scope, path, _NONE)
     config = next(iter(check.configs), None)
     taken = rescue(config)
     if taken is not None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from dag_rewriter.check.dependency_graph import Graph
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import text_of
-from dag_rewriter.model.splices import MAX_FILES
+from dag_rewriter.model.part_limits import MAX_FILES
 
 
 class Severity(Enum):

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from dag_rewriter.directory.submit_file import parse_submit_file
 
-_OPTION = re.compile(r"(?<!\S)-(max(?:idle|jobs|pre|post|hold))\s+(\d+)(?!\S)", re.IGNORECASE)
+_OPTION = re.compile(r"(?<!\S)-(max(?:idle|jobs|pre|post|hold))\s+(\d{1,9})(?!\S)", re.IGNORECASE)
 
 SETTINGS = {
     "maxidle": "DAGMAN_MAX_JOBS_IDLE",
@@ -32,7 +32,7 @@ def throttles(submit_file: bytes) -> dict[str, int]:
     return {SETTINGS[name.lower()]: int(number) for name, number in _OPTION.findall(arguments)}
 
 
-_PRIORITY = re.compile(r"(?<!\S)-priority\s+(-?\d+)(?!\S)", re.IGNORECASE)
+_PRIORITY = re.compile(r"(?<!\S)-priority\s+(-?\d{1,9})(?!\S)", re.IGNORECASE)
 
 
 def base_priority(submit_file: bytes) -> int:

@@ -7,7 +7,7 @@ import re
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 
-_PID = re.compile(rb"^PID = ([0-9]+)", re.MULTILINE)
+_PID = re.compile(rb"^PID = ([0-9]{1,10})(?![0-9])", re.MULTILINE)
 
 
 def dagman_lives(submit_dir: SubmitDir) -> bool:

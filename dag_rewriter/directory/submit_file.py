@@ -10,9 +10,11 @@ from condor_templates.policy import JobFacts
 from dag_rewriter.language.text import text_of
 
 _MY = "my."
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+"""One that any program can hold."""
 _FACTS = re.compile(
     rb"\n[ \t]*((?:\+|[Mm][Yy]\.)[Pp][Ee][Gg][Aa][Ss][Uu][Ss]_[Jj][Oo][Bb]_[Cc][Ll][Aa][Ss][Ss]"
-    rb"|[Pp][Rr][Ii][Oo][Rr][Ii][Tt][Yy])[ \t]*=(?:[ \t]*([+-]?[0-9]+)[ \t\r]*(?=\n|$))?"
+    rb"|[Pp][Rr][Ii][Oo][Rr][Ii][Tt][Yy])[ \t]*=(?:[ \t]*([+-]?[0-9]{1,18})[ \t\r]*(?=\n|$))?"
 )
 
 
@@ -45,7 +47,7 @@ class SubmitDescription:
     def number(self, name: str) -> int | None:
         """A value that is an integer; None for anything else (a macro, an expression)."""
         value = self.text(name)
-        return int(value) if value is not None and re.fullmatch(r"[+-]?[0-9]+", value) else None
+        return int(value) if value is not None and _NUMBER.fullmatch(value) else None
 
     @property
     def universe(self) -> str:
@@ -155,7 +157,6 @@ _JOB_FACTS = re.compile(
     re.IGNORECASE,
 )
 _NAMES = {b"job_class": "job_class", b"wf_xformation": "transformation", b"site": "site"}
-_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 def facts_of(node: str, data: bytes) -> JobFacts:

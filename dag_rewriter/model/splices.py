@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain, product
 from typing import TypeAlias
 
@@ -15,16 +16,12 @@ from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.commands import Include, NodeKind
 from dag_rewriter.language.syntax import parse
 from dag_rewriter.model.dag import Dag, Node, Work, parse_dag
+from dag_rewriter.model.part_limits import MAX_DEPTH, MAX_FILES, refuse_too_much, too_much
 
 Read: TypeAlias = Callable[[str], bytes]
 """path -> bytes; a relative path counts from where DAGMan runs"""
 Edge: TypeAlias = tuple[str, str]
 
-MAX_FILES = 10_000
-"""Files that a DAG may splice in or include, each counted as often as it is: twenty-four that splice the next one twice
-would be sixteen million.
-"""
-MAX_DEPTH = 100
 MONITOR = "bridle_monitor"
 _OURS = ".bridle.sub"
 ORDINARY = frozenset({NodeKind.JOB, NodeKind.SUBDAG})
@@ -117,9 +114,20 @@ class _Scope:
 
     parts: list[Part] = field(default_factory=list)
     links: list[Edge] = field(default_factory=list)
-    first: list[str] = field(default_factory=list)
-    last: list[str] = field(default_factory=list)
     pins: dict[tuple[bool, int], list[str]] = field(default_factory=dict)
+    known_ends: tuple[list[str], list[str]] | None = None
+
+    def ends(self) -> tuple[list[str], list[str]]:
+        """The nodes that have no parent, and those that have no child, inside a splice. Most are never asked."""
+        if self.known_ends is None:
+            whole = WholeDag(tuple(self.parts), tuple(self.links))
+            edges = list(whole.edges())
+            parents, children = {parent for parent, _ in edges}, {child for _, child in edges}
+            works = chain.from_iterable(part.works() for part in self.parts)
+            names = [work.name for work in works if work.kind in ORDINARY]
+            first, last = ([one for one in names if one not in others] for others in (children, parents))
+            self.known_ends = first, last
+        return self.known_ends
 
 
 def expand(source: str, read: Read) -> WholeDag:
@@ -130,7 +138,7 @@ def expand(source: str, read: Read) -> WholeDag:
     >>> list(expand("x.dag", texts.__getitem__).edges())
     [('S+A', 'B'), ('S+C', 'B')]
     """
-    scope = _scope(source, "", "", _bounded(source, read), (source,))
+    scope = _root_scope(source, "", read)
     return WholeDag(tuple(scope.parts), tuple(scope.links))
 
 
@@ -147,48 +155,63 @@ def expand_several(sources: Sequence[str], read: Read, *, each_at_home: bool = F
     links: list[Edge] = []
     for number, source in enumerate(sources):
         directory = posixpath.dirname(source) if each_at_home else ""
-        scope = _scope(source, "", directory, _bounded(source, read), (source,), f"{number}.")
+        scope = _root_scope(source, directory, read, f"{number}.")
         parts += scope.parts
         links += scope.links
     return WholeDag(tuple(parts), tuple(links))
 
 
-def _bounded(source: str, read: Read) -> Read:
-    """Raises DagSyntaxError for one file too many."""
-    left = MAX_FILES
+def _root_scope(source: str, directory: str, read: Read, number: str = "") -> _Scope:
+    files = _Files(source, cache(read))
+    refuse_too_much(source, files.read, directory)
+    return _scope(source, "", directory, files, (source,), number)
 
-    def read_one(path: str) -> bytes:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            what = f"it splices in or includes more than {MAX_FILES} files, {path} among them"
-            raise DagSyntaxError(
-                source, 0, what, "take splices out, or make sub-DAGs of them (SUBDAG EXTERNAL)"
-            )
-        return read(path)
 
-    return read_one
+@dataclass(slots=True)
+class _Files:
+    """The files of a DAG: each is read once, and parsed once for each directory that it is used in."""
+
+    source: str
+    read: Read
+    left: int = MAX_FILES
+    dags: dict[tuple[str, str], Dag] = field(default_factory=dict)
+
+    def dag(self, file: str, directory: str, above: Sequence[str]) -> Dag:
+        """Raises DagSyntaxError for one file too many."""
+        key = file, directory
+        self.take()
+        if key not in self.dags:
+            self.dags[key] = parse_dag(_with_includes(self.read(file), directory, self.included, above), file)
+        return self.dags[key]
+
+    def included(self, file: str) -> bytes:
+        """Its text. Raises DagSyntaxError for one file too many."""
+        self.take()
+        return self.read(file)
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise too_much(self.source, f"{MAX_FILES} files")
 
 
 def _scope(
-    source: str, inside: str, directory: str, read: Read, above: Sequence[str], number: str = ""
+    source: str, inside: str, directory: str, files: _Files, above: Sequence[str], number: str = ""
 ) -> _Scope:
     """`inside` is the splice that it is, with its plus sign, or ""; `number` stands before each of its names."""
-    data = _with_includes(read(source), directory, read, above)
     prefix = inside + number
-    part = Part(prefix, directory, parse_dag(data, source), bool(inside))
+    part = Part(prefix, directory, files.dag(source, directory, above), bool(inside))
     scope = _Scope(parts=[part])
     splices = {}
     for splice in part.dag.splice_commands:
         inner = posixpath.join(directory, splice.directory or "")
         file = _known_once(posixpath.normpath(posixpath.join(inner, splice.dag_file)), above)
-        splices[splice.name] = _scope(file, f"{prefix}{splice.name}+", inner, read, (*above, file), number)
+        splices[splice.name] = _scope(file, f"{prefix}{splice.name}+", inner, files, (*above, file), number)
     for spliced in splices.values():
         scope.parts += spliced.parts
         scope.links += spliced.links
     scope.links += _links(part, splices)
     if inside:
-        _ends(scope)
         for pin in part.dag.pins:
             scope.pins.setdefault((pin.out, pin.number), []).append(prefix + pin.node)
     return scope
@@ -225,8 +248,8 @@ def _links(part: Part, splices: Mapping[str, _Scope]) -> Iterator[Edge]:
         for parent, child in product(parents, children):
             if parent in part.dag.nodes and child in part.dag.nodes:
                 continue  # Dag.edges has it
-            ends = splices[parent].last if parent in splices else [part.prefix + parent]
-            begins = splices[child].first if child in splices else [part.prefix + child]
+            ends = splices[parent].ends()[1] if parent in splices else [part.prefix + parent]
+            begins = splices[child].ends()[0] if child in splices else [part.prefix + child]
             yield from product(ends, begins)
     for connection in part.dag.connections:
         yield from _connected(splices.get(connection.parent), splices.get(connection.child))
@@ -239,13 +262,3 @@ def _connected(parent: _Scope | None, child: _Scope | None) -> Iterator[Edge]:
     for (out, number), nodes in parent.pins.items():
         if out:
             yield from product(nodes, child.pins.get((False, number), ()))
-
-
-def _ends(scope: _Scope) -> None:
-    """The nodes that have no parent, and those that have no child, inside a splice."""
-    whole = WholeDag(tuple(scope.parts), tuple(scope.links))
-    edges = list(whole.edges())
-    parents, children = {parent for parent, _ in edges}, {child for _, child in edges}
-    names = [node.name for node in whole.nodes() if node.kind in ORDINARY]
-    scope.first = [name for name in names if name not in children]
-    scope.last = [name for name in names if name not in parents]

@@ -8,7 +8,7 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, RescueFile, numbered
 
-_MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d+)", re.MULTILINE | re.IGNORECASE)
+_MAX = re.compile(rb"^[ \t]*DAGMAN_MAX_RESCUE_NUM[ \t]*=[ \t]*(\d{1,9})(?!\d)", re.MULTILINE | re.IGNORECASE)
 
 
 def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:

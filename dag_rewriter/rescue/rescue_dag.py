@@ -22,12 +22,15 @@ MAX_RESCUE_NUM = 100
 JOIN_NODE = "_condor_join_node"
 """DAGMan's own nodes for `PARENT a b CHILD c d`: no line of the DAG defines them, rescue DAGs name them."""
 
-_CREATED = re.compile(r"^# Created (\d+)/(\d+)/(\d+) (\d+):(\d+):(\d+) UTC", re.MULTILINE)
-_TOTAL = re.compile(r"^# Total number of Nodes: (\d+)", re.MULTILINE)
+_CREATED = re.compile(
+    r"^# Created (\d{1,2})/(\d{1,2})/(\d{1,4}) (\d{1,2}):(\d{1,2}):(\d{1,2}) UTC", re.MULTILINE
+)
+_TOTAL = re.compile(r"^# Total number of Nodes: (\d{1,9})(?!\d)", re.MULTILINE)
 _FAILED = re.compile(r"^# Nodes that failed: \d+\r?\n#   (.*?),?<ENDLIST>", re.MULTILINE)
 _DONE = re.compile(r"^[ \t]*DONE[ \t]+(\S+)", re.MULTILINE | re.IGNORECASE)
 _RETRY = re.compile(
-    r"^[ \t]*RETRY[ \t]+(\S+)[ \t]+(\d+)(?:[ \t]+UNLESS-EXIT[ \t]+(-?\d+))?", re.MULTILINE | re.IGNORECASE
+    r"^[ \t]*RETRY[ \t]+(\S+)[ \t]+(\d{1,9})(?!\d)(?:[ \t]+UNLESS-EXIT[ \t]+(-?\d{1,9})(?!\d))?",
+    re.MULTILINE | re.IGNORECASE,
 )
 _WHOLE = re.compile(r"^[ \t]*JOB[ \t]", re.MULTILINE | re.IGNORECASE)
 _OURS = "# by bridle rescue: "
@@ -149,9 +152,12 @@ def parse_rescue(data: bytes, source: str) -> RescueDag:
     )
 
 
-def _seconds(created: re.Match[str]) -> int:
+def _seconds(created: re.Match[str]) -> int | None:
     month, day, year, hour, minute, second = map(int, created.groups())
-    return calendar.timegm((year, month, day, hour, minute, second))
+    try:
+        return calendar.timegm((year, month, day, hour, minute, second))
+    except ValueError:
+        return None  # no day of any calendar
 
 
 def render_rescue(rescue: RescueDag, dag: str) -> bytes:

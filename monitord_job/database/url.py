@@ -8,7 +8,9 @@ SQLite file beside the DAG.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -131,9 +133,10 @@ def _wait(where: str, properties: Mapping[str, str]) -> float | None:
     for name in WAIT_PROPERTIES:
         value = (properties.get(name) or "").strip()
         if value:
-            try:
-                return float(value)
-            except ValueError as error:
-                what = f"{name} is {value!r}, which is not a number of seconds"
-                raise DatabaseUrlError(where, what, f"for example: {name} = 600") from error
+            with suppress(ValueError):
+                seconds = float(value)
+                if isfinite(seconds):
+                    return seconds
+            what = f"{name} is {value[:80]!r}, which is not a number of seconds"
+            raise DatabaseUrlError(where, what, f"for example: {name} = 600")
     return None

@@ -202,7 +202,7 @@ class Grouping:
         )
 
 
-_SECTION = re.compile(r"^#@ (\d+) (stdout|stderr)\n", re.MULTILINE)
+_SECTION = re.compile(r"^#@ (\d{1,9}) (stdout|stderr)\n", re.MULTILINE)
 _DECORATION = re.compile(r"^#{4,}.*$", re.MULTILINE)
 """PegasusLite's headings."""
 

@@ -8,6 +8,7 @@ import select
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -92,16 +93,19 @@ class RunnerProcess:
 
 def read_results(path: Path) -> list[Ended]:
     """What a runner wrote of scripts that have ended; its last line may lack its end."""
-    found = []
     try:
         with stream_of(path) as stream:
             # What is longer is cut, and no piece of it is what a runner writes.
-            for line in iter(partial(stream.readline, _LONGEST), b""):
-                with suppress(ValueError, TypeError, RecursionError):
-                    found.append(_sound(Ended(**json.loads(line))))
+            return list(results_in(iter(partial(stream.readline, _LONGEST), b"")))
     except OSError:
         return []
-    return found
+
+
+def results_in(lines: Iterable[bytes]) -> Iterator[Ended]:
+    """What the lines say that a runner wrote; others say nothing."""
+    for line in lines:
+        with suppress(ValueError, TypeError, RecursionError):
+            yield _sound(Ended(**json.loads(line)))
 
 
 _LONGEST = 1 << 18

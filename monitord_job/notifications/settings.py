@@ -15,6 +15,7 @@ URL_VARIABLE = "BRIDLE_DATABASE_URL"
 """Its database, if somebody said with --url which that is."""
 _PREFIX = "pegasus.monitord.notifications"
 _FALSE = frozenset({"false", "no", "off", "0"})
+_DIGITS = 9
 _FOREVER = 10 * 365 * 86400.0
 
 
@@ -54,7 +55,7 @@ def _number(where: str, properties: Mapping[str, str], name: str) -> int | None:
     text = (properties.get(f"{_PREFIX}.{name}") or "").strip()
     if not text or text.startswith("-"):
         return None
-    if not text.isdecimal():
-        what = f"{_PREFIX}.{name} is {text!r}, which is not a whole number"
+    if not text.isdecimal() or len(text) > _DIGITS:
+        what = f"{_PREFIX}.{name} is {text[:80]!r}, which is not a whole number"
         raise CannotWorkError(where, what, f"for example: {_PREFIX}.{name} = 10")
     return int(text)

@@ -63,10 +63,12 @@ _ENDINGS = {
 _BY_CONDITION = {**_ENDINGS, Condition.SUCCEEDED: Ending.SUCCEEDED, Condition.FAILED: Ending.FAILED}
 """Where the logs do not say it: what HTCondor and DAGMan have left beside them."""
 _TOLD = {Condition.SUCCEEDED: RunState.SUCCEEDED, Condition.NEVER_SUBMITTED: RunState.NOT_STARTED}
+_MOST = 1e15
+"""Beyond any time or number of DAGMan's: its metrics may have been damaged."""
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) and abs(value) < _MOST else 0.0
 
 
 EXIT_CODES = {

@@ -37,7 +37,7 @@ _ASKED_FOR = re.compile(
     r"|(?:\+|my\.)pegasus_(?:site|job_class|wf_xformation|wf_dax_job_id|cores))[ \t\r\v\f]*=([^\n]*)",
     re.IGNORECASE | re.ASCII,
 )
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _REGISTRATION = 4
 _PLACE = re.compile(
     r"^(?P<lfn>.+?) (?P<pfn>[A-Za-z][\w+.-]*://.*?|/.*?)(?P<attributes>(?: [\w.]+=\"[^\"]*\")*)\s*$"

@@ -7,16 +7,23 @@ from time import process_time
 import pytest
 
 from condor_templates.errors import PolicyError
-from condor_templates.policy_file import parse_policy, parse_properties
+from condor_templates.policy_file import parse_policy, parse_properties, parse_setting
 from dag_rewriter.check.check_disk import check_path
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
+from dag_rewriter.directory.dagman_options import base_priority, throttles
+from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import open_dag
+from dag_rewriter.directory.submit_file import class_and_priority, facts_of, parse_submit_file
 from dag_rewriter.errors import DagSyntaxError, FileError
 from dag_rewriter.metrics.dag_metrics import MetricsError, parse_metrics
 from dag_rewriter.metrics.metrics_files import made_by_bridle
-from dag_rewriter.model.dag import parse_dag
-from dag_rewriter.model.splices import MAX_DEPTH, expand
+from dag_rewriter.model import splices
+from dag_rewriter.model.dag import Dag, parse_dag
+from dag_rewriter.model.part_limits import MAX_DEPTH
+from dag_rewriter.model.splices import expand
+from dag_rewriter.rescue.newest_rescue import rescue_limit
+from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, parse_rescue
 from tests.support.growth import assert_linear
 
 DIGITS = "9" * 5000
@@ -51,6 +58,34 @@ def test_a_bomb_of_sixteen_million_parts_is_refused_at_once(tmp_path, line):
     assert [finding.what for finding in found if "10000 files" in finding.what]
     assert len(found) < 100
     assert process_time() - begin < 8
+
+
+@pytest.mark.parametrize("line", ["SPLICE S{} {}.dag", "INCLUDE {1}.dag"])
+def test_a_bomb_of_large_files_is_refused_before_any_of_them_is_put_in(tmp_path, line):
+    filling = b"".join(b"JOB A%d a.sub\n" % number for number in range(1_000))
+    for level in range(15):
+        text = "".join(f"{line.format(twice, level + 1)}\n" for twice in "ab")
+        (tmp_path / f"{level}.dag").write_bytes(filling + text.encode())
+    (tmp_path / "15.dag").write_bytes(filling)
+    begin = process_time()
+    with pytest.raises(DagSyntaxError, match="it splices in or includes more than"):
+        expand("0.dag", lambda name: (tmp_path / name).read_bytes())
+    found = check_path(tmp_path / "0.dag", lambda _done, _all: None).findings
+    assert [finding.what for finding in found if "it splices in or includes more than" in finding.what]
+    assert process_time() - begin < 8
+
+
+def test_a_part_that_is_used_often_is_parsed_once(monkeypatch):
+    parsed: list[str] = []
+
+    def counted(data: bytes, file: str) -> Dag:
+        parsed.append(file)
+        return parse_dag(data, file)
+
+    monkeypatch.setattr(splices, "parse_dag", counted)
+    texts = {"w": b"".join(b"SPLICE S%d leaf\n" % number for number in range(300)), "leaf": b"JOB A a.sub\n"}
+    assert len(expand("w", texts.__getitem__).parts) == 301
+    assert parsed == ["w", "leaf"]
 
 
 def test_parts_within_parts_without_end_are_refused():
@@ -92,10 +127,47 @@ def test_brackets_in_metrics():
     assert not made_by_bridle(b"[" * 100_000)
 
 
+@pytest.mark.parametrize("digits", [DIGITS, DIGITS[:20]])
+def test_a_number_that_is_none(tmp_path, digits):
+    job = f"priority = {digits}\n+pegasus_job_class = {digits}\narguments = -MaxIdle {digits} -Priority {digits}\n"
+    found = parse_submit_file(job.encode())
+    assert (found.priority, found.job_class) == class_and_priority(job.encode()) == (None, None)
+    assert facts_of("n", job.encode()).job_class is None
+    assert (throttles(job.encode()), base_priority(job.encode())) == ({}, 0)
+    rescue = parse_rescue(f"# Total number of Nodes: {digits}\nRETRY A {digits}\n".encode(), "w")
+    assert (rescue.total, rescue.retries) == (None, {})
+    for bad in (
+        lambda: parse_properties(f"dagman.a.maxjobs={digits}", "p"),
+        lambda: parse_setting(f"a={digits}"),
+    ):
+        with pytest.raises(PolicyError, match="not a limit"):
+            bad()
+    (tmp_path / "w.config").write_text(f"DAGMAN_MAX_RESCUE_NUM = {digits}\n")
+    assert rescue_limit(open_dag(tmp_path / "w.dag"), "w.config") == MAX_RESCUE_NUM
+    (tmp_path / "w.dag.lock").write_text(f"PID = {digits}\n")
+    assert not dagman_lives(open_dag(tmp_path / "w.dag"))
+
+
+def test_a_rescue_dag_of_no_day():
+    assert parse_rescue(b"# Created 13/31/2026 05:28:36 UTC\nDONE A\n", "w").created is None
+
+
 @pytest.mark.parametrize("value", ["[" * 5000, "{a=" * 5000, DIGITS, f"[{DIGITS}]"])
 def test_brackets_and_digits_in_a_policy(value):
     with pytest.raises(PolicyError):
         parse_policy(f"a = {value}", "policy.toml")
+
+
+@pytest.mark.parametrize(
+    "unit", ["a.", "a. ", ".", '"a".', "a = 1\n", "[a]\n", "[[a]]\n", "a.b.c = 1\n", "{", "'''"]
+)
+@pytest.mark.parametrize("begin", ["", "a = ", "[limits]\n"])
+def test_a_policy_takes_time_by_its_length(begin, unit):
+    def read(text: str) -> None:
+        with suppress(PolicyError):
+            parse_policy(text, "policy.toml")
+
+    assert_linear(read, lambda size: begin + unit * (size // len(unit)), 32_000)
 
 
 @pytest.mark.parametrize("unit", [" ", "a", '"', "\\", "a.", "\\\n", "#"])

@@ -1,0 +1,69 @@
+"""How much a DAG may be made of: files that it splices in or includes, and their bytes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+
+from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.language.commands import Include, Splice
+from dag_rewriter.language.syntax import parse_command
+from dag_rewriter.language.text import text_of
+
+MAX_FILES = 10_000
+"""Files that a DAG may splice in or include, each counted as often as it is: twenty-four that splice the next one twice
+would be sixteen million.
+"""
+MAX_BYTES = 1 << 30
+"""... that they may have, counted in the same way."""
+MAX_DEPTH = 100
+
+
+def too_much(source: str, most: str) -> DagSyntaxError:
+    """The error for what is made of more than that."""
+    hint = "take splices out, or make sub-DAGs of them (SUBDAG EXTERNAL)"
+    return DagSyntaxError(source, 0, f"it splices in or includes more than {most}", hint)
+
+
+_REFERENCE = re.compile(rb"^[ \t]*(?:splice|include)[ \t][^\n]*", re.IGNORECASE | re.MULTILINE)
+
+
+def refuse_too_much(source: str, read: Callable[[str], bytes | None], where: str = "") -> None:
+    """Raises DagSyntaxError for more than MAX_FILES files or MAX_BYTES bytes in splices and includes, each counted as
+    often as it is used. Each is looked at once, so that what doubles 24 times costs 24 looks, before anything is put
+    together. `where` is the directory that relative names begin in.
+    """
+    known: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def look(file: str, directory: str, depth: int) -> tuple[int, int]:
+        """How many files, and of how many bytes."""
+        key = file, directory
+        if key in known or depth > MAX_DEPTH:
+            return known.get(key, (0, 0))
+        known[key] = 0, 0  # a circle, which is refused elsewhere
+        data = read(file) or b""
+        number, size = 1, len(data) if depth else 0
+        for reference in _REFERENCE.finditer(data):
+            named = _named_by(reference[0], directory)
+            below = look(*named, depth + 1) if named else (0, 0)
+            number, size = number + below[0], size + below[1]
+            if number > MAX_FILES:
+                raise too_much(source, f"{MAX_FILES} files")
+            if size > MAX_BYTES:
+                raise too_much(source, f"{MAX_BYTES >> 20} MB")
+        known[key] = number, size
+        return number, size
+
+    look(source, where, 0)
+
+
+def _named_by(line: bytes, directory: str) -> tuple[str, str] | None:
+    """The file that a line names, and the directory in which it is read."""
+    command = parse_command(text_of(line))
+    if isinstance(command, Include):
+        return posixpath.normpath(posixpath.join(directory, command.file)), directory
+    if isinstance(command, Splice):
+        inner = posixpath.join(directory, command.directory or "")
+        return posixpath.normpath(posixpath.join(inner, command.dag_file)), inner
+    return None
