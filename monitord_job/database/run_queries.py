@@ -122,6 +122,21 @@ def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
         return _summary(connection, wf_uuid)
 
 
+def last_times(engine: Engine, wf_uuid: str) -> dict[str, int]:
+    """When the last thing happened to each job that ever began, in seconds since the epoch."""
+    job, instance, state = s.JOB, s.JOB_INSTANCE, s.JOBSTATE
+    with reading(engine) as connection:
+        wf_id = _workflow(connection, wf_uuid).wf_id
+        statement = (
+            select(job.c.exec_job_id, func.max(state.c.timestamp))
+            .join(instance, instance.c.job_id == job.c.job_id)
+            .join(state, state.c.job_instance_id == instance.c.job_instance_id)
+            .where(job.c.wf_id == wf_id)
+            .group_by(job.c.exec_job_id)
+        )
+        return {name: int(time) for name, time in connection.execute(statement).all()}
+
+
 def _workflow(connection: Connection, wf_uuid: str) -> Any:
     workflow = connection.execute(select(s.WORKFLOW).where(s.WORKFLOW.c.wf_uuid == wf_uuid)).one_or_none()
     if workflow is None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import logging
+from dataclasses import replace
+
+from sqlalchemy import Engine
 
 from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import open_database, summary
-from monitord_job.database.run_values import WorkflowSummary
+from monitord_job.database.run_queries import open_database, progress, summary
+from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
@@ -17,6 +20,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.readers.done_nodes import with_done_nodes
 from monitord_job.readers.other_users import seen_database
+from monitord_job.readers.rerun_nodes import has_rescues, with_rerun_nodes
 
 LOG = logging.getLogger("bridle.status")
 
@@ -25,9 +29,23 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
     """The run as its database (or the one at `url`) has it, after catching up if no monitor is alive to do that."""
     engine = open_database(brought_up(submit_dir, url))
     try:
-        return with_done_nodes(submit_dir, summary(engine, submit_dir.wf_uuid or ""))
+        return as_dagman_counts(engine, submit_dir)
     finally:
         engine.dispose()
+
+
+def as_dagman_counts(engine: Engine, submit_dir: SubmitDir) -> WorkflowSummary:
+    """The run as it is stored, and what only the DAG and its rescue DAGs say: which nodes are done, which run again."""
+    stored = summary(engine, submit_dir.wf_uuid or "")
+    return with_done_nodes(submit_dir, with_rerun_nodes(engine, submit_dir, stored))
+
+
+def progress_as_dagman_counts(engine: Engine, submit_dir: SubmitDir) -> WorkflowProgress:
+    """How far the run is; beside rescue DAGs, job by job."""
+    stored = progress(engine, submit_dir.wf_uuid or "")
+    if not has_rescues(submit_dir):
+        return stored
+    return replace(stored, counts=as_dagman_counts(engine, submit_dir).count())
 
 
 def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:

@@ -101,7 +101,8 @@ def _task(top: Fields, node: Node) -> Task:
     task_id = fields.required("id")
     fields = top.within(node, f"job {task_id}")
     fields.note_unknown(_TASK_KEYS)
-    kind = _one_of(fields, "type", {kind.value: kind for kind in TaskKind})
+    kinds = {kind.value: kind for kind in TaskKind}
+    kind = _one_of(fields, "type", kinds) if fields.text("type") is not None else TaskKind.JOB  # as the planner does
     is_job = kind is TaskKind.JOB
     file = None if is_job else fields.required("file")
     words = [fields.scalar(item, f"an argument of {fields.what}") for item in fields.list("arguments")]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
@@ -21,7 +21,7 @@ from dag_rewriter.rescue.rescue_files import wants_to_run
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
 from monitord_job.condor_job import JobStatus
-from monitord_job.database.run_queries import is_stored, open_database, progress, summary
+from monitord_job.database.run_queries import is_stored, open_database
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import database_of, note_url
 from monitord_job.diagnosis.dagman_processes import dagman_processes
@@ -31,14 +31,16 @@ from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
 from monitord_job.errors import LockedError, MonitorError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.readers.done_nodes import with_done_nodes
 from monitord_job.readers.run_outcome import RunState, ending, state_of
-from monitord_job.readers.status import read_status
+from monitord_job.readers.status import as_dagman_counts, progress_as_dagman_counts, read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from monitord_job.waiting import wait_for
 from planner_ext.errors import AlreadyRunningError, RunError
 from planner_ext.operations.control import resume_run
 from planner_ext.operations.lost_run import prepare, put_in_order
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0
@@ -208,17 +210,17 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
 def _glance(submit_dir: SubmitDir) -> WorkflowProgress | None:
     """What can be read now: a database that is locked or away for a while ends no wait."""
     with suppress(MonitorError):
-        return _read(submit_dir, progress)
+        return _read(submit_dir, progress_as_dagman_counts)
     return None
 
 
-def _read(submit_dir: SubmitDir, question: Callable[[Any, str], _Answer]) -> _Answer | None:
-    database, wf_uuid = database_of(submit_dir), submit_dir.wf_uuid or ""
-    if not is_stored(database, wf_uuid):
+def _read(submit_dir: SubmitDir, question: Callable[[Engine, SubmitDir], _Answer]) -> _Answer | None:
+    database = database_of(submit_dir)
+    if not is_stored(database, submit_dir.wf_uuid or ""):
         return None
     engine = open_database(database)
     try:
-        return question(engine, wf_uuid)
+        return question(engine, submit_dir)
     finally:
         engine.dispose()
 
@@ -230,5 +232,4 @@ def _stored_to_its_end(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """
     with suppress(LockedError):
         catch_up(submit_dir, Limits(), lock_wait=Limits().drain, deliver=True)
-    found = _read(submit_dir, summary)
-    return None if found is None else with_done_nodes(submit_dir, found)
+    return _read(submit_dir, as_dagman_counts)

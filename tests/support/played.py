@@ -18,10 +18,15 @@ class Played:
         self._dir = submit_dir
         self._nodes = read_dag(submit_dir).nodes
         self._lines: list[str] = []
+        self._later = 0
         self._job = 100
 
     def say(self, text: str) -> None:
-        self._lines.append(f"{START + len(self._lines)} {text}\n")
+        self._lines.append(f"{START + len(self._lines) + self._later} {text}\n")
+
+    def say_at(self, time: int) -> None:
+        """The next line is of that second."""
+        self._later = time - START - len(self._lines)
 
     def all_nodes(self, failing: Mapping[str, Sequence[int]]) -> None:
         """A run in the order of the DAG. `failing`: the exit codes of a node's attempts, where one is not 0."""

@@ -1,0 +1,58 @@
+"""Nodes that ended in a run before, and that DAGMan runs again: what it does not count as done is not shown as done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import RewriterError
+from dag_rewriter.language.text import show_bytes
+from dag_rewriter.rescue.rescue_dag import numbered
+from dag_rewriter.rescue.rescue_files import find_rescues
+from dag_rewriter.rescue.run_state import NumberedRescue
+from monitord_job.database.run_queries import last_times
+from monitord_job.database.run_values import Job, NodeStatus, WorkflowSummary
+
+_ENDED = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)
+
+
+def with_rerun_nodes(engine: Engine, submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
+    """The run, with nodes that its rescue DAG has run again as not started, until they begin."""
+    rescue = _in_use(submit_dir, run)
+    if rescue is None:
+        return run
+    times = last_times(engine, run.wf_uuid)
+    done = frozenset(map(show_bytes, rescue.rescue.done))
+    return replace(run, jobs=tuple(_as_counted(job, rescue, done, times, run) for job in run.jobs))
+
+
+def has_rescues(submit_dir: SubmitDir) -> bool:
+    """Whether there is any rescue DAG."""
+    return bool(numbered(submit_dir.dag, files.names_in(submit_dir.path)))
+
+
+def _in_use(submit_dir: SubmitDir, run: WorkflowSummary) -> NumberedRescue | None:
+    """The rescue DAG that the run began with, or that somebody has made for the next one (`bridle rescue`)."""
+    rescues: tuple[NumberedRescue, ...] = ()
+    with suppress(RewriterError):  # one of the old form, or one that cannot be read
+        rescues, _ = find_rescues(submit_dir)
+    if rescues and rescues[-1].ours and rescues[-1].time >= (run.ended or run.begun or 0):
+        return rescues[-1]
+    began_with = [each for each in rescues if run.begun is not None and each.time <= run.begun]
+    return began_with[-1] if began_with else None
+
+
+def _as_counted(
+    job: Job, rescue: NumberedRescue, done: frozenset[str], times: Mapping[str, int], run: WorkflowSummary
+) -> Job:
+    is_old = times.get(job.name, rescue.time + 1) <= rescue.time
+    if job.status not in _ENDED or job.name in done or not is_old:
+        return job
+    if job.status is NodeStatus.FAILED and rescue.time > (run.begun or 0):
+        return job  # the next run has not begun: it is what failed
+    return replace(job, status=NodeStatus.UNREADY)

@@ -1,0 +1,79 @@
+"""After `bridle rescue redo`, and while the run that follows is at work, `status` counts what DAGMan counts as done."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.rescue.rescue_files import read_workflow
+from dag_rewriter.rescue.rescue_plan import Choice, plan_redo
+from dag_rewriter.rescue.rescue_steps import carry_out
+from dag_rewriter.rewriting.rewrite import Options, rewrite
+from monitord_job.cli.common import open_run
+from monitord_job.database.run_queries import open_database
+from monitord_job.database.run_values import NodeStatus
+from monitord_job.readers.status import progress_as_dagman_counts, read_status
+from tests.support.played import START, Played
+
+DAG = "".join(f"JOB {name} a.sub\n" for name in "ABCDE") + "PARENT A CHILD B C\nPARENT B C CHILD D\n"
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Played:
+    """A run of five nodes that has succeeded."""
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (tmp_path / "x.dag").write_text(DAG)
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true"))
+    played = Played(submit_dir)
+    played.all_nodes({})
+    return played
+
+
+def counts(submit_dir: SubmitDir) -> Counter[NodeStatus]:
+    """By `status` and by `run --wait`."""
+    found = read_status(submit_dir).count()
+    engine = open_database(submit_dir.database)
+    assert progress_as_dagman_counts(engine, submit_dir).count() == found
+    engine.dispose()
+    return +found
+
+
+def redo(submit_dir: SubmitDir, nodes: str, at: int) -> None:
+    carry_out(plan_redo(read_workflow(submit_dir), nodes, True, Choice(at)).steps)
+
+
+def test_what_is_to_run_again_is_not_done(played: Played) -> None:
+    submit_dir = played.write()
+    assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 5}
+    redo(submit_dir, "B", START + 100)
+    assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 3, NodeStatus.UNREADY: 2}
+
+
+def test_it_is_done_when_the_next_run_has_done_it(played: Played) -> None:
+    redo(played.write(), "B", START + 50)
+    played.say_at(START + 200)
+    played.say("INTERNAL *** DAGMAN_STARTED 199.0 ***")
+    played.attempt("B")
+    assert counts(played.write()) == {NodeStatus.SUCCEEDED: 4, NodeStatus.UNREADY: 1}
+    played.attempt("D", 1)
+    assert counts(played.write()) == {NodeStatus.SUCCEEDED: 4, NodeStatus.FAILED: 1}
+    played.say("INTERNAL *** DAGMAN_FINISHED 1 ***")
+    assert counts(played.write()) == {NodeStatus.SUCCEEDED: 4, NodeStatus.FAILED: 1}
+
+
+def test_what_failed_in_the_run_before_has_not_failed_in_this_one(tmp_path: Path, played: Played) -> None:
+    played = Played(open_run(tmp_path / "x.dag"))
+    played.all_nodes({"D": (1,), "E": (1,)})
+    submit_dir = played.write()
+    (tmp_path / "x.dag.rescue001").write_text("DONE A\nDONE B\nDONE C\n")
+    assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 3, NodeStatus.FAILED: 2}
+    os.utime(tmp_path / "x.dag.rescue001", (START + 60, START + 60))
+    played.say_at(START + 200)
+    played.say("INTERNAL *** DAGMAN_STARTED 199.0 ***")
+    played.attempt("E")
+    assert counts(played.write()) == {NodeStatus.SUCCEEDED: 4, NodeStatus.UNREADY: 1}
