@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Column, Connection, Engine, ScalarSelect, Table, and_, func, inspect, select
 from sqlalchemy.exc import DatabaseError
@@ -26,6 +26,9 @@ from monitord_job.database.run_values import (
 )
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
+
+OpenDatabase: TypeAlias = Engine
+"""A database that is open for reading, for those who hand it to a question."""
 
 
 def open_database(database: Database | Path) -> Engine:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from sqlalchemy import Engine
-
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
@@ -15,13 +13,13 @@ from dag_rewriter.language.text import show_bytes
 from dag_rewriter.rescue.rescue_dag import numbered
 from dag_rewriter.rescue.rescue_files import find_rescues
 from dag_rewriter.rescue.run_state import NumberedRescue
-from monitord_job.database.run_queries import last_times
+from monitord_job.database.run_queries import OpenDatabase, last_times
 from monitord_job.database.run_values import Job, NodeStatus, WorkflowSummary
 
 _ENDED = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)
 
 
-def with_rerun_nodes(engine: Engine, submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
+def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
     """The run, with nodes that its rescue DAG has run again as not started, until they begin."""
     rescue = _in_use(submit_dir, run)
     if rescue is None:

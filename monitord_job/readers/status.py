@@ -6,12 +6,10 @@ import errno
 import logging
 from dataclasses import replace
 
-from sqlalchemy import Engine
-
 from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import open_database, progress, summary
+from monitord_job.database.run_queries import OpenDatabase, open_database, progress, summary
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
@@ -34,13 +32,13 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
         engine.dispose()
 
 
-def as_dagman_counts(engine: Engine, submit_dir: SubmitDir) -> WorkflowSummary:
+def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowSummary:
     """The run as it is stored, and what only the DAG and its rescue DAGs say: which nodes are done, which run again."""
     stored = summary(engine, submit_dir.wf_uuid or "")
     return with_done_nodes(submit_dir, with_rerun_nodes(engine, submit_dir, stored))
 
 
-def progress_as_dagman_counts(engine: Engine, submit_dir: SubmitDir) -> WorkflowProgress:
+def progress_as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowProgress:
     """How far the run is; beside rescue DAGs, job by job."""
     stored = progress(engine, submit_dir.wf_uuid or "")
     if not has_rescues(submit_dir):

@@ -102,7 +102,9 @@ def _task(top: Fields, node: Node) -> Task:
     fields = top.within(node, f"job {task_id}")
     fields.note_unknown(_TASK_KEYS)
     kinds = {kind.value: kind for kind in TaskKind}
-    kind = _one_of(fields, "type", kinds) if fields.text("type") is not None else TaskKind.JOB  # as the planner does
+    kind = (
+        _one_of(fields, "type", kinds) if fields.text("type") is not None else TaskKind.JOB
+    )  # as the planner does
     is_job = kind is TaskKind.JOB
     file = None if is_job else fields.required("file")
     words = [fields.scalar(item, f"an argument of {fields.what}") for item in fields.list("arguments")]

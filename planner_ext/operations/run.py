@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
@@ -21,7 +21,7 @@ from dag_rewriter.rescue.rescue_files import wants_to_run
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
 from monitord_job.condor_job import JobStatus
-from monitord_job.database.run_queries import is_stored, open_database
+from monitord_job.database.run_queries import OpenDatabase, is_stored, open_database
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import database_of, note_url
 from monitord_job.diagnosis.dagman_processes import dagman_processes
@@ -38,9 +38,6 @@ from monitord_job.waiting import wait_for
 from planner_ext.errors import AlreadyRunningError, RunError
 from planner_ext.operations.control import resume_run
 from planner_ext.operations.lost_run import prepare, put_in_order
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0
@@ -214,7 +211,7 @@ def _glance(submit_dir: SubmitDir) -> WorkflowProgress | None:
     return None
 
 
-def _read(submit_dir: SubmitDir, question: Callable[[Engine, SubmitDir], _Answer]) -> _Answer | None:
+def _read(submit_dir: SubmitDir, question: Callable[[OpenDatabase, SubmitDir], _Answer]) -> _Answer | None:
     database = database_of(submit_dir)
     if not is_stored(database, submit_dir.wf_uuid or ""):
         return None

@@ -8,6 +8,7 @@ import pwd
 import random
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -44,7 +45,23 @@ def as_pool_user(euid: int) -> list[str]:
             "unshare", "not in PATH, and root needs it", "install util-linux, or start the pool as a user"
         )
     uid = pool_uid((entry.pw_name, entry.pw_uid) for entry in pwd.getpwall())
-    return [unshare, "--user", f"--map-user={uid}", f"--map-group={uid}", "--"]
+    command = [unshare, "--user", f"--map-user={uid}", f"--map-group={uid}", "--"]
+    _require_namespace(command)
+    return command
+
+
+def _require_namespace(command: list[str]) -> None:
+    """PoolError where the machine, or the container that this is, forbids user namespaces."""
+    tried = subprocess.run([*command, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if tried.returncode == 0:
+        return
+    said = " ".join(tried.stderr.decode(errors="replace").split()) or f"exit code {tried.returncode}"
+    raise PoolError(
+        command[0],
+        f"root's pool needs a user namespace, and none can be made here ({said})",
+        "start the pool as an ordinary user, or allow them: sysctl user.max_user_namespaces and "
+        "kernel.unprivileged_userns_clone, or the container's seccomp profile",
+    )
 
 
 def variables(directory: Path, config_file: Path, euid: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitord_job.notifications.rule import On, Source
+from planner_ext.abstract.workflow import TaskKind
 from planner_ext.abstract.workflow_yaml import load, load_hooks
 from planner_ext.errors import WorkflowError
 
@@ -123,3 +124,8 @@ def test_a_catalog_beside_the_workflow_gives_its_hooks() -> None:
     first, second = load_hooks(text.encode(), "t.yml")
     assert [hook.command for hook in first.hooks] == ["tell"]
     assert second.hooks == ()
+
+
+def test_a_job_without_a_type_is_a_job() -> None:
+    (task,) = load((HEAD + "jobs:\n- id: a\n  name: x\n").encode(), "w.yml").tasks
+    assert (task.id, task.kind) == ("a", TaskKind.JOB)
