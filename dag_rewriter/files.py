@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 from dag_rewriter.errors import FileError
@@ -239,6 +240,24 @@ def replace(path: Path, data: bytes, mode: int | None = None) -> bool:
     return True
 
 
+def replace_by(path: Path, pieces: Iterable[bytes], mode: int | None = None) -> None:
+    """The same with a content of any size, which is made while it is written. FileError, and what making it raises."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write_pieces(temporary, pieces, mode)
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise file_error(path, "write it", error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def scratch(in_memory: int) -> SpooledTemporaryFile[str]:
+    """Text that is written once and read once: on disk, in a file without a name, when it has more bytes than that."""
+    return SpooledTemporaryFile(in_memory, "w+", encoding="utf-8", errors="surrogateescape")
+
+
 def create(path: Path, data: bytes) -> bool:
     """Makes a file with this content, all at once and lasting; False if there is one already, which is left alone."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -294,13 +313,17 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def _write(path: Path, data: bytes, mode: int | None) -> None:
+    _write_pieces(path, (data,), mode)
+
+
+def _write_pieces(path: Path, pieces: Iterable[bytes], mode: int | None) -> None:
     path.unlink(missing_ok=True)  # a crash has left it
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(path, flags, _NEW_FILE if mode is None else mode & 0o700)
     with os.fdopen(fd, "wb") as file:
         if mode is not None:
             os.fchmod(fd, mode)
-        file.write(data)
+        file.writelines(pieces)
         file.flush()
         os.fsync(fd)
 

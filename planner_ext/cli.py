@@ -40,6 +40,10 @@ COMMANDS = {
     "check": Subcommand("dag_rewriter.cli.check:check", "Say what DAGMan would refuse in a DAG."),
     "run": Subcommand("planner_ext.commands.run:run", "Submit a planned workflow with its monitor."),
     "status": Subcommand("monitord_job.cli.status:status", "Show how far a run has come, and what failed."),
+    "statistics": Subcommand(
+        "monitord_job.cli.statistics:statistics",
+        "Count what runs did: tasks, jobs, retries, seconds, badput.",
+    ),
     "recover": Subcommand("planner_ext.commands.recover:recover", "Diagnose a run; --fix repairs it."),
     "hold": Subcommand("planner_ext.commands.control:hold", "Hold all DAGMans of a run; running jobs go on."),
     "release": Subcommand("planner_ext.commands.control:release", "Release all DAGMans of a run."),

@@ -134,6 +134,11 @@ class SubmitDir:
         return self.path / f"{self.dag}.halt"
 
     @property
+    def statistics(self) -> Path:
+        """The folder of `bridle statistics`: pegasus-statistics has it too; a DAG without Pegasus has its own."""
+        return self.path / ("statistics" if self.is_planned else f"{self.base}.statistics")
+
+    @property
     def database(self) -> Path:
         return self.path / f"{self.base}.stampede.db"
 

@@ -56,6 +56,7 @@ READING = [
     ["check"],
     ["graph"],
     ["rescue", "list"],
+    ["statistics", "-s", "all"],
     ["notify", "list"],
     ["rewrite", "--diff"],
 ]

@@ -1,0 +1,218 @@
+"""`bridle statistics`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from condor_templates.terminal import say
+from dag_rewriter.cli.common import RUN, json_option
+from monitord_job.cli.common import open_run, url_option
+
+if TYPE_CHECKING:
+    from dag_rewriter.directory.submit_dir import SubmitDir
+    from monitord_job.statistics.figures import Level
+    from monitord_job.statistics.runs import Opened, Target
+    from monitord_job.statistics.statistics_files import Contents
+
+LOG = logging.getLogger("bridle.statistics")
+_LEVELS = ("summary", "wf_stats", "jb_stats", "tf_stats", "ti_stats", "int_stats")
+
+
+def _levels(_ctx: click.Context, _option: click.Parameter, text: str) -> frozenset[str]:
+    asked = {word.strip().lower() for word in text.split(",") if word.strip()}
+    unknown = sorted(asked - {"all", *_LEVELS})
+    if unknown or not asked:
+        raise click.BadParameter(f"{', '.join(unknown) or 'nothing'} is none of all, {', '.join(_LEVELS)}")
+    return frozenset(_LEVELS if "all" in asked else asked)
+
+
+@click.command(
+    epilog="""\b
+Example:
+  bridle statistics run0001
+  bridle statistics -s all -t hour -o stats run0001
+  bridle statistics -s all -f csv -m -o stats run0001 run0002
+  bridle statistics -f json run0001 | jq .summary.jobs
+  bridle statistics -u --url postgresql://me@db/stampede 6cbab9b4-4d29-4f4f-9e0c-3e1c1a2f0c55
+\b
+Exit codes:
+  0  the statistics were shown, and written where that was asked for
+  2  there is no such run, its database cannot be read, or the folder cannot be written
+"""
+)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=RUN)
+@click.option(
+    "-s",
+    "--statistics-level",
+    "levels",
+    metavar="LEVEL[,...]",
+    default="summary",
+    show_default=True,
+    callback=_levels,
+    help=f"What of: all, or some of {', '.join(_LEVELS)}.",
+)
+@click.option(
+    "-f",
+    "--file",
+    "form",
+    type=click.Choice(["text", "csv", "json"], case_sensitive=False),
+    default="text",
+    show_default=True,
+    help="How files are written; json: one document on standard output, and no files.",
+)
+@click.option(
+    "-t",
+    "--time-filter",
+    "per",
+    type=click.Choice(["day", "hour"], case_sensitive=False),
+    default="day",
+    show_default=True,
+    help="What a line of ti_stats is, in the time zone here.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where files are written; of one run, by default `statistics` in its directory.",
+)
+@click.option(
+    "-m",
+    "--multiple-wf",
+    "several",
+    is_flag=True,
+    help="Several runs together; without RUN, all of the database.",
+)
+@click.option(
+    "-u", "--isuuid", "by_uuid", is_flag=True, help="RUN is a wf_uuid of the database of --url or --conf."
+)
+@click.option(
+    "-p",
+    "--ispmc",
+    "uses_pmc",
+    is_flag=True,
+    help="Clusters are of PMC: a task that succeeded once has succeeded.",
+)
+@click.option(
+    "-i",
+    "--ignore-db-inconsistency",
+    "as_it_stands",
+    is_flag=True,
+    help="Take the database as it stands: do not store first what the logs hold beyond it.",
+)
+@click.option(
+    "-c",
+    "--conf",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Properties that name the database (pegasus.catalog.workflow.url).",
+)
+@json_option
+@url_option
+def statistics(
+    runs: tuple[Path, ...],
+    *,
+    levels: frozenset[str],
+    form: str,
+    per: str,
+    folder: Path | None,
+    several: bool,
+    by_uuid: bool,
+    uses_pmc: bool,
+    as_it_stands: bool,
+    conf: Path | None,
+    as_json: bool,
+    url: str | None,
+) -> None:
+    """Count what runs did: tasks, jobs, retries, seconds, badput.
+
+    RUN is a submit directory or a DAG, by default the current directory. Tables, columns and files are those of
+    pegasus-statistics, of any Stampede database; sub-workflows count too. If no monitor is alive, what the logs hold
+    beyond the database is stored first. What the figures lack is said in the first line.
+    """
+    from monitord_job.statistics.calendar import Per
+    from monitord_job.statistics.figures import Level
+    from monitord_job.statistics.runs import opened
+    from monitord_job.statistics.screen import screen
+    from monitord_job.statistics.statistics_files import Contents
+
+    as_json = as_json or form == "json"
+    places, targets = _targets(runs, url, conf, by_uuid=by_uuid, several=several, as_it_stands=as_it_stands)
+    wanted = frozenset(Level(name) for name in levels)
+    with opened(targets, wanted, any_attempt=uses_pmc) as found:
+        if as_json:
+            _put_json(found, wanted, Per(per.lower()))
+            return
+        for piece in screen(found.statistics, several=len(targets) > 1):
+            say(piece, newline=False)
+        contents = Contents(found.statistics, found.attempts, Per(per.lower()), several=len(targets) > 1)
+        for title, path in _written(folder, places, contents, form.lower(), wanted):
+            say(f"{title:<30}: {path}")
+
+
+def _targets(
+    runs: Sequence[Path],
+    url: str | None,
+    conf: Path | None,
+    *,
+    by_uuid: bool,
+    several: bool,
+    as_it_stands: bool,
+) -> tuple[list[SubmitDir], list[Target]]:
+    """The directories that were named, and the runs; UsageError if there is none or more than were to be."""
+    from monitord_job.statistics.runs import Target, all_runs, named_database, target_of
+
+    if len(runs) > 1 and not several:
+        raise click.UsageError("several runs are counted together with -m")
+    named = named_database(url, conf)
+    if by_uuid or (several and not runs):
+        if named is None:
+            raise click.UsageError("which database? name it with --url or --conf")
+        if by_uuid and not runs:
+            raise click.UsageError("which run? name its wf_uuid")
+        return [], [Target(str(uuid), named) for uuid in runs] or all_runs(named)
+    found = [open_run(path) for path in runs or (Path(),)]
+    asked = None if named is None else named.url.render_as_string(hide_password=False)
+    return found, [target_of(one, asked, as_it_stands=as_it_stands) for one in found]
+
+
+def _own_folder(places: Sequence[SubmitDir]) -> Path | None:
+    """Where the files of one run go if nobody said: into its directory, if that is the caller's own."""
+    from dag_rewriter.directory.ownership import other_owner
+
+    if len(places) != 1 or other_owner(places[0].path) is not None:
+        return None
+    return places[0].statistics
+
+
+def _put_json(found: Opened, wanted: frozenset[Level], per: Any) -> None:
+    from monitord_job.statistics.json_document import document
+
+    for piece in document(found.statistics, wanted, per, found.attempts, {}):
+        say(piece, newline=False)
+    say("")
+
+
+def _written(
+    folder: Path | None, places: Sequence[SubmitDir], contents: Contents, form: str, wanted: frozenset[Level]
+) -> list[tuple[str, Path]]:
+    """Write the files, and say which. Where nobody said where to and nothing can be written, none is."""
+    from dag_rewriter.errors import FileError
+    from monitord_job.statistics.statistics_files import Form, write_files
+
+    where = folder or _own_folder(places)
+    if where is None:
+        return []
+    try:
+        return write_files(where, Form(form), wanted, contents)
+    except FileError as error:
+        if folder is not None:
+            raise
+        LOG.warning("no files were written (-o names another place): %s", error)
+        return []

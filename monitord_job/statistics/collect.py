@@ -1,0 +1,103 @@
+"""From a database to the figures of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from monitord_job.statistics import invocation_queries, job_queries
+from monitord_job.statistics.figures import (
+    Clock,
+    Counts,
+    Figures,
+    Level,
+    Statistics,
+    WallTime,
+    Workflow,
+)
+from monitord_job.statistics.incomplete import what_is_lacking
+from monitord_job.statistics.questions import Questions
+from monitord_job.statistics.wall_time import State, wall_time
+from monitord_job.statistics.workflow_queries import ids, last_event, run_of
+
+_COUNTED = {Level.SUMMARY, Level.WORKFLOWS}
+
+
+def read_run(
+    questions: Questions, wf_uuid: str, levels: Collection[Level], *, any_attempt: bool = False
+) -> Statistics:
+    """What the levels ask for of one workflow and all below it. `any_attempt` as in `task_tallies`.
+
+    Raises MonitorError if it is not in the database.
+    """
+    workflows, states = run_of(questions, wf_uuid)
+    found = _Found(questions, workflows, any_attempt=any_attempt)
+    figures = found.figures(levels)
+    until = _until(questions, workflows, states)
+    clock = found.clock() if Level.TIME in levels else Clock()
+    seconds = wall_time(states, until)
+    lacking = what_is_lacking(questions, workflows, until)
+    return Statistics(figures, seconds, clock, lacking)
+
+
+def together(runs: Sequence[Statistics]) -> Statistics:
+    """Several runs as one; a single one stays what it is."""
+    if len(runs) == 1:
+        return runs[0]
+    return Statistics(
+        tuple(one for run in runs for one in run.figures),
+        None,
+        sum((run.clock for run in runs), Clock()),
+        tuple(dict.fromkeys(lack for run in runs for lack in run.incomplete)),
+    )
+
+
+def _until(questions: Questions, workflows: Sequence[Workflow], states: Sequence[State]) -> float | None:
+    """The last thing told of a run whose end was not."""
+    if not states or workflows[0].ended:
+        return None
+    told = last_event(questions, ids(workflows))
+    newest = max(state.at for state in states)
+    return newest if told is None else max(told, newest)
+
+
+class _Found:
+    """The figures of all workflows of one run; each question is asked once for all of them."""
+
+    def __init__(self, questions: Questions, workflows: list[Workflow], *, any_attempt: bool) -> None:
+        self._questions = questions
+        self._workflows = workflows
+        self._ids = ids(workflows)
+        self._any_attempt = any_attempt
+
+    def figures(self, levels: Collection[Level]) -> tuple[Figures, ...]:
+        found = {one.wf_id: Figures(one) for one in self._workflows}
+        if _COUNTED.intersection(levels):
+            self._count(found)
+        if Level.BREAKDOWN in levels or Level.SUMMARY in levels:
+            for wf_id, ran in invocation_queries.breakdowns(self._questions, self._ids).items():
+                found[wf_id] = replace(found[wf_id], breakdown=ran.breakdown, kickstart=ran.kickstart)
+        if Level.INTEGRITY in levels or Level.SUMMARY in levels:
+            self._check(found)
+        return tuple(found.values())
+
+    def _count(self, found: dict[int, Figures]) -> None:
+        tasks = invocation_queries.task_tallies(self._questions, self._ids, any_attempt=self._any_attempt)
+        for wf_id, (counts, wall) in job_queries.outcomes(self._questions, self._workflows).items():
+            whole: Counts = replace(counts, tasks=tasks[wf_id])
+            side: WallTime = wall
+            found[wf_id] = replace(found[wf_id], counts=whole, submit_side=side)
+
+    def _check(self, found: dict[int, Figures]) -> None:
+        for wf_id, rows in invocation_queries.checksums(self._questions, self._ids).items():
+            found[wf_id] = replace(found[wf_id], integrity=rows)
+        for wf_id, (errors, failures) in invocation_queries.integrity_errors(
+            self._questions, self._ids
+        ).items():
+            found[wf_id] = replace(found[wf_id], integrity_errors=errors, integrity_failures=failures)
+
+    def clock(self) -> Clock:
+        return Clock(
+            job_queries.when_jobs_ran(self._questions, self._ids),
+            invocation_queries.when_invocations_ran(self._questions, self._ids),
+        )

@@ -1,0 +1,186 @@
+"""The figures as one JSON document, in pieces: a run may have a million attempts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from monitord_job.statistics.calendar import Line, Per, host_lines, lines
+from monitord_job.statistics.figures import (
+    Attempt,
+    Checksums,
+    Counts,
+    Level,
+    Ran,
+    Spread,
+    Statistics,
+    Tally,
+    WallTime,
+    Workflow,
+)
+from monitord_job.statistics.text_files import Attempts
+
+VERSION = 1
+"""Of the document: a key may come, none goes or changes its meaning before the number does (docs/statistics.md)."""
+
+
+def document(
+    found: Statistics, levels: Collection[Level], per: Per, attempts: Attempts, more: dict[str, Any]
+) -> Iterator[str]:
+    """The text of the document. `more` has further keys."""
+    head = {"version": VERSION, "incomplete": list(found.incomplete), "workflows": _workflows(found)}
+    parts: dict[Level, tuple[str, Callable[[], Any]]] = {
+        Level.SUMMARY: ("summary", lambda: _summary(found)),
+        Level.WORKFLOWS: ("workflow_counts", lambda: _counts_of_each(found)),
+        Level.BREAKDOWN: ("breakdown", lambda: _breakdown(found)),
+        Level.TIME: ("time", lambda: _time(found, per)),
+        Level.INTEGRITY: ("integrity", lambda: _integrity(found)),
+    }
+    head |= {name: make() for level, (name, make) in parts.items() if level in levels}
+    text = json.dumps(head | more, indent=2)
+    if Level.JOBS not in levels:
+        yield text
+        return
+    yield text.removesuffix("\n}") + ',\n  "jobs": ['
+    separator = "\n    "
+    for one in found.figures:
+        for row in attempts(one.workflow):
+            yield separator + json.dumps(_attempt(one.workflow, row))
+            separator = ",\n    "
+    yield "\n  ]\n}"
+
+
+def _workflows(found: Statistics) -> list[dict[str, Any]]:
+    return [
+        {
+            "wf_uuid": one.workflow.wf_uuid,
+            "label": one.workflow.label,
+            "root": one.workflow.is_root,
+            "submit_dir": one.workflow.submit_dir,
+            "restarts": one.workflow.restarts,
+            "ended": one.workflow.ended,
+            "status": one.workflow.status,
+        }
+        for one in found.figures
+    ]
+
+
+def _tally(one: Tally) -> dict[str, int]:
+    return {
+        "succeeded": one.succeeded,
+        "failed": one.failed,
+        "incomplete": one.incomplete,
+        "total": one.total,
+        "retries": one.retries,
+        "tries": one.tries,
+    }
+
+
+def _counts(one: Counts) -> dict[str, Any]:
+    return {
+        "tasks": _tally(one.tasks),
+        "jobs": _tally(one.jobs),
+        "subworkflows": _tally(one.subworkflows),
+        "restarts": one.restarts,
+    }
+
+
+def _wall(one: WallTime) -> dict[str, float | None]:
+    return {"seconds": rounded(one.total), "badput_seconds": rounded(one.badput)}
+
+
+def rounded(value: float | None, places: int = 3) -> float | None:
+    """A figure without the noise of binary sums."""
+    return None if value is None else round(value, places)
+
+
+def _summary(found: Statistics) -> dict[str, Any]:
+    return {
+        **_counts(found.counts),
+        "wall_time_seconds": rounded(found.wall_time),
+        "jobs_by_kickstart": _wall(found.kickstart),
+        "jobs_by_dagman": _wall(found.submit_side),
+        "integrity_errors": found.integrity_errors,
+        "integrity_failures": found.integrity_failures,
+    }
+
+
+def _counts_of_each(found: Statistics) -> list[dict[str, Any]]:
+    return [{"wf_uuid": one.workflow.wf_uuid, **_counts(one.counts)} for one in found.figures]
+
+
+def _breakdown(found: Statistics) -> list[dict[str, Any]]:
+    each = [_ran(row, one.workflow.wf_uuid) for one in found.figures for row in one.breakdown]
+    return each + [_ran(row, None) for row in found.breakdown]
+
+
+def _ran(one: Ran, wf_uuid: str | None) -> dict[str, Any]:
+    return {
+        "wf_uuid": wf_uuid,
+        "transformation": one.transformation,
+        "succeeded": one.succeeded,
+        "count": one.count,
+        "seconds": _spread(one.runtime),
+        "memory_kb": _spread(one.memory),
+        "processors": _spread(one.cpu),
+    }
+
+
+def _spread(one: Spread | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "count": one.count,
+        "min": rounded(one.least, 6),
+        "max": rounded(one.most, 6),
+        "mean": rounded(one.mean, 6),
+        "total": rounded(one.total, 6),
+    }
+
+
+def _time(found: Statistics, per: Per) -> dict[str, Any]:
+    clock = found.clock
+    return {
+        "per": per.value,
+        "jobs": _lines(lines(clock.jobs, per)),
+        "invocations": _lines(lines(clock.invocations, per)),
+        "jobs_by_host": _lines(host_lines(clock.jobs, per)),
+        "invocations_by_host": _lines(host_lines(clock.invocations, per)),
+    }
+
+
+def _lines(rows: Iterable[Line]) -> list[dict[str, Any]]:
+    return [
+        {"date": one.date, "host": one.host, "count": one.count, "seconds": rounded(one.seconds)}
+        for one in rows
+    ]
+
+
+def _integrity(found: Statistics) -> list[dict[str, Any]]:
+    each = [_checksums(row, one.workflow.wf_uuid) for one in found.figures for row in one.integrity]
+    return each + [_checksums(row, None) for row in found.integrity]
+
+
+def _checksums(one: Checksums, wf_uuid: str | None) -> dict[str, Any]:
+    return {"wf_uuid": wf_uuid, **asdict(one), "seconds": rounded(one.seconds)}
+
+
+def _attempt(workflow: Workflow, one: Attempt) -> dict[str, Any]:
+    return {
+        "wf_uuid": workflow.wf_uuid,
+        "job": one.job,
+        "try": one.number,
+        "site": one.site,
+        "kickstart_seconds": rounded(one.kickstart),
+        "multiplier": one.multiplier,
+        "cpu_seconds": rounded(one.cpu),
+        "post_seconds": rounded(one.post),
+        "queue_seconds": rounded(one.queue),
+        "resource_seconds": rounded(one.resource),
+        "runtime_seconds": rounded(one.runtime),
+        "cluster_seconds": rounded(one.seqexec),
+        "exitcode": one.exitcode,
+        "host": one.host,
+    }

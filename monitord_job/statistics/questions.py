@@ -1,0 +1,68 @@
+"""Questions to a Stampede database, ours or another monitor's, in SQL that SQLite and PostgreSQL both understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DatabaseError
+
+from monitord_job.database.bridle_tables import BRIDLE_SCHEMA
+from monitord_job.database.dialect import dialect_of
+from monitord_job.database.migrations import version_of
+from monitord_job.database.run_queries import open_database
+from monitord_job.database.schema import WORKFLOW
+from monitord_job.database.url import Database
+from monitord_job.errors import MonitorError
+
+_ROWS = 2000
+"""of a server that are in memory at a time"""
+
+
+class Questions:
+    """An open database to ask."""
+
+    def __init__(self, connection: Connection, where: str) -> None:
+        self._connection = connection
+        self._dialect = dialect_of(connection.engine.url)
+        self._tables = frozenset(inspect(connection).get_table_names())
+        self.where = where
+        """the database for people"""
+
+    def has(self, table: str) -> bool:
+        """Whether it has a table: that of another monitor has none of ours."""
+        return table in self._tables
+
+    def rows(self, text: str, *values: object) -> Iterator[Any]:
+        """The rows of a question, as they are asked for. In its text ? is a value, ?* stands for a list's elements."""
+        given = tuple(self._dialect.list_value(one) if isinstance(one, list) else one for one in values)
+        options = {"stream_results": True, "max_row_buffer": _ROWS}
+        result = self._connection.exec_driver_sql(self._dialect.text(text), given, execution_options=options)
+        with result:
+            yield from result
+
+
+@contextmanager
+def asking(database: Database) -> Iterator[Questions]:
+    """A database to ask. Raises MonitorError if it cannot be read, or has no workflow in it.
+
+    One of a version that this program does not know is refused, one of pegasus-monitord is not.
+    """
+    engine = open_database(database)
+    dialect = dialect_of(engine.url)
+    where = dialect.shown(engine.url)
+    try:
+        with engine.connect() as connection:
+            there = inspect(connection)
+            if there.has_table(BRIDLE_SCHEMA.name):
+                version_of(connection, where)
+            elif not there.has_table(WORKFLOW.name):
+                raise MonitorError(where, "there is no Stampede database in it", "name the one of the run")
+            yield Questions(connection, where)
+    except DatabaseError as error:
+        hint = dialect.unreadable_hint
+        raise MonitorError(where, f"the database cannot be read: {error.orig}", hint) from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,107 @@
+"""Which runs there are to be statistics of, in which databases, and all of them opened at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.url import URL_PROPERTIES, Database, database_of, parse_url, read_properties
+from monitord_job.errors import DatabaseUrlError, DatabaseVersionError, NewerDatabaseError
+from monitord_job.readers.status import brought_up
+from monitord_job.statistics.collect import read_run, together
+from monitord_job.statistics.figures import Attempt, Level, Statistics, Workflow
+from monitord_job.statistics.job_queries import attempts
+from monitord_job.statistics.questions import Questions, asking
+from monitord_job.statistics.workflow_queries import all_roots
+
+_PMC = "uses_pmc"
+"""What the braindump says of a workflow that pegasus-mpi-cluster runs: its clusters are not run anew as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One run in a database."""
+
+    wf_uuid: str
+    database: Database
+    uses_pmc: bool = False
+
+
+def target_of(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> Target:
+    """The run of a submit directory, caught up with its logs unless it is wanted as it stands."""
+    uses_pmc = (submit_dir.braindump.get(_PMC) or "").strip().lower() == "true"
+    return Target(submit_dir.wf_uuid or "", _database(submit_dir, url, as_it_stands=as_it_stands), uses_pmc)
+
+
+def _database(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> Database:
+    if as_it_stands:
+        return database_of(submit_dir, url)
+    try:
+        return brought_up(submit_dir, url)
+    except NewerDatabaseError:
+        raise
+    except DatabaseVersionError:
+        return database_of(submit_dir, url)  # pegasus-monitord's: it is for that to keep
+
+
+def named_database(url: str | None, conf: Path | None) -> Database | None:
+    """The one of `--url`, else that of a properties file; None if neither is given. Raises DatabaseUrlError."""
+    here = Path.cwd()
+    if url is not None:
+        return Database(parse_url("--url", url, here))
+    if conf is None:
+        return None
+    properties = read_properties(conf)
+    for name in URL_PROPERTIES:
+        value = (properties.get(name) or "").strip()
+        if value:
+            return Database(parse_url(f"{conf}: {name}", value, here))
+    hint = f"write it there ({URL_PROPERTIES[0]} = ...), or name it with --url"
+    raise DatabaseUrlError(str(conf), "it names no database", hint)
+
+
+def all_runs(database: Database) -> list[Target]:
+    """Every run of a database."""
+    with asking(database) as questions:
+        return [Target(wf_uuid, database) for wf_uuid in all_roots(questions)]
+
+
+class Opened:
+    """Runs whose databases are open."""
+
+    def __init__(self, statistics: Statistics, by_workflow: dict[str, Questions]) -> None:
+        self.statistics = statistics
+        self._by_workflow = by_workflow
+
+    def attempts(self, workflow: Workflow) -> Iterable[Attempt]:
+        """All attempts of a workflow, as they are asked for."""
+        return attempts(self._by_workflow[workflow.wf_uuid], workflow.wf_id)
+
+    def questions(self, workflow: Workflow) -> Questions:
+        """The database of a workflow."""
+        return self._by_workflow[workflow.wf_uuid]
+
+
+@contextmanager
+def opened(targets: Sequence[Target], levels: Collection[Level], *, any_attempt: bool) -> Iterator[Opened]:
+    """Their figures, all together. `any_attempt` as in `task_tallies`, which clusters of PMC are counted by anyway.
+
+    Raises MonitorError if one of them cannot be read.
+    """
+    with ExitStack() as stack:
+        open_ones: dict[str, Questions] = {}
+        by_workflow: dict[str, Questions] = {}
+        runs = []
+        for target in targets:
+            url = target.database.url.render_as_string(hide_password=False)
+            if url not in open_ones:
+                open_ones[url] = stack.enter_context(asking(target.database))
+            questions = open_ones[url]
+            pmc = any_attempt or target.uses_pmc
+            run = read_run(questions, target.wf_uuid, levels, any_attempt=pmc)
+            by_workflow |= {one.workflow.wf_uuid: questions for one in run.figures}
+            runs.append(run)
+        yield Opened(together(runs), by_workflow)

@@ -1,0 +1,165 @@
+"""The tables as text, in the files and columns of pegasus-statistics. Pure: pieces of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from dag_rewriter import files
+from monitord_job.statistics import legends, words
+from monitord_job.statistics.calendar import SHOWN, Line, Per, host_lines, lines
+from monitord_job.statistics.figures import Attempt, Busy, Checksums, Counts, Figures, Statistics, Workflow
+
+Attempts = Callable[[Workflow], Iterable[Attempt]]
+
+_COUNTED = (15, 10, 8, 12, 10, 10, 13)
+_WORKFLOWS = (15, 11, 10, 12, 10, 10, 15, 10)
+_JOBS = (35, 4, 12, 12, 6, 16, 12, 6, 12, 12, 12, 12, 15, 10, 30)
+_BREAKDOWN = (15, 5, 6, 14, 14, 21, 22, 10, 10, 11, 15, 15, 16)
+_INTEGRITY = (10, 15, 10, 25)
+_TIME = (30, 20, 20)
+_TIME_PER_HOST = (23, 30, 10, 20)
+_IN_MEMORY = 8 << 20
+"""bytes of a table whose columns are not yet known to be wide enough"""
+
+
+def _line(cells: Iterable[object], widths: Sequence[int]) -> str:
+    return "".join(str(cell).ljust(width) for cell, width in zip(cells, widths, strict=False)) + "\n"
+
+
+def summary(found: Statistics, *, several: bool) -> Iterator[str]:
+    """summary.txt."""
+    yield legends.SUMMARY
+    yield legends.TIMES
+    yield from summary_tables(found, several=several)
+
+
+def summary_tables(found: Statistics, *, several: bool, with_legends: bool = True) -> Iterator[str]:
+    """The same without what explains it. The wall time of several runs together is no figure."""
+    rule = "-" * sum(_COUNTED) + "\n"
+    yield rule
+    yield _line(words.COUNTED, _COUNTED)
+    yield from (_line(row, _COUNTED) for row in words.counted(found.counts))
+    yield rule + "\n"
+    if not several:
+        yield _time("Workflow wall time", words.duration(words.exact(found.wall_time, 6)))
+    yield _time("Cumulative job wall time", words.duration(found.kickstart.total))
+    yield _time("Cumulative job wall time as seen from submit side", words.duration(found.submit_side.total))
+    yield _time("Cumulative job badput wall time", words.duration(found.kickstart.badput))
+    badput = words.duration(found.submit_side.badput)
+    yield _time("Cumulative job badput wall time as seen from submit side", badput)
+    if found.integrity:
+        yield from _integrity_summary(found, with_legends=with_legends)
+
+
+def _time(name: str, value: str) -> str:
+    return f"{name:<57}: {value}\n"
+
+
+def _integrity_summary(found: Statistics, *, with_legends: bool) -> Iterator[str]:
+    yield "\n" + (legends.METRICS if with_legends else "")
+    for kind, done in (("check", "compared"), ("compute", "generated")):
+        rows = [row for row in found.integrity if row.type == kind]
+        if rows:
+            took = words.duration(words.exact(sum(row.seconds for row in rows), 3))
+            yield f"{sum(row.count for row in rows)} files checksums {done} with total duration of {took}\n"
+    yield "\n" + (legends.ERRORS if with_legends else "")
+    if found.integrity_errors is not None:
+        yield f"Total:    A total of {found.integrity_errors} integrity errors encountered in the workflow\n"
+    yield f"Failures: {found.integrity_failures} job failures had integrity errors\n"
+
+
+def workflows(found: Statistics) -> Iterator[str]:
+    """workflow.txt."""
+    yield legends.WORKFLOWS
+    yield _line((*words.COUNTED, "WF Retries"), _WORKFLOWS)
+    for one in found.figures:
+        yield from _workflow(one.workflow.title, one.counts)
+        yield "\n"
+    yield from _workflow("All Workflows", found.counts)
+
+
+def _workflow(title: str, counts: Counts) -> Iterator[str]:
+    room = sum(_WORKFLOWS) - _WORKFLOWS[-1] + 1
+    yield "-" * sum(_WORKFLOWS) + "\n"
+    yield f"{title}{counts.restarts:>{max(room - len(title), 0)}}\n"
+    yield from (_line(row, _WORKFLOWS) for row in words.counted(counts))
+
+
+def jobs(found: Statistics, attempts: Attempts) -> Iterator[str]:
+    """jobs.txt: one table for each workflow."""
+    yield legends.JOBS
+    for one in found.figures:
+        yield f"# {one.workflow.title}\n"
+        yield from _table(words.JOBS, _JOBS, map(words.attempt_row, attempts(one.workflow)))
+
+
+def _table(columns: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table whose columns are as wide as their widest cell: a long one waits in a file until that is known."""
+    widest = list(widths)
+    with files.scratch(_IN_MEMORY) as waiting:
+        for row in rows:
+            for at, cell in enumerate(row):
+                if len(cell) > widest[at]:
+                    widest[at] = len(cell)
+            waiting.write("\t".join(row) + "\n")
+        waiting.seek(0)
+        layout = "".join(f"%-{width + 1}s" for width in widest) + "\n"
+        yield layout % tuple(columns)
+        for line in waiting:
+            yield layout % tuple(line[:-1].split("\t"))
+
+
+def _headed(found: Statistics) -> Iterator[tuple[str, Figures | None]]:
+    """Each workflow, and all of them (None)."""
+    yield from ((f"\n# {one.workflow.title}\n", one) for one in found.figures)
+    yield "\n# All (All)\n", None
+
+
+def breakdown(found: Statistics) -> Iterator[str]:
+    """breakdown.txt."""
+    yield legends.BREAKDOWN
+    for head, one in _headed(found):
+        yield head
+        rows = found.breakdown if one is None else one.breakdown
+        yield from _table(words.BREAKDOWN, _BREAKDOWN, map(words.ran_row, rows))
+
+
+def integrity(found: Statistics) -> Iterator[str]:
+    """integrity.txt."""
+    yield legends.INTEGRITY
+    for head, one in _headed(found):
+        yield head
+        rows = found.integrity if one is None else one.integrity
+        if rows:
+            yield from _table(words.INTEGRITY, _INTEGRITY, map(integrity_row, rows))
+
+
+def integrity_row(row: Checksums) -> tuple[str, ...]:
+    """A row of INTEGRITY."""
+    return row.type, str(row.file_type), str(row.count), str(words.exact(row.seconds, 3))
+
+
+def times(found: Statistics, per: Per) -> Iterator[str]:
+    """time.txt."""
+    yield "\n" + legends.TIME.format(per=per.value)
+    date = f"Date{SHOWN[per]}"
+    for head, rows in (
+        (f"Job instances statistics per {per.value}", found.clock.jobs),
+        (f"Invocation statistics run per {per.value}", found.clock.invocations),
+    ):
+        yield f"\n# {head}\n" + _line((date, "Count", "Runtime (sec)"), _TIME)
+        for row in lines(rows, per):
+            yield _line((row.date, row.count, words.number(row.seconds)), _TIME)
+    for head, rows in per_host(found, per):
+        yield f"\n# {head}\n" + _line((date, "Host", "Count", "Runtime (sec)"), _TIME_PER_HOST)
+        yield from (_line(host_row(row), _TIME_PER_HOST) for row in host_lines(rows, per))
+
+
+def per_host(found: Statistics, per: Per) -> Iterator[tuple[str, tuple[Busy, ...]]]:
+    """The tables that name hosts."""
+    yield f"Job instances statistics on host per {per.value}", found.clock.jobs
+    yield f"Invocation statistics on host per {per.value}", found.clock.invocations
+
+
+def host_row(row: Line) -> tuple[str, str, str, str]:
+    return row.date, row.host or "-", str(row.count), words.number(row.seconds)

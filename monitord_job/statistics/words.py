@@ -1,0 +1,138 @@
+"""Numbers, times and columns as pegasus-statistics writes them. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+from monitord_job.statistics.figures import Attempt, Counts, Ran, Spread
+from monitord_job.text.display import one_line
+
+COUNTED = ("Type", "Succeeded", "Failed", "Incomplete", "Total", "Retries", "Total+Retries")
+JOBS = (
+    *(
+        "Job",
+        "Try",
+        "Site",
+        "Kickstart",
+        "Mult",
+        "Kickstart-Mult",
+        "CPU-Time",
+        "Post",
+        "CondorQTime",
+        "Resource",
+    ),
+    *("Runtime", "Seqexec", "Seqexec-Delay", "Exitcode", "Hostname"),
+)
+BREAKDOWN = (
+    *(
+        "Transformation",
+        "Type",
+        "Count",
+        "Min (runtime)",
+        "Max (runtime)",
+        "Mean (runtime)",
+        "Total (runtime)",
+    ),
+    *("Min (mem)", "Max (mem)", "Mean (mem)", "Min (avg. cpu)", "Max (avg. cpu)", "Mean (avg. cpu)"),
+)
+INTEGRITY = ("Type", "File Type", "Count", "Total Duration")
+OWNER = ("Workflow_Id", "Dax_Label")
+"""Before the columns of a table, in CSV."""
+
+_UNITS = (("year", 31_536_000), ("day", 86_400), ("hr", 3_600), ("min", 60), ("sec", 1))
+_KB = 1024.0
+
+
+def number(value: float | None) -> str:
+    """A figure with three decimals at most.
+
+    >>> number(2.0), number(0.42857), number(None)
+    ('2.0', '0.429', '-')
+    """
+    return "-" if value is None else str(round(value, 3))
+
+
+def whole(value: int | None) -> str:
+    return "None" if value is None else str(value)
+
+
+def percent(value: float | None) -> str:
+    return f"{round(value * 100, 2)}%" if value else "-"
+
+
+def exact(seconds: float | None, places: int) -> Decimal | None:
+    """A figure as the database keeps it, with so many decimals."""
+    return None if seconds is None else Decimal(f"{seconds:.{places}f}")
+
+
+def duration(seconds: float | Decimal | None) -> str:
+    """Seconds in the two largest units that they have.
+
+    >>> duration(74.0), duration(36.457), duration(7200), duration(90061)
+    ('1 min, 14 secs', '36.46 secs', '2 hrs, 0 mins', '1 day, 1 hr')
+    >>> duration(Decimal("35.000000")), duration(None)
+    ('35.00 secs', '-')
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    left = int(seconds)
+    for (unit, size), (smaller, part) in pairwise(_UNITS):
+        if left >= size:
+            return f"{_many(left // size, unit)}, {_many(left % size // part, smaller)}"
+    return _many(round(seconds, 2), "sec")
+
+
+def _many(count: object, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def counted(counts: Counts) -> list[tuple[str | int, ...]]:
+    """The rows of COUNTED."""
+    tallies = (("Tasks", counts.tasks), ("Jobs", counts.jobs), ("Sub-Workflows", counts.subworkflows))
+    return [
+        (name, one.succeeded, one.failed, one.incomplete, one.total, one.retries, one.tries)
+        for name, one in tallies
+    ]
+
+
+def attempt_row(one: Attempt) -> tuple[str, ...]:
+    """A row of JOBS."""
+    return (
+        one_line(one.job),
+        str(one.number),
+        one_line(one.site or "-"),
+        number(one.kickstart),
+        str(one.multiplier),
+        number(one.kickstart_multiplied),
+        number(one.cpu),
+        number(one.post),
+        number(one.queue),
+        number(one.resource),
+        number(one.runtime),
+        number(one.seqexec),
+        number(one.seqexec_delay),
+        whole(one.exitcode),
+        one_line(one.host or "None"),
+    )
+
+
+def ran_row(one: Ran) -> tuple[str, ...]:
+    """A row of BREAKDOWN."""
+    outcome = "successful" if one.succeeded else "failed"
+    runtime = one.runtime
+    times = (None,) * 4 if runtime is None else (runtime.least, runtime.most, runtime.mean, runtime.total)
+    return (
+        one_line(one.transformation),
+        outcome,
+        str(one.count),
+        *map(number, times),
+        *(number(kb / _KB) if kb else "-" for kb in _three(one.memory)),
+        *map(percent, _three(one.cpu)),
+    )
+
+
+def _three(spread: Spread | None) -> tuple[float | None, ...]:
+    return (None,) * 3 if spread is None else (spread.least, spread.most, spread.mean)
