@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from condor_templates.dagman_config import OURS
+from condor_templates.exit_codes import ExitCode
+from condor_templates.monitor_conditions import FINAL_CODES
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 
@@ -49,7 +51,7 @@ error                   = {base}.bridle.err
 # Above every node of the DAG: the schedd starts it first.
 priority                = {priority}
 
-# 0: all recorded. 1, 2: it cannot work here, and would not a second time.{failed} Anything else, a signal
+# 0: all recorded. 1, 2: it is in the DAG's way, or its arguments are wrong.{failed} Anything else, a signal
 # too: start it again, at most {max_starts} times and once more for each hour that the run has taken.
 on_exit_remove          = {on_exit_remove}
 # Held by HTCondor (not by a person) because the program, the directory or an output was not there: try again.
@@ -66,7 +68,7 @@ submit_event_user_notes = bridle:monitor
 queue
 """
 
-ON_EXIT_REMOVE = "(ExitBySignal == False && ExitCode >= 0 && ExitCode <= {}) || NumJobStarts > {}"
+ON_EXIT_REMOVE = "(ExitBySignal == False && ({})) || NumJobStarts > {}"
 
 PERIODIC_RELEASE = (
     "(HoldReasonCode >= 6 && HoldReasonCode <= 8 || HoldReasonCode == 14) && NumJobStarts <= {}"
@@ -83,7 +85,8 @@ _WORDS = {
         "failed": "\n# 3: all recorded, and nodes failed; a rescue DAG must not mark it as done.",
     },
 }
-_LAST_CODE = {MonitorKind.SERVICE: 2, MonitorKind.JOB: 3}
+_OTHERS_CODES = {MonitorKind.SERVICE: {ExitCode.NODES_FAILED}, MonitorKind.JOB: set[ExitCode]()}
+"""Those that only the other kind leaves with."""
 
 _QUICK = "JobCurrentStartDate - JobLastStartDate < 90"
 _DEFERRED = f"""\
@@ -111,6 +114,10 @@ job_lease_duration      = 20
 }
 
 
+def _final(kind: MonitorKind) -> str:
+    return " || ".join(f"ExitCode == {int(code)}" for code in sorted(FINAL_CODES - _OTHERS_CODES[kind]))
+
+
 def monitor_submit_description(job: MonitorJob) -> str:
     """The monitor's submit file.
 
@@ -129,7 +136,7 @@ def monitor_submit_description(job: MonitorJob) -> str:
         "getenv": GETENV,
         **_WORDS[job.kind],
         "release": PERIODIC_RELEASE.format(allowed),
-        "on_exit_remove": ON_EXIT_REMOVE.format(_LAST_CODE[job.kind], allowed),
+        "on_exit_remove": ON_EXIT_REMOVE.format(_final(job.kind), allowed),
         "where": _WHERE[job.universe],
     }
     return OURS + _SUBMIT.format_map(values)

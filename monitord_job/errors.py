@@ -18,6 +18,10 @@ class CannotWorkError(MonitorError):
     exit_code: ClassVar[int] = ExitCode.FAILED
 
 
+class InTheWayError(CannotWorkError):
+    """The DAG cannot go on while the monitor is there."""
+
+
 class DatabaseUrlError(CannotWorkError):
     """The database that was asked for is none that this monitor writes to."""
 
@@ -42,6 +46,14 @@ class FencedError(LockedError):
 
 class SchemaError(CannotWorkError):
     """The database is there and refuses what is to be stored, or lacks what should be in it."""
+
+
+class BrokenDatabaseError(SchemaError):
+    """The database is damaged, or lacks tables, columns or rows: the logs can make it anew."""
+
+
+class AnotherDatabaseError(TryAgainError):
+    """Another database, none, or an older state of it is where it was."""
 
 
 class DatabaseVersionError(MonitorError):

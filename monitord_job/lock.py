@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -99,6 +100,7 @@ def alone(path: Path, wait: float) -> Iterator[Holder]:
     patience = Wait(wait, _POLL)
     while True:
         ours = this_process()
+        _clear_of_others(path)
         with locked(path, ours) as held:
             if held:
                 yield ours
@@ -119,6 +121,33 @@ def _held(path: Path, other: Holder | None, *, stopped: bool) -> LockedError:
     what = f"a monitor that was stopped keeps this submit directory{who}"
     hint = f"let it go on with `kill -CONT {other.pid}`, or end it with `kill -9 {other.pid}`"
     return StoppedError(str(path.parent), what, hint)
+
+
+def _clear_of_others(path: Path) -> None:
+    """What is no file of ours where the lock is to be (a link, another user's) gives way, unless somebody holds it.
+
+    The directory is ours. Raises LockedError for one that is held, OSError if it cannot be taken away.
+    """
+    try:
+        os.close(files.open_own(path))
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP):
+            raise
+        if _is_held(path):
+            raise _held(path, None, stopped=False) from error
+        path.unlink(missing_ok=True)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process has the lock in a file that we cannot write; False also if that cannot be seen."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return not _try(handle)
+    finally:
+        os.close(handle)
 
 
 def _try(handle: int) -> bool:

@@ -37,10 +37,11 @@ Example:
 \b
 Exit codes:
   0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
-  1   cannot work here, and a restart would not help; the message says why
-  2   wrong usage; or the database is of a later bridle's or another monitor's, and was left as it is
+  1   --follow: no such run, or it is in the DAG's way; else: cannot work here; the message says why
+  2   wrong usage; --catch-up, --rebuild: or the database is of a later bridle's or another monitor's
   3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
-  75  try again: another monitor serves the directory or has taken over, or the database cannot be written now
+  70  an error in its own code, which stayed; HTCondor starts the monitor again
+  75  try again: another monitor serves the directory or has taken over, or what it needs cannot be had now
 """
 )
 @submit_dir_argument
@@ -64,7 +65,7 @@ Exit codes:
 @click.option(
     "--database-wait",
     type=float,
-    help="Seconds to wait for a database that cannot be used now, then 75. "
+    help="Seconds to wait for what cannot be used now, the database above all, then 75. "
     "[default: pegasus.catalog.workflow.timeout, else 600]",
 )
 @click.option(
@@ -104,8 +105,10 @@ def monitord(
     store the rest and leave.
     """
     from monitord_job.monitor import session
+    from monitord_job.monitor.trouble import as_monitor_error
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
+    found = None
     try:
         found = open_run(submit_dir)
         outlet = None if events is None else _event_file(events, events_format)
@@ -119,9 +122,11 @@ def monitord(
             session.catch_up(found, limits, lock_wait, url, outlet, notify)
         else:
             session.rebuild(found, limits, lock_wait, url, outlet, notify)
-    except DatabaseVersionError:
-        raise
-    except BridleError as error:
+    except (BridleError, OSError) as error:
+        if mode == Mode.FOLLOW.value and (found is not None or isinstance(error, OSError)):
+            raise as_monitor_error(error) from error
+        if isinstance(error, DatabaseVersionError | OSError):
+            raise
         # 2 is kept for wrong usage: HTCondor's job policy and people must be able to tell the two apart.
         if error.exit_code == BridleError.exit_code:
             raise CannotWorkError(error.where, error.what, error.hint) from error

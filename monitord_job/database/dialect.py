@@ -30,7 +30,7 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.types import TypeEngine
 
 from monitord_job.errors import DatabaseUrlError, MonitorError
@@ -52,6 +52,14 @@ class Backend(Enum):
     POSTGRESQL = "postgresql"
 
 
+class Trouble(Enum):
+    """What an error of a database means."""
+
+    AWAY = "it may work again by itself"
+    REFUSED = "somebody has to put something right"
+    BROKEN = "what should be in it is not"
+
+
 class Dialect(ABC):
     """One of the databases."""
 
@@ -64,6 +72,8 @@ class Dialect(ABC):
     """what to do if it cannot be read"""
     refused_hint: str
     """what to do if it refuses for good"""
+    away_hint: str
+    """what to look for if it stays unusable"""
     for_update: str
     """after a question: nobody else changes its rows before the transaction ends"""
 
@@ -89,9 +99,9 @@ class Dialect(ABC):
     def reading_engine(self, url: URL) -> Engine:
         """Connections that only read. Raises MonitorError if its file is not there."""
 
-    def is_hopeless(self, error: DBAPIError) -> bool:  # noqa: ARG002 - of a file, nothing is
-        """Whether no waiting mends an error."""
-        return False
+    @abstractmethod
+    def trouble(self, error: DBAPIError) -> Trouble:
+        """What an error means."""
 
     def lock_tables(self, connection: Connection) -> None:  # noqa: B027 - nothing to do where there is one writer
         """Let nobody else make tables before the transaction ends."""
@@ -124,7 +134,14 @@ class Sqlite(Dialect):
         "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
         "`bridle monitord --rebuild SUBMIT_DIR`"
     )
+    away_hint = (
+        "it will be tried again; if this stays, look for a full disk or a program that holds the database"
+    )
     for_update = ""  # it has one writer anyway
+    _BROKEN = re.compile(
+        "not a database|malformed|no such (table|column|index)|has no column|unsupported file format|constraint failed"
+    )
+    """Also where a row refers to one that is gone: state and rows are not of one database."""
     _AT_ONCE = 50
     _MOST_VALUES = 999
     """in one statement of an SQLite as old as 3.31"""
@@ -179,6 +196,11 @@ class Sqlite(Dialect):
             URL.create(Backend.SQLITE.value, database=f"file:{quote(str(path))}", query=query)
         )
 
+    def trouble(self, error: DBAPIError) -> Trouble:
+        if self._BROKEN.search(str(error.orig)):
+            return Trouble.BROKEN
+        return Trouble.AWAY if isinstance(error, OperationalError | InterfaceError) else Trouble.REFUSED
+
     def rows_in_a_statement(self, columns: int) -> int:
         # A statement for each row takes a third more time.
         return max(1, min(self._AT_ONCE, self._MOST_VALUES // columns))
@@ -206,7 +228,10 @@ class Postgresql(Dialect):
     unreadable_hint = "check that its server runs and accepts your login"
     refused_hint = "see what its server says, or rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
     for_update = " FOR UPDATE"
+    away_hint = "it will be tried again; if this stays, ask its administrator"
     _KEEPALIVE = {  # noqa: RUF012 - never changed
+        # A database that was made with SQL_ASCII says nothing of its texts, and the driver would give bytes.
+        "client_encoding": "UTF8",
         "connect_timeout": 10,
         # A server whose machine went down says nothing: found out within half a minute, not in two hours.
         "keepalives_idle": 10,
@@ -217,8 +242,10 @@ class Postgresql(Dialect):
     }
     _ADVISORY = 0x6272_6964_6C65
     """Any number that everybody who makes our tables agrees on ("bridle")."""
-    _HOPELESS = ("28", "3D", "42", "54")
-    """Classes of SQLSTATE that no waiting mends: wrong password, no such database, no permission, a limit exceeded."""
+    _BROKEN = ("42P01", "42703", "23", "XX001", "XX002")
+    """SQLSTATE: no such table or column; rows that do not fit to what is there; damage."""
+    _MENDED_BY_SOMEBODY = ("28", "3D", "42", "54", "22")
+    """Classes of SQLSTATE: wrong password, no such database, no permission, a limit exceeded, no value for a column."""
     _REFUSED = re.compile(
         r'FATAL: +((database|role) ".*" does not exist|.*authentication failed|no pg_hba\.conf entry)'
         r"|no password supplied"
@@ -256,9 +283,12 @@ class Postgresql(Dialect):
         options = {"postgresql_readonly": True}
         return create_engine(url, connect_args=self._KEEPALIVE, execution_options=options)
 
-    def is_hopeless(self, error: DBAPIError) -> bool:
+    def trouble(self, error: DBAPIError) -> Trouble:
         state = getattr(error.orig, "sqlstate", None) or ""
-        return state.startswith(self._HOPELESS) or bool(self._REFUSED.search(str(error.orig)))
+        if state.startswith(self._BROKEN):
+            return Trouble.BROKEN
+        refused = state.startswith(self._MENDED_BY_SOMEBODY) or bool(self._REFUSED.search(str(error.orig)))
+        return Trouble.REFUSED if refused else Trouble.AWAY
 
     def lock_tables(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(self._ADVISORY)))

@@ -11,8 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.exc import ProgrammingError
 
-from monitord_job.database.bridle_tables import BRIDLE_SCHEMA, BRIDLE_VERSION
-from monitord_job.errors import DatabaseVersionError, NewerDatabaseError, TryAgainError
+from monitord_job.database.bridle_tables import BRIDLE_CURSOR, BRIDLE_SCHEMA, BRIDLE_VERSION
+from monitord_job.database.schema import METADATA
+from monitord_job.errors import BrokenDatabaseError, DatabaseVersionError, NewerDatabaseError, TryAgainError
 
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     # Whoever is refused by a database from the future reads there which program it needs.
@@ -38,6 +39,8 @@ def version_of(connection: Connection, where: str) -> int | None:
     if not there.has_table(BRIDLE_SCHEMA.name):
         if not there.has_table("workflow"):
             return None
+        if there.has_table(BRIDLE_CURSOR.name):
+            raise BrokenDatabaseError(where, f"table {BRIDLE_SCHEMA.name} is missing", _REBUILD)
         raise DatabaseVersionError(where, "this Stampede database was made by another monitor", _REBUILD)
     found = connection.scalar(select(func.max(BRIDLE_SCHEMA.c.version))) or 0
     if found > BRIDLE_VERSION:
@@ -69,6 +72,25 @@ def migrate(connection: Connection, where: str, found: int, now: int) -> None:
         hint = "let the owner of its tables run `bridle monitord --catch-up SUBMIT_DIR` once"
         raise TryAgainError(where, what, hint) from error
     note_version(connection, now)
+
+
+def mend(connection: Connection, now: int) -> list[str]:
+    """Make the tables and columns that a database of today's version lacks; the names of these tables."""
+    before = set(inspect(connection).get_table_names())
+    METADATA.create_all(connection)
+    there, made = inspect(connection), sorted(METADATA.tables.keys() - before)
+    preparer = connection.dialect.identifier_preparer
+    for table in METADATA.sorted_tables:
+        has = {column["name"] for column in there.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in has:
+                # It may be NULL, whatever it was: other runs' rows have no value for it any more.
+                kind = column.type.compile(connection.dialect)
+                name = preparer.quote(column.name)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+    if BRIDLE_SCHEMA.name in made:
+        note_version(connection, now)
+    return made
 
 
 def note_version(connection: Connection, now: int) -> None:

@@ -15,7 +15,7 @@ from monitord_job.database import bridle_tables as b
 from monitord_job.database import schema as s
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.database.column_limits import fitted, with_short_names
-from monitord_job.errors import SchemaError
+from monitord_job.errors import BrokenDatabaseError
 from monitord_job.stampede import rows as r
 
 _AT_ONCE = 20_000
@@ -47,7 +47,9 @@ class RowWriter:
             found = self._bulk.select(text, self._wf_uuid)
             if not found:
                 where = self._bulk.connection.engine.url.render_as_string(hide_password=True)
-                raise SchemaError(where, f"workflow {self._wf_uuid} is not in it", "rebuild it")
+                raise BrokenDatabaseError(
+                    where, f"workflow {self._wf_uuid} is not in it", self._bulk.dialect.refused_hint
+                )
             self._wf = (found[0][0], found[0][1])
         return self._wf
 

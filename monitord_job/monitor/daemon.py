@@ -14,8 +14,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
-from monitord_job.errors import LockedError, TryAgainError
-from monitord_job.monitor.limits import DATABASE_WAIT, Limits
+from monitord_job.errors import TryAgainError
+from monitord_job.monitor.limits import Limits
+from monitord_job.monitor.trouble import patiently
 from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
 _IDLE, _LONGEST_PAUSE = 100, 5.0
 """A look at quiet logs takes one part in so many of the time: with thousands of sub-workflows it is no short one."""
 
@@ -34,7 +34,7 @@ _IDLE, _LONGEST_PAUSE = 100, 5.0
 class Monitor:
     """Follows one run. `stop` is set by SIGTERM: the run is about to end, so the monitor drains and leaves.
 
-    The caller holds the submit directory's lock.
+    The caller holds the submit directory's lock. `heal` makes a broken database anew.
     """
 
     def __init__(
@@ -44,12 +44,14 @@ class Monitor:
         limits: Limits | None = None,
         stop: threading.Event | None = None,
         dispatcher: NotificationDispatcher | None = None,
+        heal: Callable[[], None] | None = None,
     ) -> None:
         self._dir = submit_dir
         self._ingest = ingest
         self._limits = limits or Limits()
         self._stop = stop or threading.Event()
         self._dispatcher = dispatcher
+        self._heal = heal
         self._drain_until: float | None = None
         self._failed_since: float | None = None
         self._look = 0.0
@@ -184,30 +186,7 @@ class Monitor:
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
         # Whether a commit that failed took place after all, and which database this now is, stands there.
-        return patiently(action, self._limits, self._ingest.open)
-
-
-def patiently(action: Callable[[], _T], limits: Limits, before_again: Callable[[], object]) -> _T:
-    """Do it, and again with longer and longer waits, as long as the database cannot be used."""
-    limit = DATABASE_WAIT if limits.database is None else limits.database
-    wait: Wait | None = None
-    while True:
-        try:
-            if wait is not None:
-                before_again()
-            result = action()
-        except LockedError:
-            raise  # another monitor has taken over
-        except TryAgainError as error:
-            wait = wait or Wait(limit, _FIRST_WAIT, _LONGEST_WAIT)
-            if wait.is_over:
-                raise
-            LOG.warning("%s (again in %.1f s)", error, wait.pause)
-            wait.go_on()
-            continue
-        if wait is not None:
-            LOG.info("the database can be used again, after %.1f s", wait.seconds)
-        return result
+        return patiently(action, self._limits, self._ingest.open, self._heal)
 
 
 def _local_time(when: str) -> int:

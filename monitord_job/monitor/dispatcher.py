@@ -15,7 +15,13 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.url import database_of
 from monitord_job.errors import TryAgainError
 from monitord_job.notifications import outbox
-from monitord_job.notifications.delivery import RunnerProcess, log_entry, read_results, remove_results
+from monitord_job.notifications.delivery import (
+    RunnerProcess,
+    delivered_before,
+    log_entry,
+    read_results,
+    remove_results,
+)
 from monitord_job.notifications.outbox import Ended, Task
 from monitord_job.notifications.resend_requests import drop_requests, pending_requests
 from monitord_job.notifications.settings import URL_VARIABLE, DeliverySettings
@@ -44,6 +50,8 @@ class NotificationDispatcher:
         self._ended: list[Ended] = []
         self._next_retry: float | None = None
         self._left_by_others = True
+        self._delivered: set[str] = set()
+        """known from our log, where the outbox may not know"""
 
     @property
     def at_work(self) -> bool:
@@ -65,6 +73,9 @@ class NotificationDispatcher:
             self._take_requests()
         if self._left_by_others:
             self._take_over()
+        if self._tap.may_lack_deliveries:
+            self._delivered |= delivered_before(self._log)
+            self._tap.may_lack_deliveries = False
         if self._running:
             self._collect()
         if not self._ended and not (self._may_be_due() and len(self._running) < AHEAD):
@@ -129,10 +140,14 @@ class NotificationDispatcher:
         return outbox.Wanted(running, room, time.time(), self._settings.retries)
 
     def _hand_over(self, tasks: list[Task]) -> None:
+        self._running.update({task.key: task for task in tasks})
+        known = [task for task in tasks if task.key in self._delivered]
+        self._ended += [Ended(task.key, 0, 0.0, "", "", "delivered before", task.tries) for task in known]
+        if len(known) == len(tasks):
+            return
         if self._runner is None:
             self._runner = RunnerProcess(self._settings, self._results)
-        self._running.update({task.key: task for task in tasks})
-        self._runner.send(tasks)
+        self._runner.send([task for task in tasks if task.key not in self._delivered])
 
     def _write_log(self, task: Task, done: Ended) -> None:
         """pegasus-monitord's log is a courtesy: the outbox has the same."""

@@ -26,3 +26,5 @@ class Limits:
     """at the end, for what is in the outbox; the next monitor delivers the rest"""
     database: float | None = None
     """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
+    stays: bool = False
+    """whether it waits for all that may pass (condor_templates.monitor_conditions), not for the database alone"""

@@ -32,8 +32,13 @@ def _handler(path: Path) -> logging.Handler:
 
 @contextmanager
 def log_file(path: Path, log: logging.Logger) -> Iterator[None]:
-    """What is said within the block goes to that file as well. OSError if it cannot be written."""
-    handler = _handler(path)
+    """What is said within the block goes to that file as well, if it can be written."""
+    try:
+        handler = _handler(path)
+    except OSError as error:
+        log.warning("no log is written: %s", error)
+        yield
+        return
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:

@@ -25,10 +25,12 @@ from monitord_job.database.url import Database, database_of
 from monitord_job.errors import DatabaseVersionError, NewerDatabaseError, SchemaError, TryAgainError
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone, this_process
-from monitord_job.monitor.daemon import LOG, Monitor, patiently
+from monitord_job.monitor.daemon import LOG, Monitor
+from monitord_job.monitor.healing import Healer, keep_aside
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.log_file import log_file
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
+from monitord_job.monitor.trouble import patiently
 from monitord_job.notifications import outbox
 from monitord_job.notifications.row_tap import NotificationTap, Notify
 from monitord_job.recording.completion import Completion
@@ -71,12 +73,13 @@ def follow_run(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGURG):  # the machine goes down; the DAG has ended (X.bridle.sub)
         signal.signal(number, lambda _number, _frame: stop.set())
+    limits, database = replace(limits, stays=True), database_of(submit_dir, url)
     with (
         _rarely_collecting(),
         log_file(submit_dir.monitor_log, LOG),
         alone(submit_dir.lock, lock_wait) as holder,
         _store(
-            Opening(submit_dir, database_of(submit_dir, url), holder, events, _tap_of(submit_dir, notify)),
+            Opening(submit_dir, database, holder, events, _tap_of(submit_dir, notify)),
             limits,
         ) as (store, limits),
         _dispatcher(submit_dir, store) as dispatcher,
@@ -84,7 +87,8 @@ def follow_run(
         LOG.info("the database is %s", store.name)
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
-            Monitor(submit_dir, ingest, limits, stop, dispatcher).follow()
+            heal = Healer(submit_dir, database, store)
+            Monitor(submit_dir, ingest, limits, stop, dispatcher, heal).follow()
         _note_sent_events(store)
         return ingest.watch is None or ingest.watch.completion is Completion.SUCCEEDED
 
@@ -185,17 +189,8 @@ def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
         if is_ours:
             patiently(lambda: old.give_way_to(fresh), patience, lambda: None)
         else:
-            _keep_aside(file)
+            keep_aside(file)
             replace_database(fresh, file)
-
-
-def _keep_aside(file: Path) -> None:
-    """A file that is to be replaced, and has what the new one lacks, stays under another name."""
-    if file.exists():
-        aside = file.with_name(f"{file.name}.aside-{int(time.time())}")
-        if not files.link(file, aside):
-            files.copy(file, aside)
-        LOG.warning("the database that was there is kept as %s", aside)
 
 
 def _fill_outbox(opening: Opening, limits: Limits) -> bool:

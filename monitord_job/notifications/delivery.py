@@ -16,7 +16,7 @@ from pathlib import Path
 from dag_rewriter.files import stream_of
 from monitord_job.notifications import script_runner
 from monitord_job.notifications.matching import isodate
-from monitord_job.notifications.outbox import Ended, Task
+from monitord_job.notifications.outbox import KEY_VARIABLE, Ended, Task
 from monitord_job.notifications.settings import DeliverySettings
 
 _CHUNK = 1 << 16
@@ -163,6 +163,27 @@ def log_entry(task: Task, done: Ended, now: float) -> str:
         stdout=_lines(done.stdout),
         stderr=_lines(done.stderr),
     )
+
+
+_STATUS, _KEY = "Notification status: ", f"{KEY_VARIABLE} : "
+
+
+def delivered_before(log: Path) -> set[str]:
+    """The keys of those that the log of notifications says were delivered; an entry begins with a rule."""
+    found: set[str] = set()
+    status = ""
+    try:
+        with log.open(encoding="utf-8", errors="backslashreplace") as lines:
+            for line in lines:
+                if line.startswith(_STATUS):
+                    status = line[len(_STATUS) :].split()[0]
+                elif line.startswith(_KEY) and status == "0":
+                    found.add(line[len(_KEY) :].strip())
+                elif line.startswith("stdout:"):
+                    status = ""  # what follows is a script's
+    except OSError:
+        return set()
+    return found
 
 
 def _lines(text: str) -> str:

@@ -54,6 +54,10 @@ class NotificationTap:
     since: Callable[[], int] = int
     may_be_due: bool = True
     """whether anything may be due now, as far as is known"""
+    may_lack_deliveries: bool = False
+    """whether the outbox may be another one, or older than what was delivered"""
+    not_before: int = 0
+    """what happened earlier is due already, if it ever was"""
     _followed: dict[str, _Followed] = field(default_factory=dict)
     _silences: frozenset[str] = frozenset()
     _begun: int | None = None
@@ -113,7 +117,7 @@ class NotificationTap:
         self._put(bulk, due)
 
     def _due(self, followed: _Followed, trigger: Trigger) -> Iterable[Notification]:
-        if trigger.time < (self._begun or 0):
+        if trigger.time < max(self._begun or 0, self.not_before):
             return ()
         return followed.rules.book.due(followed.workflow, trigger)
 

@@ -21,7 +21,7 @@ from dag_rewriter.logs.events import (
 )
 from dag_rewriter.model.splices import ORDINARY
 from dag_rewriter.rescue.rescue_files import find_rescues
-from monitord_job.errors import CannotWorkError
+from monitord_job.errors import InTheWayError
 from monitord_job.logs.dagman_out_summary import node_counts
 from monitord_job.logs.tail import read_tail
 from monitord_job.recording.completion import Completion, CompletionTracker, NodeTerms
@@ -75,12 +75,12 @@ class CompletionWatch:
         return self._tracker.latest
 
     def refuse_to_be_the_only_one(self) -> None:
-        """CannotWorkError under -maxjobs 1: no other node could run, and DAGMan would wait for ever."""
+        """InTheWayError under -maxjobs 1: no other node could run, and DAGMan would wait for ever."""
         limits = throttles(files.read_if_there(self._dir.condor_sub) or b"")
         if limits.get(SETTINGS["maxjobs"]) == 1:
             what = "with -maxjobs 1 the monitor keeps all other nodes from running"
             hint = "submit with -maxjobs 2, or `bridle rewrite --as service`"
-            raise CannotWorkError(str(self._dir.path), what, hint)
+            raise InTheWayError(str(self._dir.path), what, hint)
 
     def hear(self, event: NodeEvent | DagmanEvent) -> NodeEvent | DagmanEvent:
         """The next line, as it is to be recorded: the run ends with its last node, not when DAGMan leaves."""

@@ -9,15 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, func, make_url, select
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from monitord_job.database import bridle_tables, migrations, schema, state_rows
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.database.column_limits import short_name
-from monitord_job.database.dialect import dialect_of, sqlite_url
+from monitord_job.database.dialect import Trouble, dialect_of, sqlite_url
 from monitord_job.database.fence import Fence, take
 from monitord_job.database.row_writer import RowWriter
-from monitord_job.errors import SchemaError, TryAgainError
+from monitord_job.errors import (
+    AnotherDatabaseError,
+    BrokenDatabaseError,
+    MonitorError,
+    SchemaError,
+    TryAgainError,
+)
 from monitord_job.event_stream.feed import EventFeed
 from monitord_job.logs.tail import Cursor
 from monitord_job.notifications.row_tap import NotificationTap
@@ -73,7 +79,7 @@ class Store:
         self._writers: dict[str, RowWriter] = {}
         self._file_id: tuple[int, int] | None = None
         self._all_at_once: Connection | None = None
-        self._ready = False
+        self._ready = self._was_ready = False
 
     @property
     def name(self) -> str:
@@ -96,8 +102,14 @@ class Store:
                 self._hold_right(connection)
                 migrations.migrate(connection, self.name, found, int(time.time()))
         self._take_over()
-        self._ready = True
+        self._ready = self._was_ready = True
         self.send_events()
+
+    def mend_tables(self) -> list[str]:
+        """Make the tables and columns that are missing; the names of these tables."""
+        with self._transaction() as connection:
+            self._dialect.lock_tables(connection)
+            return migrations.mend(connection, int(time.time()))
 
     def _take_over(self) -> None:
         """Once in a store's life: whoever lost the right does not get it back by opening the database again."""
@@ -284,10 +296,18 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._transaction() as connection:
-            if self._fence is not None:
-                self._fence.check(Bulk(connection), self.name)
-            yield connection
+        if self._all_at_once is not None or self._fence is None:
+            with self._transaction() as connection:
+                yield connection
+            return
+        try:
+            with self._transaction() as connection:
+                held = self._fence.step(Bulk(connection), self.name)
+                yield connection
+        except AnotherDatabaseError:
+            self._is_another()
+            raise
+        self._fence = held
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -303,18 +323,21 @@ class Store:
         except TryAgainError:
             self._forget()
             raise
-        except (OperationalError, InterfaceError) as error:
+        except DBAPIError as error:
             self._forget()
-            if self._dialect.is_hopeless(error):
-                what = f"the database refuses: {error.orig}"
-                raise SchemaError(self.name, what, self._dialect.refused_hint) from error
-            raise TryAgainError(self.name, f"the database cannot be used now: {error.orig}", _HINT) from error
-        except DatabaseError as error:
-            self._forget()
-            if error.connection_invalidated:
-                raise TryAgainError(self.name, f"the connection was lost: {error.orig}", _HINT) from error
-            what = f"the database refuses what is to be stored: {error.orig}"
-            raise SchemaError(self.name, what, self._dialect.refused_hint) from error
+            raise self._meaning_of(error) from error
+
+    def _meaning_of(self, error: DBAPIError) -> MonitorError:
+        """The error that says what it is to us."""
+        if error.connection_invalidated:
+            return TryAgainError(self.name, f"the connection was lost: {error.orig}", self._dialect.away_hint)
+        trouble = self._dialect.trouble(error)
+        if trouble is Trouble.BROKEN:
+            return BrokenDatabaseError(self.name, f"it is damaged: {error.orig}", self._dialect.refused_hint)
+        if trouble is Trouble.REFUSED:
+            return SchemaError(self.name, f"the database refuses: {error.orig}", self._dialect.refused_hint)
+        what = f"the database cannot be used now: {error.orig}"
+        return TryAgainError(self.name, what, self._dialect.away_hint)
 
     def _check_file(self) -> None:
         """Raises TryAgainError if another file, or none, is where the database was."""
@@ -330,7 +353,13 @@ class Store:
             self._file_id = now
         elif self._file_id != now:
             what = "the database file was removed or replaced; its rows are read from the logs anew"
-            raise TryAgainError(self.name, what, "leave it where it is while a monitor runs")
+            self._is_another()
+            raise AnotherDatabaseError(self.name, what, "leave it where it is while a monitor runs")
+
+    def _is_another(self) -> None:
+        """The outbox may lack what was delivered."""
+        if self.notifications is not None:
+            self.notifications.may_lack_deliveries = True
 
     def _forget(self) -> None:
         """Take nothing of what was learned of the database for true any more: the next one may be another."""
@@ -344,6 +373,8 @@ class Store:
             self.notifications.forget()
 
     def _make_tables(self, connection: Connection) -> None:
+        if self._was_ready:
+            self._is_another()
         schema.METADATA.create_all(connection)
         version = str(schema.STAMPEDE_VERSION)
         connection.execute(
@@ -355,9 +386,6 @@ class Store:
             },
         )
         migrations.note_version(connection, int(time.time()))
-
-
-_HINT = "it will be tried again; if this stays, look for a full disk or a program that holds the database"
 
 
 def _fields(cursor: Cursor) -> tuple[int, str, str]:

@@ -16,7 +16,7 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database import bulk_sql, dialect
 from monitord_job.errors import SchemaError, TryAgainError
-from monitord_job.monitor import daemon, session
+from monitord_job.monitor import daemon, session, trouble
 from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, store
 from tests.support.database import Rows, check_sound, dump, query
@@ -72,7 +72,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Many small transactions, and short waits."""
     monkeypatch.setattr(ingest, "TURN_BYTES", 600)
     monkeypatch.setattr(dialect, "LOCK_SECONDS", 0.1)
-    monkeypatch.setattr(daemon, "_LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(trouble, "_LONGEST_WAIT", 0.2)
     return monkeypatch
 
 
@@ -219,7 +219,7 @@ FULL_DISK = """
 import logging, sys
 from pathlib import Path
 from dag_rewriter.directory.submit_dir import open_submit_dir
-from monitord_job.monitor import daemon
+from monitord_job.monitor import daemon, trouble as trouble_
 from monitord_job.recording import ingest
 from monitord_job.monitor import session
 from tests.crash.test_database_trouble import Trouble, catch_up, told
@@ -242,7 +242,7 @@ with filler.open("wb") as stream:
 with filler.open("rb+") as stream:
     stream.truncate(filler.stat().st_size - 320 * 1024)
 ingest.TURN_BYTES = 1500
-daemon._LONGEST_WAIT = 0.2
+trouble_._LONGEST_WAIT = 0.2
 trouble = Trouble(lambda: None, filler.unlink)
 catch_up(open_submit_dir(directory), trouble, f"sqlite:///{disk / 'full.db'}")
 told(trouble)

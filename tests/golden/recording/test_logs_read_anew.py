@@ -33,7 +33,7 @@ Change = Callable[[Path, bytes, bytes], None]
 @pytest.fixture(params=PREPARED)
 def run(request: pytest.FixtureRequest, fresh_corpus) -> SubmitDir:
     submit_dir = PREPARED[request.param](fresh_corpus(RUN)).submit_dir
-    submit_dir.notify.write_text("")
+    write_rules(submit_dir.notify, "")
     write_rules(submit_dir.bridle_notify, RULES)
     return submit_dir
 

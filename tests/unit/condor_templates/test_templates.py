@@ -78,5 +78,5 @@ def test_every_default_category_has_a_limit() -> None:
 def test_a_monitor_that_is_a_job_may_say_that_nodes_failed() -> None:
     job = MonitorJob("/opt/bridle", "x", 5, 20, MonitorKind.JOB)
     found = parse_submit_file(monitor_submit_description(job).encode())
-    assert "ExitCode <= 3)" in found["on_exit_remove"]
+    assert "|| ExitCode == 3))" in found["on_exit_remove"]
     assert "DAGMAN_MAX_JOBS_SUBMITTED" in dagman_config(None, one_more=True)
