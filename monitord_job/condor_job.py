@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -51,6 +51,26 @@ class QueuedJob:
     def dag_file(self) -> Path | None:
         """Of a DAGMan: the DAG after which it calls its files (the first one)."""
         return self.dags[0] if self.dags else None
+
+
+def node_paths(jobs: Iterable[QueuedJob], top: Iterable[str]) -> dict[str, str]:
+    """How people name the nodes of jobs, by job: through the nodes of sub-workflows that lead there (`below/fit`).
+
+    `top` are the DAGMan jobs that all of them are below; the DAGMans in between are among `jobs`.
+    """
+    known = {int(job.job.partition(".")[0]): job for job in jobs}
+    ends = {int(job.partition(".")[0]) for job in top}
+
+    def path(job: QueuedJob) -> str:
+        names, seen = [job.node], set[int]()
+        above = job.parent
+        while above not in ends and above in known and above not in seen:
+            seen.add(above)
+            names.append(known[above].node)
+            above = known[above].parent
+        return "/".join(reversed(names))
+
+    return {job.job: path(job) for job in known.values()}
 
 
 LIVE = (JobStatus.IDLE, JobStatus.RUNNING, JobStatus.HELD)

@@ -104,6 +104,29 @@ def jobs_below(dagmans: Iterable[str]) -> list[QueuedJob]:
     return list(found.values())
 
 
+def dagmans_below(dagmans: Iterable[str]) -> list[QueuedJob]:
+    """The DAGMans of sub-workflows in the queue below these DAGMan jobs, at any depth. Raises ScheddError."""
+    found: dict[str, QueuedJob] = {}
+    above = list(dagmans)
+    while above:
+        below = _query("the queue", f"JobUniverse == 7 && {_submitted_by(above)}")
+        new = {job.job: job for job in below if job.is_dagman and job.job not in found}
+        found.update(new)
+        above = list(new)
+    return list(found.values())
+
+
+def held_jobs(dagmans: Iterable[str]) -> list[QueuedJob]:
+    """The jobs that these DAGMans have submitted and that are on hold. Raises ScheddError."""
+    above = list(dagmans)
+    return _query("the queue", f"JobStatus == 5 && {_submitted_by(above)}") if above else []
+
+
+def _submitted_by(dagmans: Iterable[str]) -> str:
+    clusters = ", ".join(job.partition(".")[0] for job in dagmans)
+    return f"member(DAGManJobId, {{{clusters}}})"
+
+
 _WANTED = [
     *(
         "ClusterId",

@@ -135,11 +135,19 @@ def _category(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
 
 
 def _abort(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
-    name = fields[0]
+    name, status, returned = fields
     if scope.special.get(name) is NodeKind.FINAL:
         check.error(place, f"{text_of(name)} is the FINAL node and cannot abort the DAG", "take the line out")
-    else:
-        list(_meant(check, scope, name, place))
+        return
+    list(_meant(check, scope, name, place))
+    code = status if returned is None else returned
+    if not 0 <= code <= _LAST_END:
+        what = f"DAGMan ends with {code} then, and HTCondor starts it again for any code but 0, 1 and 2: for ever"
+        check.warn(place, what, f"ABORT-DAG-ON {text_of(name)} {status} RETURN 1")
+
+
+_LAST_END = 2
+"""The last exit code after which DAGMan leaves the queue (on_exit_remove, as condor_submit_dag writes it)."""
 
 
 def _done(check: Check, scope: Scope, fields: Fields, place: Place) -> None:

@@ -58,18 +58,29 @@ JobstateLine = NodeEvent | DagmanEvent | Malformed
 
 
 class NodeLogKind(Enum):
-    """Those events of a job event log that say more than the JOBSTATE_LOG does; the value is HTCondor's number."""
+    """What other logs say beyond the JOBSTATE_LOG: events of a job event log, by HTCondor's number of them.
+
+    Below 0: messages of DAGMan's debug log, which no event log has.
+    """
 
     EXECUTE = 1
+    JOB_ABORTED = 9
     JOB_HELD = 12
     POST_SCRIPT_TERMINATED = 16
+    PRE_SCRIPT_FAILED = -1
+    SUBMIT_FAILED = -2
+
+    @property
+    def is_message(self) -> bool:
+        """Whether DAGMan's debug log has it."""
+        return self.value < 0
 
 
 class NodeLogEvent(NamedTuple):
-    """One event of the nodes.log: `job` is `cluster.proc`, or the node's name where no job exists.
+    """One event of the nodes.log, or message of DAGMan's: `job` is `cluster.proc`, or the node's name without a job.
 
-    `value` is the host for EXECUTE, the reason for JOB_HELD, and for POST_SCRIPT_TERMINATED the exit code, or
-    minus the signal's number.
+    `value` is the host for EXECUTE, the reason for JOB_HELD, JOB_ABORTED and SUBMIT_FAILED, and for scripts the exit
+    code, or minus the signal's number.
     """
 
     kind: NodeLogKind

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Strin
 from monitord_job.database.dialect import COUNT
 from monitord_job.database.schema import NAME, needed, ref, table
 
-BRIDLE_VERSION = 7
+BRIDLE_VERSION = 8
 """Raised whenever a table here changes, with a step in `migrations` that changes it in databases that are there."""
 
 # A row for each version that the database has had: since when, and by which program; NULL for 6, which had no columns
@@ -38,6 +38,7 @@ BRIDLE_RUN = table(
     Column("status", COUNT),
     Column("rival", NAME),
     needed("rival_since", Integer),
+    Column("aborted_by", Text),
 )
 BRIDLE_NODE = table(
     "bridle_node",
@@ -58,6 +59,7 @@ BRIDLE_NODE = table(
     Column("post_exit", Integer),
     Column("last_time", Integer),
     needed("last_words", Text),
+    Column("service", Boolean),
 )
 BRIDLE_DETAIL = table(
     "bridle_detail",

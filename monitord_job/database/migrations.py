@@ -21,6 +21,11 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE bridle_schema ADD COLUMN since BIGINT",
         "ALTER TABLE bridle_schema ADD COLUMN program TEXT",
     ),
+    # NULL until a monitor, or a reader that catches up, has looked at the DAG.
+    8: (
+        "ALTER TABLE bridle_run ADD COLUMN aborted_by TEXT",
+        "ALTER TABLE bridle_node ADD COLUMN service BOOLEAN",
+    ),
 }
 """By the version that they lead to from the one before: statements that SQLite and PostgreSQL both understand."""
 

@@ -9,23 +9,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, Connection, Engine, ScalarSelect, Table, and_, func, inspect, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ScalarSelect,
+    Select,
+    Table,
+    and_,
+    func,
+    inspect,
+    or_,
+    select,
+)
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
+from monitord_job.database.attempt_queries import FAILED_STATES, read_attempts, service_column
 from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.migrations import version_of
-from monitord_job.database.run_values import (
-    Job,
-    NodeStatus,
-    WorkflowProgress,
-    WorkflowSummary,
-    attempt_status,
-    node_status,
-)
+from monitord_job.database.run_values import Job, WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
+from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status
 
 OpenDatabase: TypeAlias = Engine
 """A database that is open for reading, for those who hand it to a question."""
@@ -77,7 +84,9 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
         ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
         jobs = select(func.count()).select_from(s.JOB).where(s.JOB.c.wf_id == workflow.wf_id)
         total = connection.scalar(jobs) or 0
-        counts = _counts(connection, workflow.wf_id)
+        counts = _counts(connection, workflow.wf_id, over=ended is not None)
+        failed = _failed_now(connection, workflow.wf_id)
+        held = _held_below(connection, workflow.wf_id)
     counts[NodeStatus.UNREADY] += max(total - counts.total(), 0)
     return WorkflowProgress(
         wf_uuid=wf_uuid,
@@ -88,17 +97,48 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
         restarts=0 if last is None else last.restart_count,
         total=total,
         counts=counts,
+        reason=None if ended is None else ended.reason,
+        failed=failed,
+        held_below=held,
     )
 
 
-def _counts(connection: Connection, wf_id: int) -> Counter[NodeStatus]:
+def _counts(connection: Connection, wf_id: int, *, over: bool) -> Counter[NodeStatus]:
     """From the state of the rules, which has one row for each job that was ever looked at."""
-    node = bridle_tables.BRIDLE_NODE.c
-    statement = select(node.state, func.count()).where(node.wf_id == wf_id).group_by(node.state)
+    node, service = bridle_tables.BRIDLE_NODE.c, service_column(connection).label("service")
+    statement = select(node.state, service, func.count()).where(node.wf_id == wf_id)
     found: Counter[NodeStatus] = Counter()
-    for state, number in connection.execute(statement).all():
-        found[node_status(state)] += number
+    for state, is_service, number in connection.execute(statement.group_by(node.state, service)).all():
+        found[node_status(state, service=bool(is_service), over=over)] += number
     return found
+
+
+def _failed_now(connection: Connection, wf_id: int) -> int:
+    """How many nodes failed in the last run that count for how it ends: one that failed before may be done since."""
+    node, service = bridle_tables.BRIDLE_NODE.c, service_column(connection)
+    counted = select(func.count()).where(
+        node.wf_id == wf_id,
+        node.state.in_(FAILED_STATES),
+        or_(service.is_(None), service.is_(False)),
+        node.last_time >= (_last_start(connection, wf_id) or 0),
+    )
+    return connection.scalar(counted) or 0
+
+
+def below(wf_id: int) -> Select[tuple[int]]:
+    """The keys of all workflows below one, at any depth."""
+    workflow = s.WORKFLOW.c
+    members = select(workflow.wf_id).where(workflow.parent_wf_id == wf_id).cte("members", recursive=True)
+    members = members.union_all(
+        select(workflow.wf_id).join(members, workflow.parent_wf_id == members.c.wf_id)
+    )
+    return select(members.c.wf_id)
+
+
+def _held_below(connection: Connection, wf_id: int) -> int:
+    node = bridle_tables.BRIDLE_NODE.c
+    held = select(func.count()).where(node.wf_id.in_(below(wf_id)), node.state == "JOB_HELD")
+    return connection.scalar(held) or 0
 
 
 @contextmanager
@@ -162,10 +202,13 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
         ended=None if ended is None else int(ended.timestamp),
         status=None if ended is None else ended.status,
         restarts=0 if last is None else last.restart_count,
-        jobs=tuple(_jobs(connection, workflow.wf_id)),
+        jobs=_jobs(connection, workflow.wf_id, over=ended is not None),
         quarantined=connection.scalar(counted) or 0,
         metrics=_metrics(connection, workflow.wf_id),
         begun=_last_start(connection, workflow.wf_id),
+        reason=None if ended is None else ended.reason,
+        failed=_failed_now(connection, workflow.wf_id),
+        held_below=_held_below(connection, workflow.wf_id),
     )
 
 
@@ -193,54 +236,67 @@ def _last_start(connection: Connection, wf_id: int) -> int | None:
     return None if found is None else int(found)
 
 
-def _jobs(connection: Connection, wf_id: int) -> list[Job]:
-    job, instance, state = s.JOB, s.JOB_INSTANCE, s.JOBSTATE
+def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:
+    # All rows at once: as long as a question is open, SQLite lets nobody commit.
+    rows = connection.execute(_newest_attempts(wf_id, service_column(connection))).all()
+    found = [(row, _status(row, over=over)) for row in rows]
+    telling = (NodeStatus.FAILED, NodeStatus.HELD)
+    attempts = read_attempts(connection, [row.job_instance_id for row, status in found if status in telling])
+    jobs = []
+    for row, status in found:
+        attempt = attempts.get(row.job_instance_id)
+        jobs.append(
+            Job(
+                row.exec_job_id,
+                row.type_desc,
+                status,
+                row.attempts or 0,
+                row.exitcode,
+                row.site,
+                row.stdout_file,
+                None if attempt is None else attempt.cause,
+                None if attempt is None else attempt.output,
+                bool(row.service),
+            )
+        )
+    return tuple(jobs)
+
+
+def _status(row: Any, *, over: bool) -> NodeStatus:
+    return attempt_status(row.state, row.exitcode, service=bool(row.service), over=over)
+
+
+def _newest_attempts(wf_id: int, service: ColumnElement[Any]) -> Select[Any]:
+    job, instance, state, node = s.JOB, s.JOB_INSTANCE, s.JOBSTATE, bridle_tables.BRIDLE_NODE
     # Correlated, so that each is a look into an index: joined with grouped tables, SQLite compares all with all.
     newest = instance.alias("attempts")
     of_job = newest.c.job_id == job.c.job_id
     last_seq = select(func.max(newest.c.job_submit_seq)).where(of_job).correlate(job).scalar_subquery()
     attempts = select(func.count()).select_from(newest).where(of_job).correlate(job).scalar_subquery()
-
-    def last(column: Column[Any]) -> ScalarSelect[Any]:
-        return (
-            select(column)
-            .where(state.c.job_instance_id == instance.c.job_instance_id)
-            .order_by(state.c.jobstate_submit_seq.desc())
-            .limit(1)
-            .correlate(instance)
-            .scalar_subquery()
-        )
-
+    last_state: ScalarSelect[Any] = (
+        select(state.c.state)
+        .where(state.c.job_instance_id == instance.c.job_instance_id)
+        .order_by(state.c.jobstate_submit_seq.desc())
+        .limit(1)
+        .correlate(instance)
+        .scalar_subquery()
+    )
     attempt = and_(instance.c.job_id == job.c.job_id, instance.c.job_submit_seq == last_seq)
-    statement = (
+    return (
         select(
             job.c.exec_job_id,
             job.c.type_desc,
-            last(state.c.state),
-            attempts,
+            last_state.label("state"),
+            attempts.label("attempts"),
+            instance.c.job_instance_id,
             instance.c.exitcode,
             instance.c.site,
             instance.c.stdout_file,
-            last(state.c.reason),
+            service.label("service"),
         )
         .select_from(job)
         .outerjoin(instance, attempt)
+        .outerjoin(node, and_(node.c.wf_id == job.c.wf_id, node.c.name == job.c.exec_job_id))
         .where(job.c.wf_id == wf_id)
         .order_by(job.c.job_id)
     )
-    # All rows at once: as long as a question is open, SQLite lets nobody commit.
-    return [_job(*row) for row in connection.execute(statement).all()]
-
-
-def _job(
-    name: str,
-    type_desc: str,
-    state: str | None,
-    attempts: int | None,
-    exitcode: int | None,
-    site: str | None,
-    stdout_file: str | None,
-    reason: str | None,
-) -> Job:
-    status = attempt_status(state, exitcode)
-    return Job(name, type_desc, status, attempts or 0, exitcode, site, stdout_file, reason)

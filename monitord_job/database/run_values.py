@@ -5,49 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
-
-class NodeStatus(Enum):
-    """Where a job stands in the run, from its newest attempt; HTCondor's own word for it is `condor_job.JobStatus`."""
-
-    UNREADY = "unready"
-    PRE = "pre"
-    QUEUED = "queued"
-    RUNNING = "running"
-    HELD = "held"
-    POST = "post"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-_OF_STATE = {
-    None: NodeStatus.UNREADY,
-    "PRE_SCRIPT_STARTED": NodeStatus.PRE,
-    "PRE_SCRIPT_TERMINATED": NodeStatus.PRE,
-    "PRE_SCRIPT_SUCCESS": NodeStatus.PRE,
-    "PRE_SCRIPT_FAILED": NodeStatus.FAILED,
-    "PRESKIP": NodeStatus.SUCCEEDED,
-    "SUBMIT": NodeStatus.QUEUED,
-    "SUBMIT_FAILED": NodeStatus.FAILED,
-    "JOB_RELEASED": NodeStatus.QUEUED,
-    "JOB_EVICTED": NodeStatus.QUEUED,
-    "JOB_HELD": NodeStatus.HELD,
-    "JOB_ABORTED": NodeStatus.FAILED,
-    "JOB_TERMINATED": NodeStatus.POST,
-    "JOB_SUCCESS": NodeStatus.POST,
-    "JOB_FAILURE": NodeStatus.POST,
-    "POST_SCRIPT_STARTED": NodeStatus.POST,
-    "POST_SCRIPT_TERMINATED": NodeStatus.POST,
-    "POST_SCRIPT_SUCCESS": NodeStatus.SUCCEEDED,
-    "POST_SCRIPT_FAILED": NodeStatus.FAILED,
-}
-"""Any other state is one of a running job."""
+from monitord_job.outcome.cause import Cause
+from monitord_job.outcome.node_status import NodeStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job and how its newest attempt went; `exitcode` is a wait status, None while it has not ended."""
+    """A job and how its newest attempt went.
+
+    `exitcode` is a wait status, None while it has not ended; `cause` why it failed or is held. `output` is the file to
+    look into: one that was there when the attempt ended. `service`: it is a SERVICE node, whose failure fails no run.
+    """
 
     name: str
     type: str
@@ -56,7 +25,14 @@ class Job:
     exitcode: int | None
     site: str | None
     stdout_file: str | None
-    reason: str | None
+    cause: Cause | None = None
+    output: str | None = None
+    service: bool = False
+
+    @property
+    def reason(self) -> str | None:
+        """HTCondor's words, or DAGMan's."""
+        return (self.cause and self.cause.reason) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +52,12 @@ class WorkflowSummary:
     """by who counted (planner, bridle, dagman): what it counts, and how much"""
     begun: int | None = None
     """when the last run of it began; `started` is when the first one did"""
+    reason: str | None = None
+    """why DAGMan left, where that is stored"""
+    failed: int = 0
+    """nodes that failed in the last run and count for how it ends: no SERVICE nodes"""
+    held_below: int = 0
+    """jobs on hold in sub-workflows"""
 
     @property
     def total(self) -> int:
@@ -99,23 +81,12 @@ class WorkflowProgress:
     restarts: int
     total: int
     counts: Mapping[NodeStatus, int]
+    reason: str | None = None
+    failed: int = 0
+    """as in the summary"""
+    held_below: int = 0
+    """jobs on hold in sub-workflows"""
 
     def count(self) -> Counter[NodeStatus]:
         """How many jobs are in which status."""
         return Counter(self.counts)
-
-
-def node_status(state: str) -> NodeStatus:
-    """Where a node stands whose newest state this is; empty: it never began."""
-    # A job without a POST script ends in these; with one, that starts within the same second.
-    return _ENDED.get(state) or _OF_STATE.get(state or None, NodeStatus.RUNNING)
-
-
-_ENDED = {"JOB_SUCCESS": NodeStatus.SUCCEEDED, "JOB_FAILURE": NodeStatus.FAILED}
-
-
-def attempt_status(state: str | None, exitcode: int | None) -> NodeStatus:
-    """Where a job stands whose newest attempt has this newest state and exit code; None: there is none."""
-    if exitcode is not None:
-        return NodeStatus.FAILED if exitcode else NodeStatus.SUCCEEDED
-    return _OF_STATE.get(state, NodeStatus.RUNNING)

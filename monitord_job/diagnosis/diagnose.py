@@ -9,7 +9,6 @@ from monitord_job.diagnosis.run_states import (
     OVER,
     Condition,
     Diagnosis,
-    Ending,
     Facts,
     Finding,
     Lock,
@@ -18,30 +17,7 @@ from monitord_job.diagnosis.run_states import (
     Remedy,
     Trouble,
 )
-
-_BY_DAGMAN = {3: Ending.ABORTED, 4: Ending.REMOVED, 6: Ending.HALTED}
-"""DAGMan's DAG_STATUS, of which these three are certain: 2 (a node failed) also stays when a retry succeeds (seen)."""
-_EXIT_ABORT = 2
-
-
-def ending_of(code: int, failed: int, dag_status: int | None, *, aborted: bool = False) -> Ending:
-    """How a run ended: from DAGMan's exit code, the number of failed nodes, and DAGMan's own DAG_STATUS if it is known.
-
-    A FINAL node, or ABORT-DAG-ON ... RETURN 0, can make the exit code 0 whatever happened; in the second case also
-    DAG_STATUS: then only DAGMan's log says that it was `aborted`.
-
-    >>> ending_of(0, 1, 2), ending_of(0, 0, 4), ending_of(2, 0, None)
-    (<Ending.FAILED: 'failed'>, <Ending.REMOVED: 'removed'>, <Ending.REMOVED: 'removed'>)
-    """
-    if aborted:
-        return Ending.ABORTED
-    told = _BY_DAGMAN.get(dag_status or 0)
-    if told is not None:
-        return told
-    if dag_status is None and code == _EXIT_ABORT:
-        return Ending.REMOVED
-    return Ending.FAILED if code or failed else Ending.SUCCEEDED
-
+from monitord_job.outcome.ending import Ending
 
 _MONITOR_START = 60
 """Seconds that a monitor may take to begin."""
@@ -61,6 +37,7 @@ def diagnose(facts: Facts) -> Diagnosis:
         diagnosis.remedy,
         diagnosis.job,
         tuple(_findings(facts, diagnosis)),
+        facts.held,
     )
 
 
@@ -118,6 +95,8 @@ def _in_queue(facts: Facts, queued: QueuedJob) -> Diagnosis:
     if queued.status == JobStatus.IDLE and queued.cool_down_until > facts.now:
         wait = queued.cool_down_until - facts.now
         what = f"DAGMan job {job} is to start again, and HTCondor lets it wait for {wait} s more"
+        if any(not one.node for one in facts.for_ever):
+            return Diagnosis(Condition.COOLING_DOWN, what, job=job)
         return Diagnosis(Condition.COOLING_DOWN, what, "wait, or `bridle release`", Remedy.END_COOL_DOWN, job)
     if facts.halt_files:
         what = f"DAGMan job {job} submits nothing, because of {facts.halt_files[0]}"
@@ -202,7 +181,24 @@ def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
     if over and facts.jobs:
         what = f"{len(facts.jobs)} jobs are in the queue whose DAGMan has left: {', '.join(facts.jobs[:5])}"
         yield Finding(Trouble.LEFT_BEHIND, what, Remedy.REMOVE_LEFT_BEHIND)
+    if facts.held:
+        what = f"{_counted(len(facts.held))} on hold: {'; '.join(map(str, facts.held[:_MOST_NAMED]))}"
+        yield Finding(Trouble.JOBS_HELD, f"{what}; mend that, then `bridle release --jobs`")
+    for one in facts.for_ever:
+        whose = f"the sub-workflow {one.node}" if one.node else "it"
+        yield Finding(Trouble.STARTS_FOR_EVER, _FOR_EVER.format(whose=whose, job=one.job))
     yield from _about_the_monitor(facts, diagnosis, over=over)
+
+
+def _counted(jobs: int) -> str:
+    return "1 job is" if jobs == 1 else f"{jobs} jobs are"
+
+
+_MOST_NAMED = 5
+_FOR_EVER = (
+    "ABORT-DAG-ON has ended {whose} (DAGMan job {job}), with an exit code after which HTCondor starts DAGMan again, "
+    "for ever; `bridle remove` it, give ABORT-DAG-ON a RETURN of 0, 1 or 2, then `bridle run`"
+)
 
 
 def _about_the_monitor(facts: Facts, diagnosis: Diagnosis, *, over: bool) -> Iterator[Finding]:

@@ -20,25 +20,28 @@ from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.database.run_queries import is_stored, offsets, open_database, progress
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
-from monitord_job.diagnosis.diagnose import ending_of
 from monitord_job.diagnosis.legibility import why_unreadable
-from monitord_job.diagnosis.run_states import Ending, Facts, Lock, Monitor
+from monitord_job.diagnosis.run_states import Facts, Lock, Monitor, StoppedJob
+from monitord_job.diagnosis.stopped_jobs import stopped_jobs
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts, refusal_in
 from monitord_job.logs.tail import read_tail
+from monitord_job.outcome.ending import Ending, ending_of, was_aborted
 
 _TAIL = 1 << 20
+_NONE_STOPPED: tuple[tuple[StoppedJob, ...], tuple[StoppedJob, ...]] = ((), ())
 
 
 def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     """The facts of now. A schedd that does not answer is a fact; FileError and OSError of the directory are not."""
-    silence, here, dagmans, nodes = "", "", None, []
+    silence, here, dagmans, nodes, stopped = "", "", None, [], _NONE_STOPPED
     try:
         dagmans = schedd.dagman_jobs(submit_dir)
         # A run may have a hundred thousand jobs in the queue: they count only where no DAGMan waits for them.
         nodes = schedd.node_jobs(submit_dir.nodes_log, only_monitors=bool(dagmans))
         here = schedd.machine()
+        stopped = stopped_jobs(dagmans)
     except ScheddError as error:
         silence = error.what
     job = dagman_log.parse(files.read_if_there(submit_dir.dagman_log) or b"")
@@ -48,11 +51,12 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
     if job is None and not out and stored is not None:
-        word = replace(word, ended=stored.ended)  # its logs were cleaned away, and what is stored stays so
+        word = replace(word, ended=stored.code)  # its logs were cleaned away, and what is stored stays so
     unreadable = ""
     if stored is not None and not stored.has_begun and files.mode_of(jobstate_log(submit_dir)) is None:
         rescue = _newest_rescue(submit_dir)
         unreadable = why_unreadable(submit_dir, out, is_over=job.ended if job else rescue is not None)
+    unread = 0 if unreadable else _unread(submit_dir, stored)
     return Facts(
         now=int(time.time()),
         queue=None if dagmans is None else tuple(dagmans),
@@ -65,18 +69,20 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         halt_files=(halt.name,) if files.mode_of(halt) is not None else (),
         recovering=word.recovering,
         ended=word.ended,
-        ending=_ending(submit_dir, job, word, counts.failed if counts else 0),
+        ending=_ending(submit_dir, job, word, _Counted(counts.failed if counts else 0, unread, stored)),
         refusal=refusal_in(out),
         rescue=_newest_rescue(submit_dir),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
         monitor=_monitor(submit_dir, monitors),
         monitor_job=monitors[0].job if monitors else "",
         has_monitor=files.mode_of(submit_dir.monitor_submit) is not None,
-        unread=0 if unreadable else _unread(submit_dir, stored),
+        unread=unread,
         goes_on=stored is not None and stored.goes_on,
         started=max((job.started for job in dagmans or ()), default=0),
         has_run=bool(out) or (stored is not None and stored.has_begun),
         unreadable=unreadable,
+        held=stopped[0],
+        for_ever=stopped[1],
     )
 
 
@@ -92,24 +98,63 @@ def _lock(submit_dir: SubmitDir) -> Lock:
     return Lock.LIVE if dagman_lives(submit_dir) else Lock.STALE
 
 
-def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counted: int) -> Ending | None:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database has: how far each log was read; whether the run has not ended there."""
+
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    goes_on: bool = False
+    has_begun: bool = False
+    """whether a run is in it at all"""
+    ended: bool = False
+    code: int | None = None
+    """DAGMan's exit code, if it has ended there"""
+    failed: int = 0
+    """nodes that count for how it ended"""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """How many nodes failed: as DAGMan counted last, and as the database has it, if that is read to the end."""
+
+    by_dagman: int
+    unread: int
+    stored: _Stored | None
+
+    @property
+    def _is_stored(self) -> bool:
+        return self.stored is not None and self.stored.ended and not self.unread
+
+    @property
+    def failed(self) -> int:
+        ours = self.stored.failed if self.stored is not None and self._is_stored else 0
+        return max(self.by_dagman, ours)
+
+    @property
+    def aborted(self) -> bool:
+        return self.stored is not None and self._is_stored and was_aborted(self.stored.reason)
+
+
+def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counted: _Counted) -> Ending | None:
     """From DAGMan's metrics if they are of this run, else from what its job's log says, or its own last word.
 
-    `counted` are the failed nodes, as it counted last: the metrics of 23 leave them out.
+    DAGMan's last count is asked, too: the metrics of 23 leave failed nodes out.
     """
     code = word.ended if job is None or job.code is None else job.code
+    aborted, failed = word.aborted or counted.aborted, counted.failed
     try:
         data = files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics", files.SMALL)
         metrics = json.loads(data or b"{}")
         if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
-            failed = max(int(metrics.get("nodes_failed", 0)), counted)
+            failed = max(int(metrics.get("nodes_failed", 0)), failed)
             status = int(metrics.get("DagStatus", 0))
-            return ending_of(int(metrics["exitcode"]), failed, status, aborted=word.aborted)
+            return ending_of(int(metrics["exitcode"]), failed, status, aborted=aborted)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OverflowError, FileError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED
-    return None if code is None else ending_of(code, counted, None, aborted=word.aborted)
+    return None if code is None else ending_of(code, failed, None, aborted=aborted)
 
 
 def _newest_rescue(submit_dir: SubmitDir) -> str | None:
@@ -125,18 +170,6 @@ def _monitor(submit_dir: SubmitDir, jobs: list[QueuedJob]) -> Monitor:
     return Monitor.HELD if jobs[0].status == JobStatus.HELD else Monitor.QUEUED
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What the database has: how far each log was read; whether the run has not ended there."""
-
-    offsets: Mapping[str, int] = field(default_factory=dict)
-    goes_on: bool = False
-    has_begun: bool = False
-    """whether a run is in it at all"""
-    ended: int | None = None
-    """DAGMan's exit code, if it has ended there"""
-
-
 def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
     """None where the database cannot be asked."""
     wf_uuid = submit_dir.wf_uuid or ""
@@ -148,8 +181,15 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
         try:
             run = progress(engine, wf_uuid)
             goes_on = run.started is not None and run.ended is None
-            ended = None if run.ended is None else run.status
-            return _Stored(offsets(engine, wf_uuid), goes_on, run.started is not None, ended)
+            return _Stored(
+                offsets(engine, wf_uuid),
+                goes_on,
+                run.started is not None,
+                run.ended is not None,
+                run.status,
+                run.failed,
+                run.reason,
+            )
         finally:
             engine.dispose()
     except NewerDatabaseError:

@@ -9,18 +9,7 @@ from typing import Any
 
 from condor_templates.next_command import completed
 from monitord_job.condor_job import QueuedJob
-
-
-class Ending(Enum):
-    """How a run ended; the value is for people and programs."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    REMOVED = "removed"
-    ABORTED = "aborted"
-    """by ABORT-DAG-ON, whatever DAGMan returns then"""
-    HALTED = "halted"
-    """a halt file stood there when no job was left"""
+from monitord_job.outcome.ending import Ending
 
 
 class Condition(Enum):
@@ -57,6 +46,8 @@ class Trouble(Enum):
     SCHEDD_SILENT = "schedd does not answer"
     UNREADABLE = "log cannot be read"
     """what its nodes did is not known, and nothing that bridle does would tell"""
+    JOBS_HELD = "jobs held"
+    STARTS_FOR_EVER = "starts for ever"
 
 
 class Remedy(Enum):
@@ -103,6 +94,18 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedJob:
+    """A job in the queue that goes on only if somebody does something; `node` as people name it (`below/fit`)."""
+
+    node: str
+    job: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.node} (job {self.job}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a run at one moment; the defaults are those of a run that was never submitted."""
 
@@ -144,6 +147,10 @@ class Facts:
     """whether a DAGMan ever wrote its log here"""
     unreadable: str = ""
     """why what the nodes did cannot be known, and what would help"""
+    held: tuple[StoppedJob, ...] = ()
+    """jobs of the run on hold, also of its sub-workflows"""
+    for_ever: tuple[StoppedJob, ...] = ()
+    """its DAGMans (an empty name: its own) that ABORT-DAG-ON ends again and again"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,7 @@ class Diagnosis:
     remedy: Remedy | None = None
     job: str | None = None
     findings: tuple[Finding, ...] = ()
+    held: tuple[StoppedJob, ...] = ()
 
     def of_run(self, run: Path) -> Diagnosis:
         """The same, with the commands in its words to be typed as they stand."""
@@ -185,6 +193,7 @@ class Diagnosis:
             "advice": self.advice,
             "job": self.job,
             "needs_attention": self.needs_attention,
+            "held": [{"node": one.node, "job": one.job, "reason": one.reason} for one in self.held],
             "remedies": [remedy.value for remedy in self.remedies],
             "findings": [
                 {"trouble": finding.trouble.value, "what": finding.what} for finding in self.findings

@@ -14,6 +14,7 @@ from monitord_job.text.unprintable import text_of
 _HEADER = re.compile(HEADER)
 _KINDS = {
     Number.EXECUTE.value: NodeLogKind.EXECUTE,
+    Number.ABORTED.value: NodeLogKind.JOB_ABORTED,
     Number.HELD.value: NodeLogKind.JOB_HELD,
     Number.POST_SCRIPT_TERMINATED.value: NodeLogKind.POST_SCRIPT_TERMINATED,
 }
@@ -94,7 +95,7 @@ def _host(event: bytes) -> str | None:
     return None if host is None else text_of(host)
 
 
-def _hold_reason(event: bytes) -> str | None:
+def _reason(event: bytes) -> str | None:
     lines = event.split(b"\n")
     return text_of(lines[1]).strip() if len(lines) > 1 else None
 
@@ -106,6 +107,7 @@ def _script_exit(event: bytes) -> str | None:
 
 _VALUE = {
     NodeLogKind.EXECUTE: _host,
-    NodeLogKind.JOB_HELD: _hold_reason,
+    NodeLogKind.JOB_ABORTED: _reason,
+    NodeLogKind.JOB_HELD: _reason,
     NodeLogKind.POST_SCRIPT_TERMINATED: _script_exit,
 }

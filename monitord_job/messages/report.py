@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitord_job.messages.event_context import EventContext
+from monitord_job.outcome.cause import said
 from monitord_job.stampede.output_text import unquote
 from monitord_job.text.display import last_lines, one_line
 
@@ -44,7 +45,7 @@ class Group:
     @property
     def cause(self) -> str:
         """In a word."""
-        return self.first.reason or code_said(self.first.code)
+        return self.first.reason or said(self.first.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ class Report:
 
     def _details(self) -> Iterator[str]:
         about = self.about
-        if about.status and about.job is not None:
-            yield code_said(about.status)
+        if about.status and about.job is not None and not about.reason:
+            yield said(about.status)
         if about.job is not None and (about.attempt or 0) > 1:
             yield f"attempt {about.attempt}"
         if about.reason and about.job is not None:
@@ -153,13 +154,6 @@ class Report:
 def _bracketed(details: Iterable[str]) -> str:
     said = ", ".join(details)
     return f" ({said})" if said else ""
-
-
-def code_said(code: int | None) -> str:
-    """An exit code, or minus a signal, in words."""
-    if code is None:
-        return "failed"
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 _DIGITS = re.compile(
@@ -210,7 +204,8 @@ _DECORATION = re.compile(r"^#{4,}.*$", re.MULTILINE)
 def last_words(task: int | None, stdout_text: str, stderr_text: str) -> tuple[str, ...]:
     """The last lines of what failed, from the texts of an attempt as Stampede keeps them (or from their ends).
 
-    Of the task that failed, if it is there: what it wrote to stderr, else to stdout; else the job's own stderr.
+    Of the task that failed, if it is there: what it wrote to stderr, else to stdout; else the job's own stderr, which
+    comes before stdout where no PegasusLite writes there, too.
 
     >>> last_words(1, "#@ 1 stdout%0Aa%0A#@ 1 stderr%0A no flag%0A", "PegasusLite")
     ('no flag',)
@@ -220,7 +215,8 @@ def last_words(task: int | None, stdout_text: str, stderr_text: str) -> tuple[st
     numbers = [task] if task is not None and any(task == number for number, _ in found) else []
     numbers = numbers or sorted({number for number, _ in found})[-1:]
     texts = [found.get((number, stream), "") for stream in ("stderr", "stdout") for number in numbers]
-    texts.append(_DECORATION.sub("", unquote(stderr_text)))
+    own = _DECORATION.sub("", unquote(stderr_text))
+    texts.insert(len(texts) if "PegasusLite" in own or len(found) > 1 else 0, own)
     texts.append("" if found else pieces[0])
     for text in texts:
         lines = last_lines(text, MOST_LINES)

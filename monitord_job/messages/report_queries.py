@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, false, func, or_, select, true
 
 from condor_templates.errors import BridleError
 from dag_rewriter.directory.locate import open_target
@@ -18,26 +18,25 @@ from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.run_queries import open_database, progress, reading
-from monitord_job.database.run_values import NodeStatus, WorkflowProgress, node_status
+from monitord_job.database.attempt_queries import (
+    FAILED_STATES,
+    StoredAttempt,
+    read_attempts,
+    service_column,
+)
+from monitord_job.database.run_queries import below, open_database, progress, reading
+from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.database.url import Database, database_of
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Report, Run, last_words
+from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.readers.other_users import seen_database
 from monitord_job.readers.run_outcome import state_of
-from monitord_job.stampede.wait_status import exit_code
 from monitord_job.text.display import one_line
 
 _TAIL = 3000
 """Characters of each text that are looked at."""
 _PAGE, MOST_LOOKED_AT = 500, 5000
-_FAILED = ("POST_SCRIPT_FAILED", "JOB_FAILURE", "JOB_ABORTED", "PRE_SCRIPT_FAILED", "SUBMIT_FAILED")
-_HELD = ("JOB_HELD",)
-_CAUSES = {
-    "JOB_ABORTED": "removed",
-    "PRE_SCRIPT_FAILED": "its PRE script failed",
-    "SUBMIT_FAILED": "HTCondor did not take it",
-}
 
 
 def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
@@ -69,7 +68,8 @@ def read_run(engine: Engine, wf_uuid: str) -> Run:
         workflow = connection.execute(
             select(s.WORKFLOW.c.wf_id, s.WORKFLOW.c.submit_hostname).where(s.WORKFLOW.c.wf_uuid == wf_uuid)
         ).one()
-        host, types = one_line(workflow.submit_hostname or ""), _types(connection, workflow.wf_id)
+        host = one_line(workflow.submit_hostname or "")
+        types = _types(connection, workflow.wf_id, over=found.ended is not None)
         return _with_troubles(connection, workflow.wf_id, replace(_run(found), host=host, types=types))
 
 
@@ -87,32 +87,37 @@ def _run(found: WorkflowProgress) -> Run:
 
 def _with_troubles(connection: Connection, wf_id: int, run: Run) -> Run:
     """With what failed and what is held, in the workflow and in all below it."""
-    node, workflow = bridle_tables.BRIDLE_NODE.c, s.WORKFLOW.c
-    here, failed, held = node.wf_id == wf_id, node.state.in_(_FAILED), node.state.in_(_HELD)
+    node = bridle_tables.BRIDLE_NODE.c
+    # DAGMan removes a service when all else is done, whatever that was at.
+    service = func.coalesce(service_column(connection), false())
+    left = service & node.state.in_(("JOB_ABORTED", "JOB_HELD"))
+    here, failed = node.wf_id == wf_id, node.state.in_(FAILED_STATES) & ~left
+    held = (node.state == "JOB_HELD") & ~left
     run = replace(run, failed=_groups(connection, here & failed), held=_groups(connection, here & held))
-    others = select(workflow.wf_id).where(workflow.root_wf_id == wf_id, workflow.wf_id != wf_id)
+    others = below(wf_id)
     if connection.execute(others.limit(1)).one_or_none() is None:
         return run
-    below = node.wf_id.in_(others)
+    inside = node.wf_id.in_(others)
     return replace(
         run,
-        failed_below=_groups(connection, below & failed, name_workflow=True),
-        held_below=_groups(connection, below & held, name_workflow=True),
+        failed_below=_groups(connection, inside & failed, name_workflow=True),
+        held_below=_groups(connection, inside & held, name_workflow=True),
     )
 
 
-def _types(connection: Connection, wf_id: int) -> dict[str, dict[str, int]]:
+def _types(connection: Connection, wf_id: int, *, over: bool) -> dict[str, dict[str, int]]:
     job, node = s.JOB.c, bridle_tables.BRIDLE_NODE.c
+    service = service_column(connection).label("service")
     statement = (
-        select(job.type_desc, node.state, func.count())
+        select(job.type_desc, node.state, service, func.count())
         .select_from(s.JOB)
         .outerjoin(bridle_tables.BRIDLE_NODE, and_(node.wf_id == job.wf_id, node.name == job.exec_job_id))
         .where(job.wf_id == wf_id)
-        .group_by(job.type_desc, node.state)
+        .group_by(job.type_desc, node.state, service)
     )
     found: dict[str, dict[str, int]] = {}
-    for kind, state, count in connection.execute(statement).all():
-        status = NodeStatus.UNREADY if state is None else node_status(state)
+    for kind, state, is_service, count in connection.execute(statement).all():
+        status = node_status(state or "", service=bool(is_service), over=over)
         counts = found.setdefault(kind, {})
         counts[status.value] = counts.get(status.value, 0) + count
     return {kind: found[kind] for kind in sorted(found)}
@@ -135,25 +140,21 @@ def _failures(connection: Connection, meant: ColumnElement[bool]) -> Iterator[tu
     read = 0
     # In pages: as long as a question is open, SQLite lets nobody commit.
     while read < MOST_LOOKED_AT and (page := connection.execute(statement.where(after)).all()):
+        known = [row.job_instance_id for row in page if row.job_instance_id is not None]
+        attempts = read_attempts(connection, known)
         for row in page:
-            yield one_line(row.dax_label or "", 60), _failure(row)
+            yield one_line(row.dax_label or "", 60), _failure(row, attempts.get(row.job_instance_id))
         last, read = page[-1], read + len(page)
         after = or_(node.wf_id > last.wf_id, and_(node.wf_id == last.wf_id, node.name > last.name))
 
 
 def _attempts(meant: ColumnElement[bool]) -> Any:
     job, instance, node = s.JOB.c, s.JOB_INSTANCE.c, bridle_tables.BRIDLE_NODE.c
-    task, state = s.INVOCATION.c, s.JOBSTATE.c
+    task = s.INVOCATION.c
     failing = (
-        select(task.task_submit_seq, task.exitcode)
+        select(task.task_submit_seq)
         .where(task.job_instance_id == instance.job_instance_id, task.exitcode != 0, task.task_submit_seq > 0)
         .order_by(task.task_submit_seq)
-        .limit(1)
-    )
-    reason = (
-        select(state.reason)
-        .where(state.job_instance_id == instance.job_instance_id)
-        .order_by(state.jobstate_submit_seq.desc())
         .limit(1)
     )
     of_job = and_(job.wf_id == node.wf_id, job.exec_job_id == node.name)
@@ -165,19 +166,10 @@ def _attempts(meant: ColumnElement[bool]) -> Any:
             node.state,
             s.WORKFLOW.c.dax_label,
             job.type_desc,
-            instance.exitcode,
-            instance.stdout_file,
+            instance.job_instance_id,
             _tail(instance.stdout_text).label("stdout_text"),
             _tail(instance.stderr_text).label("stderr_text"),
-            failing.with_only_columns(task.task_submit_seq)
-            .correlate(s.JOB_INSTANCE)
-            .scalar_subquery()
-            .label("task"),
-            failing.with_only_columns(task.exitcode)
-            .correlate(s.JOB_INSTANCE)
-            .scalar_subquery()
-            .label("task_code"),
-            reason.correlate(s.JOB_INSTANCE).scalar_subquery().label("reason"),
+            failing.correlate(s.JOB_INSTANCE).scalar_subquery().label("task"),
         )
         .select_from(bridle_tables.BRIDLE_NODE)
         .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == node.wf_id)
@@ -194,21 +186,16 @@ def _tail(column: Column[Any]) -> ColumnElement[str]:
     return case((start > 1, func.substr(column, start)), else_=column)
 
 
-def _failure(row: Any) -> Failure:
+def _failure(row: Any, attempt: StoredAttempt | None) -> Failure:
+    cause = None if attempt is None else attempt.cause
     return Failure(
         job=one_line(row.name, 200),
         type=row.type_desc,
-        code=_code(row),
-        reason=one_line(row.reason or _CAUSES.get(row.state, ""), 300),
+        code=None if cause is None else cause.status,
+        reason="" if cause is None else one_line(cause.phrase, 300),
         lines=last_words(row.task, row.stdout_text or "", row.stderr_text or ""),
-        file=one_line(row.stdout_file or "", 300),
+        file=one_line((attempt and attempt.output) or "", 300),
     )
-
-
-def _code(row: Any) -> int | None:
-    """The task's own code says more than that of the POST script."""
-    raw = row.task_code or row.exitcode
-    return None if raw is None else exit_code(raw)
 
 
 def read_job(engine: Engine, about: EventContext) -> JobFacts | None:

@@ -32,6 +32,19 @@ _UNSUBMITTED = (
     "JOIN bridle_run r ON r.wf_id = n.wf_id WHERE w.wf_uuid = ? AND r.running "
     "AND n.state IN ('SUBMIT_FAILED', 'PRE_SCRIPT_FAILED')"
 )
+_FAILED = (
+    "SELECT n.name FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id WHERE w.wf_uuid = ? "
+    "AND n.last_time >= ? AND (n.service IS NULL OR NOT n.service) AND n.state IN "
+    "('POST_SCRIPT_FAILED', 'JOB_FAILURE', 'JOB_ABORTED', 'PRE_SCRIPT_FAILED', 'SUBMIT_FAILED')"
+)
+_REASONS = (
+    "SELECT n.name, s.state, s.reason FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id "
+    "JOIN job j ON j.wf_id = n.wf_id AND j.exec_job_id = n.name "
+    "JOIN job_instance i ON i.job_id = j.job_id AND i.job_submit_seq = n.seq "
+    "JOIN jobstate s ON s.job_instance_id = i.job_instance_id WHERE w.wf_uuid = ? AND i.exitcode IS NULL "
+    "AND n.state IN ('JOB_HELD', 'JOB_ABORTED', 'SUBMIT_FAILED', 'PRE_SCRIPT_FAILED', 'POST_SCRIPT_STARTED', "
+    "'POST_SCRIPT_TERMINATED', 'JOB_FAILURE', 'JOB_EVICTED') ORDER BY n.name, s.jobstate_submit_seq"
+)
 _LATEST = (
     "SELECT max(n.last_time) FROM bridle_node n JOIN workflow w ON w.wf_id = n.wf_id WHERE w.wf_uuid = ?"
 )
@@ -55,10 +68,15 @@ def load_state(bulk: Bulk, wf_uuid: str) -> NotificationState:
     failures = bulk.select(_FAILURES, wf_uuid, started)
     ((latest,),) = bulk.select(_LATEST, wf_uuid)
     unsubmitted = bulk.select(_UNSUBMITTED, wf_uuid)
+    reasons: dict[str, list[tuple[str, str | None]]] = {}
+    for job, state, reason in bulk.select(_REASONS, wf_uuid):
+        reasons.setdefault(job, []).append((state, reason))
     return NotificationState(
         attempts={job: number for job, number, _ in attempts},
         failures=dict(failures),
         done={job for job, _, is_done in attempts if is_done},
+        failed={job for (job,) in bulk.select(_FAILED, wf_uuid, started)},
+        reasons=reasons,
         unsubmitted=dict(unsubmitted),
         latest=max(latest or 0, started),
     )

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitord_job.notifications.rule import Entity, On
+from monitord_job.outcome.attempt import JUDGE, AttemptFacts, cause_of
+from monitord_job.outcome.cause import Cause, CauseKind
+from monitord_job.outcome.ending import Ending, ending_of, was_aborted
 from monitord_job.stampede.rows import (
     InstanceRow,
     InstanceUpdate,
@@ -27,6 +30,11 @@ _END = frozenset({On.END, On.ALL})
 _SUCCESS = _END | {On.SUCCESS}
 _ERROR = _END | {On.ERROR}
 _OF_STATE = {on.meaning.job_state: on for on in On if on.meaning.job_state}
+_TELLING = frozenset(
+    {"PRE_SCRIPT_FAILED", "SUBMIT_FAILED", "JOB_HELD", "JOB_RELEASED", "JOB_ABORTED", "JOB_FAILURE"}
+    | {"POST_SCRIPT_FAILED"}
+)
+"""States that tell why an attempt failed."""
 _PRE_FAILED, _SUBMIT_FAILED = "PRE_SCRIPT_FAILED", "SUBMIT_FAILED"
 
 
@@ -78,6 +86,10 @@ class NotificationState:
     attempts: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    """nodes whose newest attempt failed and that count for how the run ends"""
+    reasons: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
+    """the states of attempts that have not ended, each with its reason"""
     unsubmitted: dict[str, int] = field(default_factory=dict)
     """attempts that HTCondor did not take so far, or whose PRE script may have failed"""
     latest: int = 0
@@ -102,6 +114,7 @@ class _Outcome:
     time: int
     outputs: Mapping[str, str | None] = field(default_factory=dict)
     gives_up: bool = False
+    cause: Cause | None = None
 
 
 class TriggerFinder:
@@ -129,11 +142,11 @@ class TriggerFinder:
         return handler(row) if handler else ()
 
     def _task(self, row: InvocationRow) -> Iterable[Trigger]:
-        if row.task_submit_seq > 0:
-            self._attempt(row.job, row.seq).tasks.append(row)
+        self._attempt(row.job, row.seq).tasks.append(row)
         return ()
 
     def _attempt_began(self, row: InstanceRow) -> Iterable[Trigger]:
+        self._state.reasons.pop(row.job, None)
         self._state.attempts[row.job] = self._state.attempts.get(row.job, 0) + 1
         return ()
 
@@ -150,11 +163,16 @@ class TriggerFinder:
             yield from self._never_submitted(row.timestamp)
         if started:
             self._state.failures.clear()
-        on = _START if started else _ERROR if row.status else _SUCCESS
+            self._state.failed.clear()
+            self._state.reasons.clear()
+        ended = ending_of(row.status or 0, len(self._state.failed), None, aborted=was_aborted(row.reason))
+        on = _START if started else _SUCCESS if ended is Ending.SUCCEEDED else _ERROR
         if started and row.restart_count > 0:
             on |= {On.RESCUE}
         moment = f"{row.restart_count} {'start' if started else 'end'}"
-        more = {"status": row.status, "attempt": row.restart_count + 1, "reason": row.reason}
+        # A FINAL node can make DAGMan exit with 0 though nodes failed.
+        status = row.status or int(on is _ERROR) if not started else row.status
+        more = {"status": status, "attempt": row.restart_count + 1, "reason": row.reason}
         yield _of_workflow(self._workflow, moment, on, row.timestamp, **more)
 
     def _never_submitted(self, time: int) -> Iterator[Trigger]:
@@ -163,7 +181,8 @@ class TriggerFinder:
         As whether a PRE script of a node with PRE_SKIP has failed, or said that the node is done.
         """
         for job, seq in self._state.unsubmitted.items():
-            yield from self._outcome(_Outcome(job, seq, 1, time, gives_up=True))
+            cause = cause_of(AttemptFacts(tuple(self._state.reasons.pop(job, ()))))
+            yield from self._outcome(_Outcome(job, seq, 1, time, gives_up=True, cause=cause))
         self._state.unsubmitted.clear()
 
     def _job_state(self, row: JobStateRow) -> Iterable[Trigger]:
@@ -171,6 +190,8 @@ class TriggerFinder:
         state = self._state
         state.latest = max(state.latest, time)
         self._attempt(job, seq).time = time
+        if job_state in _TELLING:
+            state.reasons.setdefault(job, []).append((job_state, reason))
         if job_state == _SUBMIT_FAILED or (job_state == _PRE_FAILED and self._plan(job).pre_skip is not None):
             state.unsubmitted[job] = seq
         elif state.unsubmitted:
@@ -189,8 +210,11 @@ class TriggerFinder:
         if "exitcode" not in row.values:
             return
         attempt = self._open.pop((row.job, row.seq), _Attempt())
+        states = self._state.reasons.pop(row.job, [])
         outputs = self._outputs(row.values) if self._asked(row.job) else {}
-        codes = {task.task_submit_seq: exit_code(task.exitcode) for task in attempt.tasks}
+        self._state.unsubmitted.pop(row.job, None)
+        tasks = [task for task in attempt.tasks if task.task_submit_seq > 0]
+        codes = {task.task_submit_seq: exit_code(task.exitcode) for task in tasks}
         for number, code in codes.items():
             # As pegasus-monitord has it: a task is known when its record is, so its start and end are one trigger.
             on = (_ERROR if code else _SUCCESS) | {On.START}
@@ -204,7 +228,21 @@ class TriggerFinder:
             # The job's own code says more than its POST script's, unless only that one failed it.
             shown = next(iter(codes.values())) or code
         gives_up = code in self._plan(row.job).last_codes
-        yield from self._outcome(_Outcome(row.job, row.seq, shown, attempt.time, outputs, gives_up))
+        cause = self._cause(row, attempt, states) if code else None
+        yield from self._outcome(_Outcome(row.job, row.seq, shown, attempt.time, outputs, gives_up, cause))
+
+    def _cause(
+        self, row: InstanceUpdate, attempt: _Attempt, states: list[tuple[str, str | None]]
+    ) -> Cause | None:
+        raw = row.values["exitcode"]
+        post = self._plan(row.job).post
+        facts = AttemptFacts(
+            tuple(states),
+            raw if isinstance(raw, int) else None,
+            {task.task_submit_seq: task.exitcode for task in attempt.tasks},
+            post is not None and JUDGE in post.executable,
+        )
+        return cause_of(facts)
 
     def _outcome(self, found: _Outcome) -> Iterator[Trigger]:
         state, job = self._state, found.job
@@ -214,8 +252,12 @@ class TriggerFinder:
             state.failures[job] = failures + 1
             final = found.gives_up or failures + 1 > self._plan(job).retries
             on = _ERROR | {On.FAILED_PERMANENTLY if final else On.RETRY}
+        failed = found.code and not self._plan(job).is_service
+        (state.failed.add if failed else state.failed.discard)(job)
         if self._asked(job):
-            more = {"status": found.code, "final": final, **found.outputs}
+            told = found.cause is None or found.cause.kind is CauseKind.JOB
+            reason = None if told or found.cause is None else found.cause.phrase
+            more = {"status": found.code, "final": final, "reason": reason, **found.outputs}
             yield self._of_job(job, found.seq, "end", on, found.time, **more)
         if not found.code and job not in state.done:
             yield from self._progress(job, found.time)

@@ -13,7 +13,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.splices import ORDINARY
-from monitord_job.database.run_values import NodeStatus, WorkflowSummary
+from monitord_job.database.run_values import WorkflowSummary
+from monitord_job.outcome.node_status import NodeStatus
 
 _MAY_SAY_SO = re.compile(rb"\b(?:DONE|SPLICE|INCLUDE)\b", re.IGNORECASE)
 """To look at each of a million nodes takes seconds."""

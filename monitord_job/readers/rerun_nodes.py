@@ -14,7 +14,8 @@ from dag_rewriter.rescue.rescue_dag import numbered
 from dag_rewriter.rescue.rescue_files import find_rescues
 from dag_rewriter.rescue.run_state import NumberedRescue
 from monitord_job.database.run_queries import OpenDatabase, last_times
-from monitord_job.database.run_values import Job, NodeStatus, WorkflowSummary
+from monitord_job.database.run_values import Job, WorkflowSummary
+from monitord_job.outcome.node_status import NodeStatus
 
 _ENDED = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum
 
 from condor_templates.exit_codes import ExitCode
-from monitord_job.database.run_values import NodeStatus, WorkflowProgress, WorkflowSummary
-from monitord_job.diagnosis.diagnose import ending_of
-from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Ending
+from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
+from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
+from monitord_job.outcome.ending import Ending, ending_of, was_aborted
 
 
 class RunState(Enum):
@@ -32,36 +32,39 @@ def state_of(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | Non
         return RunState.NOT_STARTED
     if run.ended is None:
         return RunState.RUNNING
-    if isinstance(run, WorkflowSummary):
-        return RunState.SUCCEEDED if ending(run, diagnosis) is Ending.SUCCEEDED else RunState.FAILED
-    failed = run.status != 0 or run.count()[NodeStatus.FAILED]
-    return RunState.FAILED if failed else RunState.SUCCEEDED
+    return RunState.SUCCEEDED if ending(run, diagnosis) is Ending.SUCCEEDED else RunState.FAILED
 
 
-def ending(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> Ending | None:
-    """How the run ended, with the word of DAGMan's metrics if they are of this run; None if it has not."""
+def ending(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None = None) -> Ending | None:
+    """How the run ended; None if it has not. What a diagnosis found, which has all witnesses, counts.
+
+    Without one, with the word of DAGMan's metrics if they are of this run.
+    """
     if run.ended is None:
         if run.started is None and diagnosis is not None and diagnosis.unreadable:
-            return _BY_CONDITION.get(diagnosis.condition)
+            return _ENDINGS.get(diagnosis.condition)
         return None
     told = _ENDINGS.get(diagnosis.condition) if diagnosis is not None else None
     if told is not None:
         return told
+    status = _dag_status(run) if isinstance(run, WorkflowSummary) else None
+    return ending_of(run.status or 0, run.failed, status, aborted=was_aborted(run.reason))
+
+
+def _dag_status(run: WorkflowSummary) -> int | None:
     dagman = run.metrics.get("dagman", {})
     ours = _number(dagman.get("end_time")) >= (run.begun or 0)  # else those of a run before it
-    status = int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
-    return ending_of(run.status or 0, run.count()[NodeStatus.FAILED], status)
+    return int(_number(dagman.get("DagStatus"))) if ours and "DagStatus" in dagman else None
 
 
 _ENDINGS = {
+    Condition.SUCCEEDED: Ending.SUCCEEDED,
+    Condition.FAILED: Ending.FAILED,
     Condition.REMOVED: Ending.REMOVED,
     Condition.ABORTED: Ending.ABORTED,
     Condition.ENDED_HALTED: Ending.HALTED,
 }
 
-
-_BY_CONDITION = {**_ENDINGS, Condition.SUCCEEDED: Ending.SUCCEEDED, Condition.FAILED: Ending.FAILED}
-"""Where the logs do not say it: what HTCondor and DAGMan have left beside them."""
 _TOLD = {Condition.SUCCEEDED: RunState.SUCCEEDED, Condition.NEVER_SUBMITTED: RunState.NOT_STARTED}
 _MOST = 1e15
 """Beyond any time or number of DAGMan's: its metrics may have been damaged."""

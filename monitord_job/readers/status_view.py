@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from monitord_job.database.run_values import Job, NodeStatus, WorkflowSummary
+from monitord_job.database.attempt_queries import status_of
+from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
-from monitord_job.stampede.wait_status import exit_code
+from monitord_job.text.display import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +53,7 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
         "unreadable": unread or None,
         "failed": [_failure(job) for job in run.jobs if job.status is NodeStatus.FAILED],
         "held": [_failure(job) for job in run.jobs if job.status is NodeStatus.HELD],
+        "held_below": run.held_below,
         "quarantined": run.quarantined,
         "metrics": {source: dict(counts) for source, counts in run.metrics.items()},
     }
@@ -62,9 +65,11 @@ def _failure(job: Job) -> dict[str, Any]:
         "type": job.type,
         "site": job.site,
         "attempts": job.attempts,
-        "exitcode": None if job.exitcode is None else exit_code(job.exitcode),
+        "exitcode": status_of(job.cause, job.exitcode),
         "stdout_file": job.stdout_file,
+        "output": job.output,
         "reason": job.reason,
+        "cause": job.cause and job.cause.as_json(),
     }
 
 
@@ -90,6 +95,8 @@ def show(run: WorkflowSummary, console: Console | None = None, diagnosis: Diagno
         console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
         console.print(_table(run))
     _show_jobs(console, "held", [job for job in run.jobs if job.status is NodeStatus.HELD])
+    if run.held_below and not (diagnosis and diagnosis.held):
+        console.print(f"held: {run.held_below} jobs of sub-workflows")
     _show_jobs(console, "failed", [job for job in run.jobs if job.status is NodeStatus.FAILED])
     if run.quarantined:
         console.print(f"{run.quarantined} pieces of input could not be read: see table bridle_quarantine")
@@ -144,9 +151,8 @@ def _show_jobs(console: Console, word: str, jobs: list[Job]) -> None:
     from rich.text import Text
 
     for job in jobs[:_MOST_FAILURES]:
-        code = "" if job.exitcode is None else f", exit code {exit_code(job.exitcode)}"
-        why = f": {job.reason}" if job.reason else ""
-        where = f", see {job.stdout_file}" if job.stdout_file else ""
-        console.print(Text(f"{word}: {job.name} (attempt {job.attempts}{code}{where}){why}"))
+        why = "" if job.cause is None else f": {one_line(job.cause.phrase.removeprefix(f'{word}: '))}"
+        where = f", see {job.output}" if job.output else ""
+        console.print(Text(f"{word}: {job.name} (attempt {job.attempts}{where}){why}"))
     if len(jobs) > _MOST_FAILURES:
         console.print(f"{word}: {len(jobs) - _MOST_FAILURES} more")

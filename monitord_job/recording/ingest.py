@@ -90,6 +90,8 @@ class Ingest:
         """what is stored, where a log is not the one that was read"""
         self._set_aside_of: dict[str, int] = {}
         """lines of a log that are in quarantine, once it has one"""
+        # Apart from how far it was read for the events of a run without a JOBSTATE_LOG.
+        self._messages = f"{submit_dir.dagman_out.name}: messages"
 
     def describe(self, plan: JobPlan) -> JobDescription:
         """What the submit file of one of the jobs says."""
@@ -120,6 +122,7 @@ class Ingest:
         row = workflow_row(self._dir.braindump, self._dir.dag)
         fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self.plans)
         self._state = self._store.load_state(fresh)
+        self._mark_services()
         self._metrics_of = self._store.load_dagman_of_metrics(self.wf_uuid)
         source = self._pick()
         if self.watch is not None:
@@ -132,6 +135,16 @@ class Ingest:
         for event in source.events_before(self._cursor(source).offset):
             known.repeats(event)
         return known
+
+    def _mark_services(self) -> None:
+        """A database of an earlier version does not say which nodes are SERVICE nodes."""
+        turn = Turn(self._loaded())
+        for name, plan in self.plans.items():
+            if plan.is_service and turn.node(name).seq and not turn.node(name).service:
+                turn.node_to_change(name).service = True
+        if turn.nodes:
+            self._store.commit(self.wf_uuid, Changes([], {}, turn))
+            self._state = turn.absorbed()
 
     def step(self) -> Progress:
         """Read some lines and commit what follows from them, as one transaction."""
@@ -239,6 +252,8 @@ class Ingest:
         metrics = dagman_metrics(self._dir, dagman_id) if self._lacks_metrics(turn.workflow) else []
         turn.rows.extend(metrics)
         now = {recorder.nodes_log.name: recorder.nodes_log.cursor}
+        if recorder.messages.cursor.offset:
+            now[self._messages] = recorder.messages.cursor
         if cursor is not None:
             now[self._pick().path.name] = cursor
         cursors = {name: new for name, new in now.items() if self._cursors.get(name) != new}
@@ -269,7 +284,8 @@ class Ingest:
 
     def _recorder(self) -> Recorder:
         read_to = self._cursors.get(self._dir.nodes_log.name, Cursor())
-        return Recorder(self._dir, self._files, Turn(self._loaded()), read_to)
+        messages = self._cursors.get(self._messages, Cursor())
+        return Recorder(self._dir, self._files, Turn(self._loaded()), read_to, messages)
 
     def attempt_ended(self, sub_workflow: SubWorkflow) -> bool:
         """Whether the attempt that runs a sub-workflow is over, as far as DAGMan of this workflow has said."""

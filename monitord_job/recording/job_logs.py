@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.files import stream_of
 from dag_rewriter.logs.events import NodeEvent
 from dag_rewriter.logs.user_log import EVENT_END
-from monitord_job.logs import nodes_log
-from monitord_job.logs.tail import TOO_LONG, Cursor, read_new_lines
+from monitord_job.logs import dagman_out_details, nodes_log
+from monitord_job.logs.tail import CHUNK, TOO_LONG, Cursor, read_new_lines
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.rows import QuarantineRow
 from monitord_job.stampede.turn import MAX_DETAILS, DetailNeeded, Turn
@@ -60,6 +61,29 @@ class NodesLogReader:
                     lost = QuarantineRow(self._path.name, self._lost_from, _LOST_DETAILS, "")
                     self._turn.rows.append(lost)
                     self._lost_from = None
+                return
+
+
+class MessageReader:
+    """Reads DAGMan's debug log ahead as far as the lines of the JOBSTATE_LOG in one turn ask for it: seldom at all."""
+
+    def __init__(self, path: Path, cursor: Cursor, turn: Turn) -> None:
+        self._path = path
+        self._turn = turn
+        self.cursor = cursor
+
+    def read_until(self, wanted: DetailNeeded) -> None:
+        """Read on until that message is there, or nothing more."""
+        while self._turn.lacks(wanted):
+            reading = read_new_lines(self._path, self.cursor, CHUNK)
+            memo = "" if reading.replaced else self.cursor.memo
+            memo, messages = dagman_out_details.parse_lines(memo, reading.lines)
+            if reading.replaced:  # of what was told before, only the newest can be what is asked for
+                messages = list({(message.job, message.kind): message for message in messages}.values())
+            for message in messages:
+                self._turn.add_detail(message)
+            self.cursor = replace(reading.cursor, memo=memo)
+            if reading.at_end and reading.too_long is None:
                 return
 
 

@@ -9,36 +9,46 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.logs.events import DagmanEvent, NodeEvent
 from monitord_job.logs.tail import Cursor
 from monitord_job.recording.job_files import JobFileReader
-from monitord_job.recording.job_logs import NodesLogReader, leftover_events
+from monitord_job.recording.job_logs import MessageReader, NodesLogReader, leftover_events
 from monitord_job.recording.subworkflows import find
 from monitord_job.stampede.leftover_jobs import still_queued
 from monitord_job.stampede.rows import SubWorkflowRow
 from monitord_job.stampede.state import NO_FILES, JobFiles
-from monitord_job.stampede.transitions import FilesNeeded, apply, needs
+from monitord_job.stampede.transitions import apply, detail_needed, files_needed
 from monitord_job.stampede.turn import Turn
+
+_BEGIN = Cursor()
 
 
 class Recorder:
-    """One turn of a workflow at work. `nodes_log` is read as far as the events ask for it."""
+    """One turn of a workflow at work. `nodes_log` and DAGMan's `messages` are read as far as the events ask for it."""
 
-    def __init__(self, submit_dir: SubmitDir, files: JobFileReader, turn: Turn, nodes_log_at: Cursor) -> None:
+    def __init__(
+        self,
+        submit_dir: SubmitDir,
+        files: JobFileReader,
+        turn: Turn,
+        nodes_log_at: Cursor,
+        messages_at: Cursor = _BEGIN,
+    ) -> None:
         self._dir = submit_dir
         self._files = files
         self.turn = turn
         self.nodes_log = NodesLogReader(submit_dir.nodes_log, nodes_log_at, turn)
         self.set_aside = 0
         """lines that went to the quarantine"""
+        self.messages = MessageReader(submit_dir.dagman_out, messages_at, turn)
 
     def apply(self, event: NodeEvent | DagmanEvent) -> None:
         """Add to the turn what the event means."""
         if isinstance(event, DagmanEvent):
             apply(self.turn, event)
             return
-        files, wanted = NO_FILES, needs(self.turn, event)
-        if isinstance(wanted, FilesNeeded):
-            files = self._files.read(wanted)
-        elif wanted is not None:
-            self.nodes_log.read_until(wanted)
+        detail = detail_needed(self.turn, event)
+        if detail is not None:
+            (self.messages if detail.kind.is_message else self.nodes_log).read_until(detail)
+        wanted = files_needed(self.turn, event)
+        files = NO_FILES if wanted is None else self._files.read(wanted)
         apply(self.turn, event, files)
         # Nothing is submitted for a NOOP node: its job is one of cluster 0.
         if (

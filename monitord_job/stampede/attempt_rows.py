@@ -32,7 +32,7 @@ from monitord_job.stampede.rows import (
     Value,
 )
 from monitord_job.stampede.state import JobFiles, JobPlan, NodeState
-from monitord_job.stampede.wait_status import raw_status
+from monitord_job.stampede.wait_status import raw_status, was_removed
 from monitord_job.text.unprintable import excerpt
 
 PRE_SCRIPT_TASK = -1
@@ -107,7 +107,8 @@ _LACKING = {
 def _record_expected(attempt: Attempt) -> bool:
     """pegasus-exitcode fails a job without a record unless it is told that there is none."""
     post = attempt.plan.post
-    ran = attempt.node.executed is not None and attempt.node.exitcode is not None
+    code = attempt.node.exitcode
+    ran = attempt.node.executed is not None and code is not None and not was_removed(code)
     return (
         ran and post is not None and _JUDGE in post.executable and _NO_RECORDS_EXPECTED not in post.arguments
     )

@@ -49,6 +49,8 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_unpla
         work.pre_skip,
         unplanned,
         work.pre_deferred,
+        work.kind is NodeKind.SERVICE,
+        abort,
     )
 
 

@@ -55,6 +55,10 @@ class JobPlan(NamedTuple):
     """None for what Pegasus planned: its submit files say everything"""
     pre_deferred: bool = False
     """whether its PRE script may say that it is to be started once more (SCRIPT DEFER)"""
+    is_service: bool = False
+    """whether DAGMan removes it when all else is done, which is no failure (SERVICE)"""
+    abort_on: int | None = None
+    """the exit code that ends the whole DAG (ABORT-DAG-ON)"""
 
 
 class JobDescription(NamedTuple):
@@ -96,7 +100,8 @@ class NodeState:
     `seq` is the attempt's job_submit_seq (0: none yet), `order` the jobstate_submit_seq last used, `submits`
     counts the attempts that were submitted in all runs (outputs are rotated to NAME.NNN by that count), and of a node
     without a POST script, whose outputs nobody rotates, those that ended with their PRE script.
-    `last_words` are the events of the node's last second, of whichever attempt: DAGMan may repeat these.
+    `last_words` are the events of the node's last second, of whichever attempt: DAGMan may repeat these. `service`:
+    it is a SERVICE node (None in a database that did not say so yet).
     """
 
     seq: int = 0
@@ -114,6 +119,7 @@ class NodeState:
     post_exit: int | None = None
     last_time: int | None = None
     last_words: str = ""
+    service: bool | None = None
 
     def copy(self) -> NodeState:
         """Another one with the same values."""
@@ -128,7 +134,8 @@ class WorkflowState(NamedTuple):
 
     `restarting` means that DAGMan left in order to be run again (held, or its host went down), `recovering` that
     it reads its logs anew after that. `second_dagman` has started beside it at `second_since`: refused by the lock as
-    a rule, and gone at once; or the one that runs the DAG now.
+    a rule, and gone at once; or the one that runs the DAG now. `aborted_by` is what returned the value of an
+    ABORT-DAG-ON, in DAGMan's word.
     """
 
     dagman_id: str | None = None
@@ -140,6 +147,7 @@ class WorkflowState(NamedTuple):
     status: int | None = None
     second_dagman: str | None = None
     second_since: int = 0
+    aborted_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

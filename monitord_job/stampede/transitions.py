@@ -31,9 +31,13 @@ _WORDS = {
 _DETAIL_OF = {
     "EXECUTE": NodeLogKind.EXECUTE,
     "JOB_HELD": NodeLogKind.JOB_HELD,
+    "JOB_ABORTED": NodeLogKind.JOB_ABORTED,
     "POST_SCRIPT_TERMINATED": NodeLogKind.POST_SCRIPT_TERMINATED,
+    "PRE_SCRIPT_FAILURE": NodeLogKind.PRE_SCRIPT_FAILED,
+    "SUBMIT_FAILURE": NodeLogKind.SUBMIT_FAILED,
 }
-"""Which event of the nodes.log completes which state."""
+"""Which event of the nodes.log, or message of DAGMan's, completes which state."""
+_REASONS = frozenset({NodeLogKind.JOB_HELD, NodeLogKind.JOB_ABORTED, NodeLogKind.SUBMIT_FAILED})
 
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
@@ -63,18 +67,28 @@ class FilesNeeded(NamedTuple):
     planner_log: bool = False
 
 
-def needs(turn: Turn, event: NodeEvent) -> FilesNeeded | DetailNeeded | None:
-    """What has to be read before the event is applied; most events need nothing.
+def detail_needed(turn: Turn, event: NodeEvent) -> DetailNeeded | None:
+    """What has to be read in another log before the event is applied; most events need nothing.
 
-    DAGMan reads the nodes.log and then writes the JOBSTATE_LOG, so a detail stands there already.
+    DAGMan reads the nodes.log, and writes its debug log, before it writes the JOBSTATE_LOG: the detail is there.
     """
-    plan = turn.before.plans.get(event.node)
-    if plan is None:
-        return None
     kind = _DETAIL_OF.get(event.state)
-    if kind is not None:
-        return DetailNeeded(_detail_key(turn, event), kind)
-    return _files_needed(turn, plan, event) if event.state in _BOUNDS else None
+    if kind is None or event.node not in turn.before.plans or _is_complete(event, kind):
+        return None
+    return DetailNeeded(_detail_key(turn, event), kind)
+
+
+def _is_complete(event: NodeEvent, kind: NodeLogKind) -> bool:
+    """Whether the event says itself what the other log would: of a PRE script, dagman.out has the code."""
+    return event.info != "-" if kind is NodeLogKind.PRE_SCRIPT_FAILED else event.reason is not None
+
+
+def files_needed(turn: Turn, event: NodeEvent) -> FilesNeeded | None:
+    """Which files of a job the event asks for, once its detail has been read."""
+    if event.state not in _BOUNDS:
+        return None
+    plan = turn.before.plans.get(event.node)
+    return None if plan is None else _files_needed(turn, plan, _completed(event, _peek_detail(turn, event)))
 
 
 def _files_needed(turn: Turn, plan: JobPlan, event: NodeEvent) -> FilesNeeded | None:
@@ -103,16 +117,14 @@ def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES
     _apply_node(turn, plan, event, files)
 
 
-def _apply_node(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) -> None:
+def _apply_node(turn: Turn, plan: JobPlan, told: NodeEvent, files: JobFiles) -> None:
+    detail = _take_detail(turn, told)
+    event = _completed(told, detail)
     node = _attempt_of(turn, plan, event, files)
-    reason = event.reason
-    detail = _take_detail(turn, event) if event.state in _DETAIL_OF else None
     if detail is not None:
         _note_detail(node, detail)
-        if reason is None and detail.kind is NodeLogKind.JOB_HELD:
-            reason = detail.value
     before = node.state
-    _record(turn, event, node, reason)
+    _record(turn, event, node)
     if before in _JOB_VERDICTS and _is_verdict(plan, before) and event.state != SKIPPED:
         node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
     else:
@@ -121,7 +133,22 @@ def _apply_node(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) ->
             progress(node, event)
         if event.state in _BOUNDS:
             turn.rows.extend(_rows_of(turn, plan, node, event, files, before))
-    _note_words(node, event)
+    _note_words(node, told)
+    if plan.abort_on is not None:
+        _note_abort(turn, plan, node, event)
+
+
+def _note_abort(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent) -> None:
+    """ABORT-DAG-ON: DAGMan looks at what a node, or one of its scripts, has returned (dag.cpp CheckForDagAbort)."""
+    whose, code = "", None
+    if event.state == "PRE_SCRIPT_FAILURE":
+        whose, code = "PRE script", code_in(event, 1)
+    elif event.state in _POST_ENDS:
+        whose, code = "POST script", node.post_exit
+    elif event.state in _JOB_ENDS and plan.post is None:
+        whose, code = "job", code_in(event, int(event.state == "JOB_FAILURE"))
+    if whose and code == plan.abort_on:
+        turn.workflow = turn.workflow._replace(aborted_by=turn.workflow.aborted_by or whose)
 
 
 def _rows_of(
@@ -155,6 +182,7 @@ def _attempt_of(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) ->
     }
     turn.rows.append(InstanceRow(event.node, seq, values))
     opened = NodeState(seq=seq, submits=node.submits, last_time=node.last_time, last_words=node.last_words)
+    opened.service = plan.is_service
     turn.nodes[event.node] = opened
     return opened
 
@@ -195,35 +223,53 @@ def stampede_word(state: str) -> str:
     return _WORDS.get(state, state)
 
 
-def _record(turn: Turn, event: NodeEvent, node: NodeState, reason: str | None) -> None:
+def _record(turn: Turn, event: NodeEvent, node: NodeState) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
     state = event.state
     if state in _PRE_ENDS:
-        _add_state(turn, event, node, "PRE_SCRIPT_TERMINATED", reason)
+        _add_state(turn, event, node, "PRE_SCRIPT_TERMINATED")
     node.state = _WORDS.get(state, state)
-    _add_state(turn, event, node, node.state, reason)
+    _add_state(turn, event, node, node.state)
 
 
-def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str, reason: str | None) -> None:
+def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str) -> None:
     node.order += 1
-    turn.rows.append(new(JobStateRow, (event.node, node.seq, state, event.time, node.order, reason)))
+    turn.rows.append(new(JobStateRow, (event.node, node.seq, state, event.time, node.order, event.reason)))
 
 
 def _detail_key(turn: Turn, event: NodeEvent) -> str:
     """Under which job the nodes.log has the event: the node's name where DAGMan had no job."""
+    if _DETAIL_OF[event.state].is_message:
+        return event.node
     job = event.info if "." in event.info else turn.node(event.node).sched_id
     return event.node if job is None or job.startswith(("0.", "-")) else job
 
 
+def _peek_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
+    kind = _DETAIL_OF.get(event.state)
+    if kind is None:
+        return None
+    waiting = turn.details_of(_detail_key(turn, event))
+    return next((detail for detail in waiting if detail.kind is kind), None)
+
+
 def _take_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
-    kind = _DETAIL_OF[event.state]
-    key = _detail_key(turn, event)
-    waiting = turn.details_of(key)
-    for number, detail in enumerate(waiting):
-        if detail.kind is kind:
-            turn.details[key] = waiting[:number] + waiting[number + 1 :]
-            return detail
-    return None
+    detail = _peek_detail(turn, event)
+    if detail is not None:
+        key = _detail_key(turn, event)
+        waiting = turn.details_of(key)
+        place = waiting.index(detail)
+        turn.details[key] = waiting[:place] + waiting[place + 1 :]
+    return detail
+
+
+def _completed(event: NodeEvent, detail: NodeLogEvent | None) -> NodeEvent:
+    """The event with what another log says of it, where it does not say so itself."""
+    if detail is None or _is_complete(event, detail.kind):
+        return event
+    if detail.kind is NodeLogKind.PRE_SCRIPT_FAILED:
+        return event._replace(info=detail.value)
+    return event._replace(reason=detail.value) if detail.kind in _REASONS else event
 
 
 def _note_detail(node: NodeState, detail: NodeLogEvent) -> None:

@@ -25,3 +25,16 @@ def exit_code(raw: int) -> int:
     if raw < 0:
         return -128
     return -(raw & 127) if raw & 127 else raw >> 8
+
+
+REMOVED = -1002
+"""What DAGMan takes for the return value of a job that was removed (DAG_ERROR_CONDOR_JOB_ABORTED)."""
+
+
+def was_removed(raw: int) -> bool:
+    """Whether a wait status is that of a job which was removed: nothing of it ended by itself.
+
+    >>> was_removed(raw_status(-1002))
+    True
+    """
+    return raw == REMOVED << 8

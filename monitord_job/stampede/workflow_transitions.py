@@ -10,6 +10,9 @@ from monitord_job.stampede.turn import Turn
 UNKNOWN_FAILURE = 2
 """What pegasus-monitord writes as status of a DAGMan that ended without a word."""
 
+ABORTED_BY = "Aborting DAG because we got the ABORT exit value from a "
+"""How DAGMan says that ABORT-DAG-ON ends it (dag.cpp); it names what returned the value: `job`, `POST script`."""
+
 _RECOVERY = (DagmanState.RECOVERY_STARTED, DagmanState.RECOVERY_FINISHED, DagmanState.RECOVERY_FAILURE)
 
 
@@ -26,14 +29,16 @@ def apply_dagman(turn: Turn, event: DagmanEvent) -> None:
         if code == DAGMAN_RESTARTS:
             turn.workflow = turn.workflow._replace(restarting=True)
         else:
-            _end_workflow(turn, event.time, code, event.reason)
+            aborted_by = turn.workflow.aborted_by
+            reason = None if aborted_by is None else f"{ABORTED_BY}{aborted_by}"
+            _end_workflow(turn, event.time, code, event.reason or reason)
 
 
 def _start_workflow(turn: Turn, event: DagmanEvent) -> None:
     workflow = turn.workflow
     if workflow.running and workflow.dagman_id == event.info:
         # Killed or stopped, and run again by the schedd: one and the same run.
-        turn.workflow = workflow._replace(restarting=False, recovering=False)
+        turn.workflow = workflow._replace(restarting=False, recovering=False, aborted_by=None)
     elif workflow.running and not workflow.restarting:
         turn.workflow = workflow._replace(second_dagman=event.info, second_since=event.time)
     else:

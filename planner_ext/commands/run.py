@@ -110,16 +110,20 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
     from rich.console import Console
 
     from monitord_job.database.run_values import WorkflowSummary
+    from monitord_job.text.display import one_line
     from planner_ext.operations.progress_display import Bar, Lines
-    from planner_ext.operations.run import watch
+    from planner_ext.operations.run import Attention, watch
 
     console = Console(highlight=False, quiet=quiet)
     console.soft_wrap = not console.is_terminal
+    attention = Attention(opened)
     last: WorkflowProgress | WorkflowSummary | None = None
     with (Bar if console.is_terminal else Lines)(console) as display:
         for progress in watch(opened, begun.job):
             if progress is not None:
                 last = progress
-                display.update(progress.total, progress.count())
+                display.update(progress.total, progress.count(), progress.held_below)
+            for line in attention.news():
+                display.note(one_line(line))
     assert isinstance(last, WorkflowSummary), "watch ends with a summary or an error"
     return last

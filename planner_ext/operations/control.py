@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +17,7 @@ from dag_rewriter.directory.ownership import other_owner, require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.subworkflows import sub_workflows
 from monitord_job import schedd
-from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
+from monitord_job.condor_job import LIVE, JobStatus, QueuedJob, node_paths
 from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
@@ -60,16 +60,65 @@ def hold(submit_dir: SubmitDir) -> Done:
     return Done("held", _names(wanted))
 
 
-def release(submit_dir: SubmitDir) -> Done:
-    """Release all DAGMans of the run, the lower ones first, and let them start at once. Raises as `hold`."""
+def release(submit_dir: SubmitDir, *, jobs: bool = False) -> Done:
+    """Release all DAGMans of the run, the lower ones first, and let them start at once; with `jobs`, its jobs too.
+
+    Raises as `hold`.
+    """
     dagmans = _dagmans(submit_dir)
+    stopped = schedd.held_jobs(job.job for job in dagmans) if jobs else []
+    others = [job for job in stopped if job.job not in {one.job for one in dagmans}]
+    for job in others:
+        schedd.release_job(job.job, _RELEASE)
     wanted = [job for job in reversed(dagmans) if job.status == JobStatus.HELD]
     for job in wanted:
         schedd.release_job(job.job, _RELEASE)
     waiting = [job for job in reversed(dagmans) if job not in wanted and job.cool_down_until > time.time()]
     for job in (*wanted, *waiting):
         schedd.end_cool_down(job.job)
-    return Done("released", _names([*wanted, *waiting]))
+    return Done("released", _names([*wanted, *waiting, *others]))
+
+
+def hold_nodes(submit_dir: SubmitDir, nodes: Sequence[str]) -> Done:
+    """Hold the jobs of some nodes, also of sub-workflows (`below/fit`). Raises NotRunningError, ScheddError."""
+    wanted = [job for job in _jobs_of(submit_dir, nodes) if job.status != JobStatus.HELD]
+    for job in wanted:
+        schedd.hold_job(job.job, _HOLD)
+    return Done("held", _names(wanted))
+
+
+def release_nodes(submit_dir: SubmitDir, nodes: Sequence[str]) -> Done:
+    """Release the jobs of some nodes. Raises as `hold_nodes`."""
+    wanted = [job for job in _jobs_of(submit_dir, nodes) if job.status == JobStatus.HELD]
+    for job in wanted:
+        schedd.release_job(job.job, _RELEASE)
+    return Done("released", _names(wanted))
+
+
+def remove_nodes(submit_dir: SubmitDir, nodes: Sequence[str]) -> Done:
+    """Remove the jobs of some nodes: DAGMan takes that for a failure of each. Raises as `hold_nodes`."""
+    wanted = _jobs_of(submit_dir, nodes)
+    schedd.remove_jobs((job.job for job in wanted), _REMOVE)
+    return Done("removed", _names(wanted))
+
+
+def _jobs_of(submit_dir: SubmitDir, nodes: Sequence[str]) -> list[QueuedJob]:
+    """The jobs in the queue of all of these nodes; a name that fits several nodes, or none, is refused."""
+    top = [job.job for job in _dagmans(submit_dir)[:1]]
+    there = [job for job in jobs_below(top) if job.status in LIVE]
+    paths = node_paths(there, top)
+    found: dict[str, QueuedJob] = {}
+    for node in nodes:
+        meant = {path for path in paths.values() if path == node or path.endswith(f"/{node}")}
+        if not meant:
+            what = f"no job of node {node} is in the queue"
+            raise NotRunningError(str(submit_dir.path), what, "see `bridle status`")
+        if len(meant) > 1 and node not in meant:
+            what = f"node {node} is in several workflows: {', '.join(sorted(meant)[:5])}"
+            raise NotRunningError(str(submit_dir.path), what, "name it with the nodes that lead to it")
+        path = node if node in meant else meant.pop()
+        found |= {job.job: job for job in there if paths[job.job] == path}
+    return list(found.values())
 
 
 def halt(submit_dir: SubmitDir) -> Done:

@@ -8,19 +8,21 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from monitord_job.database.run_values import NodeStatus
+from monitord_job.outcome.node_status import NodeStatus
 
 _SHOWN = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.POST, NodeStatus.HELD, NodeStatus.FAILED)
 
 
-def describe(counts: Counter[NodeStatus]) -> str:
-    """What is under way, in words.
+def describe(counts: Counter[NodeStatus], held_below: int = 0) -> str:
+    """What is under way, in words; `held_below` are jobs of sub-workflows.
 
     >>> describe(Counter({NodeStatus.RUNNING: 3, NodeStatus.FAILED: 1, NodeStatus.SUCCEEDED: 2}))
     '3 running, 1 failed'
     """
-    return ", ".join(f"{counts[status]} {status.value}" for status in _SHOWN if counts[status])
+    said = [f"{counts[status]} {status.value}" for status in _SHOWN if counts[status]]
+    return ", ".join([*said, f"{held_below} held in sub-workflows"] if held_below else said)
 
 
 class Display(Protocol):
@@ -32,8 +34,11 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def update(self, total: int, counts: Counter[NodeStatus]) -> None:
+    def update(self, total: int, counts: Counter[NodeStatus], held_below: int = 0) -> None:
         """Show the counts of now."""
+
+    def note(self, line: str) -> None:
+        """Show a line that stays."""
 
 
 class Bar:
@@ -60,18 +65,22 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def update(self, total: int, counts: Counter[NodeStatus]) -> None:
+    def update(self, total: int, counts: Counter[NodeStatus], held_below: int = 0) -> None:
         """Show the counts of now."""
         done = counts[NodeStatus.SUCCEEDED]
-        self._progress.update(self._task, total=total, completed=done, doing=describe(counts))
+        self._progress.update(self._task, total=total, completed=done, doing=describe(counts, held_below))
+
+    def note(self, line: str) -> None:
+        """Print it above the bar."""
+        self._progress.console.print(Text(line))
 
 
 class Lines:
-    """A line whenever the number of finished jobs has changed."""
+    """A line whenever the number of jobs that are done, or held, has changed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last = -1
+        self._last = (-1, 0)
 
     def __enter__(self) -> Lines:
         return self
@@ -81,10 +90,15 @@ class Lines:
     ) -> None:
         return None
 
-    def update(self, total: int, counts: Counter[NodeStatus]) -> None:
+    def update(self, total: int, counts: Counter[NodeStatus], held_below: int = 0) -> None:
         """Print a line if there is news."""
         done = counts[NodeStatus.SUCCEEDED]
-        if done != self._last:
-            self._last = done
-            doing = describe(counts)
+        now = (done, counts[NodeStatus.HELD] + held_below)
+        if now != self._last:
+            self._last = now
+            doing = describe(counts, held_below)
             self._console.print(f"{done} of {total} jobs done" + (f" ({doing})" if doing else ""))
+
+    def note(self, line: str) -> None:
+        """Print it."""
+        self._console.print(Text(line))

@@ -27,10 +27,12 @@ from monitord_job.database.url import database_of, note_url
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.facts import gather
-from monitord_job.diagnosis.run_states import Condition, Diagnosis, Ending
-from monitord_job.errors import LockedError, MonitorError
+from monitord_job.diagnosis.run_states import Condition, Diagnosis
+from monitord_job.diagnosis.stopped_jobs import starts_for_ever, stopped_jobs
+from monitord_job.errors import LockedError, MonitorError, ScheddError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.outcome.ending import Ending
 from monitord_job.readers.run_outcome import RunState, ending, state_of
 from monitord_job.readers.status import as_dagman_counts, progress_as_dagman_counts, read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
@@ -41,6 +43,8 @@ from planner_ext.operations.lost_run import prepare, put_in_order
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0
+_LOOK = 5.0
+"""Seconds between two looks at jobs that are on hold."""
 _LEAVE_LIMIT = 30.0
 """Seconds for jobs of a DAGMan that was removed to leave."""
 
@@ -196,12 +200,40 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
         if queued and queued[0].status == JobStatus.HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
             raise LostError(str(submit_dir.path), what, f"mend that, then `bridle release {submit_dir.path}`")
+        if queued and starts_for_ever(queued[0]):
+            what = f"ABORT-DAG-ON ended it, and HTCondor starts DAGMan job {job} again, for ever"
+            raise LostError(str(submit_dir.path), what, f"see `bridle recover {submit_dir.path}`")
         if not queued:
             if found is None or state_of(found) in (RunState.NOT_STARTED, RunState.RUNNING):
                 what = f"DAGMan job {job} has left the queue, but the run has not ended"
                 raise LostError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
             return
         time.sleep(_POLL)
+
+
+class Attention:
+    """Hears of what stands still below a run that somebody waits for, and says each once."""
+
+    def __init__(self, submit_dir: SubmitDir) -> None:
+        self._dir = submit_dir
+        self._looked = 0.0
+        self._said: set[str] = set()
+
+    def news(self) -> list[str]:
+        """Lines that were not said before; the queue is asked every few seconds, and a schedd may be silent."""
+        if time.monotonic() - self._looked < _LOOK:
+            return []
+        with suppress(ScheddError):
+            held, for_ever = stopped_jobs(dagman_jobs(self._dir))
+            self._looked = time.monotonic()
+            lines = [f"held: {job}" for job in held]
+            lines += [
+                f"ABORT-DAG-ON ends {job.node} (job {job.job}) for ever" for job in for_ever if job.node
+            ]
+            new = [line for line in lines if line not in self._said]
+            self._said = set(lines)
+            return new
+        return []
 
 
 def _glance(submit_dir: SubmitDir) -> WorkflowProgress | None:

@@ -19,11 +19,21 @@ from tests.support.runs import RUN_LIMIT, monitor_pid, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("condor_templates", "dag_rewriter", "monitord_job", "planner_ext")
-_TABLES, _MIGRATIONS = "monitord_job/database/bridle_tables.py", "monitord_job/database/migrations.py"
+_TABLES, _STATE = "monitord_job/database/bridle_tables.py", "monitord_job/stampede/state.py"
+_TRANSITIONS = "monitord_job/stampede/transitions.py"
+_OF_WORKFLOWS = "monitord_job/stampede/workflow_transitions.py"
 LAST_MIGRATION = [
     (_TABLES, f"BRIDLE_VERSION = {BRIDLE_VERSION}\n", f"BRIDLE_VERSION = {BRIDLE_VERSION - 1}\n"),
-    (_TABLES, '    Column("since", BigInteger),\n    Column("program", Text),\n', ""),
-    (_MIGRATIONS, ', "since": now, "program": _program()}', "}"),
+    (_TABLES, '    Column("aborted_by", Text),\n', ""),
+    (_TABLES, '    Column("service", Boolean),\n', ""),
+    (_STATE, "    aborted_by: str | None = None\n", ""),
+    (_STATE, "    service: bool | None = None\n", ""),
+    (_TRANSITIONS, "    opened.service = plan.is_service\n", ""),
+    (_TRANSITIONS, "    if plan.abort_on is not None:\n", "    if False:\n"),
+    (_OF_WORKFLOWS, "aborted_by = turn.workflow.aborted_by\n", "aborted_by = None\n"),
+    (_OF_WORKFLOWS, ", recovering=False, aborted_by=None)", ", recovering=False)"),
+    ("monitord_job/recording/ingest.py", "        self._mark_services()\n", ""),
+    ("monitord_job/notifications/history_queries.py", "(n.service IS NULL OR NOT n.service) AND ", ""),
 ]
 """What the newest version of our tables brought to the code: where, what, and what stood there before."""
 _SCRIPT = """\

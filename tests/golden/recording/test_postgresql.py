@@ -11,11 +11,11 @@ from sqlalchemy import URL
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database.run_queries import is_stored, open_database, progress, summary
-from monitord_job.database.run_values import NodeStatus
 from monitord_job.database.url import database_of, parse_url
 from monitord_job.monitor import session
 from monitord_job.monitor.daemon import Monitor
 from monitord_job.monitor.limits import Limits
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.recording.store import Changes, Store
 from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, WorkflowRow
 from planner_ext.cli import run_command

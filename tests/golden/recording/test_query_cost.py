@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from monitord_job.database.run_queries import open_database, progress, summary
-from monitord_job.database.run_values import NodeStatus
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.stampede.rows import InstanceRow, JobRow, JobStateRow, Row, WorkflowRow
 from monitord_job.stampede.state import NodeState, RunState

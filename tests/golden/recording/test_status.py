@@ -11,8 +11,8 @@ from rich.console import Console
 
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job.cli.common import open_run
-from monitord_job.database.run_values import NodeStatus
 from monitord_job.lock import locked
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers import status
 from monitord_job.readers.run_outcome import RunState, state_of
 from monitord_job.readers.status import read_status

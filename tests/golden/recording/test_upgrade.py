@@ -121,8 +121,18 @@ def test_commands_say_of_it_what_the_program_of_then_said(half, taken_up, capsys
         with alone(half.submit_dir.lock, 0.0):
             assert run_command([command, "--json", *half.words]) == 0
         now = json.loads(capsys.readouterr().out)
-        said.pop("diagnosis", None)  # of the queue, not of the database
-        assert {key: now[key] for key in said} == said, "a later program says the same, and perhaps more"
+        for answer in (said, now):
+            answer.pop("diagnosis", None)  # of the queue, not of the database
+        assert as_asked(now, said) == said
+
+
+def as_asked(now: Any, then: Any) -> Any:
+    """An answer without the keys that programs did not give then."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {key: as_asked(now[key], then[key]) for key in now if key in then}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [as_asked(*pair) for pair in zip(now, then, strict=True)]
+    return now
 
 
 def outbox(half: Half) -> dict[str, tuple[object, ...]]:
@@ -283,7 +293,7 @@ def test_tables_of_another_role_are_waited_for(runs, postgresql_server):
         connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
         try:
             url = half.url.replace("//bridle@", "//guest@")
-            with pytest.raises(TryAgainError, match="must be owner of table bridle_schema; let the owner"):
+            with pytest.raises(TryAgainError, match=r"must be owner of table bridle_[a-z]+; let the owner"):
                 session.catch_up(half.submit_dir, Limits(database=0.0), url=url)
             take_up(half)
             session.catch_up(half.submit_dir, Limits(), url=half.url)

@@ -49,6 +49,8 @@ TWO = "JOB A a.sub\nJOB B b.sub\n"
         (TWO + "JOB C c.sub\nPARENT A CHILD B\nPARENT B CHILD C\nPARENT C CHILD B\n",
          "x.dag:6: error: the nodes wait for each other: C -> B -> C"),
         ({"x.dag": "SPLICE S s.dag\n", "s.dag": TWO + "\nRETRY C 1\n"}, "s.dag:4: error: there is no node C"),
+        (TWO + "ABORT-DAG-ON A 7\n", "x.dag:3: warning: DAGMan ends with 7 then, and HTCondor starts it again for any"),
+        (TWO + "ABORT-DAG-ON A 7 RETURN 3\n", "x.dag:3: warning: DAGMan ends with 3 then"),
         (TWO + "RETRY a 1\n", "x.dag:3: error: there is no node a; is it A?"),
         (TWO + "FINAL F c.sub\nRETRY F 1\n", "x.dag:4: error: F is a FINAL node and cannot have retries"),
         (TWO + "JOB C none.sub\n", "x.dag:3: error: the submit file none.sub of C is not there"),

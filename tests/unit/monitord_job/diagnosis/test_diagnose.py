@@ -8,18 +8,19 @@ import pytest
 
 from monitord_job.condor_job import JobStatus as Q
 from monitord_job.condor_job import QueuedJob
-from monitord_job.diagnosis.diagnose import diagnose, ending_of
+from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.run_states import (
     Condition,
-    Ending,
     Facts,
     Lock,
     Monitor,
     Process,
     Remedy,
+    StoppedJob,
     Trouble,
 )
 from monitord_job.logs.dagman_out_summary import refusal_in
+from monitord_job.outcome.ending import Ending, ending_of
 
 NOW = 1_795_900_000
 RUNS = QueuedJob("7.0", Q.RUNNING)
@@ -71,6 +72,27 @@ TABLE = {
         ),
         C.HELD,
         (R.RELEASE,),
+    ),
+    "jobs held": (
+        replace(AT_WORK, held=(StoppedJob("below/fit", "12.0", "no such queue"),)),
+        C.RUNNING,
+        (),
+    ),
+    "a sub-workflow that starts for ever": (
+        replace(AT_WORK, for_ever=(StoppedJob("below", "12.0", ""),)),
+        C.RUNNING,
+        (),
+    ),
+    "it starts for ever itself": (
+        replace(
+            AT_WORK,
+            queue=(QueuedJob("7.0", Q.IDLE, cool_down_until=NOW + 200),),
+            processes=(),
+            lock=Lock.NONE,
+            for_ever=(StoppedJob("", "7.0", ""),),
+        ),
+        C.COOLING_DOWN,
+        (),
     ),
     "cooling down": (
         replace(
@@ -170,6 +192,9 @@ def test_table(name):
 
 
 ATTENTION = {
+    "jobs held",
+    "a sub-workflow that starts for ever",
+    "it starts for ever itself",
     "submitted elsewhere",
     "submitted twice",
     "two orphans",
@@ -257,3 +282,14 @@ def test_a_dag_that_dagman_refused_is_no_failed_node(line):
     found = diagnose(Facts(now=0, submitted="7.0", left=True, ended=1, has_run=True, refusal=refusal))
     assert (found.condition, found.what) == (Condition.FAILED, f"DAGMan refused the DAG: {line}")
     assert refusal_in(REFUSED % line.encode() + b"x ** condor_dagman (CONDOR_DAGMAN) STARTING UP\n") == ""
+
+
+def test_what_stands_still_is_named_and_wants_attention():
+    held = diagnose(replace(AT_WORK, held=(StoppedJob("below/fit", "12.0", "no such queue"),)))
+    assert held.needs_attention
+    (finding,) = held.findings
+    assert finding.what.startswith("1 job is on hold: below/fit (job 12.0): no such queue; ")
+    assert "`bridle release --jobs`" in finding.what
+    for_ever = diagnose(replace(AT_WORK, for_ever=(StoppedJob("below", "12.0", ""),)))
+    assert for_ever.needs_attention
+    assert "ended the sub-workflow below (DAGMan job 12.0)" in for_ever.findings[0].what

@@ -230,7 +230,8 @@ def test_failures_are_equal_but_for_names_and_numbers() -> None:
     ("task", "stdout", "stderr", "lines"),
     [
         (1, "#@ 1 stdout\nout\n#@ 1 stderr\n err\n", "lite", ("err",)),
-        (1, "#@ 1 stdout\nout\n", "lite", ("out",)),
+        (1, "#@ 1 stdout\nout\n", "PegasusLite: version 5", ("out",)),
+        (1, "#@ 1 stdout\nreading 3 files\n", "no such table: galaxies\n", ("no such table: galaxies",)),
         (2, "#@ 1 stderr\n one\n#@ 2 stderr\n two\n#@ 3 stderr\n three\n", "", ("two",)),
         (None, "#@ 1 stderr\n one\n#@ 2 stderr\n two\n", "", ("two",)),
         (7, "cut off\n#@ 3 stderr\n three\n", "", ("three",)),

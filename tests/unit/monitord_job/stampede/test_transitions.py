@@ -13,7 +13,7 @@ from monitord_job.stampede.rows import (
     WorkflowStateRow,
 )
 from monitord_job.stampede.state import JobDescription, JobFiles, JobPlan, RunState, ScriptPlan
-from monitord_job.stampede.transitions import FilesNeeded, apply, needs
+from monitord_job.stampede.transitions import FilesNeeded, apply, detail_needed, files_needed
 from monitord_job.stampede.turn import DetailNeeded, Turn
 from monitord_job.stampede.workflow_transitions import end_without_last_line, let_second_take_over
 
@@ -69,11 +69,11 @@ def test_a_job_from_submission_to_success():
 
 def test_a_retry_is_a_new_instance_and_its_output_the_next():
     turn = turn_of("1 posted SUBMIT 7.0", "2 posted JOB_FAILURE 1", "3 posted POST_SCRIPT_FAILURE 7.0")
-    due = needs(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
+    due = files_needed(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
     assert isinstance(due, FilesNeeded)
     assert due.output == 0
     turn = turn_of("4 posted SUBMIT 8.0", turn=turn)
-    due = needs(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
+    due = files_needed(turn, NodeEvent(9, "posted", "POST_SCRIPT_SUCCESS", "8.0", 1))
     assert isinstance(due, FilesNeeded)
     assert due.output == 1
     assert [(row.job, row.seq) for row in turn.rows if isinstance(row, InstanceRow)] == [
@@ -190,7 +190,7 @@ def test_the_planners_log_is_counted_as_the_planner_counts():
     turn = turn_of(
         "1 planned PRE_SCRIPT_STARTED -", "2 planned PRE_SCRIPT_FAILURE -", "3 planned PRE_SCRIPT_STARTED -"
     )
-    due = needs(turn, NodeEvent(4, "planned", "PRE_SCRIPT_FAILURE", "-", 1))
+    due = files_needed(turn, NodeEvent(4, "planned", "PRE_SCRIPT_FAILURE", "-", 1))
     assert isinstance(due, FilesNeeded)
     assert (due.planner_log, due.retry) == (True, 1)
 
@@ -226,8 +226,9 @@ def test_a_held_job_says_why_each_time():
 def test_a_detail_is_asked_for_until_it_is_there():
     turn = turn_of("1 plain SUBMIT 7.0")
     event = NodeEvent(2, "plain", "EXECUTE", "7.0", 1)
-    wanted = needs(turn, event)
+    wanted = detail_needed(turn, event)
     assert wanted == DetailNeeded("7.0", NodeLogKind.EXECUTE)
+    assert files_needed(turn, event) is None
     assert turn.lacks(wanted)
     turn.add_detail(NodeLogEvent(NodeLogKind.EXECUTE, "7.0", "node7"))
     assert not turn.lacks(wanted)

@@ -1,0 +1,169 @@
+"""Why attempts failed or are held: what the database has of each, and the cause that follows. Only reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, null, or_, select
+
+from monitord_job.database import bridle_tables
+from monitord_job.database import schema as s
+from monitord_job.database.migrations import version_of
+from monitord_job.outcome.attempt import JUDGE, POST_TASK, PRE_TASK, AttemptFacts, cause_of
+from monitord_job.outcome.cause import Cause, CauseKind, of_status
+from monitord_job.stampede.wait_status import exit_code
+
+_AT_ONCE = 500
+_DEEPEST = 20
+"""Levels of sub-workflows that are looked into for a cause."""
+_SERVICES_SINCE = 8
+FAILED_STATES = ("POST_SCRIPT_FAILED", "JOB_FAILURE", "JOB_ABORTED", "PRE_SCRIPT_FAILED", "SUBMIT_FAILED")
+"""States of a node that failed. With a POST script, JOB_FAILURE is one only until that starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttempt:
+    """An attempt's cause, and the file to look into, one that was there: what it wrote to stderr, else to stdout."""
+
+    cause: Cause | None
+    output: str | None
+
+
+def service_column(connection: Connection) -> ColumnElement[Any]:
+    """Whether a row of bridle_node is a SERVICE node; NULL in a database that does not say so yet."""
+    found = version_of(connection, str(connection.engine.url))
+    return bridle_tables.BRIDLE_NODE.c.service if (found or 0) >= _SERVICES_SINCE else null()
+
+
+def read_attempts(
+    connection: Connection, instances: Sequence[int], depth: int = 0
+) -> dict[int, StoredAttempt]:
+    """By job_instance_id, of those that are there."""
+    found: dict[int, StoredAttempt] = {}
+    for start in range(0, len(instances), _AT_ONCE):
+        found |= _read(connection, instances[start : start + _AT_ONCE], depth)
+    return found
+
+
+def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[int, StoredAttempt]:
+    states, codes = _states(connection, instances), _codes(connection, instances)
+    judged = {
+        instance for instance, task, _, script in codes if task == POST_TASK and JUDGE in (script or "")
+    }
+    by_task: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for instance, task, raw, _ in codes:
+        by_task[instance][task] = raw
+    found = {}
+    for row in _instances(connection, instances):
+        number = row.job_instance_id
+        facts = AttemptFacts(tuple(states[number]), row.exitcode, by_task[number], number in judged)
+        cause = cause_of(facts)
+        if cause is not None and row.subwf_id is not None and cause.kind in _OF_JOB:
+            cause = _of_sub_workflow(connection, row.subwf_id, cause, depth) or cause
+        found[number] = StoredAttempt(cause, _output(row))
+    return found
+
+
+_OF_JOB = (CauseKind.JOB, CauseKind.POST_SCRIPT)
+
+
+def _states(
+    connection: Connection, instances: Sequence[int]
+) -> defaultdict[int, list[tuple[str, str | None]]]:
+    state = s.JOBSTATE.c
+    wanted = (
+        select(state.job_instance_id, state.state, state.reason)
+        .where(state.job_instance_id.in_(instances))
+        .order_by(state.job_instance_id, state.jobstate_submit_seq)
+    )
+    found: defaultdict[int, list[tuple[str, str | None]]] = defaultdict(list)
+    for instance, word, reason in connection.execute(wanted).all():
+        found[instance].append((word, reason))
+    return found
+
+
+def _codes(connection: Connection, instances: Sequence[int]) -> Sequence[Any]:
+    """The scripts, what failed, and whether there is a second task: a cluster may have thousands."""
+    task = s.INVOCATION.c
+    telling = or_(task.exitcode != 0, task.task_submit_seq.in_((PRE_TASK, POST_TASK, 1, 2)))
+    wanted = select(task.job_instance_id, task.task_submit_seq, task.exitcode, task.executable)
+    return connection.execute(wanted.where(task.job_instance_id.in_(instances), telling)).all()
+
+
+def _instances(connection: Connection, instances: Sequence[int]) -> Sequence[Any]:
+    instance = s.JOB_INSTANCE.c
+    wanted = select(
+        instance.job_instance_id,
+        instance.exitcode,
+        instance.subwf_id,
+        instance.stdout_file,
+        instance.stderr_file,
+        func.length(instance.stdout_text).label("stdout"),
+        func.length(instance.stderr_text).label("stderr"),
+        func.substr(instance.stderr_text, 1, 4096).label("stderr_begin"),
+    )
+    return connection.execute(wanted.where(instance.job_instance_id.in_(instances))).all()
+
+
+def _output(row: Any) -> str | None:
+    """Of a job that PegasusLite ran, stderr is that program's own: its stdout has the records of what failed."""
+    if row.stderr and row.stderr_file and "PegasusLite" not in row.stderr_begin:
+        return str(row.stderr_file)
+    return row.stdout_file if row.stdout is not None else None
+
+
+def _of_sub_workflow(connection: Connection, wf_id: int, own: Cause, depth: int) -> Cause | None:
+    """The first failure inside; else how its DAGMan left."""
+    status = own.inner.status if own.inner else own.status
+    inside = failed_nodes(connection, wf_id) if depth < _DEEPEST else []
+    for name, instance in inside:
+        cause = read_attempts(connection, [instance], depth + 1)[instance].cause
+        if cause is not None:
+            return of_status(CauseKind.SUB_WORKFLOW, status, node=name, inner=cause, others=len(inside) - 1)
+    table = s.WORKFLOWSTATE.c
+    last = (
+        select(table.reason)
+        .where(table.wf_id == wf_id, table.state == "WORKFLOW_TERMINATED")
+        .order_by(table.restart_count.desc())
+        .limit(1)
+    )
+    return of_status(CauseKind.SUB_WORKFLOW, status, reason=connection.scalar(last) or "")
+
+
+def failed_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:
+    """The nodes of a workflow that failed, SERVICE nodes apart, each with its newest attempt."""
+    return list(_nodes(connection, wf_id, FAILED_STATES, services=False))
+
+
+def held_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:
+    """The nodes of a workflow whose job is on hold, each with its newest attempt."""
+    return list(_nodes(connection, wf_id, ("JOB_HELD",), services=True))
+
+
+def _nodes(
+    connection: Connection, wf_id: int, states: Sequence[str], *, services: bool
+) -> Iterator[tuple[str, int]]:
+    node, job, instance = bridle_tables.BRIDLE_NODE.c, s.JOB.c, s.JOB_INSTANCE.c
+    wanted = (
+        select(node.name, instance.job_instance_id)
+        .select_from(bridle_tables.BRIDLE_NODE)
+        .join(s.JOB, and_(job.wf_id == node.wf_id, job.exec_job_id == node.name))
+        .join(s.JOB_INSTANCE, and_(instance.job_id == job.job_id, instance.job_submit_seq == node.seq))
+        .where(node.wf_id == wf_id, node.state.in_(states))
+        .order_by(instance.job_instance_id)
+    )
+    if not services:
+        service = service_column(connection)
+        wanted = wanted.where(or_(service.is_(None), service.is_(False)))
+    for name, number in connection.execute(wanted).all():
+        yield str(name), int(number)
+
+
+def status_of(cause: Cause | None, raw: int | None) -> int | None:
+    """What a job exited with, for programs: its own code or a script's, minus a signal; None if nothing has ended."""
+    if cause is not None:
+        return cause.status
+    return None if raw is None else exit_code(raw)

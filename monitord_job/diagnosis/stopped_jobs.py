@@ -1,0 +1,52 @@
+"""What stands still in the queue below a DAGMan at work, at any depth: held jobs, DAGMans that start for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitord_job import schedd
+from monitord_job.condor_job import JobStatus, QueuedJob, node_paths
+from monitord_job.diagnosis.run_states import StoppedJob
+from monitord_job.logs.dagman_out_summary import last_word
+from monitord_job.logs.tail import read_tail
+
+_TAIL = 1 << 16
+
+
+def stopped_jobs(dagmans: Sequence[QueuedJob]) -> tuple[tuple[StoppedJob, ...], tuple[StoppedJob, ...]]:
+    """The jobs below these DAGMans that are on hold; and the DAGMans, here or below, that ABORT-DAG-ON ends for ever.
+
+    Raises ScheddError.
+    """
+    if not dagmans:
+        return (), ()
+    top = [job.job for job in dagmans]
+    below = schedd.dagmans_below(top)
+    held = schedd.held_jobs([*top, *(job.job for job in below)])
+    paths = node_paths([*below, *held], top)
+    waiting = [
+        StoppedJob(paths[job.job], job.job, job.hold_reason or "no reason is known")
+        for job in held
+        if not job.is_monitor
+    ]
+    again = [
+        StoppedJob(paths.get(job.job, ""), job.job, "") for job in (*dagmans, *below) if starts_for_ever(job)
+    ]
+    return tuple(waiting), tuple(again)
+
+
+def starts_for_ever(job: QueuedJob) -> bool:
+    """Whether the schedd is about to start a DAGMan again that ABORT-DAG-ON has ended: for other codes than 0 to 2."""
+    if job.status != JobStatus.IDLE or job.cool_down_until <= time.time() or job.dag_file is None:
+        return False
+    return was_aborted_by_node(job.dag_file)
+
+
+def was_aborted_by_node(dag: Path) -> bool:
+    """Whether the last word of a DAG's last DAGMan is that ABORT-DAG-ON has ended it."""
+    try:
+        return last_word(read_tail(dag.with_name(f"{dag.name}.dagman.out"), _TAIL)).aborted
+    except OSError:
+        return False

@@ -1,0 +1,76 @@
+"""Where a node stands in its run. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class NodeStatus(Enum):
+    """Where a job stands in the run, from its newest attempt; HTCondor's own word for it is `condor_job.JobStatus`."""
+
+    UNREADY = "unready"
+    PRE = "pre"
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD = "held"
+    POST = "post"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+_OF_STATE = {
+    None: NodeStatus.UNREADY,
+    "PRE_SCRIPT_STARTED": NodeStatus.PRE,
+    "PRE_SCRIPT_TERMINATED": NodeStatus.PRE,
+    "PRE_SCRIPT_SUCCESS": NodeStatus.PRE,
+    "PRE_SCRIPT_FAILED": NodeStatus.FAILED,
+    "PRESKIP": NodeStatus.SUCCEEDED,
+    "SUBMIT": NodeStatus.QUEUED,
+    "SUBMIT_FAILED": NodeStatus.FAILED,
+    "JOB_RELEASED": NodeStatus.QUEUED,
+    "JOB_EVICTED": NodeStatus.QUEUED,
+    "JOB_HELD": NodeStatus.HELD,
+    "JOB_ABORTED": NodeStatus.FAILED,
+    "JOB_TERMINATED": NodeStatus.POST,
+    "JOB_SUCCESS": NodeStatus.POST,
+    "JOB_FAILURE": NodeStatus.POST,
+    "POST_SCRIPT_STARTED": NodeStatus.POST,
+    "POST_SCRIPT_TERMINATED": NodeStatus.POST,
+    "POST_SCRIPT_SUCCESS": NodeStatus.SUCCEEDED,
+    "POST_SCRIPT_FAILED": NodeStatus.FAILED,
+}
+"""Any other state is one of a running job."""
+
+_ENDED = {"JOB_SUCCESS": NodeStatus.SUCCEEDED, "JOB_FAILURE": NodeStatus.FAILED}
+
+_VERDICTS = frozenset(
+    {"JOB_SUCCESS", "JOB_FAILURE", "POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED", "PRE_SCRIPT_FAILED"}
+    | {"PRESKIP", "SUBMIT_FAILED"}
+)
+"""DAGMan's last word on an attempt: what a service has left with by itself."""
+
+
+def node_status(state: str, *, service: bool = False, over: bool = False) -> NodeStatus:
+    """Where a node stands whose newest state this is; empty: it never began.
+
+    `service`: it is a SERVICE node, which DAGMan removes when all else is done, and `over`: the run has ended. What
+    such a node was at then, on hold or not yet started, is no failure.
+
+    >>> node_status("JOB_ABORTED"), node_status("JOB_HELD", service=True, over=True)
+    (<NodeStatus.FAILED: 'failed'>, <NodeStatus.SUCCEEDED: 'succeeded'>)
+    """
+    if service and state and (over or state == "JOB_ABORTED") and state not in _VERDICTS:
+        return NodeStatus.SUCCEEDED
+    # A job without a POST script ends in these; with one, that starts within the same second.
+    return _ENDED.get(state) or _OF_STATE.get(state or None, NodeStatus.RUNNING)
+
+
+def attempt_status(
+    state: str | None, exitcode: int | None, *, service: bool = False, over: bool = False
+) -> NodeStatus:
+    """Where a job stands whose newest attempt has this newest state and exit code; None: there is none."""
+    if exitcode is not None:
+        return NodeStatus.FAILED if exitcode else NodeStatus.SUCCEEDED
+    if service and state:
+        return node_status(state, service=True, over=over)
+    return _OF_STATE.get(state, NodeStatus.RUNNING)
