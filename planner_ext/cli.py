@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -168,7 +169,7 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _tell(verbosity, "interrupted", ExitCode.INTERRUPTED)
@@ -189,9 +190,16 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
     return result if isinstance(result, int) else 0
 
 
+def _show(error: click.ClickException) -> None:
+    """As click shows it. The wrong word may be the name of a file, which the shell has put there."""
+    text = StringIO()
+    error.show(file=text)
+    say(text.getvalue(), newline=False, err=True)
+
+
 def _tell(verbosity: Verbosity, what: str, code: int) -> int:
     if verbosity.level >= 2:
-        traceback.print_exc()
+        say(traceback.format_exc(), newline=False, err=True)
     # A file name may hold bytes that are no text.
     say(f"{verbosity.name}: {what}", err=True)
     return code

@@ -92,9 +92,11 @@ def _bar(dag: Path) -> Iterator[Progress]:
     if not sys.stderr.isatty() or not dag.is_file() or dag.stat().st_size < _LONG:
         yield lambda _done, _total: None
         return
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"reading {dag.name}")
+    from condor_templates.printable_console import PrintableConsole
+
+    with Bar(console=PrintableConsole(stderr=True), transient=True) as bar:
+        task = bar.add_task(escape(f"reading {dag.name}"))
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from condor_templates.terminal import printable
 from dag_rewriter.files import stream_of
 from monitord_job.notifications import script_runner
 from monitord_job.notifications.matching import isodate
@@ -152,7 +153,7 @@ stderr:
 def log_entry(task: Task, done: Ended, now: float) -> str:
     """An entry of monitord-notifications.log, in the format of pegasus-monitord; `now` in seconds since the epoch."""
     environment = task.full_environment
-    return _ENTRY.format(
+    entry = _ENTRY.format(
         rule="-" * 80,
         time=isodate(now),
         entity=environment.get("PEGASUS_JOBID", ""),
@@ -163,6 +164,7 @@ def log_entry(task: Task, done: Ended, now: float) -> str:
         stdout=_lines(done.stdout),
         stderr=_lines(done.stderr),
     )
+    return printable(entry)  # people look at it with cat
 
 
 _STATUS, _KEY = "Notification status: ", f"{KEY_VARIABLE} : "

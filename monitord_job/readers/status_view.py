@@ -15,8 +15,9 @@ from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state
 from monitord_job.text.display import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+
+    from condor_templates.printable_console import PrintableConsole
 
 _MOST_FAILURES = 20
 
@@ -73,12 +74,15 @@ def _failure(job: Job) -> dict[str, Any]:
     }
 
 
-def show(run: WorkflowSummary, console: Console | None = None, diagnosis: Diagnosis | None = None) -> None:
+def show(
+    run: WorkflowSummary, console: PrintableConsole | None = None, diagnosis: Diagnosis | None = None
+) -> None:
     """Print it for people; plain text where the output is no terminal."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = console or Console(highlight=False)
+    from condor_templates.printable_console import PrintableConsole
+
+    console = console or PrintableConsole()
     console.soft_wrap = not console.is_terminal  # a line of a file or of a pipe has any length
     ended = ending(run, diagnosis)
     state = state_of(run, diagnosis)
@@ -147,7 +151,7 @@ def _table(run: WorkflowSummary) -> Table:
     return table
 
 
-def _show_jobs(console: Console, word: str, jobs: list[Job]) -> None:
+def _show_jobs(console: PrintableConsole, word: str, jobs: list[Job]) -> None:
     from rich.text import Text
 
     for job in jobs[:_MOST_FAILURES]:

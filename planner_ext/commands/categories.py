@@ -105,9 +105,9 @@ def change_lines(done: LimitsChanged) -> Iterator[str]:
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[Stage], None]]:
     """A spinner on a terminal, lines on stderr elsewhere."""
-    from rich.console import Console
+    from condor_templates.printable_console import PrintableConsole
 
-    console = Console(stderr=True, highlight=False, quiet=quiet)
+    console = PrintableConsole(stderr=True, quiet=quiet)
     if not console.is_terminal:
         yield lambda stage: console.print(stage.value, soft_wrap=True)
         return

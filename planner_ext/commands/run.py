@@ -107,14 +107,13 @@ def _report(opened: SubmitDir, summary: WorkflowSummary, as_json: bool, note: st
 
 def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:
     """Draw a live bar on a terminal; elsewhere a line whenever something has changed."""
-    from rich.console import Console
-
+    from condor_templates.printable_console import PrintableConsole
     from monitord_job.database.run_values import WorkflowSummary
     from monitord_job.text.display import one_line
     from planner_ext.operations.progress_display import Bar, Lines
     from planner_ext.operations.run import Attention, watch
 
-    console = Console(highlight=False, quiet=quiet)
+    console = PrintableConsole(quiet=quiet)
     console.soft_wrap = not console.is_terminal
     attention = Attention(opened)
     last: WorkflowProgress | WorkflowSummary | None = None

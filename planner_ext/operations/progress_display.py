@@ -6,10 +6,10 @@ from collections import Counter
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from condor_templates.printable_console import PrintableConsole
 from monitord_job.outcome.node_status import NodeStatus
 
 _SHOWN = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.POST, NodeStatus.HELD, NodeStatus.FAILED)
@@ -44,7 +44,7 @@ class Display(Protocol):
 class Bar:
     """A live progress bar."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PrintableConsole) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -78,7 +78,7 @@ class Bar:
 class Lines:
     """A line whenever the number of jobs that are done, or held, has changed."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PrintableConsole) -> None:
         self._console = console
         self._last = (-1, 0)
 
