@@ -206,7 +206,7 @@ def make(folder: Path, jobs: int) -> Path:
 
 
 def _fill(connection: sqlite3.Connection, jobs: int) -> None:
-    connection.execute("INSERT INTO dbversion VALUES (1, ?, '5.1.3', 0)", [STAMPEDE_VERSION])
+    connection.execute("INSERT INTO dbversion VALUES (1, ?, '14', 0)", [STAMPEDE_VERSION])
     connection.execute("INSERT INTO bridle_schema VALUES (?, 0, 'bench')", [BRIDLE_VERSION])
     connection.execute(
         "INSERT INTO workflow (wf_id, wf_uuid, dax_label, submit_dir, root_wf_id) VALUES (1, ?, 'fan', '/', 1)",

@@ -41,7 +41,10 @@ class Questions:
         options = {"stream_results": True, "max_row_buffer": _ROWS}
         result = self._connection.exec_driver_sql(self._dialect.text(text), given, execution_options=options)
         with result:
-            yield from result
+            # Past SQLAlchemy's own rows, which cost as much again as those of the driver.
+            cursor = result.cursor
+            while cursor is not None and (rows := cursor.fetchmany(_ROWS)):
+                yield from rows
 
 
 @contextmanager
@@ -61,8 +64,8 @@ def asking(database: Database) -> Iterator[Questions]:
             elif not there.has_table(WORKFLOW.name):
                 raise MonitorError(where, "there is no Stampede database in it", "name the one of the run")
             yield Questions(connection, where)
-    except DatabaseError as error:
-        hint = dialect.unreadable_hint
-        raise MonitorError(where, f"the database cannot be read: {error.orig}", hint) from error
+    except (DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
+        what = f"the database cannot be read: {getattr(error, 'orig', error)}"
+        raise MonitorError(where, what, dialect.unreadable_hint) from error
     finally:
         engine.dispose()

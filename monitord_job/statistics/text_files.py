@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 from dag_rewriter import files
 from monitord_job.statistics import legends, words
@@ -18,6 +19,7 @@ _BREAKDOWN = (15, 5, 6, 14, 14, 21, 22, 10, 10, 11, 15, 15, 16)
 _INTEGRITY = (10, 15, 10, 25)
 _TIME = (30, 20, 20)
 _TIME_PER_HOST = (23, 30, 10, 20)
+_AT_ONCE = 1000
 _IN_MEMORY = 8 << 20
 """bytes of a table whose columns are not yet known to be wide enough"""
 
@@ -96,12 +98,12 @@ def jobs(found: Statistics, attempts: Attempts) -> Iterator[str]:
 def _table(columns: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A table whose columns are as wide as their widest cell: a long one waits in a file until that is known."""
     widest = list(widths)
+    remaining = iter(rows)
     with files.scratch(_IN_MEMORY) as waiting:
-        for row in rows:
-            for at, cell in enumerate(row):
-                if len(cell) > widest[at]:
-                    widest[at] = len(cell)
-            waiting.write("\t".join(row) + "\n")
+        while some := list(islice(remaining, _AT_ONCE)):
+            longest = (max(map(len, column)) for column in zip(*some, strict=True))
+            widest = list(map(max, widest, longest))
+            waiting.writelines("\t".join(row) + "\n" for row in some)
         waiting.seek(0)
         layout = "".join(f"%-{width + 1}s" for width in widest) + "\n"
         yield layout % tuple(columns)

@@ -53,10 +53,6 @@ def number(value: float | None) -> str:
     return "-" if value is None else str(round(value, 3))
 
 
-def whole(value: int | None) -> str:
-    return "None" if value is None else str(value)
-
-
 def percent(value: float | None) -> str:
     return f"{round(value * 100, 2)}%" if value else "-"
 
@@ -99,22 +95,18 @@ def counted(counts: Counts) -> list[tuple[str | int, ...]]:
 
 
 def attempt_row(one: Attempt) -> tuple[str, ...]:
-    """A row of JOBS."""
+    """A row of JOBS. There may be a million of them."""
+    times = (one.kickstart, one.kickstart_multiplied, one.cpu, one.post, one.queue, one.resource, one.runtime)
+    more = one.seqexec, one.seqexec_delay
+    kickstart, *rest = ["-" if value is None else str(round(value, 3)) for value in times + more]
     return (
         one_line(one.job),
         str(one.number),
         one_line(one.site or "-"),
-        number(one.kickstart),
+        kickstart,
         str(one.multiplier),
-        number(one.kickstart_multiplied),
-        number(one.cpu),
-        number(one.post),
-        number(one.queue),
-        number(one.resource),
-        number(one.runtime),
-        number(one.seqexec),
-        number(one.seqexec_delay),
-        whole(one.exitcode),
+        *rest,
+        str(one.exitcode),
         one_line(one.host or "None"),
     )
 

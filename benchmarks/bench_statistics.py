@@ -1,0 +1,83 @@
+"""How fast `bridle statistics -s all` is, beside pegasus-statistics on the same database in the same run.
+
+Makes databases below build/bench (generated_database.py) and times whole processes: ours on each of them, the peer's,
+from build/peer, on the smallest. Processor seconds are the fairer measure on a machine with other work.
+
+    make bench                                              # 100,000 jobs, one or two minutes
+    make bench STATISTICS_ARGS='--sizes 100000 1000000'     # 2 GB below build, ten minutes
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from generated_database import make
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT / "build" / "bench"
+PEER = Path(os.environ.get("BRIDLE_PEER", ROOT / "build" / "peer"))
+BRIDLE = Path(sys.executable).with_name("bridle")
+
+
+class Took(NamedTuple):
+    """One process."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+
+
+def timed(command: Sequence[str], log: Path) -> Took:
+    """Run it, which must succeed; what it says goes to a file."""
+    environment = {**os.environ, "HOME": str(BENCH), "PEGASUS_HOME": str(BENCH)}
+    begin = time.monotonic()
+    with log.open("wb") as output:
+        actions = [(os.POSIX_SPAWN_DUP2, output.fileno(), stream) for stream in (1, 2)]
+        pid = os.posix_spawn(command[0], command, environment, file_actions=actions)
+        _, status, usage = os.wait4(pid, 0)
+    said = log.read_text(errors="replace")
+    if status or "\nError" in f"\n{said}":
+        raise SystemExit(f"{' '.join(command)} failed:\n{said[-2000:]}")
+    return Took(time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def shown(name: str, jobs: int, took: Took) -> None:
+    sys.stdout.write(f"{name:<20} {jobs:>9} {took.seconds:>8.1f} {took.cpu:>8.2f} {took.megabytes:>8.0f}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--no-peer", action="store_true")
+    given = parser.parse_args()
+    sys.stdout.write(f"{'':<20} {'jobs':>9} {'wall s':>8} {'CPU s':>8} {'MB':>8}\n")
+    for jobs in given.sizes:
+        folder = BENCH / f"database-{jobs}"
+        make(folder, jobs)
+        words = ["-i", "-s", "all", "-o"]
+        out = BENCH / "statistics"
+        shutil.rmtree(out, ignore_errors=True)
+        shown(
+            "bridle",
+            jobs,
+            timed([str(BRIDLE), "statistics", *words, str(out), str(folder)], BENCH / "ours.log"),
+        )
+        if jobs == min(given.sizes) and not given.no_peer:
+            (script,) = PEER.glob("lib/python3.*/site-packages/Pegasus/cli/pegasus-statistics.py")
+            shutil.rmtree(out)
+            command = [str(PEER / "bin" / "python"), str(script), *words, str(out), str(folder)]
+            shown("pegasus-statistics", jobs, timed(command, BENCH / "theirs.log"))
+
+
+if __name__ == "__main__":
+    main()
