@@ -16,6 +16,9 @@ GETENV = (
 )
 """What condor_submit_dag passes to DAGMan, passed on: a local job gets no environment by itself."""
 
+HOME = "BRIDLE_HOME"
+"""The variable in which a monitor gets the home of who submitted it, below which lies what that user confirmed."""
+
 _ALLOWED = "{max_starts} + (time() - QDate) / 3600"
 
 
@@ -43,6 +46,8 @@ executable              = {executable}
 arguments               = "monitord --follow --notify {target}"
 transfer_executable     = false
 getenv                  = {getenv}
+# The home of who submits: HTCondor gives a job its own idea of HOME (in root's pool, another one).
+environment             = "{home}='$ENV(HOME:)'"
 
 # Emptied by HTCondor at each start; {base}.bridle.log is what lasts.
 output                  = {base}.bridle.out
@@ -134,6 +139,7 @@ def monitor_submit_description(job: MonitorJob) -> str:
         "target": job.target,
         "max_starts": job.max_starts,
         "getenv": GETENV,
+        "home": HOME,
         **_WORDS[job.kind],
         "release": PERIODIC_RELEASE.format(allowed),
         "on_exit_remove": ON_EXIT_REMOVE.format(_final(job.kind), allowed),

@@ -2,13 +2,14 @@
 
 What a job brings back may be any file of the submit directory, of any name: so what may be run stands elsewhere, in the
 user's own `~/.local/state/bridle/confirmed`, a file for each: the content that was confirmed, its SHA-256, by whom and
-when. HOME and not XDG_STATE_HOME: the first is what DAGMan passes on to the monitor.
+when. HOME and not XDG_STATE_HOME: the first is what DAGMan has, and so the monitor as BRIDLE_HOME.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
+from condor_templates.monitor_job import HOME
 from dag_rewriter import files
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.policy_paths import FOLDER_POLICY
@@ -39,7 +41,8 @@ class Confirmed:
 def confirmation_file(path: Path) -> Path:
     """Where it stands what was confirmed of the file at that path."""
     key = hashlib.sha256(bytes(path.parent.resolve() / path.name)).hexdigest()
-    return Path.home() / ".local" / "state" / "bridle" / "confirmed" / f"{key[:40]}.json"
+    home = Path(os.environ.get(HOME) or Path.home())
+    return home / ".local" / "state" / "bridle" / "confirmed" / f"{key[:40]}.json"
 
 
 def confirmed(path: Path) -> Confirmed | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from tests.support.database import query
+from tests.support.rules import write_rules
 
 WORDS = ("start", "success", "error", "end")
 _TELL = """\
@@ -31,7 +32,7 @@ def with_notices(submit_dir: SubmitDir) -> SubmitDir:
     script.write_text(_TELL.format(told=submit_dir.path / "told"))
     script.chmod(0o755)
     rules = (f"{entity} * {word} {script} {word}\n" for entity in ("JOB", "WORKFLOW") for word in WORDS)
-    submit_dir.bridle_notify.write_text("".join(rules))
+    write_rules(submit_dir.bridle_notify, "".join(rules))
     return submit_dir
 
 
