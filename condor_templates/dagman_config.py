@@ -55,7 +55,7 @@ _ONE_MORE = """\
 DAGMAN_MAX_JOBS_SUBMITTED = ifThenElse($(DAGMAN_MAX_JOBS_SUBMITTED:0) > 0, $(DAGMAN_MAX_JOBS_SUBMITTED:0) + 1, 0)
 """
 _NOT_STRICT = """\
-# A monitor that is idle or held at the end, or (HTCondor 23) came back after a crash, must not fail a DAG whose
+# A monitor that is queued or held at the end, or (HTCondor 23) came back after a crash, must not fail a DAG whose
 # nodes all succeeded.
 DAGMAN_USE_STRICT = 0
 """

@@ -61,7 +61,7 @@ def list_(target: Path, as_json: bool) -> None:
 @click.argument("number", metavar="[N]", type=click.IntRange(1), required=False)
 @json_option
 def show(target: Path, number: int | None, as_json: bool) -> None:
-    """Show what is done, failed and never started: now, or in rescue DAG N.
+    """Show what is done, failed and not started: now, or in rescue DAG N.
 
     Without N it is where the workflow stands: what the next `bridle run` leaves out and what it runs.
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from condor_templates.state_words import StateWord
 from dag_rewriter.rescue.rescue_dag import RescueError
 from dag_rewriter.rescue.rescue_files import Workflow
 from dag_rewriter.rescue.rescue_plan import limit_notes
@@ -134,11 +135,11 @@ def show_lines(workflow: Workflow, run_state: RunState, indent: str = "") -> Ite
 
 
 _WORDS = {
-    NodeState.DONE: "done",
-    NodeState.FAILED: "failed",
-    NodeState.INTERRUPTED: "interrupted",
-    NodeState.AGAIN: "to run again",
-    NodeState.NEVER: "never started",
+    NodeState.DONE: StateWord.DONE.value,
+    NodeState.FAILED: StateWord.FAILED.value,
+    NodeState.INTERRUPTED: StateWord.INTERRUPTED.value,
+    NodeState.AGAIN: StateWord.AGAIN.value,
+    NodeState.NEVER: StateWord.NOT_STARTED.value,
 }
 
 

@@ -103,7 +103,9 @@ def _in_queue(facts: Facts, queued: QueuedJob) -> Diagnosis:
         advice = "`bridle resume`; when its last job has left, it ends with a rescue DAG"
         return Diagnosis(Condition.HALTED, what, advice, Remedy.RESUME, job)
     if queued.status == JobStatus.IDLE:
-        return Diagnosis(Condition.WAITING, f"DAGMan job {job} is idle: the schedd starts it soon", job=job)
+        return Diagnosis(
+            Condition.WAITING, f"DAGMan job {job} is in the queue: the schedd starts it soon", job=job
+        )
     if facts.recovering:
         what = f"DAGMan job {job} reads its logs to find out where it was"
         return Diagnosis(Condition.RECOVERING, what, job=job)
@@ -182,7 +184,7 @@ def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
         what = f"{len(facts.jobs)} jobs are in the queue whose DAGMan has left: {', '.join(facts.jobs[:5])}"
         yield Finding(Trouble.LEFT_BEHIND, what, Remedy.REMOVE_LEFT_BEHIND)
     if facts.held:
-        what = f"{_counted(len(facts.held))} on hold: {'; '.join(map(str, facts.held[:_MOST_NAMED]))}"
+        what = f"{_counted(len(facts.held))} held: {'; '.join(map(str, facts.held[:_MOST_NAMED]))}"
         yield Finding(Trouble.JOBS_HELD, f"{what}; mend that, then `bridle release --jobs`")
     for one in facts.for_ever:
         whose = f"the sub-workflow {one.node}" if one.node else "it"

@@ -10,21 +10,35 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from condor_templates.state_words import StateWord
 from monitord_job.messages.report import Report, Run, advice
 from monitord_job.notifications.rule import Severity
+from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_AS_RUNNING = (StateWord.PRE_SCRIPT, StateWord.POST_SCRIPT)
+_ORDER = (
+    StateWord.DONE,
+    StateWord.FAILED,
+    StateWord.HELD,
+    StateWord.RUNNING,
+    StateWord.QUEUED,
+    StateWord.NOT_STARTED,
+)
+
+
+def _column(status: NodeStatus) -> str:
+    word = NODE_WORDS[status]
+    return (StateWord.RUNNING if word in _AS_RUNNING else word).value
+
+
 _COLUMNS = {
-    "succeeded": "done",
-    "failed": "failed",
-    "held": "held",
-    "pre": "running",
-    "running": "running",
-    "post": "running",
-    "queued": "waiting",
-    "unready": "waiting",
+    status.value: _column(status)
+    for status in sorted(
+        NodeStatus, key=lambda status: [word.value for word in _ORDER].index(_column(status))
+    )
 }
 """In which column a status is counted: few and short ones, a mail may be read on a telephone."""
 

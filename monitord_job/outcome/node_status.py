@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
+
+from condor_templates.state_words import StateWord
 
 
 class NodeStatus(Enum):
@@ -16,6 +20,21 @@ class NodeStatus(Enum):
     POST = "post"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+NODE_WORDS: Mapping[NodeStatus, StateWord] = MappingProxyType(
+    {
+        NodeStatus.UNREADY: StateWord.NOT_STARTED,
+        NodeStatus.PRE: StateWord.PRE_SCRIPT,
+        NodeStatus.QUEUED: StateWord.QUEUED,
+        NodeStatus.RUNNING: StateWord.RUNNING,
+        NodeStatus.HELD: StateWord.HELD,
+        NodeStatus.POST: StateWord.POST_SCRIPT,
+        NodeStatus.SUCCEEDED: StateWord.DONE,
+        NodeStatus.FAILED: StateWord.FAILED,
+    }
+)
+"""What people are told; the status itself is for programs."""
 
 
 _OF_STATE = {

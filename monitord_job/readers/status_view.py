@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from monitord_job.database.attempt_queries import status_of
 from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
-from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
 from monitord_job.text.display import one_line
 
@@ -142,7 +142,7 @@ def _table(run: WorkflowSummary) -> Table:
     table.add_column("type")
     shown = [status for status in NodeStatus if run.count()[status]]
     for status in shown:
-        table.add_column(status.value, justify="right")
+        table.add_column(NODE_WORDS[status].value, justify="right")
     table.add_column("total", justify="right")
     types = sorted({job.type for job in run.jobs})
     for name in types:

@@ -104,7 +104,7 @@ def hold(submit_dir: Path, as_json: bool, nodes: tuple[str, ...]) -> None:
 @click.command()
 @_common
 @_nodes_option("Release the jobs")
-@click.option("--jobs", is_flag=True, help="Release all jobs of the run that are on hold, too, at any depth.")
+@click.option("--jobs", is_flag=True, help="Release all jobs of the run that are held, too, at any depth.")
 def release(submit_dir: Path, as_json: bool, nodes: tuple[str, ...], jobs: bool) -> None:
     """Release all DAGMans of a run.
 

@@ -55,7 +55,7 @@ class Stage(Enum):
     """What is going on; the value is for people."""
 
     WRITING = "changing the limits in the DAG"
-    HOLDING = "putting DAGMan on hold (its nodes go on)"
+    HOLDING = "holding DAGMan (its nodes go on)"
     RELEASING = "releasing DAGMan"
     RECOVERING = "waiting until DAGMan has read the DAG and adopted its nodes"
 
@@ -227,7 +227,7 @@ def _release(submit_dir: SubmitDir, job: str) -> bool:
         except ScheddError as error:
             failure = error
             time.sleep(_POLL * 5)  # the schedd may be starting again
-    what = f"DAGMan job {job} is on hold and could not be released"
+    what = f"DAGMan job {job} is held and could not be released"
     reason = f" ({failure.what})" if failure else ""
     raise LimitsError(
         str(submit_dir.path),

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from condor_templates.printable_console import PrintableConsole
-from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
 
 _SHOWN = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.POST, NodeStatus.HELD, NodeStatus.FAILED)
 
@@ -21,7 +21,7 @@ def describe(counts: Counter[NodeStatus], held_below: int = 0) -> str:
     >>> describe(Counter({NodeStatus.RUNNING: 3, NodeStatus.FAILED: 1, NodeStatus.SUCCEEDED: 2}))
     '3 running, 1 failed'
     """
-    said = [f"{counts[status]} {status.value}" for status in _SHOWN if counts[status]]
+    said = [f"{counts[status]} {NODE_WORDS[status].value}" for status in _SHOWN if counts[status]]
     return ", ".join([*said, f"{held_below} held in sub-workflows"] if held_below else said)
 
 

@@ -272,7 +272,7 @@ def test_jobs_on_hold_are_seen_and_released_at_any_depth(pool, work_dir):
     (job,) = found["held"]
     assert (job["node"], job["reason"].partition(" (")[0]) == ("a/b/fit", "held with bridle hold")
     assert found["needs_attention"]
-    assert "jobs held: 1 job is on hold: a/b/fit" in bridle(pool, "status", "x.dag", cwd=work_dir).stdout
+    assert "jobs held: 1 job is held: a/b/fit" in bridle(pool, "status", "x.dag", cwd=work_dir).stdout
     wrong = bridle(pool, "release", "--node", "nobody", "x.dag", cwd=work_dir)
     assert (wrong.returncode, "no job of node nobody" in wrong.stderr) == (2, True)
     assert run.stdout is not None

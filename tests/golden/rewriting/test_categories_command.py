@@ -248,7 +248,7 @@ def test_a_job_that_stays_on_hold_is_named_with_what_to_do(
         raise ScheddError("job 1.0", "it was not released", "ask")
 
     monkeypatch.setattr(schedd, "release_job", refuse)
-    with pytest.raises(LimitsError, match=r"on hold and could not be released .*`bridle release` starts"):
+    with pytest.raises(LimitsError, match=r"held and could not be released .*`bridle release` starts"):
         set_cleanup(planned)
 
 

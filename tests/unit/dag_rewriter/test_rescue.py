@@ -323,7 +323,7 @@ def test_the_command_and_its_dry_run(folder):
     assert sorted(files.names_in(folder)) == before
     told = CliRunner().invoke(rescue, ["show", str(folder / "x.dag")], catch_exceptions=False).stdout
     assert "failed: NODE (2 attempts)" in told
-    assert "never started: D, S" in told
+    assert "not started: D, S" in told
     listed = CliRunner().invoke(rescue, ["list", str(folder / "x.dag")], catch_exceptions=False).stdout
     assert "the next run goes on from x.dag.rescue001" in listed
     done = CliRunner().invoke(rescue, words[:-2], catch_exceptions=False)

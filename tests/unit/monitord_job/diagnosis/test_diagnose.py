@@ -288,7 +288,7 @@ def test_what_stands_still_is_named_and_wants_attention():
     held = diagnose(replace(AT_WORK, held=(StoppedJob("below/fit", "12.0", "no such queue"),)))
     assert held.needs_attention
     (finding,) = held.findings
-    assert finding.what.startswith("1 job is on hold: below/fit (job 12.0): no such queue; ")
+    assert finding.what.startswith("1 job is held: below/fit (job 12.0): no such queue; ")
     assert "`bridle release --jobs`" in finding.what
     for_ever = diagnose(replace(AT_WORK, for_ever=(StoppedJob("below", "12.0", ""),)))
     assert for_ever.needs_attention
