@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database.bridle_tables import BRIDLE_SCHEMA
-from monitord_job.database.dialect import dialect_of
+from monitord_job.database.dialect import Backend, dialect_of
 from monitord_job.database.migrations import version_of
 from monitord_job.database.run_queries import open_database
 from monitord_job.database.schema import WORKFLOW
@@ -41,6 +41,11 @@ class Questions:
         options = {"stream_results": True, "max_row_buffer": _ROWS}
         result = self._connection.exec_driver_sql(self._dialect.text(text), given, execution_options=options)
         with result:
+            if self._dialect.backend is not Backend.SQLITE:
+                # Of a server's rows SQLAlchemy has taken some from the cursor already.
+                for rows in result.partitions(_ROWS):
+                    yield from rows
+                return
             # Past SQLAlchemy's own rows, which cost as much again as those of the driver.
             cursor = result.cursor
             while cursor is not None and (rows := cursor.fetchmany(_ROWS)):

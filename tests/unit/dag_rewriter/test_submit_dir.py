@@ -67,6 +67,7 @@ def test_names_come_from_braindump_and_paths_from_where_the_directory_is(tmp_pat
         "m-0.log": found.condor_log,
         "m-0.notify": found.notify,
         "m-0.metrics": found.metrics,
+        "statistics": found.statistics,
     } == {path.name: here / path.name for path in _all_paths(found)}
 
 
