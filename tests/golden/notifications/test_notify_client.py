@@ -468,7 +468,7 @@ def test_a_sub_workflow_is_reported_on_from_the_database_of_the_root(
         assert changed.rowcount == 2
     shown = client("--run", root.path, "--dry-run").stdout
     assert "100% done (9 of 9 jobs)" in shown
-    assert "Failed in sub-workflows: 2\n\n* 2 compute jobs: exit code 0\n" in shown
+    assert "Failed in sub-workflows: 2\n\n* 2 compute jobs: failed\n" in shown
     assert "findrange_ID0000002 in inner, findrange_ID0000003 in inner" in shown
 
 

@@ -184,9 +184,10 @@ READERS = [["status"], ["status", "--json"], ["notifications"], ["recover"]]
 WRITERS = [
     ["monitord", "--catch-up"],
     ["monitord", "--rebuild"],
-    ["monitord", "--follow"],
     ["notifications", "--resend", "failed"],
 ]
+MONITOR = ["monitord", "--follow", "--database-wait", "0"]
+"""It waits for somebody to install that program, and leaves with 75 to be started again."""
 
 
 def exit_code(half: Half, command: list[str]) -> int:
@@ -219,10 +220,10 @@ def test_a_newer_one_is_refused_and_left_as_it_is(newer, at_work, capfd):
     before = content(newer)
     if newer.url:  # what names no database on its command line has to find it
         newer.submit_dir.own_properties.write_text(f"pegasus.catalog.workflow.url = {newer.url}\n")
-    for command in READERS if at_work else [*READERS, *WRITERS, ["run"], ["recover", "--fix"]]:
+    for command in READERS if at_work else [*READERS, *WRITERS, MONITOR, ["run"], ["recover", "--fix"]]:
         with alone(newer.submit_dir.lock, 0.0) if at_work else nullcontext():
             words = [newer.target] if command[0] in ("run", "recover") else newer.words
-            assert run_command([*command, *words]) == 2, command
+            assert run_command([*command, *words]) == (75 if command is MONITOR else 2), command
         said = capfd.readouterr().err.strip()
         assert "bridle schema 999" in said, command
         assert "use pegasus-bridle 47.11 or a later one" in said, command
@@ -246,8 +247,8 @@ def foreign(half) -> Half:
 
 def test_one_of_pegasus_monitord_is_refused_and_left_as_it_is(foreign, capfd):
     before = content(foreign)
-    for command in (["status"], ["notifications"], ["monitord", "--catch-up"], ["monitord", "--follow"]):
-        assert exit_code(foreign, command) == 2, command
+    for command in (["status"], ["notifications"], ["monitord", "--catch-up"], MONITOR):
+        assert exit_code(foreign, command) == (75 if command is MONITOR else 2), command
         assert (
             "was made by another monitor; move it away and run `bridle monitord --rebuild"
             in capfd.readouterr().err
