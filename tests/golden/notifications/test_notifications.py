@@ -272,7 +272,10 @@ HOLD_REASON = (
 )
 """As DAGMan wrote it into dagman.out."""
 _REMOVED = f"removed while held: {HOLD_REASON}"
-REASONS = {"sample_wf_held": [HOLD_REASON, _REMOVED, _REMOVED]}
+REASONS = {
+    "sample_wf_held": [HOLD_REASON, _REMOVED, _REMOVED],
+    "subwf-dax-hooks-planned": ["PRE script: exit code 1"],
+}
 
 
 def told_of(run: dict[str, str], but: str) -> dict[str, str]:
