@@ -32,8 +32,8 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests, those on a pool with two HTCondors (ARGS='-k pool' passes options to pytest)"
-	@echo "make soak    set up, 200 random faults over a running hierarchy of 600 nodes: a quarter of an hour or more"
-	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --nodes 600 --json build/soak.json')"
+	@echo "make soak    set up, 500 random faults over a running hierarchy of 600 nodes, with PostgreSQL: an hour or more"
+	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --database sqlite --json build/soak.json')"
 	@echo "make fuzz    set up, damaged, torn and absurd files for every parser, for two minutes (FUZZ_ARGS='--seconds 600 --only dag')"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications,"
@@ -80,7 +80,7 @@ fixtures: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 mutants: $(STAMPS)/bridle $(STAMPS)/postgresql
 	@$(VENV)/bin/python tests/mutants.py $(ARGS)
 
-soak: $(STAMPS)/bridle $(HTCONDOR)
+soak: $(STAMPS)/bridle $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
 
 fuzz: $(STAMPS)/bridle

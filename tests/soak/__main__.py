@@ -1,4 +1,4 @@
-"""`make soak`: 200 random faults over a running hierarchy, and what they cost. See docs/reliability.md."""
+"""`make soak`: 500 random faults over a running hierarchy, and what they cost. See docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from pathlib import Path
 from statistics import median
 
 from planner_ext.pool.pool import Pool
-from planner_ext.pool.release import find_release
+from planner_ext.pool.release import Release, find_release
 from tests.soak.hierarchy import LEAST, Hierarchy, make_hierarchy
 from tests.soak.recovery import Watch
-from tests.soak.strikes import KINDS, Scene, Strike, strikes
+from tests.soak.strikes import KINDS, Scene, Strike, Where, strikes
+from tests.soak.surroundings import MailServer, Reader
 from tests.soak.truth import Verdict, check
 from tests.support.faults import jobs_of, tool
 from tests.support.places import BUILD, WORK
+from tests.support.postgresql import Server
 from tests.support.runs import bridle, ended, monitor_pid, until
 
 END_LIMIT = 1800.0
@@ -30,7 +32,7 @@ _KEPT_BACK = 0.05
 """Part of the workers that waits for the last fault."""
 EXAMPLE = """\
 example:
-  make soak SOAK_ARGS="--seed 7 --faults 200 --nodes 600 --json build/soak.json"
+  make soak SOAK_ARGS="--seed 7 --faults 500 --nodes 600 --json build/soak.json"
 
 exit codes: 0 all is as it should be, 1 it is not (the directory stays, for you to look at), 2 wrong usage
 """
@@ -53,8 +55,14 @@ def options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", type=int, default=7, help="the same gives the same faults (default 7)")
-    parser.add_argument("--faults", type=int, default=200, help="how many (default 200)")
+    parser.add_argument("--faults", type=int, default=500, help="how many (default 500)")
     parser.add_argument("--nodes", type=int, default=600, help="of the whole hierarchy, about (default 600)")
+    parser.add_argument(
+        "--database",
+        type=Where,
+        default=Where.POSTGRESQL,
+        help="postgresql (default: a server of its own, with failovers), or sqlite",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--release", type=Path, help="another HTCondor than that in PATH or below build/")
     parser.add_argument("--plan", action="store_true", help="only list the faults")
@@ -64,9 +72,16 @@ def options() -> argparse.Namespace:
     return given
 
 
-def start(scene: Scene) -> None:
-    """Submit it with a monitor that may start as often as it must, and after 2 s at most."""
+def start(scene: Scene, reader: Reader) -> None:
+    """Submit it with a monitor that may start as often as it must, and after 2 s at most.
+
+    Somebody asks how it is before the monitor has stored anything.
+    """
     root = scene.root
+    if isinstance(scene.database, str):
+        with (root.path / (root.braindump["properties"] or "")).open("a") as properties:
+            properties.write(f"\npegasus.catalog.workflow.url = {scene.database}\n")
+    reader.look()
     (root.path / "bridle-policy.toml").write_text("[monitor]\nmax_starts = 100000\n")
     done = bridle(scene.pool, "rewrite", str(root.path))
     assert done.returncode == 0, done.stderr
@@ -76,6 +91,13 @@ def start(scene: Scene) -> None:
     assert changed == 1, "its waiting time is where it was"
     root.monitor_submit.write_text(text)
     tool(scene.pool, "condor_submit_dag", root.dag, cwd=root.path)
+
+    def has_started() -> bool:
+        reader.look()
+        return monitor_pid(root) is not None
+
+    until(has_started, "the monitor has started")
+    reader.start()
 
 
 def disturb(scene: Scene, planned: list[Strike]) -> Record:
@@ -114,10 +136,12 @@ def _let_go(hierarchy: Hierarchy, gone: set[tuple[str, str]], part: float) -> No
             hierarchy.let_go(label, name)
 
 
-def finish(scene: Scene) -> None:
+def finish(scene: Scene, reader: Reader) -> None:
     """Let it end, and see that nobody is left."""
     scene.hierarchy.let_all_go()
     until(lambda: ended(scene.root), "the monitor has stored the end", END_LIMIT)
+    reader.stop()
+    assert not reader.wrong, f"`bridle status` was told: {reader.wrong[:3]}"
     until(lambda: not jobs_of(scene.pool, scene.root), "all jobs have left the queue", 120)
     until(lambda: monitor_pid(scene.root) is None, "the monitor has left", 60)
     until(lambda: not _left_over(scene), f"nobody is left: {_left_over(scene)}", 60)
@@ -137,7 +161,9 @@ def _left_over(scene: Scene) -> list[str]:
     return found
 
 
-def report(given: argparse.Namespace, scene: Scene, record: Record, verdict: Verdict, took: float) -> dict:
+def report(
+    given: argparse.Namespace, scene: Scene, reader: Reader, record: Record, verdict: Verdict, took: float
+) -> dict:
     """The figures, printed and as values."""
     every = sorted(second for seconds in record.seconds.values() for second in seconds)
     starts = scene.root.jobstate_log.read_text().count(" bridle_monitor EXECUTE ")
@@ -156,6 +182,8 @@ def report(given: argparse.Namespace, scene: Scene, record: Record, verdict: Ver
         "seconds_until_recovered": {"median": round(median(every), 2), "worst": every[-1]},
         "kills_of_the_monitor": record.kills,
         "starts_of_the_monitor": starts,
+        "database": given.database.value,
+        "readers_by_exit_code": dict(sorted(reader.codes.items())),
         **asdict(verdict),
     }
     print(f"\n{'fault':48} number  median s  worst s")
@@ -167,9 +195,28 @@ def report(given: argparse.Namespace, scene: Scene, record: Record, verdict: Ver
     return figures
 
 
+def prepare(given: argparse.Namespace, release: Release, work: Path) -> tuple[Scene, Reader]:
+    """Plan the hierarchy, start what it needs beside HTCondor, and let all of it have a home of its own."""
+    os.environ["HOME"] = str(work / "home")
+    os.environ.pop("XDG_CONFIG_HOME", None)
+    mail, server = MailServer(), None
+    mail.configure(work / "home")
+    hierarchy = make_hierarchy(work, given.seed, given.nodes)
+    database: Path | str = hierarchy.root.database
+    if given.database is Where.POSTGRESQL:
+        programs = Path(os.environ.get("BRIDLE_POSTGRESQL", BUILD / "postgresql")) / "bin"
+        server = Server(programs, work / "postgresql")
+        server.start()
+        database = server.new_database()
+    mail.start()
+    pool = Pool(work / "pool")
+    scene = Scene(pool, release, hierarchy, mail, server, database)
+    return scene, Reader(pool, hierarchy.root.path, given.seed)
+
+
 def main() -> int:
     given = options()
-    planned = strikes(given.seed, given.faults)
+    planned = strikes(given.seed, given.faults, given.database)
     if given.plan:
         for strike in planned:
             print(strike)
@@ -179,23 +226,28 @@ def main() -> int:
     work = WORK / "soak" / f"{given.seed}-{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     began = time.monotonic()
-    hierarchy = make_hierarchy(work, given.seed, given.nodes)
-    scene = Scene(Pool(work / "pool"), release, hierarchy)
+    scene, reader = prepare(given, release, work)
     try:
         scene.pool.start(release, slots=4)
-        start(scene)
+        start(scene, reader)
         record = disturb(scene, planned)
-        finish(scene)
-        verdict = check(scene.pool, hierarchy)
+        finish(scene, reader)
+        verdict = check(scene)
         assert verdict.doubles < record.kills, f"{verdict.doubles} delivered twice, {record.kills} kills"
-        figures = report(given, scene, record, verdict, time.monotonic() - began)
+        figures = report(given, scene, reader, record, verdict, time.monotonic() - began)
     except AssertionError as error:
         print(f"soak: {work}: {error}; run again with --seed {given.seed}, or look there", file=sys.stderr)
         return 1
     finally:
+        reader.stop()
         scene.pool.crash()
+        scene.mail.stop()
+        if scene.server is not None:
+            scene.server.stop()
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=1) + "\n")
+    if scene.server is not None:
+        scene.server.remove()
     shutil.rmtree(work)
     return 0
 

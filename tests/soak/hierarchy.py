@@ -14,6 +14,8 @@ from pathlib import Path
 from uuid import UUID
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from tests.soak.surroundings import ADDRESS
+from tests.support.rules import write_rules
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 from planner import Options, fan, plan
@@ -41,6 +43,7 @@ printf '%s %s %s %s %s\\n' "$BRIDLE_NOTIFICATION_KEY" "$BRIDLE_WORKFLOW" "$PEGAS
     "$BRIDLE_ATTEMPT" >>'{log}'
 """
 RULES = ("JOB * start", "JOB * success", "JOB * error", "WORKFLOW * start", "WORKFLOW * end")
+MAILED = ("JOB * error", "WORKFLOW * end")
 
 
 @dataclass(frozen=True)
@@ -180,4 +183,5 @@ def _give_hooks(hierarchy: Hierarchy) -> None:
     hook = hierarchy.told.with_name("hook.sh")
     hook.write_text(_HOOK.format(log=hierarchy.told))
     hook.chmod(0o755)
-    hierarchy.root.bridle_notify.write_text("".join(f"{rule} {hook}\n" for rule in RULES))
+    rules = [f"{rule} {hook}\n" for rule in RULES] + [f"{rule} to: {ADDRESS}\n" for rule in MAILED]
+    write_rules(hierarchy.root.bridle_notify, "".join(rules))

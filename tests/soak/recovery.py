@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from sqlite3 import OperationalError
+
+import psycopg
 
 from tests.soak.hierarchy import Member
 from tests.soak.strikes import Scene
@@ -70,10 +72,10 @@ class Watch:
     def _behind(self) -> str:
         try:
             rows = query(
-                self.scene.root.database,
-                "SELECT wf_uuid, file, offset FROM bridle_cursor JOIN workflow USING (wf_id)",
+                self.scene.database,
+                'SELECT wf_uuid, file, "offset" FROM bridle_cursor JOIN workflow USING (wf_id)',
             )
-        except OperationalError as error:
+        except (sqlite3.OperationalError, psycopg.Error) as error:
             return str(error)
         read = {(str(uuid), str(file)): int(str(offset)) for uuid, file, offset in rows}
         behind = [key for key, size in self.aim.items() if read.get(key, 0) < size]

@@ -10,16 +10,26 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import Release
 from tests.soak.hierarchy import Hierarchy
+from tests.soak.surroundings import MailServer
 from tests.support.faults import daemon_pid, tool
+from tests.support.postgresql import Server
 from tests.support.runs import BRIDLE, monitor_pid, until
+
+
+class Where(Enum):
+    """The database."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,10 @@ class Scene:
     pool: Pool
     release: Release
     hierarchy: Hierarchy
+    mail: MailServer
+    server: Server | None
+    """of PostgreSQL, if the database is there"""
+    database: Path | str
 
     @property
     def root(self) -> SubmitDir:
@@ -54,10 +68,11 @@ class Scene:
         return {place: pid for pid, place in _dagmans() if place in places}
 
 
-def strikes(seed: int, number: int) -> list[Strike]:
-    """The faults of a soak, in their order."""
+def strikes(seed: int, number: int, where: Where) -> list[Strike]:
+    """The faults of a soak, in their order; `where` is the database."""
     chance = random.Random(seed)
-    kinds = chance.choices(list(KINDS), [kind.weight for kind in KINDS.values()], k=number)
+    fitting = {name: kind.weight for name, kind in KINDS.items() if kind.where in (None, where)}
+    kinds = chance.choices(list(fitting), list(fitting.values()), k=number)
     return [
         Strike(
             kind,
@@ -111,6 +126,94 @@ def _root_dagman(scene: Scene, strike: Strike) -> bool:
 def _sub_dagman(scene: Scene, strike: Strike) -> bool:
     found = sorted((place, pid) for place, pid in scene.dagmans().items() if place != scene.root.path)
     return _kill(found[int(strike.chance * len(found))][1]) if found else False
+
+
+@contextmanager
+def _held_still(pid: int | None) -> Iterator[None]:
+    """Nobody writes while somebody else does."""
+    stopped = pid is not None and _kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if stopped:
+            _kill(pid, signal.SIGCONT)
+
+
+def _log(scene: Scene, strike: Strike) -> tuple[Path, int | None] | None:
+    """A JOBSTATE_LOG that has something in it, and the DAGMan that writes it."""
+    logs = [member.directory for member in scene.hierarchy.members if member.has_log]
+    begun = [place for place in logs if place.jobstate_log.exists() and place.jobstate_log.stat().st_size]
+    if not begun:
+        return None
+    place = begun[int(strike.chance * len(begun))]
+    return place.jobstate_log, scene.dagmans().get(place.path)
+
+
+def _log_emptied(scene: Scene, strike: Strike) -> bool:
+    """The log loses all that it had, and gets it back."""
+    found = _log(scene, strike)
+    if found is None:
+        return False
+    log, dagman = found
+    with _held_still(dagman):
+        data = log.read_bytes()
+        os.truncate(log, 0)
+        time.sleep(strike.seconds)
+        with log.open("r+b") as stream:
+            stream.write(data)
+    return True
+
+
+def _first_byte(scene: Scene, strike: Strike) -> bool:
+    """The first byte of the log is another one for some seconds."""
+    found = _log(scene, strike)
+    if found is None:
+        return False
+    log, dagman = found
+    with _held_still(dagman), log.open("r+b") as stream:
+        before = stream.read(1)
+        for byte in (b"x", before):
+            stream.seek(0)
+            stream.write(byte)
+            stream.flush()
+            time.sleep(strike.seconds)
+    return True
+
+
+def _mail_away(scene: Scene, strike: Strike) -> bool:
+    scene.mail.stop()
+    time.sleep(strike.seconds)
+    scene.mail.start()
+    return True
+
+
+def _server(scene: Scene) -> Server:
+    assert scene.server is not None
+    return scene.server
+
+
+def _server_restarted(scene: Scene, strike: Strike) -> bool:
+    _server(scene).stop()
+    time.sleep(strike.seconds)
+    _server(scene).start()
+    return True
+
+
+def _server_crashed(scene: Scene, strike: Strike) -> bool:
+    _server(scene).crash()
+    time.sleep(strike.seconds)
+    _server(scene).start()
+    return True
+
+
+def _server_read_only(scene: Scene, strike: Strike) -> bool:
+    with _server(scene).standby():
+        time.sleep(2 * strike.seconds)
+    return True
+
+
+def _cut_off(scene: Scene, strike: Strike) -> bool:
+    return bool(_server(scene).cut_off(str(scene.database).partition("?")[0].rpartition("/")[2]))
 
 
 def _both(scene: Scene, strike: Strike) -> bool:
@@ -229,7 +332,7 @@ def _ended(process: subprocess.Popen, limit: float) -> int:
 
 
 def _status(scene: Scene, strike: Strike) -> bool:
-    """Three readers at once."""
+    """Three readers at once. What they are told of a database that is away is the other reader's business."""
     words = [str(BRIDLE), "status", "--json", str(scene.root.path)]
     environment = scene.pool.environment()
     three = [
@@ -250,6 +353,8 @@ class Kind:
     weight: int
     do: Callable[[Scene, Strike], bool]
     kills: bool = False
+    where: Where | None = None
+    """None: with any database"""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -262,9 +367,16 @@ KINDS: Mapping[str, Kind] = {
     "graceful stop of the pool, and start": Kind(8, _restart, kills=True),
     "condor_hold and condor_release of a DAGMan": Kind(14, _hold),
     "SIGSTOP and SIGCONT of the monitor": Kind(14, _still),
-    "database locked by a reader": Kind(14, _reader),
-    "database locked by a writer": Kind(10, _writer),
-    "no room to write": Kind(10, _full),
+    "database locked by a reader": Kind(14, _reader, where=Where.SQLITE),
+    "database locked by a writer": Kind(10, _writer, where=Where.SQLITE),
+    "no room to write": Kind(10, _full, where=Where.SQLITE),
+    "PostgreSQL stopped and started": Kind(10, _server_restarted, where=Where.POSTGRESQL),
+    "PostgreSQL crashed and started": Kind(10, _server_crashed, where=Where.POSTGRESQL),
+    "PostgreSQL read-only": Kind(10, _server_read_only, where=Where.POSTGRESQL),
+    "connections to PostgreSQL cut off": Kind(8, _cut_off, where=Where.POSTGRESQL),
+    "mail server away": Kind(12, _mail_away),
+    "a JOBSTATE_LOG emptied and put back": Kind(8, _log_emptied),
+    "first byte of a JOBSTATE_LOG changed and put back": Kind(6, _first_byte),
     "kill -9 of the script runner": Kind(8, _script_runner, kills=True),
     "two more monitors by hand": Kind(10, _by_hand),
     "three readers at once": Kind(12, _status),

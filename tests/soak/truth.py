@@ -6,9 +6,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from planner_ext.pool.pool import Pool
 from tests.soak.hierarchy import Hierarchy, Member
+from tests.soak.strikes import Scene
 from tests.support.database import QUERIES, Rows, check_sound, dump, query
 from tests.support.runs import bridle
 
@@ -60,6 +61,8 @@ class Verdict:
     due: int
     delivered: int
     doubles: int
+    mails: int
+    """... of these delivered by mail, too"""
 
 
 def attempts_of(hierarchy: Hierarchy) -> Attempts:
@@ -88,16 +91,18 @@ def verdicts_of(hierarchy: Hierarchy) -> Verdicts:
     return found
 
 
-def check(pool: Pool, hierarchy: Hierarchy) -> Verdict:
+def check(scene: Scene) -> Verdict:
     """All of it; AssertionError says what is not."""
+    pool, hierarchy, database = scene.pool, scene.hierarchy, scene.database
     attempts = attempts_of(hierarchy)
-    database = hierarchy.root.database
-    check_sound(database)
+    if isinstance(database, Path):
+        check_sound(database)
     verdicts = verdicts_of(hierarchy)
-    _check_instances(hierarchy, attempts, verdicts)
-    _check_result(pool, hierarchy)
+    _check_instances(scene, attempts, verdicts)
+    _check_result(scene)
     live = dump(database)
     due, delivered, doubles = _check_notifications(hierarchy, attempts, verdicts)
+    mails = _check_mails(scene, attempts, verdicts)
     done = bridle(pool, "monitord", "--rebuild", str(hierarchy.root.path))
     assert done.returncode == 0, done.stderr
     anew = dump(database)
@@ -113,6 +118,7 @@ def check(pool: Pool, hierarchy: Hierarchy) -> Verdict:
         due=due,
         delivered=delivered,
         doubles=doubles,
+        mails=mails,
     )
 
 
@@ -127,9 +133,10 @@ def assert_same(what: str, one: list, other: list) -> None:
     assert not missing + more, f"{what}: only before {list(missing)[:5]}, only after {list(more)[:5]}"
 
 
-def _check_instances(hierarchy: Hierarchy, attempts: Attempts, verdicts: Verdicts) -> None:
+def _check_instances(scene: Scene, attempts: Attempts, verdicts: Verdicts) -> None:
     """Each attempt is stored once, as it ended; each job was done in the end; and no other is stored."""
-    stored = query(hierarchy.root.database, _INSTANCES)
+    hierarchy = scene.hierarchy
+    stored = query(scene.database, _INSTANCES)
     twice = [key for key, n in Counter(row[:3] for row in stored).items() if n > 1 and key[2] is not None]
     assert not twice, f"stored twice: {twice}"
     ran = {(*job, number) for job, ids in attempts.items() for number in ids}
@@ -140,7 +147,7 @@ def _check_instances(hierarchy: Hierarchy, attempts: Attempts, verdicts: Verdict
     traced = {(str(uuid), str(name), str(number)) for uuid, name, number, _ in jobs_stored}
     assert ran - traced == set(), f"ran and not stored: {sorted(ran - traced)[:5]}"
     assert traced - ran == set(), f"stored and did not run: {sorted(traced - ran)[:5]}"
-    jobs = query(hierarchy.root.database, "SELECT wf_uuid, exec_job_id FROM job JOIN workflow USING (wf_id)")
+    jobs = query(scene.database, "SELECT wf_uuid, exec_job_id FROM job JOIN workflow USING (wf_id)")
     assert len(jobs) == len(set(jobs)) == hierarchy.all_nodes, f"{len(jobs)} jobs of {hierarchy.all_nodes}"
     assert set(jobs) == nodes, f"never ran: {sorted(set(jobs) - nodes)[:5]}"
     last = {(uuid, name): code for uuid, name, _, code in stored}
@@ -157,11 +164,12 @@ def _is_dag(name: object) -> bool:
     return str(name).startswith("dagman_")
 
 
-def _check_result(pool: Pool, hierarchy: Hierarchy) -> None:
+def _check_result(scene: Scene) -> None:
     """The workflow has succeeded as if nobody had disturbed it: one start and one end of each, no rescue DAG."""
+    hierarchy = scene.hierarchy
     assert not [str(file) for m in hierarchy.members for file in m.directory.path.glob("*.rescue*")]
     states = query(
-        hierarchy.root.database,
+        scene.database,
         "SELECT wf_uuid, state, restart_count, status FROM workflowstate JOIN workflow USING (wf_id)",
     )
     expected = [
@@ -170,11 +178,22 @@ def _check_result(pool: Pool, hierarchy: Hierarchy) -> None:
         for state in (("WORKFLOW_STARTED", 0, None), ("WORKFLOW_TERMINATED", 0, 0))
     ]
     assert_same("workflowstate", states, expected)
-    told = bridle(pool, "status", str(hierarchy.root.path))
+    told = bridle(scene.pool, "status", str(hierarchy.root.path))
     assert told.returncode == 0, told.stderr
     assert "succeeded" in told.stdout, told.stdout
-    strange = query(hierarchy.root.database, "SELECT file, reason, text FROM bridle_quarantine")
-    assert not strange, f"quarantine: {strange[:5]}"
+    strange = query(scene.database, "SELECT file, reason, text FROM bridle_quarantine")
+    # What the faults did to logs is told there.
+    unasked = [row for row in strange if "was replaced or cut" not in str(row[1]) and str(row[2])[:1] != "x"]
+    assert not unasked, f"quarantine: {unasked[:5]}"
+
+
+def _check_mails(scene: Scene, attempts: Attempts, verdicts: Verdicts) -> int:
+    """Each error and each end of a workflow came by mail, under its own Message-ID; some perhaps twice."""
+    every = [one for member in scene.hierarchy.members for one in _due(member, attempts, verdicts)]
+    due = sum(event == "error" or (event == "end" and uuid == name) for uuid, name, event in every)
+    found = {str(mail["Message-ID"]) for mail in scene.mail.box.mails}
+    assert len(found) == due, f"{due} mails due, {len(found)} came"
+    return due
 
 
 def _check_notifications(

@@ -63,6 +63,32 @@ class Server:
             self._process.wait(60)
             self._process = None
 
+    def crash(self) -> None:
+        """The same without a word to anybody, as if the machine had lost its power: it recovers at its next start."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(60)
+            self._process = None
+
+    @contextmanager
+    def standby(self) -> Iterator[None]:
+        """Let nobody write, as a server does that is no longer the primary one; who is connected is cut off."""
+        self._read_only("ALTER SYSTEM SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            self._read_only("ALTER SYSTEM RESET default_transaction_read_only")
+
+    def _read_only(self, statement: str) -> None:
+        with self.connection() as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(statement)
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+            )
+
     def remove(self) -> None:
         """Stop it and leave nothing of it."""
         self.stop()
