@@ -8,9 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from platformdirs import user_config_path
-
-from dag_rewriter.directory.policy_paths import SITE_POLICY, SITE_VARIABLE
+from dag_rewriter.directory.policy_paths import SITE_POLICY, SITE_VARIABLE, user_config
 from dag_rewriter.files import stream_of
 from monitord_job.errors import NotifyError
 from monitord_job.messages.targets import NotifyConfig, check_private, parse_config
@@ -23,7 +21,7 @@ _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 def config_files() -> tuple[Path, Path]:
     """Of the site and of the user; neither need be there."""
     site = Path(os.environ.get(SITE_VARIABLE) or SITE_POLICY).with_name(NAME)
-    return site, user_config_path("bridle") / NAME
+    return site, user_config() / NAME
 
 
 def read_config(named: Path | None = None) -> NotifyConfig:
