@@ -17,7 +17,7 @@ from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.newest_rescue import rescue_limit
 from dag_rewriter.rescue.rescue_dag import numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
-from dag_rewriter.rescue.run_state import NumberedRescue, RunState, state_after, state_now
+from dag_rewriter.rescue.run_state import NumberedRescue, RunState, node_names, state_after, state_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,17 @@ def wants_to_run(submit_dir: SubmitDir, ended: int) -> bool:
     """Whether the next run has something to do although the last one succeeded: a rescue DAG was made since."""
     rescues, _ = find_rescues(submit_dir)
     return bool(rescues) and rescues[-1].time >= ended
+
+
+def nodes_of_the_next_run(submit_dir: SubmitDir, ended: int) -> tuple[str, ...]:
+    """The nodes that a run from the rescue DAG runs which `bridle rescue` made since the last one ended; none if there
+    is no such rescue DAG. Raises FileError, DagSyntaxError."""
+    rescues, _ = find_rescues(submit_dir)
+    if not rescues or not rescues[-1].ours or rescues[-1].time < ended:
+        return ()
+    done, whole = set(rescues[-1].rescue.done), read_whole(submit_dir)
+    done |= {node.name for node in whole.nodes() if node.done}
+    return tuple(name for name in node_names(whole) if name not in done)
 
 
 def refuse_if_in_use(workflow: Workflow) -> None:

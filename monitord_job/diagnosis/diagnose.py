@@ -164,7 +164,8 @@ def _over(facts: Facts) -> Diagnosis:
     )
     again = diagnosis.condition is Condition.FAILED and facts.rescue is not None
     if diagnosis.condition is Condition.SUCCEEDED:
-        what = "DAGMan says so; what its nodes did is not known" if facts.unreadable else diagnosis.what
+        what = "the last run succeeded" if facts.again else diagnosis.what
+        what = "DAGMan says so; what its nodes did is not known" if facts.unreadable else what
     return Diagnosis(
         diagnosis.condition, what, diagnosis.advice, Remedy.RUN_AGAIN if again else None, facts.submitted
     )
@@ -180,6 +181,10 @@ def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
     if facts.lock is Lock.STALE and gone:
         what = "a DAGMan that died left its lock: the next one would take for failed what was removed"
         yield Finding(Trouble.STALE_LOCK, what, Remedy.SET_LOCK_ASIDE if over else None)
+    if over and facts.again:
+        counted = "1 node is" if facts.again == 1 else f"{facts.again} nodes are"
+        what = f"{counted} to run again, says {facts.rescue}: `bridle run` runs them"
+        yield Finding(Trouble.RESCUE_PENDING, what)
     if over and facts.jobs:
         what = f"{len(facts.jobs)} jobs are in the queue whose DAGMan has left: {', '.join(facts.jobs[:5])}"
         yield Finding(Trouble.LEFT_BEHIND, what, Remedy.REMOVE_LEFT_BEHIND)

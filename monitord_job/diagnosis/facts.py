@@ -11,13 +11,15 @@ from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.errors import FileError
+from dag_rewriter.errors import FileError, RewriterError
+from dag_rewriter.language.text import show_bytes
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from dag_rewriter.rescue.rescue_dag import numbered
+from dag_rewriter.rescue.rescue_files import nodes_of_the_next_run
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
-from monitord_job.database.run_queries import is_stored, offsets, open_database, progress
+from monitord_job.database.run_queries import is_stored, last_times, offsets, open_database, progress
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.legibility import why_unreadable
@@ -72,6 +74,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         ending=_ending(submit_dir, job, word, _Counted(counts.failed if counts else 0, unread, stored)),
         refusal=refusal_in(out),
         rescue=_newest_rescue(submit_dir),
+        again=0 if dagmans or stored is None else len(_again(submit_dir, stored)),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
         monitor=_monitor(submit_dir, monitors),
         monitor_job=monitors[0].job if monitors else "",
@@ -106,12 +109,15 @@ class _Stored:
     goes_on: bool = False
     has_begun: bool = False
     """whether a run is in it at all"""
-    ended: bool = False
+    ended: int | None = None
+    """when the last run did, if it has"""
     code: int | None = None
     """DAGMan's exit code, if it has ended there"""
     failed: int = 0
     """nodes that count for how it ended"""
     reason: str | None = None
+    attempted: frozenset[str] = frozenset()
+    """the nodes that ever began, where there are rescue DAGs"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class _Counted:
 
     @property
     def _is_stored(self) -> bool:
-        return self.stored is not None and self.stored.ended and not self.unread
+        return self.stored is not None and self.stored.ended is not None and not self.unread
 
     @property
     def failed(self) -> int:
@@ -161,6 +167,18 @@ def _newest_rescue(submit_dir: SubmitDir) -> str | None:
     return next(reversed(numbered(submit_dir.rescue_base, files.names_in(submit_dir.path)).values()), None)
 
 
+def _again(submit_dir: SubmitDir, stored: _Stored) -> set[str]:
+    """The nodes that ran and are to run again, because `bridle rescue` says so since the last run ended."""
+    if stored.ended is None:
+        return set()
+    try:
+        return {
+            show_bytes(name) for name in nodes_of_the_next_run(submit_dir, stored.ended)
+        } & stored.attempted
+    except RewriterError:
+        return set()  # whoever is to run it says what is wrong with its files
+
+
 def _monitor(submit_dir: SubmitDir, jobs: list[QueuedJob]) -> Monitor:
     if files.is_locked(submit_dir.lock):
         holder = holder_of(submit_dir.lock)
@@ -185,10 +203,11 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
                 offsets(engine, wf_uuid),
                 goes_on,
                 run.started is not None,
-                run.ended is not None,
+                run.ended,
                 run.status,
                 run.failed,
                 run.reason,
+                frozenset(last_times(engine, wf_uuid) if _newest_rescue(submit_dir) else ()),
             )
         finally:
             engine.dispose()

@@ -46,6 +46,8 @@ class Trouble(Enum):
     SCHEDD_SILENT = "schedd does not answer"
     UNREADABLE = "log cannot be read"
     """what its nodes did is not known, and nothing that bridle does would tell"""
+    RESCUE_PENDING = "rescue pending"
+    """nodes that are done are to run again, in a run that nobody has started yet"""
     JOBS_HELD = "jobs held"
     STARTS_FOR_EVER = "starts for ever"
 
@@ -131,6 +133,8 @@ class Facts:
     refusal: str = ""
     """why the last DAGMan refused its DAG, in its own words"""
     rescue: str | None = None
+    again: int = 0
+    """nodes that ran, and that a rescue DAG which `bridle rescue` made since has the next run run again"""
     jobs: tuple[str, ...] = ()
     """where no DAGMan is in the queue: jobs that one of this run has submitted, the monitor apart"""
     monitor: Monitor = Monitor.GONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -13,10 +14,12 @@ from dag_rewriter.rescue.rescue_files import read_workflow
 from dag_rewriter.rescue.rescue_plan import Choice, plan_redo
 from dag_rewriter.rescue.rescue_steps import carry_out
 from dag_rewriter.rewriting.rewrite import Options, rewrite
+from monitord_job import schedd
 from monitord_job.cli.common import open_run
 from monitord_job.database.run_queries import open_database
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers.status import progress_as_dagman_counts, read_status
+from planner_ext.cli import run_command
 from tests.support.played import START, Played
 
 DAG = "".join(f"JOB {name} a.sub\n" for name in "ABCDE") + "PARENT A CHILD B C\nPARENT B C CHILD D\n"
@@ -52,6 +55,30 @@ def test_what_is_to_run_again_is_not_done(played: Played) -> None:
     assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 5}
     redo(submit_dir, "B", START + 100)
     assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 3, NodeStatus.UNREADY: 2}
+
+
+def test_nobody_says_that_all_is_done_while_nodes_are_to_run_again(
+    played: Played, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(schedd, "dagman_jobs", lambda _: [])
+    monkeypatch.setattr(schedd, "node_jobs", lambda *_, **__: [])
+    monkeypatch.setattr(schedd, "machine", lambda: "")
+    submit_dir = played.write()
+    counts(submit_dir)
+    assert run_command(["recover", str(submit_dir.dag_file)]) == 0
+    assert "all is done" in capsys.readouterr().out
+    redo(submit_dir, "B", START + 100)
+    assert run_command(["recover", str(submit_dir.dag_file)]) == 1
+    told = (
+        f"rescue pending: 2 nodes are to run again, says x.dag.rescue001: `bridle run {submit_dir.dag_file}`"
+    )
+    out = capsys.readouterr().out
+    assert "all is done" not in out
+    assert told in out
+    run_command(["status", str(submit_dir.dag_file)])
+    assert told in capsys.readouterr().out
+    run_command(["status", "--json", str(submit_dir.dag_file)])
+    assert json.loads(capsys.readouterr().out)["diagnosis"]["findings"][0]["trouble"] == "rescue pending"
 
 
 def test_it_is_done_when_the_next_run_has_done_it(played: Played) -> None:

@@ -47,6 +47,7 @@ TABLE = {
     "planned only": (Facts(now=NOW), C.NEVER_SUBMITTED, ()),
     "running": (AT_WORK, C.RUNNING, ()),
     "ended, and its logs do not tell": (replace(ENDED, unreadable="no log"), C.SUCCEEDED, ()),
+    "nodes are to run again": (replace(ENDED, rescue="x.dag.rescue001", again=2), C.SUCCEEDED, ()),
     "its logs are gone": (
         Facts(now=NOW, unreadable="no log", rescue="x.dag.rescue001"),
         C.FAILED,
@@ -192,6 +193,7 @@ def test_table(name):
 
 
 ATTENTION = {
+    "nodes are to run again",
     "jobs held",
     "a sub-workflow that starts for ever",
     "it starts for ever itself",
