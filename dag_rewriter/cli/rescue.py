@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, dry_run_option, json_option, print_json
+from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_in_use
 from dag_rewriter.rescue.rescue_plan import Choice, RescuePlan, plan_redo, plan_scratch, plan_use
 from dag_rewriter.rescue.rescue_show import as_mapping, list_lines, rescue_at, show_lines, show_mapping
 from dag_rewriter.rescue.rescue_steps import SetAside, carry_out, told
+from dag_rewriter.rescue.workflow_above import root_above
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST = 10
@@ -159,8 +163,9 @@ def redo(
     """Mark nodes to be rerun.
 
     The next run runs them again, for instance after an input was mended. What else is done stays done, what is not
-    done runs as well. A sub-workflow among the nodes begins afresh. Of a workflow with cleanup nodes, an input may be
-    gone: then run again what made it, too.
+    done runs as well. A sub-workflow among the nodes begins afresh; S/X is the node X of the sub-workflow S, whose
+    other nodes stay done. Where SUBMIT_DIR is a sub-workflow, the run above it is marked, too. Of a workflow with
+    cleanup nodes, an input may be gone: then run again what made it, too.
 
     \b
     Example:
@@ -170,8 +175,14 @@ def redo(
     Exit codes: 0 done; 2 there is no such node, nothing has run yet, the workflow runs, or DAGMan's limit on
     rescue DAGs is reached; nothing was changed.
     """
-    workflow = _idle(target)
+    root, path = root_above(open_target(target))
+    if path:
+        nodes = tuple(f"{path}/{node}" for node in nodes)
+    workflow = _idle(target_of(root))
     plan = plan_redo(workflow, nodes, with_descendants, _choice(retries, renumber))
+    if path:
+        what = f"{path} is a sub-workflow: the run above it, which is marked too, runs it again: `bridle run`"
+        plan = replace(plan, notes=(*plan.notes, completed(what, target_of(root))))
     _do(workflow, plan, dry_run, as_json)
 
 

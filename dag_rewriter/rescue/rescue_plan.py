@@ -81,31 +81,54 @@ def plan_scratch(workflow: Workflow, choice: Choice) -> RescuePlan:
 
 
 def plan_redo(workflow: Workflow, nodes: Iterable[str], descendants: bool, choice: Choice) -> RescuePlan:
-    """The next run runs `nodes` again, and whatever is not done. Raises RescueError, UnknownNodeError."""
+    """The next run runs `nodes` again, and whatever is not done; `S/X` is the node X of the sub-workflow S, which goes
+    on inside. Raises RescueError, UnknownNodeError."""
     if not workflow.has_run:
         raise RescueError(str(workflow.submit_dir.path), "nothing has run yet", "submit it with `bridle run`")
     graph = build_graph(workflow.whole)
-    chosen = tuple(nodes)
+    own, inner = _by_workflow(workflow, nodes)
+    chosen = (*own, *(name for name in inner if name not in own))
     below = graph.descendants(chosen)  # refuses unknown names
     again = {*chosen, *(below if descendants else ())}
-    run_state = workflow.run_state
-    done = [name for name in run_state.of(NodeState.DONE) if name not in again]
+    afresh = {*own, *(graph.descendants(own) if descendants else ())}
+    inside = {
+        name: plan_redo(workflow.children[name], names, descendants, choice)
+        for name, names in inner.items()
+        if name not in afresh
+    }
+    done = [name for name in workflow.run_state.of(NodeState.DONE) if name not in again]
     origin = f"redo of {' '.join(chosen[:5])}{' ...' if len(chosen) > 5 else ''}"
-    steps = [
+    steps = [step for plan in inside.values() for step in plan.steps]
+    steps += [
         step
         for name in again
-        if name in workflow.children
+        if name in workflow.children and name not in inside
         for step in _if_run(workflow.children[name], choice)
     ]
     steps += _new(workflow, RescueDag(tuple(done), origin=origin), choice)
     stale = [name for name in below if name in done]
-    notes = []
+    notes = [f"in {name}: {note}" for name, plan in inside.items() for note in plan.notes]
     if stale:
         notes.append(
             f"{len(stale)} nodes that depend on them stay done ({stale[0]} ...): --with-descendants runs them too"
         )
-    notes += limit_notes(workflow, choice)
-    return RescuePlan(tuple(steps), _others(workflow, done), tuple(notes))
+    notes += [note for note in limit_notes(workflow, choice) if not any(note in each for each in notes)]
+    runs = [f"{name}/{node}" for name, plan in inside.items() for node in plan.runs]
+    return RescuePlan(tuple(steps), (*_others(workflow, done), *runs), tuple(notes))
+
+
+def _by_workflow(workflow: Workflow, nodes: Iterable[str]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """The nodes of this workflow, and those of sub-workflows by the node that runs them."""
+    own: list[str] = []
+    inner: dict[str, list[str]] = {}
+    known = {node.name for node in workflow.whole.nodes()}
+    for name in nodes:
+        first, slash, rest = name.partition("/")
+        if slash and first in workflow.children and name not in known:
+            inner.setdefault(first, []).append(rest)
+        else:
+            own.append(name)
+    return tuple(own), inner
 
 
 def plan_resume(workflow: Workflow, choice: Choice) -> RescuePlan:

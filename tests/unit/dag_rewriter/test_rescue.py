@@ -284,6 +284,49 @@ def test_sub_dags_follow(folder):
     assert list(written(plan)) == ["x.dag.rescue002"]
 
 
+@pytest.fixture
+def succeeded(folder: Path) -> Path:
+    """Everything is done, in the sub-workflow too, which lies in a folder of its own and has one below itself."""
+    (folder / "below" / "t").mkdir(parents=True)
+    (folder / "x.dag").write_text(DAG.replace("s.dag", "s.dag DIR below"))
+    inner = "JOB X ../a.sub\nJOB Y ../a.sub\nSUBDAG EXTERNAL T t/t.dag\nPARENT X CHILD Y\nJOBSTATE_LOG s.js\n"
+    (folder / "below/s.dag").write_text(inner)
+    (folder / "below/t/t.dag").write_text("JOB Z a.sub\nJOB Q a.sub\nJOBSTATE_LOG t.js\n")
+    for name in ("js.log", "below/s.js", "below/t/t.js", "s.js", "t.js"):
+        (folder / name).write_text(log(STARTED, FINISHED.format(0), start=WHEN + 100))
+    return folder
+
+
+@pytest.mark.parametrize(("target", "node"), [("x.dag", "S/X"), ("below/s.dag", "X")])
+def test_redo_inside_a_sub_workflow_reaches_the_run_above(succeeded, target, node):
+    words = ["redo", str(succeeded / target), node]
+    shown = json.loads(CliRunner().invoke(rescue, [*words, "--json"], catch_exceptions=False).stdout)
+    assert [Path(path).name for path in shown["written"]] == ["s.dag.rescue001", "x.dag.rescue002"]
+    assert shown["runs"] == ["S", "S/X"]
+    notes = " ".join(shown["notes"])
+    assert "in S: 1 nodes that depend on them stay done (Y ...)" in notes
+    assert (f"`bridle run {succeeded / 'x.dag'}`" in notes) == (target != "x.dag")
+    assert parse_rescue((succeeded / "below/s.dag.rescue001").read_bytes(), "").done == ("Y", "T")
+    assert parse_rescue((succeeded / "x.dag.rescue002").read_bytes(), "").done == ("A", "NODE", "DONE", "D")
+    assert not (succeeded / "below/t/t.dag.rescue001").exists(), "T is done, and stays so"
+
+
+def test_redo_two_levels_down_reaches_the_top(succeeded):
+    done = CliRunner().invoke(rescue, ["redo", str(succeeded / "below/t/t.dag"), "Z"], catch_exceptions=False)
+    for line in ("wrote below/t/t.dag.rescue001", "wrote below/s.dag.rescue001", "wrote x.dag.rescue002"):
+        assert line in done.stdout
+    assert parse_rescue((succeeded / "below/s.dag.rescue001").read_bytes(), "").done == ("X", "Y")
+    assert parse_rescue((succeeded / "below/t/t.dag.rescue001").read_bytes(), "").done == ("Q",)
+
+
+def test_redo_of_the_whole_sub_workflow_and_of_a_node_in_it_begins_afresh(succeeded):
+    plan = plan_redo(workflow(succeeded), ["S", "S/X"], False, NOW)
+    assert written(plan)["s.dag.rescue001"].origin == "scratch"
+    assert plan.runs == ("S",)
+    with pytest.raises(UnknownNodeError):
+        plan_redo(workflow(succeeded), ["S/none"], False, NOW)
+
+
 def test_the_limit_is_seen_before_it_bites(folder):
     content = (folder / "x.dag.rescue001").read_bytes()
     (folder / "x.dag.rescue089").write_bytes(content)
