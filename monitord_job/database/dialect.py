@@ -304,6 +304,18 @@ class Postgresql(Dialect):
 
 
 _DIALECTS: dict[str, Dialect] = {one.backend.value: one for one in (Sqlite(), Postgresql())}
+
+
+def words_of(error: BaseException) -> str:
+    """What a database says, in one line: libpq's hints stand in lines of their own, which are indented.
+
+    >>> words_of(ValueError("connection failed: Connection refused\\n\\tIs the server running?"))
+    'connection failed: Connection refused'
+    """
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return " ".join(line.rstrip() for line in lines if line.strip() and not line[0].isspace())
+
+
 _SPELLINGS = {"postgres": Backend.POSTGRESQL.value}
 
 

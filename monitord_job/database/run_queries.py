@@ -27,7 +27,7 @@ from sqlalchemy.exc import DatabaseError
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.attempt_queries import FAILED_STATES, read_attempts, service_column
-from monitord_job.database.dialect import dialect_of, sqlite_url
+from monitord_job.database.dialect import dialect_of, sqlite_url, words_of
 from monitord_job.database.migrations import version_of
 from monitord_job.database.run_values import Job, WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database
@@ -156,7 +156,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DatabaseError as error:
         hint = dialect.unreadable_hint
-        raise MonitorError(where, f"the database cannot be read: {error.orig}", hint) from error
+        raise MonitorError(where, f"the database cannot be read: {words_of(error)}", hint) from error
 
 
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:

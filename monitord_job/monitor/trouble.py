@@ -23,6 +23,8 @@ from monitord_job.waiting import Wait
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
+_BRIEF = 10.0
+"""Who waits no longer than this hears of it at the end: a reader, which shows what there is."""
 _DEFECTS_UNTIL_HEALED = 3
 _CONDITIONS: tuple[tuple[type[Exception], Condition], ...] = (
     (InTheWayError, Condition.IN_THE_WAY),
@@ -70,7 +72,7 @@ def patiently(
     """
     limit = DATABASE_WAIT if limits.database is None else limits.database
     wait: Wait | None = None
-    times = 0
+    times, told = 0, ""
     while True:
         try:
             if wait is not None:
@@ -87,7 +89,10 @@ def patiently(
                 continue
             if wait.is_over:
                 raise
-            LOG.warning("%s (again in %.1f s)", _said(error), wait.pause)
+            said = _said(error)
+            is_news = said != told and limit > _BRIEF
+            LOG.log(logging.WARNING if is_news else logging.INFO, "%s (again in %.1f s)", said, wait.pause)
+            told = said
             wait.go_on()
             continue
         if wait is not None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import OpenDatabase, open_database, progress, summary
+from monitord_job.database.run_queries import OpenDatabase, is_stored, open_database, progress, summary
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
@@ -59,6 +59,7 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
     except LockedError:
         LOG.info("a monitor is at work on %s", submit_dir.path)
     except TryAgainError as error:
+        is_stored(database, submit_dir.wf_uuid or "")  # one that cannot be read either says so, once
         LOG.warning("showing the database as it stands: %s", error)
     except OSError as error:
         # On a file system that cannot be written, what is stored may be read all the same.

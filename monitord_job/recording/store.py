@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from monitord_job.database import bridle_tables, migrations, schema, state_rows
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.database.column_limits import short_name
-from monitord_job.database.dialect import Trouble, dialect_of, sqlite_url
+from monitord_job.database.dialect import Trouble, dialect_of, sqlite_url, words_of
 from monitord_job.database.fence import Fence, take
 from monitord_job.database.row_writer import RowWriter
 from monitord_job.errors import (
@@ -330,13 +330,19 @@ class Store:
     def _meaning_of(self, error: DBAPIError) -> MonitorError:
         """The error that says what it is to us."""
         if error.connection_invalidated:
-            return TryAgainError(self.name, f"the connection was lost: {error.orig}", self._dialect.away_hint)
+            return TryAgainError(
+                self.name, f"the connection was lost: {words_of(error)}", self._dialect.away_hint
+            )
         trouble = self._dialect.trouble(error)
         if trouble is Trouble.BROKEN:
-            return BrokenDatabaseError(self.name, f"it is damaged: {error.orig}", self._dialect.refused_hint)
+            return BrokenDatabaseError(
+                self.name, f"it is damaged: {words_of(error)}", self._dialect.refused_hint
+            )
         if trouble is Trouble.REFUSED:
-            return SchemaError(self.name, f"the database refuses: {error.orig}", self._dialect.refused_hint)
-        what = f"the database cannot be used now: {error.orig}"
+            return SchemaError(
+                self.name, f"the database refuses: {words_of(error)}", self._dialect.refused_hint
+            )
+        what = f"the database cannot be used now: {words_of(error)}"
         return TryAgainError(self.name, what, self._dialect.away_hint)
 
     def _check_file(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database.bridle_tables import BRIDLE_SCHEMA
-from monitord_job.database.dialect import Backend, dialect_of
+from monitord_job.database.dialect import Backend, dialect_of, words_of
 from monitord_job.database.migrations import version_of
 from monitord_job.database.run_queries import open_database
 from monitord_job.database.schema import WORKFLOW
@@ -70,7 +70,7 @@ def asking(database: Database) -> Iterator[Questions]:
                 raise MonitorError(where, "there is no Stampede database in it", "name the one of the run")
             yield Questions(connection, where)
     except (DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
-        what = f"the database cannot be read: {getattr(error, 'orig', error)}"
+        what = f"the database cannot be read: {words_of(error)}"
         raise MonitorError(where, what, dialect.unreadable_hint) from error
     finally:
         engine.dispose()
