@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.check.check_dag import Checked, check_dag
+from dag_rewriter.check.missing_programs import MOST_LINES, missing_programs
 from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Finding, Severity, join
 from dag_rewriter.directory.locate import root_and_name
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.errors import DagSyntaxError, RewriterError
 from dag_rewriter.model.block import check_complete
+from dag_rewriter.model.splices import expand
 from dag_rewriter.rescue.newest_rescue import newest_rescue
 
 Progress = Callable[[int, int], None]
@@ -63,6 +66,9 @@ def check_path(path: Path, progress: Progress, data: bytes | None = None) -> Che
     )
     findings += (_named(finding, root) for finding in first.findings)
     findings += node_log_findings(path, root, first.config)
+    is_short = data.count(b"\n") <= MOST_LINES
+    if is_short and not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += (_named(finding, root) for finding in _programs(name, Disk(root, {name: data})))
     findings += below_findings(path, root, first.sub_dags)
     return replace(first, findings=tuple(findings))
 
@@ -81,6 +87,12 @@ def below_findings(path: Path, root: Path, sub_dags: Iterable[tuple[str, str]]) 
         yield from (_named(finding, root) for finding in inner.findings)
         yield from node_log_findings(below, root / where, inner.config)
         left += inner.sub_dags
+
+
+def _programs(name: str, disk: Disk) -> Iterator[Finding]:
+    """What is said of programs; of a DAG that cannot be put together, that was said already."""
+    with suppress(RewriterError):
+        yield from missing_programs(expand(name, lambda path: disk.read(path) or b""), disk)
 
 
 def _whole(data: bytes, source: str) -> tuple[Finding, ...]:

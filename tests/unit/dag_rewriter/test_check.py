@@ -16,7 +16,7 @@ from dag_rewriter.cli.rewrite import rewrite
 from dag_rewriter.errors import BadDagError, FileError
 from tests.support.dag_verdicts import BAD, GOOD
 
-FILES = ("a.sub", "b.sub", "c.sub", "d.config")
+FILES = ("a.sub", "b.sub", "c.sub", "d.config", "make.sh", "x")
 
 
 def write(folder: Path, case: str | dict[str, str]) -> Path:
@@ -104,6 +104,40 @@ def test_a_file_that_is_missing_does_not_make_all_names_unknown(tmp_path: Path) 
 )
 def test_a_submit_file_may_be_missing_where_nobody_needs_it_yet(tmp_path: Path, line: str) -> None:
     assert findings(tmp_path, TWO + f"JOB C none.sub\n{line}\n") == []
+
+
+PROGRAMS = {
+    "executable = none.sh\nqueue\n": [
+        "the executable none.sh of A is not there; the node will fail without it"
+    ],
+    "executable = none.sh\ntransfer_executable = False\nqueue\n": [],
+    "executable = $(exe)\nqueue\n": [],
+    "universe = docker\nexecutable = /opt/none\nqueue\n": [],
+    "executable = make.sh\nqueue\n": [],
+}
+
+
+@pytest.mark.parametrize("job", PROGRAMS)
+def test_an_executable_that_is_not_there_is_warned_of(tmp_path: Path, job: str) -> None:
+    told = [f"x.dag:1: warning: {what}" for what in PROGRAMS[job]]
+    assert findings(tmp_path, {"x.dag": TWO, "a.sub": job}) == told
+
+
+def test_one_that_a_node_before_may_make_is_not_there_yet(tmp_path: Path) -> None:
+    dag = f"{TWO}JOB C b.sub\nPARENT A CHILD B C\n"
+    (found,) = findings(tmp_path, {"x.dag": dag, "b.sub": "executable = made\nqueue\n"})
+    assert found.startswith(
+        "x.dag:2: warning: the executable made of B (and of 1 more) is not there yet; if no job"
+    )
+
+
+def test_scripts_that_are_not_there_are_warned_of(tmp_path: Path) -> None:
+    scripts = "SCRIPT PRE A pre.sh\nSCRIPT POST B sub/post.sh -v\nSCRIPT PRE B /bin/true\n"
+    yet = "is not there yet; if no job before it makes it, the node will fail"
+    assert findings(tmp_path, TWO + scripts) == [
+        "x.dag:1: warning: the PRE script pre.sh of A is not there; the node will fail without it",
+        f"x.dag:2: warning: the POST script sub/post.sh of B {yet}",
+    ]
 
 
 @pytest.mark.parametrize("option", ["NOOP", "DONE"])
