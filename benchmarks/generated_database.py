@@ -28,6 +28,8 @@ STARTED = 1_790_000_000
 WF_UUID = "0b7d9a52-3f7e-4a8b-9d2c-5e6f70819203"
 NAME = "fan-0"
 _AT_ONCE = 20_000
+_TAKES = 70
+"""Seconds for an attempt."""
 _STATES = (
     *(
         ("SUBMIT", 0),
@@ -44,18 +46,18 @@ _STDERR = "Traceback: no such file or directory\n" * 8
 Rows = Iterator[tuple[Any, ...]]
 
 
-def attempts(jobs: int) -> Iterator[tuple[int, int, bool]]:
-    """(number, job, whether it failed), in the order of their submits."""
+def attempts(jobs: int) -> Iterator[tuple[int, int, bool, int]]:
+    """(number, job, whether it failed, when it began), in the order of their submits."""
     number = 0
     for job in range(1, jobs + 1):
         failed = job % FAILING_EACH == 0
-        for _ in range(1 + failed):
+        for again in range(1 + failed):
             number += 1
-            yield number, job, failed
+            yield number, job, failed, _begin(job) + again * _TAKES
 
 
-def _begin(number: int) -> int:
-    return STARTED + 10 + number // 50
+def _begin(job: int) -> int:
+    return STARTED + 10 + (job - 1) // WIDTH * 2 * _TAKES
 
 
 def _job_rows(jobs: int) -> Rows:
@@ -85,7 +87,7 @@ def _edge_rows(jobs: int) -> Rows:
 
 
 def _instance_rows(jobs: int) -> Rows:
-    for number, job, failed in attempts(jobs):
+    for number, job, failed, _ in attempts(jobs):
         name = f"work_ID{job:07d}"
         error = _STDERR if failed else ""
         yield (
@@ -112,19 +114,18 @@ def _instance_rows(jobs: int) -> Rows:
 
 
 def _state_rows(jobs: int) -> Rows:
-    for number, _, failed in attempts(jobs):
+    for number, _, failed, begin in attempts(jobs):
         for at, (state, after) in enumerate(_STATES):
             yield (
                 number,
                 _FAILED.get(state, state) if failed else state,
-                _begin(number) + after,
+                begin + after,
                 number * 8 + at,
             )
 
 
 def _invocation_rows(jobs: int) -> Rows:
-    for number, job, failed in attempts(jobs):
-        begin = _begin(number)
+    for number, job, failed, begin in attempts(jobs):
         took, code = 50 + number % 997 / 100, 256 if failed else 0
         yield (
             *(
@@ -212,7 +213,7 @@ def _fill(connection: sqlite3.Connection, jobs: int) -> None:
         "INSERT INTO workflow (wf_id, wf_uuid, dax_label, submit_dir, root_wf_id) VALUES (1, ?, 'fan', '/', 1)",
         [WF_UUID],
     )
-    end = _begin(jobs + jobs // FAILING_EACH) + 70
+    end = _begin(jobs) + 2 * _TAKES
     states = [("WORKFLOW_STARTED", STARTED, 0, None), ("WORKFLOW_TERMINATED", end, 0, 1)]
     connection.executemany(
         "INSERT INTO workflowstate (wf_id, state, timestamp, restart_count, status) VALUES (1, ?, ?, ?, ?)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,12 +15,15 @@ from monitord_job.cli.common import open_run, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
-    from monitord_job.statistics.figures import Level
-    from monitord_job.statistics.runs import Opened, Target
-    from monitord_job.statistics.statistics_files import Contents
+    from monitord_job.statistics.model.figures import Level, Statistics
+    from monitord_job.statistics.runs import Target
+    from monitord_job.statistics.views.against import Compared
+    from monitord_job.statistics.views.statistics_files import Contents
 
 LOG = logging.getLogger("bridle.statistics")
-_LEVELS = ("summary", "wf_stats", "jb_stats", "tf_stats", "ti_stats", "int_stats")
+_ALL = ("summary", "wf_stats", "jb_stats", "tf_stats", "ti_stats", "int_stats")
+"""what pegasus-statistics has"""
+_LEVELS = (*_ALL, "use_stats", "path_stats")
 
 
 def _levels(_ctx: click.Context, _option: click.Parameter, text: str) -> frozenset[str]:
@@ -28,7 +31,7 @@ def _levels(_ctx: click.Context, _option: click.Parameter, text: str) -> frozens
     unknown = sorted(asked - {"all", *_LEVELS})
     if unknown or not asked:
         raise click.BadParameter(f"{', '.join(unknown) or 'nothing'} is none of all, {', '.join(_LEVELS)}")
-    return frozenset(_LEVELS if "all" in asked else asked)
+    return frozenset(asked - {"all"}).union(_ALL if "all" in asked else ())
 
 
 @click.command(
@@ -37,6 +40,7 @@ Example:
   bridle statistics run0001
   bridle statistics -s all -t hour -o stats run0001
   bridle statistics -s all -f csv -m -o stats run0001 run0002
+  bridle statistics --against run0001 run0002
   bridle statistics -f json run0001 | jq .summary.jobs
   bridle statistics -u --url postgresql://me@db/stampede 6cbab9b4-4d29-4f4f-9e0c-3e1c1a2f0c55
 \b
@@ -51,10 +55,10 @@ Exit codes:
     "--statistics-level",
     "levels",
     metavar="LEVEL[,...]",
-    default="summary",
+    default="summary,use_stats,path_stats",
     show_default=True,
     callback=_levels,
-    help=f"What of: all, or some of {', '.join(_LEVELS)}.",
+    help=f"What of: all (the first six), or some of {', '.join(_LEVELS)}.",
 )
 @click.option(
     "-f",
@@ -113,6 +117,9 @@ Exit codes:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Properties that name the database (pegasus.catalog.workflow.url).",
 )
+@click.option(
+    "--against", "other", metavar="RUN", type=RUN, help="Show the same figures of another run beside these."
+)
 @json_option
 @url_option
 def statistics(
@@ -127,6 +134,7 @@ def statistics(
     uses_pmc: bool,
     as_it_stands: bool,
     conf: Path | None,
+    other: Path | None,
     as_json: bool,
     url: str | None,
 ) -> None:
@@ -136,24 +144,36 @@ def statistics(
     pegasus-statistics, of any Stampede database; sub-workflows count too. If no monitor is alive, what the logs hold
     beyond the database is stored first. What the figures lack is said in the first line.
     """
-    from monitord_job.statistics.calendar import Per
-    from monitord_job.statistics.figures import Level
+    from monitord_job.statistics.model.calendar import Per
+    from monitord_job.statistics.model.figures import Level
     from monitord_job.statistics.runs import opened
-    from monitord_job.statistics.screen import screen
-    from monitord_job.statistics.statistics_files import Contents
+    from monitord_job.statistics.views.statistics_files import Contents
 
-    as_json = as_json or form == "json"
     places, targets = _targets(runs, url, conf, by_uuid=by_uuid, several=several, as_it_stands=as_it_stands)
     wanted = frozenset(Level(name) for name in levels)
     with opened(targets, wanted, any_attempt=uses_pmc) as found:
-        if as_json:
-            _put_json(found, wanted, Per(per.lower()))
+        beside = _beside(other, found.statistics, wanted, as_it_stands=as_it_stands)
+        contents = Contents(found.statistics, found.attempts, Per(per.lower()), len(targets) > 1, beside)
+        if as_json or form == "json":
+            _put_json(contents, wanted)
             return
-        for piece in screen(found.statistics, several=len(targets) > 1):
-            say(piece, newline=False)
-        contents = Contents(found.statistics, found.attempts, Per(per.lower()), several=len(targets) > 1)
+        _put_screen(contents)
         for title, path in _written(folder, places, contents, form.lower(), wanted):
             say(f"{title:<30}: {path}")
+
+
+def _beside(
+    other: Path | None, found: Statistics, wanted: frozenset[Level], *, as_it_stands: bool
+) -> tuple[Compared, ...]:
+    """The figures of the runs beside those of another one, if there is any."""
+    from monitord_job.statistics.runs import opened, target_of
+    from monitord_job.statistics.views.against import compared
+
+    if other is None:
+        return ()
+    target = target_of(open_run(other), None, as_it_stands=as_it_stands)
+    with opened([target], wanted, any_attempt=False) as there:
+        return tuple(compared(found, there.statistics))
 
 
 def _targets(
@@ -191,12 +211,24 @@ def _own_folder(places: Sequence[SubmitDir]) -> Path | None:
     return places[0].statistics
 
 
-def _put_json(found: Opened, wanted: frozenset[Level], per: Any) -> None:
-    from monitord_job.statistics.json_document import document
+def _put_json(contents: Contents, wanted: frozenset[Level]) -> None:
+    from monitord_job.statistics.views.json_document import against, document
 
-    for piece in document(found.statistics, wanted, per, found.attempts, {}):
+    more = {"against": against(contents.against)} if contents.against else {}
+    for piece in document(contents.found, wanted, contents.per, contents.attempts, more):
         say(piece, newline=False)
     say("")
+
+
+def _put_screen(contents: Contents) -> None:
+    from monitord_job.statistics.views.against import against_table
+    from monitord_job.statistics.views.screen import screen
+    from monitord_job.statistics.views.text_files import tables
+
+    for piece in screen(contents.found, several=contents.several):
+        say(piece, newline=False)
+    if contents.against:
+        say("".join(tables([against_table(contents.against)], "")))
 
 
 def _written(
@@ -204,7 +236,7 @@ def _written(
 ) -> list[tuple[str, Path]]:
     """Write the files, and say which. Where nobody said where to and nothing can be written, none is."""
     from dag_rewriter.errors import FileError
-    from monitord_job.statistics.statistics_files import Form, write_files
+    from monitord_job.statistics.views.statistics_files import Form, write_files
 
     where = folder or _own_folder(places)
     if where is None:

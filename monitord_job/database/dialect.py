@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum
+from itertools import count as numbers
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -107,6 +108,10 @@ class Dialect(ABC):
         """Let nobody else make tables before the transaction ends."""
 
     # Statements.
+
+    def streaming_cursor(self, driver: Any) -> Any:
+        """A cursor of the driver's that does not hold all rows of an answer in memory."""
+        return driver.cursor()
 
     def rows_in_a_statement(self, columns: int) -> int:  # noqa: ARG002 - most drivers do it best
         """How many rows one INSERT takes best."""
@@ -240,6 +245,7 @@ class Postgresql(Dialect):
         "tcp_user_timeout": 30_000,
         "application_name": "bridle",
     }
+    _cursors = numbers(1)
     _ADVISORY = 0x6272_6964_6C65
     """Any number that everybody who makes our tables agrees on ("bridle")."""
     _BROKEN = ("42P01", "42703", "23", "XX001", "XX002")
@@ -292,6 +298,10 @@ class Postgresql(Dialect):
 
     def lock_tables(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(self._ADVISORY)))
+
+    def streaming_cursor(self, driver: Any) -> Any:
+        # One with a name stays at the server.
+        return driver.cursor(name=f"bridle_{next(self._cursors)}")
 
     def text(self, text: str) -> str:
         return text.replace("IN (?*)", "= ANY(?)").replace("?", "%s")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from monitord_job.statistics import invocation_queries, job_queries
-from monitord_job.statistics.figures import (
+from monitord_job.statistics.model.figures import (
     Clock,
     Counts,
     Figures,
@@ -15,10 +14,14 @@ from monitord_job.statistics.figures import (
     WallTime,
     Workflow,
 )
-from monitord_job.statistics.incomplete import what_is_lacking
-from monitord_job.statistics.questions import Questions
-from monitord_job.statistics.wall_time import State, wall_time
-from monitord_job.statistics.workflow_queries import ids, last_event, run_of
+from monitord_job.statistics.model.usage import Usage
+from monitord_job.statistics.model.wall_time import State, elapsed, wall_time
+from monitord_job.statistics.queries import invocations, jobs
+from monitord_job.statistics.queries.critical_paths import critical_path
+from monitord_job.statistics.queries.incomplete import what_is_lacking
+from monitord_job.statistics.queries.questions import Questions
+from monitord_job.statistics.queries.usage_counts import usage
+from monitord_job.statistics.queries.workflows import ids, last_event, run_of
 
 _COUNTED = {Level.SUMMARY, Level.WORKFLOWS}
 
@@ -37,7 +40,15 @@ def read_run(
     clock = found.clock() if Level.TIME in levels else Clock()
     seconds = wall_time(states, until)
     lacking = what_is_lacking(questions, workflows, until)
-    return Statistics(figures, seconds, clock, lacking)
+    return Statistics(
+        figures,
+        seconds,
+        clock,
+        lacking,
+        elapsed(states, until),
+        usage(questions, ids(workflows)) if Level.USE in levels else Usage(),
+        critical_path(questions, workflows[0].wf_id, until) if Level.PATH in levels else (),
+    )
 
 
 def together(runs: Sequence[Statistics]) -> Statistics:
@@ -49,6 +60,7 @@ def together(runs: Sequence[Statistics]) -> Statistics:
         None,
         sum((run.clock for run in runs), Clock()),
         tuple(dict.fromkeys(lack for run in runs for lack in run.incomplete)),
+        usage=sum((run.usage for run in runs), Usage()),
     )
 
 
@@ -74,30 +86,28 @@ class _Found:
         found = {one.wf_id: Figures(one) for one in self._workflows}
         if _COUNTED.intersection(levels):
             self._count(found)
-        if Level.BREAKDOWN in levels or Level.SUMMARY in levels:
-            for wf_id, ran in invocation_queries.breakdowns(self._questions, self._ids).items():
+        if {Level.BREAKDOWN, Level.SUMMARY, Level.USE}.intersection(levels):
+            for wf_id, ran in invocations.breakdowns(self._questions, self._ids).items():
                 found[wf_id] = replace(found[wf_id], breakdown=ran.breakdown, kickstart=ran.kickstart)
         if Level.INTEGRITY in levels or Level.SUMMARY in levels:
             self._check(found)
         return tuple(found.values())
 
     def _count(self, found: dict[int, Figures]) -> None:
-        tasks = invocation_queries.task_tallies(self._questions, self._ids, any_attempt=self._any_attempt)
-        for wf_id, (counts, wall) in job_queries.outcomes(self._questions, self._workflows).items():
+        tasks = invocations.task_tallies(self._questions, self._ids, any_attempt=self._any_attempt)
+        for wf_id, (counts, wall) in jobs.outcomes(self._questions, self._workflows).items():
             whole: Counts = replace(counts, tasks=tasks[wf_id])
             side: WallTime = wall
             found[wf_id] = replace(found[wf_id], counts=whole, submit_side=side)
 
     def _check(self, found: dict[int, Figures]) -> None:
-        for wf_id, rows in invocation_queries.checksums(self._questions, self._ids).items():
+        for wf_id, rows in invocations.checksums(self._questions, self._ids).items():
             found[wf_id] = replace(found[wf_id], integrity=rows)
-        for wf_id, (errors, failures) in invocation_queries.integrity_errors(
-            self._questions, self._ids
-        ).items():
+        for wf_id, (errors, failures) in invocations.integrity_errors(self._questions, self._ids).items():
             found[wf_id] = replace(found[wf_id], integrity_errors=errors, integrity_failures=failures)
 
     def clock(self) -> Clock:
         return Clock(
-            job_queries.when_jobs_ran(self._questions, self._ids),
-            invocation_queries.when_invocations_ran(self._questions, self._ids),
+            jobs.when_jobs_ran(self._questions, self._ids),
+            invocations.when_invocations_ran(self._questions, self._ids),
         )

@@ -12,10 +12,10 @@ from monitord_job.database.url import URL_PROPERTIES, Database, database_of, par
 from monitord_job.errors import DatabaseUrlError, DatabaseVersionError, NewerDatabaseError
 from monitord_job.readers.status import brought_up
 from monitord_job.statistics.collect import read_run, together
-from monitord_job.statistics.figures import Attempt, Level, Statistics, Workflow
-from monitord_job.statistics.job_queries import attempts
-from monitord_job.statistics.questions import Questions, asking
-from monitord_job.statistics.workflow_queries import all_roots
+from monitord_job.statistics.model.figures import Attempt, Level, Statistics, Workflow
+from monitord_job.statistics.queries.jobs import attempts
+from monitord_job.statistics.queries.questions import Questions, asking
+from monitord_job.statistics.queries.workflows import all_roots
 
 _PMC = "uses_pmc"
 """What the braindump says of a workflow that pegasus-mpi-cluster runs: its clusters are not run anew as a whole."""

@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, str]:
 def test_postgresql_says_what_sqlite_says(run, form, fresh_corpus, postgresql, tmp_path):
     submit_dir = recorded(fresh_corpus(f"recorded/{run}"))
     catch_up(submit_dir, Limits(), url=postgresql)
-    words = ["-s", "all", "-f", form, submit_dir.path]
+    words = ["-s", "all,use_stats,path_stats", "-f", form, submit_dir.path]
     assert statistics("-o", tmp_path / "sqlite", *words) == 0
     assert statistics("-o", tmp_path / "postgresql", "--url", postgresql, *words) == 0
     ours, theirs = (contents(tmp_path / name) for name in ("postgresql", "sqlite"))

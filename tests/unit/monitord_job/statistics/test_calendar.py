@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitord_job.statistics.calendar import Line, Per, host_lines, lines
-from monitord_job.statistics.figures import Busy
+from monitord_job.statistics.model.calendar import Line, Per, host_lines, lines
+from monitord_job.statistics.model.figures import Busy
 
 KOLKATA, ANGELES = ZoneInfo("Asia/Kolkata"), ZoneInfo("America/Los_Angeles")
 

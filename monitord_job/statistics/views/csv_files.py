@@ -6,10 +6,11 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from monitord_job.statistics import legends, words
-from monitord_job.statistics.calendar import SHOWN, Per, host_lines, lines
-from monitord_job.statistics.figures import Figures, Statistics
-from monitord_job.statistics.text_files import Attempts, host_row, integrity_row, per_host
+from monitord_job.statistics.model.calendar import SHOWN, Per, host_lines, lines
+from monitord_job.statistics.model.figures import Figures, Statistics
+from monitord_job.statistics.views import legends, words
+from monitord_job.statistics.views.text_files import Attempts, host_row, integrity_row, per_host
+from monitord_job.statistics.views.use_tables import Table
 
 _AT_ONCE = 500
 _ALL = ("ALL", "")
@@ -94,6 +95,14 @@ def integrity(found: Statistics) -> Iterator[str]:
         if rows:
             yield from _rows([(*words.OWNER, *words.INTEGRITY)])
             yield from _rows((*_owner(one), *integrity_row(row)) for row in rows)
+
+
+def tables(found: Iterable[Table], legend: str) -> Iterator[str]:
+    """use.csv, path.csv."""
+    yield legend
+    for one in found:
+        yield f"\n# {one.title}\n"
+        yield from _rows([one.columns, *one.rows])
 
 
 def times(found: Statistics, per: Per) -> Iterator[str]:

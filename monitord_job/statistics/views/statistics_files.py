@@ -8,10 +8,12 @@ from enum import Enum
 from pathlib import Path
 
 from dag_rewriter import files
-from monitord_job.statistics import csv_files, text_files
-from monitord_job.statistics.calendar import Per
-from monitord_job.statistics.figures import Level, Statistics
-from monitord_job.statistics.text_files import Attempts
+from monitord_job.statistics.model.calendar import Per
+from monitord_job.statistics.model.figures import Level, Statistics
+from monitord_job.statistics.views import csv_files, legends, text_files
+from monitord_job.statistics.views.against import Compared, against_table
+from monitord_job.statistics.views.text_files import Attempts
+from monitord_job.statistics.views.use_tables import path_table, use_tables
 
 
 class Form(Enum):
@@ -30,6 +32,8 @@ class Contents:
     per: Per
     several: bool
     """whether it is several runs"""
+    against: tuple[Compared, ...] = ()
+    """the same figures of another run"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,12 @@ def write_files(
             path = folder / file.name
             files.replace_by(path, (piece.encode("utf-8", "surrogateescape") for piece in file.pieces))
             written.append((file.title, path))
+    if contents.against:
+        table = [against_table(contents.against)]
+        path = folder / f"against.{'txt' if form is Form.TEXT else 'csv'}"
+        made = text_files.tables(table, "") if form is Form.TEXT else csv_files.tables(table, "")
+        files.replace_by(path, (piece.encode("utf-8", "surrogateescape") for piece in made))
+        written.append(("Against the other run", path))
     return written
 
 
@@ -67,6 +77,8 @@ _TITLES = {
     Level.BREAKDOWN: ("Transformation statistics", "breakdown"),
     Level.TIME: ("Time statistics", "time"),
     Level.INTEGRITY: ("Integrity statistics", "integrity"),
+    Level.USE: ("Use of resources", "use"),
+    Level.PATH: ("Critical path", "path"),
 }
 
 
@@ -78,6 +90,8 @@ def _text(level: Level, of: Contents) -> Iterator[_File]:
         Level.BREAKDOWN: lambda: text_files.breakdown(of.found),
         Level.TIME: lambda: text_files.times(of.found, of.per),
         Level.INTEGRITY: lambda: text_files.integrity(of.found),
+        Level.USE: lambda: text_files.tables(use_tables(of.found), legends.USE),
+        Level.PATH: lambda: text_files.tables([path_table(of.found.path)], legends.PATH),
     }
     title, name = _TITLES[level]
     yield _File(title, f"{name}.txt", made[level]())
@@ -91,6 +105,8 @@ def _csv(level: Level, of: Contents) -> Iterator[_File]:
         Level.BREAKDOWN: lambda: csv_files.breakdown(of.found),
         Level.TIME: lambda: csv_files.times(of.found, of.per),
         Level.INTEGRITY: lambda: csv_files.integrity(of.found),
+        Level.USE: lambda: csv_files.tables(use_tables(of.found), legends.USE),
+        Level.PATH: lambda: csv_files.tables([path_table(of.found.path)], legends.PATH),
     }
     title, name = _TITLES[level]
     yield _File(title, f"{name}.csv", made[level]())

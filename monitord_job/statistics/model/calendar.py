@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import Enum
 
-from monitord_job.statistics.figures import Busy
+from monitord_job.statistics.model.figures import Busy
 
 
 class Per(Enum):

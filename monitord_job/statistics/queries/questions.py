@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database.bridle_tables import BRIDLE_SCHEMA
-from monitord_job.database.dialect import Backend, dialect_of, words_of
+from monitord_job.database.dialect import dialect_of, words_of
 from monitord_job.database.migrations import version_of
 from monitord_job.database.run_queries import open_database
 from monitord_job.database.schema import WORKFLOW
@@ -38,17 +38,11 @@ class Questions:
     def rows(self, text: str, *values: object) -> Iterator[Any]:
         """The rows of a question, as they are asked for. In its text ? is a value, ?* stands for a list's elements."""
         given = tuple(self._dialect.list_value(one) if isinstance(one, list) else one for one in values)
-        options = {"stream_results": True, "max_row_buffer": _ROWS}
-        result = self._connection.exec_driver_sql(self._dialect.text(text), given, execution_options=options)
-        with result:
-            if self._dialect.backend is not Backend.SQLITE:
-                # Of a server's rows SQLAlchemy has taken some from the cursor already.
-                for rows in result.partitions(_ROWS):
-                    yield from rows
-                return
-            # Past SQLAlchemy's own rows, which cost as much again as those of the driver.
-            cursor = result.cursor
-            while cursor is not None and (rows := cursor.fetchmany(_ROWS)):
+        # Past SQLAlchemy's own rows, which cost as much again as those of the driver.
+        driver = self._connection.connection
+        with closing(self._dialect.streaming_cursor(driver)) as cursor:
+            cursor.execute(self._dialect.text(text), given)
+            while rows := cursor.fetchmany(_ROWS):
                 yield from rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monitord_job.statistics.figures import (
+from monitord_job.statistics.model.figures import (
     Busy,
     Checksums,
     Ran,
@@ -14,8 +14,8 @@ from monitord_job.statistics.figures import (
     plus,
     spread_of,
 )
-from monitord_job.statistics.job_queries import QUARTER
-from monitord_job.statistics.questions import Questions
+from monitord_job.statistics.queries.jobs import QUARTER
+from monitord_job.statistics.queries.questions import Questions
 
 DAGMAN = "condor::dagman"
 """The transformation of a sub-workflow's DAGMan: its jobs are counted, not itself."""
@@ -64,7 +64,9 @@ SELECT n.wf_id, n.transformation,
        CAST(sum(n.remote_duration * i.multiplier_factor) AS DOUBLE PRECISION),
        count(n.maxrss), min(n.maxrss), max(n.maxrss), CAST(sum(n.maxrss) AS DOUBLE PRECISION),
        count(n.avg_cpu), CAST(min(n.avg_cpu) AS DOUBLE PRECISION), CAST(max(n.avg_cpu) AS DOUBLE PRECISION),
-       CAST(sum(n.avg_cpu) AS DOUBLE PRECISION)
+       CAST(sum(n.avg_cpu) AS DOUBLE PRECISION),
+       CAST(sum(n.remote_cpu_time) AS DOUBLE PRECISION),
+       CAST(sum(CASE WHEN n.remote_cpu_time IS NOT NULL THEN n.remote_duration END) AS DOUBLE PRECISION)
 FROM invocation n JOIN job_instance i ON i.job_instance_id = n.job_instance_id
 WHERE n.wf_id IN (?*)
 GROUP BY 1, 2, 3, 4
@@ -81,14 +83,16 @@ class Invocations(NamedTuple):
 def breakdowns(questions: Questions, wf_ids: list[int]) -> dict[int, Invocations]:
     """What the transformations of each workflow took."""
     found = {wf_id: Invocations((), WallTime()) for wf_id in wf_ids}
-    for wf_id, name, code, is_script, count, *spreads in questions.rows(_RAN, wf_ids):
+    for wf_id, name, code, is_script, count, *numbers in questions.rows(_RAN, wf_ids):
+        *spreads, cpu_seconds, measured = numbers
         runtime, memory, cpu = (spread_of(*spreads[at : at + 4]) for at in (0, 4, 8))
         before = found[wf_id]
         wall = before.kickstart
         if not is_script and name != DAGMAN and runtime is not None:
             bad = runtime.total if code > 0 else 0.0
             wall = WallTime(plus(wall.total, runtime.total), plus(wall.badput, bad))
-        row = Ran(name, code == 0, int(count), runtime, memory, cpu)
+        used = cpu_seconds or 0.0, measured or 0.0
+        row = Ran(name, code == 0, int(count), runtime, memory, cpu, *used)
         found[wf_id] = Invocations((*before.breakdown, row), wall)
     return {
         wf_id: Invocations(tuple(by_transformation(one.breakdown)), one.kickstart)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
-from monitord_job.statistics.figures import Attempt, Counts, Ran, Spread
+from monitord_job.statistics.model.figures import Attempt, Counts, Ran, Spread
 from monitord_job.text.display import one_line
 
 COUNTED = ("Type", "Succeeded", "Failed", "Incomplete", "Total", "Retries", "Total+Retries")

@@ -45,6 +45,16 @@ TIME = """\
 # What began in each {per}, and the seconds that it took; {per}s are those of the time zone here. An attempt that ran
 # more than once counts in the {per} of its first start.
 """
+USE = """\
+# Kinds of jobs: from the submit to the first start (waited), from the start to the end (ran), share of what all ran.
+# A sub-workflow counts with its own jobs. Lost work: what ran before it failed, was removed, evicted or held.
+# Use: CPU time of the invocations beside their runtime; the most memory that one of them had resident.
+"""
+PATH = """\
+# The chain of jobs that made the run as long as it was: each could begin when the one before it had ended, which was
+# the last of its parents. Seconds: Pause - no DAGMan was at work; DAGMan - before it began (throttles, DAGMan's cycle);
+# Retries - attempts before the last one; Pre, Queue, Run, Post - of the last one. Level 1 is inside a sub-workflow.
+"""
 METRICS = """\
 # Integrity Metrics
 # Files whose checksums were compared or made, and how long that took

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from monitord_job.statistics.model.critical_path import Link
+from monitord_job.statistics.model.usage import Usage
+
 
 class Level(Enum):
     """What there are statistics of; `.value` as pegasus-statistics calls it."""
@@ -17,6 +20,13 @@ class Level(Enum):
     BREAKDOWN = "tf_stats"
     TIME = "ti_stats"
     INTEGRITY = "int_stats"
+    USE = "use_stats"
+    PATH = "path_stats"
+
+
+PEERS = (Level.SUMMARY, Level.WORKFLOWS, Level.JOBS, Level.BREAKDOWN, Level.TIME, Level.INTEGRITY)
+"""What pegasus-statistics has; `all` of it."""
+DEFAULT = (Level.SUMMARY, Level.USE, Level.PATH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,9 @@ class Ran:
     """kB of resident memory"""
     cpu: Spread | None
     """processors that were busy on average"""
+    cpu_seconds: float = 0.0
+    measured: float = 0.0
+    """seconds of those runs whose CPU time is known"""
 
     def __add__(self, other: Ran) -> Ran:
         return Ran(
@@ -157,6 +170,8 @@ class Ran:
             _both(self.runtime, other.runtime),
             _both(self.memory, other.memory),
             _both(self.cpu, other.cpu),
+            self.cpu_seconds + other.cpu_seconds,
+            self.measured + other.measured,
         )
 
 
@@ -272,6 +287,16 @@ class Statistics:
     clock: Clock = Clock()
     incomplete: tuple[str, ...] = field(default=())
     """what these figures lack"""
+    elapsed: float | None = None
+    """from the first start to the last end, with the pauses"""
+    usage: Usage = field(default_factory=Usage)
+    path: tuple[Link, ...] = ()
+    """the critical path; none of several runs"""
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is more than one run."""
+        return sum(one.workflow.is_root for one in self.figures) > 1
 
     @property
     def counts(self) -> Counts:

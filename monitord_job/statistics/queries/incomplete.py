@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from monitord_job.statistics.figures import Workflow
-from monitord_job.statistics.questions import Questions
+from monitord_job.statistics.model.figures import Workflow
+from monitord_job.statistics.queries.questions import Questions
 
 _OPEN = """
 SELECT count(*) FROM job j JOIN job_instance i ON i.job_id = j.job_id

@@ -6,9 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from dag_rewriter import files
-from monitord_job.statistics import legends, words
-from monitord_job.statistics.calendar import SHOWN, Line, Per, host_lines, lines
-from monitord_job.statistics.figures import Attempt, Busy, Checksums, Counts, Figures, Statistics, Workflow
+from monitord_job.statistics.model.calendar import SHOWN, Line, Per, host_lines, lines
+from monitord_job.statistics.model.figures import (
+    Attempt,
+    Busy,
+    Checksums,
+    Counts,
+    Figures,
+    Statistics,
+    Workflow,
+)
+from monitord_job.statistics.views import legends, words
+from monitord_job.statistics.views.use_tables import Table
 
 Attempts = Callable[[Workflow], Iterable[Attempt]]
 
@@ -134,6 +143,14 @@ def integrity(found: Statistics) -> Iterator[str]:
         rows = found.integrity if one is None else one.integrity
         if rows:
             yield from _table(words.INTEGRITY, _INTEGRITY, map(integrity_row, rows))
+
+
+def tables(found: Iterable[Table], legend: str) -> Iterator[str]:
+    """use.txt, path.txt."""
+    yield legend
+    for one in found:
+        yield f"\n# {one.title}\n"
+        yield from _table(one.columns, [len(name) for name in one.columns], one.rows)
 
 
 def integrity_row(row: Checksums) -> tuple[str, ...]:

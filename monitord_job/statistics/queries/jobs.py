@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from monitord_job.stampede.wait_status import exit_code
-from monitord_job.statistics.figures import Attempt, Busy, Counts, Tally, WallTime, Workflow, plus
-from monitord_job.statistics.questions import Questions
+from monitord_job.statistics.model.figures import Attempt, Busy, Counts, Tally, WallTime, Workflow, plus
+from monitord_job.statistics.queries.questions import Questions
 
 _IS_SUB = "CASE WHEN j.type_desc IN ('dax', 'dag') THEN 1 ELSE 0 END"
 QUARTER = "ROUND(CAST({0} AS DOUBLE PRECISION) / 900.0 - 0.5)"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from monitord_job.statistics.calendar import Line, Per, host_lines, lines
-from monitord_job.statistics.figures import (
+from monitord_job.statistics.model.calendar import Line, Per, host_lines, lines
+from monitord_job.statistics.model.critical_path import Link
+from monitord_job.statistics.model.figures import (
     Attempt,
     Checksums,
     Counts,
@@ -20,7 +21,8 @@ from monitord_job.statistics.figures import (
     WallTime,
     Workflow,
 )
-from monitord_job.statistics.text_files import Attempts
+from monitord_job.statistics.views.against import Compared
+from monitord_job.statistics.views.text_files import Attempts
 
 VERSION = 1
 """Of the document: a key may come, none goes or changes its meaning before the number does (docs/statistics.md)."""
@@ -37,6 +39,8 @@ def document(
         Level.BREAKDOWN: ("breakdown", lambda: _breakdown(found)),
         Level.TIME: ("time", lambda: _time(found, per)),
         Level.INTEGRITY: ("integrity", lambda: _integrity(found)),
+        Level.USE: ("use", lambda: _use(found)),
+        Level.PATH: ("critical_path", lambda: [_link(one) for one in found.path]),
     }
     head |= {name: make() for level, (name, make) in parts.items() if level in levels}
     text = json.dumps(head | more, indent=2)
@@ -100,6 +104,7 @@ def _summary(found: Statistics) -> dict[str, Any]:
     return {
         **_counts(found.counts),
         "wall_time_seconds": rounded(found.wall_time),
+        "elapsed_seconds": rounded(found.elapsed),
         "jobs_by_kickstart": _wall(found.kickstart),
         "jobs_by_dagman": _wall(found.submit_side),
         "integrity_errors": found.integrity_errors,
@@ -125,6 +130,8 @@ def _ran(one: Ran, wf_uuid: str | None) -> dict[str, Any]:
         "seconds": _spread(one.runtime),
         "memory_kb": _spread(one.memory),
         "processors": _spread(one.cpu),
+        "cpu_seconds": rounded(one.cpu_seconds),
+        "measured_seconds": rounded(one.measured),
     }
 
 
@@ -183,4 +190,52 @@ def _attempt(workflow: Workflow, one: Attempt) -> dict[str, Any]:
         "cluster_seconds": rounded(one.seqexec),
         "exitcode": one.exitcode,
         "host": one.host,
+    }
+
+
+def against(rows: Iterable[Compared]) -> list[dict[str, Any]]:
+    """The key `against`."""
+    return [
+        {
+            "figure": one.what,
+            "this": rounded(one.here),
+            "other": rounded(one.there),
+            "change": rounded(one.change, 4),
+        }
+        for one in rows
+    ]
+
+
+def _use(found: Statistics) -> dict[str, Any]:
+    used = found.usage
+    return {
+        "groups": [
+            {
+                "type": one.kind,
+                "outcome": one.outcome.value,
+                "attempts": one.attempts,
+                "started": one.started,
+                "waited_seconds": rounded(one.waited),
+                "longest_wait_seconds": rounded(one.longest_wait),
+                "ran_seconds": rounded(one.ran),
+            }
+            for one in used.groups
+        ],
+        "lost": {
+            why.value: {"attempts": one.times, "seconds": rounded(one.seconds)}
+            for why, one in used.lost.items()
+        },
+        "held_seconds": rounded(used.held_for),
+    }
+
+
+def _link(one: Link) -> dict[str, Any]:
+    return {
+        "job": one.job,
+        "type": one.kind,
+        "tries": one.attempts,
+        "host": one.host,
+        "ended": rounded(one.ended, 6),
+        "seconds": {name: rounded(seconds) for name, seconds in one.phases.named().items()},
+        "below": [_link(link) for link in one.below],
     }

@@ -1,0 +1,1 @@
+"""What is counted, as values. Pure."""

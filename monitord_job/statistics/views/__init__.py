@@ -1,0 +1,1 @@
+"""Tables, files and JSON: pieces of text, written as they are made."""

@@ -1,0 +1,74 @@
+"""What `bridle statistics` shows: one screen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitord_job.statistics.model.critical_path import Link, summed
+from monitord_job.statistics.model.figures import Statistics
+from monitord_job.statistics.model.usage import Usage
+from monitord_job.statistics.views import words
+from monitord_job.statistics.views.text_files import summary_tables
+from monitord_job.statistics.views.use_tables import share_of
+from monitord_job.text.display import one_line
+
+_KINDS = 5
+_LINKS = 6
+"""of the critical path that are named: those that took the longest"""
+
+
+def screen(found: Statistics, *, several: bool) -> Iterator[str]:
+    """Its text in pieces. The first line says what the figures lack, if anything."""
+    if found.incomplete:
+        yield f"incomplete: {'; '.join(found.incomplete)}\n"
+    yield from summary_tables(found, several=several, with_legends=False)
+    yield "\n"
+    lines = [*_use(found), *_path(found)]
+    yield from (f"{line}\n" for line in lines)
+    if lines:
+        yield "\n"
+
+
+def _use(found: Statistics) -> Iterator[str]:
+    used = found.usage
+    if found.elapsed is not None and found.wall_time is not None and found.elapsed > found.wall_time:
+        yield f"{'with the pauses between its runs':<57}: {words.duration(words.exact(found.elapsed, 6))}"
+    if used.started:
+        yield f"{'Wait in the queue, of ' + str(used.started) + ' attempts':<57}: {_waits(used)}"
+    if used.ran:
+        kinds = (f"{one.kind} {share_of(one.share)}" for one in used.shares()[:_KINDS])
+        yield f"{'Job wall time by kind of job':<57}: {', '.join(kinds)}"
+    measured = sum(one.measured for one in found.breakdown)
+    if used.groups and measured:
+        busy = sum(one.cpu_seconds for one in found.breakdown)
+        yield f"{'CPU time of it':<57}: {words.duration(busy)}, {share_of(busy / measured)} of what kickstart measured"
+    for why, one in used.lost.items():
+        what = f"Lost to attempts that {'were ' if why.value != 'failed' else ''}{why.value}"
+        yield f"{what:<57}: {words.duration(one.seconds)} in {one.times}"
+    if used.held_for:
+        yield f"{'Time held':<57}: {words.duration(used.held_for)}"
+
+
+def _waits(used: Usage) -> str:
+    mean = used.waited / used.started
+    whole = used.waited + used.ran
+    share = f"; {share_of(used.waited / whole)} of wait and run" if whole else ""
+    return f"{words.duration(round(mean, 1))} on average, at most {words.duration(used.longest_wait)}{share}"
+
+
+def _path(found: Statistics) -> Iterator[str]:
+    if not found.path:
+        return
+    whole = summed(found.path)
+    parts = sorted(whole.named().items(), key=lambda part: -part[1])
+    told = "".join(f", {name} {share_of(seconds / whole.total)}" for name, seconds in parts if seconds)
+    head = f"Critical path, {len(found.path)} jobs"
+    yield f"{head:<57}: {words.duration(whole.total)}{told}"
+    longest = sorted(range(len(found.path)), key=lambda at: -found.path[at].phases.total)[:_LINKS]
+    yield from (f"  {_link(found.path[at])}" for at in sorted(longest))
+
+
+def _link(one: Link) -> str:
+    parts = ((name, seconds) for name, seconds in one.phases.named().items() if seconds)
+    where = ", ".join(f"{name} {words.number(seconds)}" for name, seconds in parts)
+    return f"{one_line(one.job, 50):<50} {words.number(one.phases.total):>10} s: {where}"
