@@ -16,6 +16,7 @@ from monitord_job.monitor.unplanned_identity import identified
 from planner_ext.operations.run import start
 from planner_ext.pool.pool import Pool
 from tests.support.faults import module_folder
+from tests.support.rules import write_rules
 from tests.support.runs import BRIDLE, RUN_LIMIT, bridle, queue, until
 
 _SUB = "universe = local\nexecutable = /bin/sh\noutput = $(JOB).out\nerror = $(JOB).err\nlog = jobs.log\n"
@@ -33,8 +34,9 @@ FILES = {
     "nine.sh": "#!/bin/sh\nexit 9\n",
     "killed.sh": "#!/bin/sh\nkill -KILL $$\n",
     "below.dag": "JOB inner three.sub\nJOB other ok.sub\n",
-    "x.bridle-notify": "WORKFLOW * success shell: echo success >> told\nWORKFLOW * error shell: echo error >> told\n",
 }
+RULES = "WORKFLOW * success shell: echo success >> told\nWORKFLOW * error shell: echo error >> told\n"
+pytestmark = pytest.mark.timeout(1200)  # twenty runs, and as many questions, on a machine with other work
 CODES = {"succeeded": 0, "failed": 1, "removed": 4, "aborted": 5}
 
 
@@ -130,7 +132,7 @@ class Endings:
         recover = bridle(pool, "recover", "--json", "x.dag", cwd=place)
         command = [str(BRIDLE.with_name("bridle-notify")), "--run", str(place / "x.dag"), "--dry-run"]
         report = subprocess.run(
-            command, env=pool.environment(), capture_output=True, text=True, timeout=60, check=True
+            command, env=pool.environment(), capture_output=True, text=True, timeout=RUN_LIMIT, check=True
         )
         return Ended(
             place, json.loads(status.stdout), shown.stdout, json.loads(recover.stdout), report.stdout
@@ -147,6 +149,7 @@ def ended(pool: Pool) -> Iterator[Endings]:
             for file, text in {**FILES, "x.dag": end.dag}.items():
                 (place / file).write_text(text)
                 (place / file).chmod(0o755)
+            write_rules(place / "x.bridle-notify", RULES)
         waits = {
             name: subprocess.Popen(
                 [str(BRIDLE), "run", "--wait", "x.dag"],
