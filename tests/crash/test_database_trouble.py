@@ -57,7 +57,7 @@ class Trouble(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.said.append(record.getMessage())
-        if record.levelno == logging.WARNING:
+        if "(again in" in record.getMessage():
             self.complaints += 1
             if self.complaints == COMPLAINTS:
                 self._mend()
