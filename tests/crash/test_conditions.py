@@ -42,11 +42,15 @@ class Warnings(logging.Handler):
     """What a monitor complains of."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self.said: list[str] = []
+        self.complaints = 0
+        """How often it was to be tried again; of one reason only the first is a warning."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+        self.complaints += "(again in" in record.getMessage()
+        if record.levelno >= logging.WARNING:
+            self.said.append(record.getMessage())
 
 
 class Live:
@@ -67,13 +71,16 @@ class Live:
         self.run.jobstate_log.write_bytes(b"")
         player = threading.Thread(target=self._play, args=(begin, mend))
         log = logging.getLogger("bridle.monitor")
+        level = log.level
         log.addHandler(self.warnings)
+        log.setLevel(logging.INFO)
         player.start()
         try:
             session.follow_run(self.run, Limits(poll=0.05, database=90.0), 0.0, self.url, notify=True)
         finally:
             player.join(120)
             log.removeHandler(self.warnings)
+            log.setLevel(level)
         if self._failure is not None:
             raise self._failure
 
@@ -88,7 +95,7 @@ class Live:
             begin()
             self._say(third)
             if mend is not None:
-                until(lambda: len(self.warnings.said) >= COMPLAINTS, "it complains", limit=240)
+                until(lambda: self.warnings.complaints >= COMPLAINTS, "it complains", limit=240)
                 mend()
         except BaseException as error:
             self._failure = error
