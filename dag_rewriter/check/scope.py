@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -11,6 +11,9 @@ from dag_rewriter.check.dependency_graph import Graph
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.part_limits import MAX_FILES
+
+MAX_FINDINGS = 10_000
+"""... of a kind that are listed: a file of some MB may be an error in each of a million lines."""
 
 
 class Severity(Enum):
@@ -139,14 +142,25 @@ class Check:
     """the files that are being read, by identity"""
     configs: list[str] = field(default_factory=list)
     files_left: int = MAX_FILES
+    noted: dict[Severity, int] = field(default_factory=dict)
+    """how many findings there were, listed or not"""
 
     def error(self, place: Place, what: str, hint: str) -> None:
         """DAGMan would refuse the DAG, or the node would fail."""
-        self.findings.append(Finding(*place, Severity.ERROR, what, hint))
+        self._note(Finding(*place, Severity.ERROR, what, hint))
 
     def warn(self, place: Place, what: str, hint: str) -> None:
         """DAGMan takes it, and it hardly is what was meant."""
-        self.findings.append(Finding(*place, Severity.WARNING, what, hint))
+        self._note(Finding(*place, Severity.WARNING, what, hint))
+
+    def _note(self, finding: Finding) -> None:
+        number = self.noted.get(finding.severity, 0)
+        self.noted[finding.severity] = number + 1
+        if number == MAX_FINDINGS:
+            what = f"there are more than {MAX_FINDINGS} {finding.severity.value}s; those from here on are left out"
+            finding = replace(finding, what=what, hint="mend these first")
+        if number <= MAX_FINDINGS:
+            self.findings.append(finding)
 
     def want(self, node: int, scope: Scope, file: bytes, directory: bytes | None, place: Place) -> None:
         """A node needs a submit file."""

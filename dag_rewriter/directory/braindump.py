@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 _FLAT = 20
 """More brackets within each other than any value of a braindump has."""
+_OF_THE_LIBRARY = (LookupError, ArithmeticError, TypeError, AttributeError)
+"""What PyYAML lets out of its own mistakes, e.g. for `!!int` with nothing after it."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz_0123456789")
 
 
@@ -64,7 +66,7 @@ def _any_yaml(text: str) -> Mapping[str, str | None]:
         loaded = yaml.load(text, Loader=loader)
     except BraindumpError:
         raise
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, *_OF_THE_LIBRARY) as error:
         raise BraindumpError(" ".join(str(error).split())) from error
     if not isinstance(loaded, dict):
         raise BraindumpError("it does not consist of `key: value` lines")

@@ -9,6 +9,7 @@ import pytest
 from condor_templates.errors import PolicyError
 from condor_templates.policy_file import parse_policy, parse_properties, parse_setting
 from dag_rewriter.check.check_disk import check_path
+from dag_rewriter.check.scope import MAX_FINDINGS
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
 from dag_rewriter.directory.dagman_options import base_priority, throttles
 from dag_rewriter.directory.liveness import dagman_lives
@@ -93,6 +94,13 @@ def test_parts_within_parts_without_end_are_refused():
         expand("0", lambda name: b"SPLICE S %d\n" % (int(name) + 1))
 
 
+def test_a_million_errors_are_not_all_listed(tmp_path):
+    (tmp_path / "w.dag").write_bytes(b"".join(b"JUNK%d\n" % number for number in range(3 * MAX_FINDINGS)))
+    found = check_path(tmp_path / "w.dag", lambda _done, _all: None).findings
+    assert len(found) == MAX_FINDINGS + 1
+    assert found[-1].what.startswith(f"there are more than {MAX_FINDINGS} errors")
+
+
 def test_a_command_of_nothing_but_backslashes_is_an_error():
     with pytest.raises(DagSyntaxError, match="backslash"):
         parse_dag(b"\\\n" * 10, "w.dag")
@@ -113,10 +121,12 @@ def test_a_dag_takes_time_by_its_length(begin, unit):
     assert_linear(read, lambda size: begin + unit * (size // len(unit)), 16_000)
 
 
-@pytest.mark.parametrize(
-    "text", [f"a: {'[' * 100_000}", f"a b: {'[' * 100_000}", f"a b: {'{a: ' * 3000}", f"a: {'- ' * 5000}"]
-)
-def test_brackets_in_a_braindump(text):
+BRACKETS = [f"a: {'[' * 100_000}", f"a b: {'[' * 100_000}", f"a b: {'{a: ' * 3000}", f"a: {'- ' * 5000}"]
+NOTHING = ["!!int ", "!!float ", "!!timestamp x", "!!bool x", "? [a]\n: b"]
+
+
+@pytest.mark.parametrize("text", BRACKETS + NOTHING)
+def test_what_is_no_braindump(text):
     with pytest.raises(BraindumpError):
         parse_braindump(text)
 
