@@ -77,7 +77,10 @@ ENDS = {
         "POST script: signal 9 (the job itself: exit code 3)",
         "POST script",
     ),
-    "submission": End("JOB fit odd.sub\nJOB b slow.sub\n", "failed", "buckets", "submission"),
+    # 25 quotes the value, 23 does not.
+    "submission": End(
+        "JOB fit odd.sub\nJOB b slow.sub\n", "failed", "HTCondor did not take it: ", "submission"
+    ),
     "removed job": End("JOB fit wait.sub\n", "failed", "removed: the disk is full", "removed"),
     "removed by policy": End("JOB fit policy.sub\n", "failed", "PeriodicRemove", "removed"),
     "sub-workflow": End(

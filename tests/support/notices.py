@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.stampede.workflow_transitions import ABORTED_BY
 from tests.support.database import query
 from tests.support.rules import write_rules
 
@@ -62,7 +63,9 @@ def _to_tell(submit_dir: SubmitDir) -> list[Notice]:
     )
     states = query(
         submit_dir.database,
-        "SELECT wf_uuid, wf_uuid, restart_count + 1, status, state = 'WORKFLOW_STARTED' "
+        "SELECT wf_uuid, wf_uuid, restart_count + 1, "
+        # What ABORT-DAG-ON ends has failed, whatever it has DAGMan return.
+        f"CASE WHEN reason LIKE '{ABORTED_BY}%' THEN 1 ELSE status END, state = 'WORKFLOW_STARTED' "
         "FROM workflowstate JOIN workflow USING (wf_id)",
     )
     found = []
