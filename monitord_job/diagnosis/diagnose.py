@@ -181,7 +181,8 @@ def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
     if facts.lock is Lock.STALE and gone:
         what = "a DAGMan that died left its lock: the next one would take for failed what was removed"
         yield Finding(Trouble.STALE_LOCK, what, Remedy.SET_LOCK_ASIDE if over else None)
-    if over and facts.again:
+    # What a removal cut off runs again in any case, and `bridle remove` itself writes that down.
+    if over and facts.again and diagnosis.condition is not Condition.REMOVED:
         counted = "1 node is" if facts.again == 1 else f"{facts.again} nodes are"
         what = f"{counted} to run again, says {facts.rescue}: `bridle run` runs them"
         yield Finding(Trouble.RESCUE_PENDING, what)
