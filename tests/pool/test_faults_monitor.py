@@ -86,8 +86,8 @@ def limit_file_size(pid: int | None, size: str) -> None:
 
 
 def complaining(submit_dir: SubmitDir) -> float:
-    """For how many seconds the monitor has warned of its database."""
-    lines = [line.split() for line in submit_dir.monitor_log.read_text().splitlines() if "WARNING" in line]
+    """For how many seconds the monitor has tried its database again; of one reason only the first is a warning."""
+    lines = [line.split() for line in submit_dir.monitor_log.read_text().splitlines() if "(again in" in line]
     times = [datetime.fromisoformat(f"{line[0]} {line[1].replace(',', '.')}") for line in lines]
     return (times[-1] - times[0]).total_seconds() if times else 0.0
 
