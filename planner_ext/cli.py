@@ -76,7 +76,7 @@ COMMANDS = {
         "dag_rewriter.cli.graph:graph",
         "Ask the graph of a DAG: levels, critical path, dependencies; draw it.",
     ),
-    "rescue": Subcommand("dag_rewriter.cli.rescue:rescue", "Show, choose and make rescue DAGs."),
+    "rescue": Subcommand("monitord_job.cli.rescue:rescue", "Show, choose and make rescue DAGs."),
     "hook": Subcommand(
         "planner_ext.commands.hook:hook", "Give every workflow that pegasus-plan makes its monitor."
     ),

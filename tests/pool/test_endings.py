@@ -108,6 +108,8 @@ class Ended:
     shown: str
     recover: Mapping[str, Any]
     report: str
+    rescue: Mapping[str, Any]
+    listed: Mapping[str, Any]
 
 
 class Endings:
@@ -137,8 +139,17 @@ class Endings:
         report = subprocess.run(
             command, env=pool.environment(), capture_output=True, text=True, timeout=RUN_LIMIT, check=True
         )
+        rescue, listed = (
+            bridle(pool, "rescue", what, "--json", "x.dag", cwd=place) for what in ("show", "list")
+        )
         return Ended(
-            place, json.loads(status.stdout), shown.stdout, json.loads(recover.stdout), report.stdout
+            place,
+            json.loads(status.stdout),
+            shown.stdout,
+            json.loads(recover.stdout),
+            report.stdout,
+            json.loads(rescue.stdout),
+            json.loads(listed.stdout),
         )
 
 
@@ -207,6 +218,7 @@ def test_all_commands_say_how_it_ended(ended, name):
     end, told = ENDS[name], ended[name]
     assert told.status["ending"] == end.ending
     assert told.recover["condition"] == end.ending
+    assert told.listed["last_run"]["ending"] == end.ending
     assert told.shown.splitlines()[1].startswith(end.ending)
     assert told.status["state"] == ("succeeded" if end.ending == "succeeded" else "failed")
     assert told.status["exit_code"] == ended.waited.get(name, CODES[end.ending]) == CODES[end.ending]
@@ -226,6 +238,7 @@ def test_all_commands_say_why(ended, name):
     (line,) = [line for line in told.shown.splitlines() if line.startswith("failed: fit ")]
     assert end.phrase in line
     assert end.phrase in told.report
+    assert told.rescue["causes"]["fit"] == failed["cause"]
     assert "exit code -" not in told.shown + told.report
     assert "signal 128" not in told.shown + told.report
     if "see " in line:

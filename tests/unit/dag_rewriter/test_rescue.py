@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter import files
-from dag_rewriter.cli.rescue import rescue
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.errors import DagSyntaxError, FileError, RunningError
 from dag_rewriter.logs import dagman_log
@@ -24,6 +23,7 @@ from dag_rewriter.rescue.rescue_steps import SetAside, Write, carry_out
 from dag_rewriter.rescue.run_history import parse_history
 from dag_rewriter.rescue.run_state import NodeState
 from dag_rewriter.rewriting.rescue_lines import mended
+from monitord_job.cli.rescue import rescue
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters=",#", exclude_categories=["Cc", "Cs", "Z"]), min_size=1

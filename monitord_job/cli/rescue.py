@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,9 +18,12 @@ from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_in_use
 from dag_rewriter.rescue.rescue_plan import Choice, RescuePlan, plan_redo, plan_scratch, plan_use
-from dag_rewriter.rescue.rescue_show import as_mapping, list_lines, rescue_at, show_lines, show_mapping
 from dag_rewriter.rescue.rescue_steps import SetAside, carry_out, told
 from dag_rewriter.rescue.workflow_above import root_above
+
+if TYPE_CHECKING:
+    from monitord_job.database.run_values import Job
+    from monitord_job.readers.last_runs import LastRuns
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST = 10
@@ -56,8 +60,10 @@ def list_(target: Path, as_json: bool) -> None:
 
     Exit codes: 0 done, also if there are none; 2 the directory or its DAG cannot be used.
     """
-    workflow = read_workflow(open_target(target))
-    print_json(as_mapping(workflow)) if as_json else say("\n".join(list_lines(workflow)))
+    from monitord_job.readers.rescue_view import as_mapping, list_lines
+
+    workflow, last = _with_last_runs(target)
+    print_json(as_mapping(workflow, last)) if as_json else say("\n".join(list_lines(workflow, last)))
 
 
 @rescue.command()
@@ -76,12 +82,25 @@ def show(target: Path, number: int | None, as_json: bool) -> None:
 
     Exit codes: 0 done; 2 the directory cannot be used, or has no rescue DAG N.
     """
-    workflow = read_workflow(open_target(target))
+    from monitord_job.readers.rescue_view import rescue_at, show_lines, show_mapping
+
+    workflow, last = _with_last_runs(target)
     run_state = workflow.run_state if number is None else rescue_at(workflow, number)
+    if run_state.rescue != workflow.run_state.rescue:
+        last = {}  # what is known now is not why nodes had failed by then
     if as_json:
-        print_json(show_mapping(workflow, run_state))
+        print_json(show_mapping(workflow, run_state, last))
     else:
-        say("\n".join(show_lines(workflow, run_state)))
+        say("\n".join(show_lines(workflow, run_state, last)))
+
+
+def _with_last_runs(target: Path) -> tuple[Workflow, LastRuns]:
+    """The workflow, and how its last run ended: known of all below a run by the database of that."""
+    from monitord_job.readers.last_runs import last_runs
+
+    workflow = read_workflow(open_target(target))
+    root, path = root_above(workflow.submit_dir)
+    return workflow, last_runs(read_workflow(open_target(target_of(root))) if path else workflow)
 
 
 def _making(command: F) -> F:
@@ -197,6 +216,10 @@ def _choice(retries: str, renumber: bool) -> Choice:
 
 
 def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> None:
+    from monitord_job.readers.last_runs import last_runs
+    from monitord_job.readers.rescue_view import causes_of
+
+    failed = causes_of(workflow, plan.runs, last_runs(workflow))
     if not dry_run:
         carry_out(plan.steps)
     if as_json:
@@ -206,14 +229,17 @@ def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> N
             "written": [str(step.path) for step in plan.steps if not isinstance(step, SetAside)],
             "renamed": {str(step.path): str(step.to) for step in plan.steps if isinstance(step, SetAside)},
             "runs": list(plan.runs),
+            "causes": {name: job.cause.as_json() for name, job in failed.items() if job.cause},
             "notes": list(plan.notes),
         }
         print_json(shown)
         return
-    say("\n".join(_lines(workflow, plan, dry_run)))
+    say("\n".join(_lines(workflow, plan, failed, dry_run)))
 
 
-def _lines(workflow: Workflow, plan: RescuePlan, dry_run: bool) -> Iterator[str]:
+def _lines(workflow: Workflow, plan: RescuePlan, failed: Mapping[str, Job], dry_run: bool) -> Iterator[str]:
+    from monitord_job.readers.rescue_view import why_line
+
     yield from told(plan.steps, workflow.submit_dir.path, would=dry_run)
     yield from plan.notes
     names = ", ".join(plan.runs[:_MOST]) + (
@@ -224,3 +250,7 @@ def _lines(workflow: Workflow, plan: RescuePlan, dry_run: bool) -> Iterator[str]
         if plan.runs
         else "the next run has nothing to do"
     )
+    for name, job in islice(failed.items(), _MOST):
+        yield f"failed: {name}{why_line(job)}"
+    if len(failed) > _MOST:
+        yield f"failed: {len(failed) - _MOST} more"
