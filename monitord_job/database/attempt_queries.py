@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    inspect,
+    null,
+    or_,
+    select,
+)
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
@@ -34,8 +45,18 @@ class StoredAttempt:
 
 def service_column(connection: Connection) -> ColumnElement[Any]:
     """Whether a row of bridle_node is a SERVICE node; NULL in a database that does not say so yet."""
-    found = version_of(connection, str(connection.engine.url))
-    return bridle_tables.BRIDLE_NODE.c.service if (found or 0) >= _SERVICES_SINCE else null()
+    return bridle_tables.BRIDLE_NODE.c.service if tells_services(connection) else null()
+
+
+def tells_services(connection: Connection) -> bool:
+    """Whether a database says which nodes are SERVICE nodes: one of pegasus-monitord does not, nor one of old."""
+    if not _has_our_tables(connection):
+        return False
+    return (version_of(connection, str(connection.engine.url)) or 0) >= _SERVICES_SINCE
+
+
+def _has_our_tables(connection: Connection) -> bool:
+    return inspect(connection).has_table(bridle_tables.BRIDLE_NODE.name)
 
 
 def read_attempts(
@@ -146,8 +167,18 @@ def held_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:
 def _nodes(
     connection: Connection, wf_id: int, states: Sequence[str], *, services: bool
 ) -> Iterator[tuple[str, int]]:
+    has_our_tables = _has_our_tables(connection)
+    wanted = _of_nodes(wf_id, states) if has_our_tables else _of_newest_attempts(wf_id, states)
+    if not services and has_our_tables:
+        service = service_column(connection)
+        wanted = wanted.where(or_(service.is_(None), service.is_(False)))
+    for name, number in connection.execute(wanted).all():
+        yield str(name), int(number)
+
+
+def _of_nodes(wf_id: int, states: Sequence[str]) -> Select[Any]:
     node, job, instance = bridle_tables.BRIDLE_NODE.c, s.JOB.c, s.JOB_INSTANCE.c
-    wanted = (
+    return (
         select(node.name, instance.job_instance_id)
         .select_from(bridle_tables.BRIDLE_NODE)
         .join(s.JOB, and_(job.wf_id == node.wf_id, job.exec_job_id == node.name))
@@ -155,11 +186,27 @@ def _nodes(
         .where(node.wf_id == wf_id, node.state.in_(states))
         .order_by(instance.job_instance_id)
     )
-    if not services:
-        service = service_column(connection)
-        wanted = wanted.where(or_(service.is_(None), service.is_(False)))
-    for name, number in connection.execute(wanted).all():
-        yield str(name), int(number)
+
+
+def _of_newest_attempts(wf_id: int, states: Sequence[str]) -> Select[Any]:
+    """In a database of pegasus-monitord."""
+    job, instance, state = s.JOB, s.JOB_INSTANCE, s.JOBSTATE
+    later = instance.alias("later")
+    newest = select(func.max(later.c.job_submit_seq)).where(later.c.job_id == job.c.job_id).correlate(job)
+    last: ScalarSelect[Any] = (
+        select(state.c.state)
+        .where(state.c.job_instance_id == instance.c.job_instance_id)
+        .order_by(state.c.jobstate_submit_seq.desc())
+        .limit(1)
+        .correlate(instance)
+        .scalar_subquery()
+    )
+    return (
+        select(job.c.exec_job_id, instance.c.job_instance_id)
+        .join(instance, instance.c.job_id == job.c.job_id)
+        .where(job.c.wf_id == wf_id, instance.c.job_submit_seq == newest.scalar_subquery(), last.in_(states))
+        .order_by(instance.c.job_instance_id)
+    )
 
 
 def status_of(cause: Cause | None, raw: int | None) -> int | None:

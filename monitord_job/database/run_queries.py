@@ -154,7 +154,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection:
             version_of(connection, where)
             yield connection
-    except DatabaseError as error:
+    except (DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
         hint = dialect.unreadable_hint
         raise MonitorError(where, f"the database cannot be read: {words_of(error)}", hint) from error
 

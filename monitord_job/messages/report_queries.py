@@ -5,38 +5,37 @@ What cannot be read is said in the report: the message is sent all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, false, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, select
 
 from condor_templates.errors import BridleError
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.analysis.collect import reading as reading_failures
+from monitord_job.analysis.model.failure import Grouping
+from monitord_job.analysis.model.last_words import last_words
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.attempt_queries import (
-    FAILED_STATES,
-    StoredAttempt,
-    read_attempts,
-    service_column,
-)
-from monitord_job.database.run_queries import below, open_database, progress, reading
+from monitord_job.database.attempt_queries import service_column
+from monitord_job.database.run_queries import open_database, progress, reading
 from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.database.url import Database, database_of
 from monitord_job.messages.event_context import EventContext
-from monitord_job.messages.report import Failure, Grouping, Groups, JobFacts, Report, Run, last_words
+from monitord_job.messages.report import JobFacts, Report, Run
 from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.readers.other_users import seen_database
 from monitord_job.readers.run_outcome import state_of
+from monitord_job.statistics.queries.questions import Questions
 from monitord_job.text.display import one_line
 
 _TAIL = 3000
 """Characters of each text that are looked at."""
-_PAGE, MOST_LOOKED_AT = 500, 5000
+MOST_LOOKED_AT = 5000
+_TOLD = (NodeStatus.FAILED, NodeStatus.HELD)
 
 
 def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
@@ -70,7 +69,7 @@ def read_run(engine: Engine, wf_uuid: str) -> Run:
         ).one()
         host = one_line(workflow.submit_hostname or "")
         types = _types(connection, workflow.wf_id, over=found.ended is not None)
-        return _with_troubles(connection, workflow.wf_id, replace(_run(found), host=host, types=types))
+        return _with_troubles(connection, replace(_run(found), host=host, types=types), wf_uuid)
 
 
 def _run(found: WorkflowProgress) -> Run:
@@ -85,23 +84,30 @@ def _run(found: WorkflowProgress) -> Run:
     )
 
 
-def _with_troubles(connection: Connection, wf_id: int, run: Run) -> Run:
-    """With what failed and what is held, in the workflow and in all below it."""
-    node = bridle_tables.BRIDLE_NODE.c
-    # DAGMan removes a service when all else is done, whatever that was at.
-    service = func.coalesce(service_column(connection), false())
-    left = service & node.state.in_(("JOB_ABORTED", "JOB_HELD"))
-    here, failed = node.wf_id == wf_id, node.state.in_(FAILED_STATES) & ~left
-    held = (node.state == "JOB_HELD") & ~left
-    run = replace(run, failed=_groups(connection, here & failed), held=_groups(connection, here & held))
-    others = below(wf_id)
-    if connection.execute(others.limit(1)).one_or_none() is None:
-        return run
-    inside = node.wf_id.in_(others)
+def _with_troubles(connection: Connection, run: Run, wf_uuid: str) -> Run:
+    """With what failed and what is held, in the workflow and in all below it, as `bridle analyzer` has it."""
+    found = reading_failures(Questions(connection, str(connection.engine.url)), wf_uuid)
+    root = found.workflows[0].wf_id
+    groupings = {(status, here): Grouping() for status in _TOLD for here in (True, False)}
+    through = 0
+    for one in found.troubles(most=MOST_LOOKED_AT):
+        here = one.failure.wf_id == root
+        if one.through and not here:
+            through += 1  # what failed inside is told
+        elif one.status in _TOLD:
+            groupings[one.status, here].add(one.failure)
+    counts = {
+        (status, here): sum(found.counts[wf_id][status] for wf_id in found.wf_ids if (wf_id == root) is here)
+        for status, here in groupings
+    }
+    counts[NodeStatus.FAILED, False] -= through
+    groups = {key: grouping.largest(counts[key]) for key, grouping in groupings.items()}
     return replace(
         run,
-        failed_below=_groups(connection, inside & failed, name_workflow=True),
-        held_below=_groups(connection, inside & held, name_workflow=True),
+        failed=groups[NodeStatus.FAILED, True],
+        held=groups[NodeStatus.HELD, True],
+        failed_below=groups[NodeStatus.FAILED, False],
+        held_below=groups[NodeStatus.HELD, False],
     )
 
 
@@ -123,79 +129,10 @@ def _types(connection: Connection, wf_id: int, *, over: bool) -> dict[str, dict[
     return {kind: found[kind] for kind in sorted(found)}
 
 
-def _groups(connection: Connection, meant: ColumnElement[bool], *, name_workflow: bool = False) -> Groups:
-    count = connection.scalar(select(func.count()).select_from(bridle_tables.BRIDLE_NODE).where(meant)) or 0
-    grouping = Grouping()
-    if count:
-        for label, failure in _failures(connection, meant):
-            grouping.add(failure, f"{failure.job} in {label}" if name_workflow else failure.job)
-    return grouping.largest(count)
-
-
-def _failures(connection: Connection, meant: ColumnElement[bool]) -> Iterator[tuple[str, Failure]]:
-    """With the label of the workflow of each."""
-    node = bridle_tables.BRIDLE_NODE.c
-    statement = _attempts(meant).limit(_PAGE)
-    after: ColumnElement[bool] = true()
-    read = 0
-    # In pages: as long as a question is open, SQLite lets nobody commit.
-    while read < MOST_LOOKED_AT and (page := connection.execute(statement.where(after)).all()):
-        known = [row.job_instance_id for row in page if row.job_instance_id is not None]
-        attempts = read_attempts(connection, known)
-        for row in page:
-            yield one_line(row.dax_label or "", 60), _failure(row, attempts.get(row.job_instance_id))
-        last, read = page[-1], read + len(page)
-        after = or_(node.wf_id > last.wf_id, and_(node.wf_id == last.wf_id, node.name > last.name))
-
-
-def _attempts(meant: ColumnElement[bool]) -> Any:
-    job, instance, node = s.JOB.c, s.JOB_INSTANCE.c, bridle_tables.BRIDLE_NODE.c
-    task = s.INVOCATION.c
-    failing = (
-        select(task.task_submit_seq)
-        .where(task.job_instance_id == instance.job_instance_id, task.exitcode != 0, task.task_submit_seq > 0)
-        .order_by(task.task_submit_seq)
-        .limit(1)
-    )
-    of_job = and_(job.wf_id == node.wf_id, job.exec_job_id == node.name)
-    newest = and_(instance.job_id == job.job_id, instance.job_submit_seq == node.seq)
-    return (
-        select(
-            node.wf_id,
-            node.name,
-            node.state,
-            s.WORKFLOW.c.dax_label,
-            job.type_desc,
-            instance.job_instance_id,
-            _tail(instance.stdout_text).label("stdout_text"),
-            _tail(instance.stderr_text).label("stderr_text"),
-            failing.correlate(s.JOB_INSTANCE).scalar_subquery().label("task"),
-        )
-        .select_from(bridle_tables.BRIDLE_NODE)
-        .join(s.WORKFLOW, s.WORKFLOW.c.wf_id == node.wf_id)
-        .join(s.JOB, of_job)
-        .outerjoin(s.JOB_INSTANCE, newest)
-        .where(meant)
-        .order_by(node.wf_id, node.name)
-    )
-
-
 def _tail(column: Column[Any]) -> ColumnElement[str]:
     """The end of a text. Not substr with a negative number, which PostgreSQL understands otherwise than SQLite."""
     start = func.length(column) - _TAIL + 1
     return case((start > 1, func.substr(column, start)), else_=column)
-
-
-def _failure(row: Any, attempt: StoredAttempt | None) -> Failure:
-    cause = None if attempt is None else attempt.cause
-    return Failure(
-        job=one_line(row.name, 200),
-        type=row.type_desc,
-        code=None if cause is None else cause.status,
-        reason="" if cause is None else one_line(cause.phrase, 300),
-        lines=last_words(row.task, row.stdout_text or "", row.stderr_text or ""),
-        file=one_line((attempt and attempt.output) or "", 300),
-    )
 
 
 def read_job(engine: Engine, about: EventContext) -> JobFacts | None:

@@ -21,13 +21,13 @@ from dag_rewriter.model.dag import parse_dag
 from dag_rewriter.model.splices import expand
 from dag_rewriter.rescue import rescue_dag, run_history
 from monitord_job import lock
+from monitord_job.analysis.model.last_words import last_words
 from monitord_job.database import url
 from monitord_job.errors import DatabaseUrlError, NotifyError
 from monitord_job.kickstart import clustered_tasks, job_output, monitoring_payload, xml_parser, yaml_parser
 from monitord_job.logs import dagman_out, dagman_out_summary, nodes_log
 from monitord_job.logs.dagman_out_state import DagmanOutState
 from monitord_job.messages import targets
-from monitord_job.messages.report import last_words
 from monitord_job.notifications import delivery, rule_file
 from monitord_job.notifications.rule import Dialect
 from monitord_job.stampede import metrics_rows, static_rows

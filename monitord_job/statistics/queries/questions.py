@@ -25,7 +25,8 @@ class Questions:
     """An open database to ask."""
 
     def __init__(self, connection: Connection, where: str) -> None:
-        self._connection = connection
+        self.connection = connection
+        """for those whose questions are no text"""
         self._dialect = dialect_of(connection.engine.url)
         self._tables = frozenset(inspect(connection).get_table_names())
         self.where = where
@@ -39,7 +40,7 @@ class Questions:
         """The rows of a question, as they are asked for. In its text ? is a value, ?* stands for a list's elements."""
         given = tuple(self._dialect.list_value(one) if isinstance(one, list) else one for one in values)
         # Past SQLAlchemy's own rows, which cost as much again as those of the driver.
-        driver = self._connection.connection
+        driver = self.connection.connection
         with closing(self._dialect.streaming_cursor(driver)) as cursor:
             cursor.execute(self._dialect.text(text), given)
             while rows := cursor.fetchmany(_ROWS):

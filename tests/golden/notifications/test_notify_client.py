@@ -463,12 +463,13 @@ def test_a_sub_workflow_is_reported_on_from_the_database_of_the_root(
     # As if a job of it had failed: the report on the root names it, and counts its own.
     with closing(sqlite3.connect(root.database)) as database, database:
         changed = database.execute(
-            "UPDATE bridle_node SET state = 'POST_SCRIPT_FAILED' WHERE name LIKE 'findrange%' AND wf_id > 1"
+            "UPDATE job_instance SET exitcode = 256 WHERE job_id IN "
+            "(SELECT job_id FROM job WHERE exec_job_id LIKE 'findrange%' AND wf_id > 1)"
         )
         assert changed.rowcount == 2
     shown = client("--run", root.path, "--dry-run").stdout
     assert "100% done (9 of 9 jobs)" in shown
-    assert "Failed in sub-workflows: 2\n\n* 2 compute jobs: failed\n" in shown
+    assert "Failed in sub-workflows: 2\n\n* 2 compute jobs: exit code 1\n" in shown
     assert "findrange_ID0000002 in inner, findrange_ID0000003 in inner" in shown
 
 

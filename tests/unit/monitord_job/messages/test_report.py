@@ -10,24 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitord_job.analysis.model.failure import MOST_GROUPS, MOST_NAMES, Failure, Grouping
+from monitord_job.analysis.model.last_words import last_words
 from monitord_job.messages.event_context import EventContext, event_context
 from monitord_job.messages.mail import Headers, compose
 from monitord_job.messages.render import fields, message, severity
-from monitord_job.messages.report import (
-    MOST_GROUPS,
-    MOST_NAMES,
-    Failure,
-    Grouping,
-    JobFacts,
-    Report,
-    Run,
-    advice,
-    last_words,
-)
+from monitord_job.messages.report import JobFacts, Report, Run, advice
 from monitord_job.notifications.rule import Severity
+from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.stampede.output_text import quote
 from monitord_job.text.display import last_lines, one_line
 
+ONE = Cause(CauseKind.JOB, code=1)
 UUID = "0f9b1129-8e29-4df2-838b-032554acae9e"
 EVIL = "<script>alert(1)</script>\r\nBcc: victim@example.org\x1b[31m\x00\u202e\udcff&\"'{{ 7*7 }}"
 
@@ -54,10 +48,11 @@ def a_run(failures: int = 0, held: int = 0) -> Run:
     grouping, waiting = Grouping(), Grouping()
     for number in range(failures):
         grouping.add(
-            Failure(f"w_{number}", "compute", 1, lines=(f"w_{number}: no part.{number:05}",), file="o")
+            Failure(f"w_{number}", "compute", ONE, lines=(f"w_{number}: no part.{number:05}",), file="o")
         )
     for number in range(held):
-        waiting.add(Failure(f"h_{number}", "stage-in-tx", None, f"Transfer of /in/{number} failed"))
+        held_because = Cause(CauseKind.HELD, reason=f"Transfer of /in/{number} failed")
+        waiting.add(Failure(f"h_{number}", "stage-in-tx", held_because))
     return Run(
         label="mosaic",
         state="failed",
@@ -85,10 +80,10 @@ def test_a_workflow_that_failed() -> None:
     assert sent.subject == "mosaic: workflow failed (97 of 109 jobs failed), 9% done"
     assert "9% done (10 of 109 jobs), 97 failed, 2 held; failed, 1 h 1 min in all" in sent.text
     assert (
-        "* 97 compute jobs: exit code 1\n  | w_0: no part.00000\n  w_0, w_1, w_2, w_3, w_4 and 92 more"
+        "* 97 compute jobs: exit code 1\n  | w_0: no part.00000\n  w_0, w_1, w_10, w_11, w_12 and 92 more"
         in sent.text
     )
-    assert "* 2 stage-in-tx jobs: Transfer of /in/0 failed\n  h_0, h_1\n" in sent.text
+    assert "* 2 stage-in-tx jobs: held: Transfer of /in/0 failed\n  h_0, h_1\n" in sent.text
     assert (
         "type         done  failed  held  running  total\ncompute        10      97              3    110\n"
         in sent.text
@@ -169,7 +164,9 @@ def test_nothing_of_a_job_gets_out_of_its_place() -> None:
     }
     grouping = Grouping()
     stderr = quote(EVIL.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
-    grouping.add(Failure(one_line(EVIL), "compute", 1, one_line(EVIL), last_words(None, "", stderr)))
+    grouping.add(
+        Failure(one_line(EVIL), "compute", Cause(CauseKind.HELD, reason=EVIL), last_words(None, "", stderr))
+    )
     run = replace(a_run(), label=one_line(EVIL), failed=grouping.largest(1))
     sent = message(
         Report(event_context(environment), 0, run, JobFacts("compute", lines=last_words(1, "", stderr)))
@@ -203,9 +200,8 @@ def test_the_size_does_not_depend_on_that_of_the_run(failures: int) -> None:
     grouping = Grouping()
     for number in range(failures):
         letters = "".join(chr(97 + int(digit)) for digit in str(number))
-        grouping.add(
-            Failure("n" * 200 + letters, "compute", 1, "r" * 300, (letters + "x" * 290,) * 4, "f" * 300)
-        )
+        cause = Cause(CauseKind.REMOVED, reason="r" * 3000)
+        grouping.add(Failure("n" * 200 + letters, "compute", cause, (letters + "x" * 290,) * 4, "f" * 300))
     found = grouping.largest(100_000)
     assert len(found.groups) == min(failures, MOST_GROUPS)
     assert all(len(group.names) <= MOST_NAMES for group in found.groups)
@@ -213,37 +209,6 @@ def test_the_size_does_not_depend_on_that_of_the_run(failures: int) -> None:
     sent = message(Report(ABOUT, 0, replace(a_run(), failed=found)))
     assert len(sent.text) < 40_000
     assert len(sent.html) < 60_000, "Gmail cuts off what is beyond 102 kB"
-
-
-def test_failures_are_equal_but_for_names_and_numbers() -> None:
-    grouping = Grouping()
-    for number in range(3):
-        grouping.add(
-            Failure(f"a_{number}", "compute", 1, lines=(f"0x{number}f: a_{number} lost {number}.5 s",))
-        )
-    grouping.add(Failure("a_9", "compute", 2, lines=("0x1f: a_9 lost 1.5 s",)))
-    grouping.add(Failure("a_8", "compute", 1, lines=("something else",)))
-    assert [group.count for group in grouping.largest(5).groups] == [3, 1, 1]
-
-
-@pytest.mark.parametrize(
-    ("task", "stdout", "stderr", "lines"),
-    [
-        (1, "#@ 1 stdout\nout\n#@ 1 stderr\n err\n", "lite", ("err",)),
-        (1, "#@ 1 stdout\nout\n", "PegasusLite: version 5", ("out",)),
-        (1, "#@ 1 stdout\nreading 3 files\n", "no such table: galaxies\n", ("no such table: galaxies",)),
-        (2, "#@ 1 stderr\n one\n#@ 2 stderr\n two\n#@ 3 stderr\n three\n", "", ("two",)),
-        (None, "#@ 1 stderr\n one\n#@ 2 stderr\n two\n", "", ("two",)),
-        (7, "cut off\n#@ 3 stderr\n three\n", "", ("three",)),
-        (None, "", "#### heading ####\na\na\nb\n\n", ("a", "b")),
-        (None, "plain\n", "", ("plain",)),
-        (None, "", "", ()),
-    ],
-)
-def test_the_last_words_are_those_of_what_failed(
-    task: int | None, stdout: str, stderr: str, lines: tuple[str, ...]
-) -> None:
-    assert last_words(task, quote(stdout), quote(stderr)) == lines
 
 
 def test_long_lines_and_many_are_cut() -> None:

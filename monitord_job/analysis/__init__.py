@@ -1,0 +1,1 @@
+"""What failed in a run, what is held, and why: equal failures told once, from the database alone."""

@@ -1,0 +1,1 @@
+"""Failures as values, and what makes two of them equal. Pure."""

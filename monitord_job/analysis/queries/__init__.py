@@ -1,0 +1,1 @@
+"""Questions to the database about attempts that failed or are held. Only reads."""
