@@ -139,7 +139,7 @@ def _output(row: Any) -> str | None:
 def _of_sub_workflow(connection: Connection, wf_id: int, own: Cause, depth: int) -> Cause | None:
     """The first failure inside; else how its DAGMan left."""
     status = own.inner.status if own.inner else own.status
-    inside = failed_nodes(connection, wf_id) if depth < _DEEPEST else []
+    inside = failed_nodes(connection, wf_id, in_last_run=True) if depth < _DEEPEST else []
     for name, instance in inside:
         cause = read_attempts(connection, [instance], depth + 1)[instance].cause
         if cause is not None:
@@ -154,9 +154,18 @@ def _of_sub_workflow(connection: Connection, wf_id: int, own: Cause, depth: int)
     return of_status(CauseKind.SUB_WORKFLOW, status, reason=connection.scalar(last) or "")
 
 
-def failed_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:
+def failed_nodes(connection: Connection, wf_id: int, *, in_last_run: bool = False) -> list[tuple[str, int]]:
     """The nodes of a workflow that failed, SERVICE nodes apart, each with its newest attempt."""
-    return list(_nodes(connection, wf_id, FAILED_STATES, services=False))
+    since = (last_start(connection, wf_id) or 0) if in_last_run else None
+    return list(_nodes(connection, wf_id, FAILED_STATES, services=False, since=since))
+
+
+def last_start(connection: Connection, wf_id: int) -> int | None:
+    """When the last run of a workflow began, in seconds since the epoch."""
+    table = s.WORKFLOWSTATE.c
+    wanted = select(func.max(table.timestamp)).where(table.wf_id == wf_id, table.state == "WORKFLOW_STARTED")
+    found = connection.scalar(wanted)
+    return None if found is None else int(found)
 
 
 def held_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:
@@ -165,10 +174,12 @@ def held_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:
 
 
 def _nodes(
-    connection: Connection, wf_id: int, states: Sequence[str], *, services: bool
+    connection: Connection, wf_id: int, states: Sequence[str], *, services: bool, since: int | None = None
 ) -> Iterator[tuple[str, int]]:
     has_our_tables = _has_our_tables(connection)
     wanted = _of_nodes(wf_id, states) if has_our_tables else _of_newest_attempts(wf_id, states)
+    if since is not None and has_our_tables:
+        wanted = wanted.where(bridle_tables.BRIDLE_NODE.c.last_time >= since)
     if not services and has_our_tables:
         service = service_column(connection)
         wanted = wanted.where(or_(service.is_(None), service.is_(False)))

@@ -26,7 +26,13 @@ from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.attempt_queries import FAILED_STATES, read_attempts, service_column
+from monitord_job.database.attempt_queries import (
+    FAILED_STATES,
+    failed_nodes,
+    last_start,
+    read_attempts,
+    service_column,
+)
 from monitord_job.database.dialect import dialect_of, sqlite_url, words_of
 from monitord_job.database.migrations import version_of
 from monitord_job.database.run_values import Job, WorkflowProgress, WorkflowSummary
@@ -120,7 +126,7 @@ def _failed_now(connection: Connection, wf_id: int) -> int:
         node.wf_id == wf_id,
         node.state.in_(FAILED_STATES),
         or_(service.is_(None), service.is_(False)),
-        node.last_time >= (_last_start(connection, wf_id) or 0),
+        node.last_time >= (last_start(connection, wf_id) or 0),
     )
     return connection.scalar(counted) or 0
 
@@ -157,6 +163,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
     except (DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
         hint = dialect.unreadable_hint
         raise MonitorError(where, f"the database cannot be read: {words_of(error)}", hint) from error
+
+
+def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
+    """The first nodes that failed in the last run, `most` of them, each with its cause in words."""
+    with reading(engine) as connection:
+        wf_id = _workflow(connection, wf_uuid).wf_id
+        nodes = failed_nodes(connection, wf_id, in_last_run=True)[:most]
+        attempts = read_attempts(connection, [instance for _, instance in nodes])
+    causes = ((name, attempts[instance].cause) for name, instance in nodes)
+    return [f"{name}: {cause.phrase}" for name, cause in causes if cause is not None]
 
 
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
@@ -205,7 +221,7 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
         jobs=_jobs(connection, workflow.wf_id, over=ended is not None),
         quarantined=connection.scalar(counted) or 0,
         metrics=_metrics(connection, workflow.wf_id),
-        begun=_last_start(connection, workflow.wf_id),
+        begun=last_start(connection, workflow.wf_id),
         reason=None if ended is None else ended.reason,
         failed=_failed_now(connection, workflow.wf_id),
         held_below=_held_below(connection, workflow.wf_id),
@@ -227,13 +243,6 @@ def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]
     order = (table.c.timestamp, table.c.restart_count, table.c.state)
     states = connection.execute(select(table).where(table.c.wf_id == wf_id).order_by(*order)).all()
     return (states[0], states[-1]) if states else (None, None)
-
-
-def _last_start(connection: Connection, wf_id: int) -> int | None:
-    table = s.WORKFLOWSTATE.c
-    wanted = select(func.max(table.timestamp)).where(table.wf_id == wf_id, table.state == "WORKFLOW_STARTED")
-    found = connection.scalar(wanted)
-    return None if found is None else int(found)
 
 
 def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:

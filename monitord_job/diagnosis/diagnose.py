@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
 from monitord_job.diagnosis.run_states import (
+    MOST_NAMED,
     OVER,
     Condition,
     Diagnosis,
@@ -159,9 +160,11 @@ def _over(facts: Facts) -> Diagnosis:
     if diagnosis.condition is Condition.FAILED and facts.refusal:
         what, advice = f"DAGMan refused the DAG: {facts.refusal}", "mend that, then `bridle run`"
         return Diagnosis(Condition.FAILED, what, advice, job=facts.submitted)
-    what = (
-        diagnosis.what if facts.rescue is None else f"{diagnosis.what}; {facts.rescue} says where it goes on"
-    )
+    what = diagnosis.what
+    if diagnosis.condition is Condition.FAILED and facts.failures:
+        what = f"{what}: {'; '.join(facts.failures)}"
+    if facts.rescue is not None:
+        what = f"{what}; {facts.rescue} says where it goes on"
     again = diagnosis.condition is Condition.FAILED and facts.rescue is not None
     if diagnosis.condition is Condition.SUCCEEDED:
         what = "the last run succeeded" if facts.again else diagnosis.what
@@ -190,7 +193,7 @@ def _findings(facts: Facts, diagnosis: Diagnosis) -> Iterator[Finding]:
         what = f"{len(facts.jobs)} jobs are in the queue whose DAGMan has left: {', '.join(facts.jobs[:5])}"
         yield Finding(Trouble.LEFT_BEHIND, what, Remedy.REMOVE_LEFT_BEHIND)
     if facts.held:
-        what = f"{_counted(len(facts.held))} held: {'; '.join(map(str, facts.held[:_MOST_NAMED]))}"
+        what = f"{_counted(len(facts.held))} held: {'; '.join(map(str, facts.held[:MOST_NAMED]))}"
         yield Finding(Trouble.JOBS_HELD, f"{what}; mend that, then `bridle release --jobs`")
     for one in facts.for_ever:
         whose = f"the sub-workflow {one.node}" if one.node else "it"
@@ -202,7 +205,6 @@ def _counted(jobs: int) -> str:
     return "1 job is" if jobs == 1 else f"{jobs} jobs are"
 
 
-_MOST_NAMED = 5
 _FOR_EVER = (
     "ABORT-DAG-ON has ended {whose} (DAGMan job {job}), with an exit code after which HTCondor starts DAGMan again, "
     "for ever; `bridle remove` it, give ABORT-DAG-ON a RETURN of 0, 1 or 2, then `bridle run`"

@@ -19,17 +19,25 @@ from dag_rewriter.rescue.rescue_dag import numbered
 from dag_rewriter.rescue.rescue_files import nodes_of_the_next_run
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
-from monitord_job.database.run_queries import is_stored, last_times, offsets, open_database, progress
+from monitord_job.database.run_queries import (
+    failures,
+    is_stored,
+    last_times,
+    offsets,
+    open_database,
+    progress,
+)
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.legibility import why_unreadable
-from monitord_job.diagnosis.run_states import Facts, Lock, Monitor, StoppedJob
+from monitord_job.diagnosis.run_states import MOST_NAMED, Facts, Lock, Monitor, StoppedJob
 from monitord_job.diagnosis.stopped_jobs import stopped_jobs
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts, refusal_in
 from monitord_job.logs.tail import read_tail
 from monitord_job.outcome.ending import Ending, ending_of, was_aborted
+from monitord_job.text.display import one_line
 
 _TAIL = 1 << 20
 _NONE_STOPPED: tuple[tuple[StoppedJob, ...], tuple[StoppedJob, ...]] = ((), ())
@@ -73,6 +81,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         ended=word.ended,
         ending=_ending(submit_dir, job, word, _Counted(counts.failed if counts else 0, unread, stored)),
         refusal=refusal_in(out),
+        failures=() if stored is None or unread else stored.failures,
         rescue=_newest_rescue(submit_dir),
         again=0 if dagmans or stored is None else len(_again(submit_dir, stored)),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
@@ -115,6 +124,8 @@ class _Stored:
     """DAGMan's exit code, if it has ended there"""
     failed: int = 0
     """nodes that count for how it ended"""
+    failures: tuple[str, ...] = ()
+    """why the first of them did"""
     reason: str | None = None
     attempted: frozenset[str] = frozenset()
     """the nodes that ever began, where there are rescue DAGs"""
@@ -206,6 +217,7 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
                 run.ended,
                 run.status,
                 run.failed,
+                tuple(map(one_line, failures(engine, wf_uuid, MOST_NAMED))) if run.failed else (),
                 run.reason,
                 frozenset(last_times(engine, wf_uuid) if _newest_rescue(submit_dir) else ()),
             )

@@ -86,6 +86,10 @@ class Lock(Enum):
     STALE = "stale"
 
 
+MOST_NAMED = 5
+"""How many of a kind are named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A living DAGMan of the run on this host; an orphan's parent is no schedd."""
@@ -132,6 +136,8 @@ class Facts:
     ending: Ending | None = None
     refusal: str = ""
     """why the last DAGMan refused its DAG, in its own words"""
+    failures: tuple[str, ...] = ()
+    """the first of the nodes that failed, and why"""
     rescue: str | None = None
     again: int = 0
     """nodes that ran, and that a rescue DAG which `bridle rescue` made since has the next run run again"""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.liveness import dagman_lives
-from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.submit_dir import SubmitDir, with_places
 from dag_rewriter.errors import RewriterError
 from monitord_job.errors import CannotWorkError
+from monitord_job.logs.dagman_out_summary import refusal_in
+from monitord_job.logs.tail import read_tail
 from monitord_job.notifications.active_rules import Rules, identity_of, rule_files
 from monitord_job.recording.ingest import NOTHING_NEW, Ingest, Looks, Progress
 from monitord_job.recording.store import Store
@@ -200,12 +204,26 @@ class Hierarchy:
         if member.ingest.workflow.running:
             ended = member.parent.ingest.ended_at(member.origin)
             member.ingest.end_run(ended, UNKNOWN_FAILURE)
+        log = with_places(member.directory).dagman_out
+        tail = _end_of(log)
+        refusal = refusal_in(tail)
+        if refusal:
+            dagman_id, began = member.parent.ingest.ran_at(member.origin)
+            member.ingest.refuse(dagman_id, began, member.parent.ingest.ended_at(member.origin), refusal)
         rows: list[Row] = [SubWorkflowRow(*member.origin, settled=True)]
         if member.ingest.workflow.restart_count < 0:
-            file = f"{member.origin.directory}/{member.origin.dag}.dagman.out"
-            lost = (
-                "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
-            )
-            rows.append(QuarantineRow(file, 0, lost, ""))
+            file = os.path.relpath(log, member.parent.directory.path)
+            rows.append(QuarantineRow(file, 0, _NOTHING_SAID if tail else _NO_LOGS, ""))
         member.parent.ingest.store_rows(rows)
         del member.parent.below[member.ingest.wf_uuid]
+
+
+def _end_of(log: Path) -> bytes:
+    with suppress(OSError, RewriterError):
+        return read_tail(log, _TAIL)
+    return b""
+
+
+_TAIL = 1 << 16
+_NO_LOGS = "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
+_NOTHING_SAID = "it says nothing of nodes, and no JOBSTATE_LOG is there: what they did cannot be known"

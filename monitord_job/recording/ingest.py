@@ -30,7 +30,7 @@ from monitord_job.stampede.rows import QuarantineRow, Row
 from monitord_job.stampede.state import JobDescription, JobPlan, RunState, WorkflowState
 from monitord_job.stampede.static_rows import unplanned_rows, workflow_row
 from monitord_job.stampede.turn import Turn
-from monitord_job.stampede.workflow_transitions import end_without_last_line
+from monitord_job.stampede.workflow_transitions import end_without_last_line, refuse
 from monitord_job.text.unprintable import excerpt
 
 if TYPE_CHECKING:
@@ -233,6 +233,13 @@ class Ingest:
         end_without_last_line(recorder.turn, time, code)
         self._commit(recorder, replace(before, memo=memo))
 
+    def refuse(self, dagman_id: str, began: int, ended: int, why: str) -> None:
+        """Store that a DAGMan refused the DAG, if the log that is read cannot tell."""
+        if self._pick().path == self.jobstate_log:
+            recorder = self._recorder()
+            refuse(recorder.turn, dagman_id, began, ended, why)
+            self._commit(recorder)
+
     @property
     def metrics_due(self) -> bool:
         """Whether DAGMan has ended and its metrics are not stored: it writes them after its last line."""
@@ -296,6 +303,11 @@ class Ingest:
         """Whether the newest attempt at the node that runs a sub-workflow succeeded."""
         node = self._loaded().nodes.get(sub_workflow.job)
         return node is not None and node.exitcode == 0 and not node.post_exit
+
+    def ran_at(self, sub_workflow: SubWorkflow) -> tuple[str, int]:
+        """The job of that attempt, and when it began, in seconds since the epoch."""
+        node = self._loaded().nodes[sub_workflow.job]
+        return node.sched_id or "", node.executed or self.ended_at(sub_workflow)
 
     def ended_at(self, sub_workflow: SubWorkflow) -> int:
         """When that attempt was over, in seconds since the epoch; its successor's time if only that is known."""

@@ -13,6 +13,11 @@ UNKNOWN_FAILURE = 2
 ABORTED_BY = "Aborting DAG because we got the ABORT exit value from a "
 """How DAGMan says that ABORT-DAG-ON ends it (dag.cpp); it names what returned the value: `job`, `POST script`."""
 
+REFUSED = "DAGMan refused the DAG: "
+"""What its own words follow, of a DAGMan that left before it ran the DAG."""
+_REFUSAL = 1
+"""The exit code that it leaves with then."""
+
 _RECOVERY = (DagmanState.RECOVERY_STARTED, DagmanState.RECOVERY_FINISHED, DagmanState.RECOVERY_FAILURE)
 
 
@@ -81,6 +86,13 @@ def end_without_last_line(turn: Turn, time: int, code: int) -> None:
     _end_workflow(turn, time, code, None)
     if second is not None:
         _begin_run(turn, second, since)
+
+
+def refuse(turn: Turn, dagman_id: str, began: int, ended: int, why: str) -> None:
+    """A DAGMan refused the DAG, `why` in its own words: its JOBSTATE_LOG has not a line of that run."""
+    if turn.workflow.dagman_id != dagman_id:
+        _begin_run(turn, dagman_id, began)
+        _end_workflow(turn, ended, _REFUSAL, f"{REFUSED}{why}")
 
 
 def _end_workflow(turn: Turn, time: int, status: int, reason: str | None) -> None:

@@ -34,6 +34,7 @@ FILES = {
     "nine.sh": "#!/bin/sh\nexit 9\n",
     "killed.sh": "#!/bin/sh\nkill -KILL $$\n",
     "below.dag": "JOB inner three.sub\nJOB other ok.sub\n",
+    "wrong.dag": "JOB inner ok.sub\nNONSENSE inner\n",
 }
 RULES = "WORKFLOW * success shell: echo success >> told\nWORKFLOW * error shell: echo error >> told\n"
 pytestmark = pytest.mark.timeout(1200)  # twenty runs, and as many questions, on a machine with other work
@@ -85,6 +86,9 @@ ENDS = {
     "removed by policy": End("JOB fit policy.sub\n", "failed", "PeriodicRemove", "removed"),
     "sub-workflow": End(
         "SUBDAG EXTERNAL fit below.dag\n", "failed", "sub-workflow: inner: exit code 3", "sub-workflow"
+    ),
+    "refused sub-workflow": End(
+        "SUBDAG EXTERNAL fit wrong.dag\n", "failed", "sub-workflow: DAGMan refused the DAG: ", "sub-workflow"
     ),
     "masked by FINAL": End("JOB fit three.sub\nFINAL f ok.sub\n", "failed", "exit code 3", "job"),
     "aborted": End("JOB fit three.sub\nABORT-DAG-ON fit 3 RETURN 0\n", "aborted", "exit code 3", "job"),
@@ -238,6 +242,7 @@ def test_all_commands_say_why(ended, name):
     (line,) = [line for line in told.shown.splitlines() if line.startswith("failed: fit ")]
     assert end.phrase in line
     assert end.phrase in told.report
+    assert (end.phrase in told.recover["what"]) == (end.ending == "failed")
     assert told.rescue["causes"]["fit"] == failed["cause"]
     assert "exit code -" not in told.shown + told.report
     assert "signal 128" not in told.shown + told.report
