@@ -63,6 +63,32 @@ def find_places(dag_file: Path, submit_file: Path, planned: str | None = None) -
     )
 
 
+def leading_dag(dag_file: Path, submit_file: Path) -> Path | None:
+    """The first of the DAGs that were submitted as one with this one, after which their files are called.
+
+    None if it is the first itself, has a submit file for DAGMan of its own, or was never submitted. One that lies in
+    another directory is not found.
+    """
+    if os.path.lexists(submit_file):
+        return None
+    names = sorted(name for name in files.names_in(dag_file.parent) if name.endswith(_SUBMIT_FILE))
+    for name in names[:_MOST_LOOKED_AT]:
+        first = dag_file.with_name(name.removesuffix(_SUBMIT_FILE))
+        try:
+            dags = dagman_start(files.read_if_there(dag_file.with_name(name), files.SMALL) or b"").dags
+        except FileError:
+            continue
+        called = (called_in(first, dags[0]) if dags else None) or dag_file.parent
+        others = (Path(os.path.normpath(called / each)) for each in dags[1:])
+        if dag_file in others and _is_file(first):
+            return first
+    return None
+
+
+_SUBMIT_FILE = ".condor.sub"
+_MOST_LOOKED_AT = 100
+
+
 def _placed(name: str | None, called: Path, planned: str | None) -> Path | None:
     """A file of the submit file; what was planned inside the directory lies where that is now."""
     if not name:

@@ -20,6 +20,7 @@ from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_
 from dag_rewriter.rescue.rescue_plan import Choice, RescuePlan, plan_redo, plan_scratch, plan_use
 from dag_rewriter.rescue.rescue_steps import SetAside, carry_out, told
 from dag_rewriter.rescue.workflow_above import root_above
+from monitord_job.cli.common import run_of
 
 if TYPE_CHECKING:
     from monitord_job.database.run_values import Job
@@ -98,7 +99,7 @@ def _with_last_runs(target: Path) -> tuple[Workflow, LastRuns]:
     """The workflow, and how its last run ended: known of all below a run by the database of that."""
     from monitord_job.readers.last_runs import last_runs
 
-    workflow = read_workflow(open_target(target))
+    workflow = read_workflow(run_of(target))
     root, path = root_above(workflow.submit_dir)
     return workflow, last_runs(read_workflow(open_target(target_of(root))) if path else workflow)
 
@@ -194,7 +195,7 @@ def redo(
     Exit codes: 0 done; 2 there is no such node, nothing has run yet, the workflow runs, or DAGMan's limit on
     rescue DAGs is reached; nothing was changed.
     """
-    root, path = root_above(open_target(target))
+    root, path = root_above(run_of(target))
     if path:
         nodes = tuple(f"{path}/{node}" for node in nodes)
     workflow = _idle(target_of(root))
@@ -206,7 +207,7 @@ def redo(
 
 
 def _idle(target: Path) -> Workflow:
-    workflow = read_workflow(open_target(target))
+    workflow = read_workflow(run_of(target))
     refuse_if_in_use(workflow)
     return workflow
 

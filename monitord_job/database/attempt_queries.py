@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +23,14 @@ from sqlalchemy import (
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.migrations import version_of
-from monitord_job.outcome.attempt import JUDGE, POST_TASK, PRE_TASK, AttemptFacts, cause_of
+from monitord_job.outcome.attempt import (
+    JUDGE,
+    POST_TASK,
+    PRE_TASK,
+    SUBMITTED_ON_HOLD,
+    AttemptFacts,
+    cause_of,
+)
 from monitord_job.outcome.cause import Cause, CauseKind, of_status
 from monitord_job.stampede.wait_status import exit_code
 
@@ -84,8 +91,23 @@ def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[
         cause = cause_of(facts)
         if cause is not None and row.subwf_id is not None and cause.kind in _OF_JOB:
             cause = _of_sub_workflow(connection, row.subwf_id, cause, depth) or cause
+        if cause and cause.kind is CauseKind.HELD and cause.reason.startswith(SUBMITTED_ON_HOLD):
+            cause = replace(cause, inner=_of_attempt_before(connection, row, depth))
         found[number] = StoredAttempt(cause, _output(row))
     return found
+
+
+def _of_attempt_before(connection: Connection, row: Any, depth: int) -> Cause | None:
+    instance = s.JOB_INSTANCE.c
+    before = (
+        select(instance.job_instance_id)
+        .where(instance.job_id == row.job_id, instance.job_submit_seq < row.job_submit_seq)
+        .order_by(instance.job_submit_seq.desc())
+        .limit(1)
+    )
+    number = connection.scalar(before)
+    cause = None if number is None else _read(connection, [number], depth)[number].cause
+    return None if cause is None or cause.kind is CauseKind.HELD else cause
 
 
 _OF_JOB = (CauseKind.JOB, CauseKind.POST_SCRIPT)
@@ -118,6 +140,8 @@ def _instances(connection: Connection, instances: Sequence[int]) -> Sequence[Any
     instance = s.JOB_INSTANCE.c
     wanted = select(
         instance.job_instance_id,
+        instance.job_id,
+        instance.job_submit_seq,
         instance.exitcode,
         instance.subwf_id,
         instance.stdout_file,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -38,6 +38,7 @@ from monitord_job.database.migrations import version_of
 from monitord_job.database.run_values import Job, WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
+from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status
 
 OpenDatabase: TypeAlias = Engine
@@ -173,6 +174,23 @@ def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
         attempts = read_attempts(connection, [instance for _, instance in nodes])
     causes = ((name, attempts[instance].cause) for name, instance in nodes)
     return [f"{name}: {cause.phrase}" for name, cause in causes if cause is not None]
+
+
+def causes_in_queue(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict[str, Cause]:
+    """Why jobs (`cluster.proc`) of a run or of one below it are on hold, as far as that is stored."""
+    with reading(engine) as connection:
+        wf_id, instance = _workflow(connection, wf_uuid).wf_id, s.JOB_INSTANCE
+        wanted = (
+            select(instance.c.job_instance_id, instance.c.sched_id)
+            .join(s.JOB, s.JOB.c.job_id == instance.c.job_id)
+            .where(
+                or_(s.JOB.c.wf_id == wf_id, s.JOB.c.wf_id.in_(below(wf_id))), instance.c.sched_id.in_(jobs)
+            )
+            .order_by(instance.c.job_instance_id)
+        )
+        found = {number: str(job) for number, job in connection.execute(wanted)}
+        attempts = read_attempts(connection, list(found))
+    return {found[number]: each.cause for number, each in attempts.items() if each.cause is not None}
 
 
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:

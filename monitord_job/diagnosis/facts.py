@@ -31,7 +31,7 @@ from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.legibility import why_unreadable
 from monitord_job.diagnosis.run_states import MOST_NAMED, Facts, Lock, Monitor, StoppedJob
-from monitord_job.diagnosis.stopped_jobs import stopped_jobs
+from monitord_job.diagnosis.stopped_jobs import stopped_jobs, with_failures
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts, refusal_in
@@ -93,7 +93,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         started=max((job.started for job in dagmans or ()), default=0),
         has_run=bool(out) or (stored is not None and stored.has_begun),
         unreadable=unreadable,
-        held=stopped[0],
+        held=with_failures(stopped[0], submit_dir, url),
         for_ever=stopped[1],
     )
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob, node_paths
+from monitord_job.database.run_queries import causes_in_queue, is_stored, open_database
+from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import StoppedJob
+from monitord_job.errors import MonitorError
 from monitord_job.logs.dagman_out_summary import last_word
 from monitord_job.logs.tail import read_tail
+from monitord_job.outcome.attempt import SUBMITTED_ON_HOLD
+from monitord_job.outcome.cause import Cause
+from monitord_job.text.display import one_line
 
 _TAIL = 1 << 16
 
@@ -35,6 +44,35 @@ def stopped_jobs(dagmans: Sequence[QueuedJob]) -> tuple[tuple[StoppedJob, ...], 
         StoppedJob(paths.get(job.job, ""), job.job, "") for job in (*dagmans, *below) if starts_for_ever(job)
     ]
     return tuple(waiting), tuple(again)
+
+
+def with_failures(
+    held: tuple[StoppedJob, ...], submit_dir: SubmitDir, url: str | None = None
+) -> tuple[StoppedJob, ...]:
+    """The same; of a job that DAGMan has submitted once more, on hold, also why it had failed, if that is stored.
+
+    HTCondor's own reason would be that this was the user's request (DAGMAN_PUT_FAILED_JOBS_ON_HOLD).
+    """
+    unclear = [one.job for one in held if one.reason.startswith(SUBMITTED_ON_HOLD)]
+    if not unclear:
+        return held
+    with suppress(MonitorError):
+        database = database_of(submit_dir, url)
+        if is_stored(database, submit_dir.wf_uuid or ""):
+            engine = open_database(database)
+            try:
+                causes = causes_in_queue(engine, submit_dir.wf_uuid or "", unclear)
+            finally:
+                engine.dispose()
+            return tuple(_explained(one, causes) for one in held)
+    return held
+
+
+def _explained(one: StoppedJob, causes: Mapping[str, Cause]) -> StoppedJob:
+    cause = causes.get(one.job)
+    if cause is None or cause.inner is None:
+        return one
+    return replace(one, reason=one_line(cause.phrase.removeprefix("held: ")))
 
 
 def starts_for_ever(job: QueuedJob) -> bool:

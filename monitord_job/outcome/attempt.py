@@ -10,6 +10,9 @@ from monitord_job.stampede.wait_status import exit_code, was_removed
 
 PRE_TASK, POST_TASK = -1, -2
 """Numbers that Stampede gives to the scripts among an attempt's invocations."""
+SUBMITTED_ON_HOLD = "submitted on "
+"""How the reason begins of a job that is held since it was submitted, as one is that DAGMan submits once more after a
+failure, if it is told to."""
 JUDGE = "pegasus-exitcode"
 """The POST script of Pegasus: it fails where the job did, and says nothing of its own then."""
 

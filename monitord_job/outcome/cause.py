@@ -28,7 +28,8 @@ class Cause:
 
     `code` is the exit code of job or script, `signal` what killed it; `task` which task of a cluster it was; `reason`
     HTCondor's words, or those of a sub-workflow's DAGMan. `inner` is what happened before: how the job itself ended,
-    for a POST script; the hold, of a job that was removed then; for a sub-workflow the first failure inside, of `node`.
+    for a POST script; the hold, of a job that was removed then; the failure after which DAGMan submitted the job once
+    more, on hold (DAGMAN_PUT_FAILED_JOBS_ON_HOLD); for a sub-workflow the first failure inside, of `node`.
     """
 
     kind: CauseKind
@@ -116,7 +117,8 @@ def _removed(cause: Cause) -> str:
 
 
 def _held(cause: Cause) -> str:
-    return f"held: {cause.reason or 'no reason is known'}"
+    before = f" (the attempt before: {cause.inner.phrase})" if cause.inner else ""
+    return f"held: {cause.reason or 'no reason is known'}{before}"
 
 
 def _sub_workflow(cause: Cause) -> str:

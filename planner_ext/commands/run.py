@@ -17,8 +17,9 @@ from dag_rewriter.cli.common import (
     print_json,
     submit_dir_argument,
 )
+from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.cli.common import open_run
+from monitord_job.monitor.unplanned_identity import identified
 
 if TYPE_CHECKING:
     from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
@@ -61,7 +62,7 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     from planner_ext.errors import AlreadyRunningError
     from planner_ext.operations.run import Submitted, start
 
-    opened = open_run(submit_dir)
+    opened = identified(open_target(submit_dir))  # of DAGs that were submitted as one before, this one alone
     try:
         begun = start(opened, url, force=force)
     except AlreadyRunningError as error:

@@ -28,7 +28,7 @@ from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.facts import gather
 from monitord_job.diagnosis.run_states import Condition, Diagnosis
-from monitord_job.diagnosis.stopped_jobs import starts_for_ever, stopped_jobs
+from monitord_job.diagnosis.stopped_jobs import starts_for_ever, stopped_jobs, with_failures
 from monitord_job.errors import LockedError, MonitorError, ScheddError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
@@ -226,7 +226,7 @@ class Attention:
         with suppress(ScheddError):
             held, for_ever = stopped_jobs(dagman_jobs(self._dir))
             self._looked = time.monotonic()
-            lines = [f"held: {job}" for job in held]
+            lines = [f"held: {job}" for job in with_failures(held, self._dir)]
             lines += [
                 f"ABORT-DAG-ON ends {job.node} (job {job.job}) for ever" for job in for_ever if job.node
             ]

@@ -309,3 +309,32 @@ def test_jobs_on_hold_are_seen_and_released_at_any_depth(pool, work_dir):
     said = run.communicate(timeout=RUN_LIMIT)[0]
     assert run.returncode == 1
     assert "failed: a (attempt 1): sub-workflow: b: sub-workflow: fit: removed with bridle remove" in said
+
+
+def test_a_job_that_dagman_submits_on_hold_after_its_failure_says_why_it_failed(pool, work_dir):
+    files = {
+        "fit.sub": _SUB + "arguments = \"-c 'test -e mended || exit 3'\"\nqueue\n",
+        "hold.config": "DAGMAN_PUT_FAILED_JOBS_ON_HOLD = True\n",
+        "x.dag": "CONFIG hold.config\nJOB fit fit.sub\n",
+    }
+    for file, text in files.items():
+        (work_dir / file).write_text(text)
+    rules = "JOB * error shell: echo error >> told\nJOB * held shell: echo held >> told\n"
+    write_rules(work_dir / "x.bridle-notify", rules + RULES)
+    command = [str(BRIDLE), "run", "--wait", "x.dag"]
+    run = subprocess.Popen(command, env=pool.environment(), cwd=work_dir, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    said = "(the attempt before: exit code 3)"
+    until(lambda: said in run.stdout.readline(), "run --wait says why")
+    status = json.loads(bridle(pool, "status", "--json", "x.dag", cwd=work_dir).stdout)
+    ((job,), (held,)) = status["held"], status["diagnosis"]["held"]
+    assert said in job["cause"]["phrase"]
+    assert said in held["reason"]
+    assert said in bridle(pool, "recover", "x.dag", cwd=work_dir).stdout
+    (work_dir / "mended").touch()
+    released = bridle(pool, "release", "--jobs", "x.dag", cwd=work_dir)
+    assert released.returncode == 0, released.stderr
+    run.communicate(timeout=RUN_LIMIT)
+    assert run.returncode == 0
+    until(lambda: "success" in (work_dir / "told").read_text(), "somebody is told of its end")
+    assert (work_dir / "told").read_text().split() == ["error", "held", "success"]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dag_rewriter.directory.dagman_places import leading_dag
 from dag_rewriter.directory.locate import jobstate_log, open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, open_dag
 from dag_rewriter.rescue.rescue_files import find_rescues
+from monitord_job.cli.common import run_of
 
 _SUBMIT_FILE = """\
 universe    = scheduler
@@ -135,3 +137,20 @@ def test_several_dags_as_one(tmp_path):
     assert [node.name for node in read_whole(found).nodes()] == ["0.A", "1.A", "1.S", "1.P+1.A"]
     rescues, _ = find_rescues(found)
     assert [each.name for each in rescues] == ["x.dag_multi.rescue001"]
+
+
+def test_a_dag_that_was_not_the_first_of_several_leads_to_that_until_it_has_a_submit_file_of_its_own(
+    tmp_path,
+):
+    (tmp_path / "two.dag").write_text("JOB A b.sub\n")
+    (tmp_path / "three.dag").write_text("JOB A b.sub\n")
+    first = submitted(tmp_path, "-Dag x.dag -Dag ./two.dag")
+    lead = {
+        name: leading_dag(tmp_path / name, tmp_path / f"{name}.condor.sub")
+        for name in ("two.dag", "three.dag")
+    }
+    assert lead == {"two.dag": tmp_path / "x.dag", "three.dag": None}
+    assert leading_dag(first.dag_file, first.condor_sub) is None
+    assert run_of(tmp_path / "two.dag").dag == "x.dag"
+    (tmp_path / "two.dag.condor.sub").write_text('arguments = "-Dag two.dag"\n')
+    assert run_of(tmp_path / "two.dag").dag == "two.dag"
