@@ -41,6 +41,10 @@ COMMANDS = {
     "check": Subcommand("dag_rewriter.cli.check:check", "Say what DAGMan would refuse in a DAG."),
     "run": Subcommand("planner_ext.commands.run:run", "Submit a planned workflow with its monitor."),
     "status": Subcommand("monitord_job.cli.status:status", "Show how far a run has come, and what failed."),
+    "analyzer": Subcommand(
+        "monitord_job.cli.analyzer:analyzer",
+        "Say what failed in a run and why, equal failures once, and what to do.",
+    ),
     "statistics": Subcommand(
         "monitord_job.cli.statistics:statistics",
         "Count what runs did: tasks, jobs, retries, seconds, badput.",
@@ -83,6 +87,9 @@ COMMANDS = {
     "pool": Subcommand("planner_ext.commands.pool:pool", "Manage a personal HTCondor pool."),
 }
 
+ALIASES = {"why": "analyzer"}
+"""Short names, which the help of the command itself tells."""
+
 # What the user can do about an OSError: errno -> advice, and whether it is what was named that is wrong.
 _ADVICE = {
     errno.ENOENT: ("check the name", ExitCode.USAGE),
@@ -107,6 +114,8 @@ class Verbosity:
     level: int = 0
     run: Path | None = None
     """that the command is about, as it was typed"""
+    errors: int | None = None
+    """what the command exits with after any error of the user's or the machine's, if it has one code for all"""
 
 
 class LazyGroup(click.Group):
@@ -116,7 +125,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        row = COMMANDS.get(cmd_name)
+        row = COMMANDS.get(ALIASES.get(cmd_name, cmd_name))
         if row is None:
             return None
         module, _, attribute = row.target.partition(":")
@@ -170,7 +179,7 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except click.ClickException as error:
         _show(error)
-        return error.exit_code
+        return error.exit_code if verbosity.errors is None else verbosity.errors
     except (KeyboardInterrupt, click.Abort):
         return _tell(verbosity, "interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
@@ -178,12 +187,15 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PIPE
     except BridleError as error:
-        return _tell(verbosity, completed(str(error), verbosity.run), error.exit_code)
+        code = error.exit_code if verbosity.errors is None else verbosity.errors
+        return _tell(verbosity, completed(str(error), verbosity.run), code)
     except OSError as error:
         see = f"run again with `{name} -vv` to see where"
         advice, code = _ADVICE.get(error.errno or 0, (see, ExitCode.IO))
         where = error.filename if error.filename is not None else "input/output"
-        return _tell(verbosity, f"{os.fsdecode(where)}: {error.strerror or error}; {advice}", code)
+        return _tell(
+            verbosity, f"{os.fsdecode(where)}: {error.strerror or error}; {advice}", verbosity.errors or code
+        )
     except Exception as error:  # noqa: BLE001 - the outermost line
         what = f"internal error: {type(error).__name__}: {error}; run again with `{name} -vv` and report it"
         return _tell(verbosity, what, ExitCode.INTERNAL)

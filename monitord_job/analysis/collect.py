@@ -94,22 +94,30 @@ class Reading:
             yield Trouble(row.status, failure, inside)
 
 
-def reading(questions: Questions, wf_uuid: str) -> Reading:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which workflows are looked into: those below, and those of attempts that were planned anew since."""
+
+    below: bool = True
+    former: bool = False
+
+
+def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Reading:
     """The workflows of a run that count. Raises MonitorError if it is not in the database."""
     workflows, _ = run_of(questions, wf_uuid)
     counted, parents = current(questions, workflows[0].wf_id, ids(workflows))
-    kept = [one for one in workflows if one.wf_id in set(counted)]
-    return Reading(questions, kept, parents)
+    wanted = set(ids(workflows) if scope.former else counted) if scope.below else {workflows[0].wf_id}
+    return Reading(questions, [one for one in workflows if one.wf_id in wanted], parents)
 
 
-def analyse(questions: Questions, wf_uuid: str, lines: int = MOST_LINES) -> Analysis:
+def analyse(questions: Questions, wf_uuid: str, scope: Scope = Scope(), lines: int = MOST_LINES) -> Analysis:
     """All that failed in a run, or is held, and why. Raises MonitorError if it is not in the database."""
-    found = reading(questions, wf_uuid)
+    found = reading(questions, wf_uuid, scope)
     start = _Start.of(questions, found.workflows[0].wf_id)
     failed, held, failing = Grouping(), Grouping(), Grouping()
     through = 0
     for one in found.troubles(start.last, lines):
-        if one.through:
+        if one.through and scope.below:
             through += 1
         elif one.status in _TOLD:
             (failed if one.status is NodeStatus.FAILED else held).add(one.failure)

@@ -91,7 +91,7 @@ def show(
     done = counts[NodeStatus.SUCCEEDED]
     console.print(Text(f"{run.label or 'workflow'}  {run.wf_uuid}"))
     console.print(Text(f"{word}{_times(run)}", style=_STYLE[state]))
-    if diagnosis is not None and _worth_telling(diagnosis):
+    if diagnosis is not None and worth_telling(diagnosis):
         tell_diagnosis(diagnosis, lambda line: console.print(Text(line, style="yellow")))
     if _unread(run, diagnosis):
         console.print(f"how many of {total} jobs are done is not known")
@@ -111,7 +111,8 @@ def _unread(run: WorkflowSummary, diagnosis: Diagnosis | None) -> str:
     return diagnosis.unreadable if diagnosis is not None and run.started is None else ""
 
 
-def _worth_telling(diagnosis: Diagnosis) -> bool:
+def worth_telling(diagnosis: Diagnosis) -> bool:
+    """Whether it says more than how far the run is."""
     plain = (Condition.RUNNING, Condition.WAITING, Condition.NEVER_SUBMITTED, *OVER)
     return bool(diagnosis.findings) or diagnosis.condition not in plain
 

@@ -12,7 +12,7 @@ import pytest
 
 from condor_templates.exit_codes import ExitCode
 from monitord_job.cli.bridle_notify import notify
-from planner_ext.cli import COMMANDS, Verbosity, cli, run_command
+from planner_ext.cli import ALIASES, COMMANDS, Verbosity, cli, run_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -97,6 +97,8 @@ def test_the_commands_in_the_documents_exist() -> None:
 
 def _exists(words: str) -> bool:
     # The second word may be an argument: `bridle status run0001`.
+    first, *rest = words.split()[1:]
+    words = " ".join(["bridle", ALIASES.get(first, first), *rest])
     first_two = " ".join(words.split()[:2])
     group = ALL.get(first_two)
     return words in ALL or (group is not None and not isinstance(group.command, click.Group))

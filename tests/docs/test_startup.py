@@ -55,6 +55,8 @@ USED = {
     "bridle status x.dag": MONITOR | QUEUE | {"rich"},
     "bridle status --json x.dag": MONITOR | QUEUE,
     "bridle notifications x.dag": MONITOR,
+    "bridle analyzer x.dag": MONITOR | QUEUE,
+    "bridle why --json x.dag": MONITOR | QUEUE,
     "bridle statistics -s all x.dag": MONITOR,
     "bridle statistics --json x.dag": MONITOR,
     "bridle notify list x.dag": {"platformdirs"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping
 
 from monitord_job.analysis.model.failure import MOST_NAMES, Group, NotStarted
@@ -37,7 +38,8 @@ def not_started(questions: Questions, group: Group, parents: Mapping[int, Parent
     for wf_id, jobs in sorted(starts.items()):
         for (name,) in questions.rows(_BELOW, wf_id, sorted(jobs), wf_id):
             count += 1
-            if len(names) < MOST_NAMES:
-                names.append(one_line(name, 200))
+            if len(names) < MOST_NAMES or name < names[-1]:
+                insort(names, name)
+                del names[MOST_NAMES:]
     remembered = sum(map(len, group.members.values()))
-    return NotStarted(count, tuple(names), at_least=remembered < group.count)
+    return NotStarted(count, tuple(one_line(name, 200) for name in names), at_least=remembered < group.count)
