@@ -42,6 +42,10 @@ class QueuedJob:
     """of a DAGMan's job: which node of the DAG it is"""
     log: str = ""
     """its event log, as HTCondor has it"""
+    owner: str = ""
+    """the user whose job it is"""
+    queued: int = 0
+    """when it was submitted, in seconds since the epoch"""
 
     @property
     def is_dagman(self) -> bool:

@@ -77,6 +77,12 @@ def dagman_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:
     return [job for job in jobs if job.log in logs or any(each.resolve() == here for each in job.dags)]
 
 
+def all_dagmans() -> list[QueuedJob]:
+    """Every DAGMan job in the queue, of whatever user, and the monitors of bridle: one question. Raises ScheddError."""
+    found = _query("the queue", "JobUniverse == 7 || BridleMonitor =?= true")
+    return [job for job in found if job.is_dagman or job.is_monitor]
+
+
 def machine() -> str:
     """The name of the host that the schedd runs on, as it writes it into event logs. Raises ScheddError."""
     with _asking("schedd", "it was not found"):
@@ -137,7 +143,7 @@ _WANTED = [
         "JobCoolDownExpiration",
         "JobCurrentStartDate",
     ),
-    *("Args", "Arguments", "Iwd", "DAGManJobId", "BridleMonitor", "DAGNodeName", "UserLog"),
+    *("Args", "Arguments", "Iwd", "DAGManJobId", "BridleMonitor", "DAGNodeName", "UserLog", "Owner", "QDate"),
 ]
 
 
@@ -160,6 +166,8 @@ def _queued_job(ad: Mapping[str, Any]) -> QueuedJob:
         bool(ad.get("BridleMonitor", False)),
         str(ad.get("DAGNodeName", "")),
         str(ad.get("UserLog", "")),
+        str(ad.get("Owner", "")),
+        int(ad.get("QDate", 0)),
     )
 
 

@@ -40,6 +40,10 @@ COMMANDS = {
     ),
     "check": Subcommand("dag_rewriter.cli.check:check", "Say what DAGMan would refuse in a DAG."),
     "run": Subcommand("planner_ext.commands.run:run", "Submit a planned workflow with its monitor."),
+    "list": Subcommand(
+        "monitord_job.cli.list_runs:list_runs",
+        "Show your runs, the newest first: how each stands, and where it is.",
+    ),
     "status": Subcommand("monitord_job.cli.status:status", "Show how far a run has come, and what failed."),
     "analyzer": Subcommand(
         "monitord_job.cli.analyzer:analyzer",
@@ -113,9 +117,15 @@ class Verbosity:
     """of the command"""
     level: int = 0
     run: Path | None = None
-    """that the command is about, as it was typed"""
+    """that the command is about"""
     errors: int | None = None
     """what the command exits with after any error of the user's or the machine's, if it has one code for all"""
+
+    def resolve(self, typed: Path) -> Path:
+        """The run that is meant, by whatever name. Raises AmbiguousRunError."""
+        from monitord_job.runs.naming import resolved
+
+        return resolved(typed)
 
 
 class LazyGroup(click.Group):

@@ -24,7 +24,7 @@ _LONG = 20_000_000  # bytes: about a second
 
 
 @click.command()
-@click.argument("path", metavar="X.dag|SUBMIT_DIR", type=RUN)
+@click.argument("path", metavar="[X.dag|SUBMIT_DIR]", type=RUN, default=".", required=False)
 @json_option
 def check(path: Path, as_json: bool) -> int:
     """Say what DAGMan would refuse in a DAG.

@@ -34,18 +34,34 @@ force_option = click.option(
 
 
 class _RunPath(click.Path):
-    """The run that a command is about: messages that say what to type next name it as it was typed."""
+    """The run that a command is about, by whatever name: which one is meant, the context's object knows (`resolve`).
+
+    Messages that say what to type next name the run that was found.
+    """
+
+    def __init__(self, *, resolves: bool = True) -> None:
+        super().__init__(readable=False, path_type=Path)
+        self._resolves = resolves
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = super().convert(value, param, ctx)
-        if ctx is not None and ctx.obj is not None:
-            ctx.obj.run = path
+        if ctx is None or ctx.obj is None:
+            return path
+        if self._resolves:
+            path = ctx.obj.resolve(path)
+        ctx.obj.run = path
         return path
 
 
-RUN = _RunPath(readable=False, path_type=Path)
-submit_dir_argument = click.argument("submit_dir", type=RUN, is_eager=True)  # before --as-owner
-dag_argument = click.argument("target", metavar="SUBMIT_DIR|X.dag", type=RUN)
+RUN = _RunPath()
+RUN_AS_TYPED = _RunPath(resolves=False)
+"""For what may be no run at all."""
+_HERE = "."
+"""The run in the current directory is meant where none is named."""
+submit_dir_argument = click.argument(
+    "submit_dir", type=RUN, default=_HERE, required=False, is_eager=True
+)  # before --as-owner
+dag_argument = click.argument("target", metavar="[SUBMIT_DIR|X.dag]", type=RUN, default=_HERE, required=False)
 
 
 def print_json(value: object) -> None:

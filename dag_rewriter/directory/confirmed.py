@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,8 +16,8 @@ from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
-from condor_templates.monitor_job import HOME
 from dag_rewriter import files
+from dag_rewriter.directory.known_runs import state_folder
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.policy_paths import FOLDER_POLICY
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -41,8 +40,7 @@ class Confirmed:
 def confirmation_file(path: Path) -> Path:
     """Where it stands what was confirmed of the file at that path."""
     key = hashlib.sha256(bytes(path.parent.resolve() / path.name)).hexdigest()
-    home = Path(os.environ.get(HOME) or Path.home())
-    return home / ".local" / "state" / "bridle" / "confirmed" / f"{key[:40]}.json"
+    return state_folder() / "confirmed" / f"{key[:40]}.json"
 
 
 def confirmed(path: Path) -> Confirmed | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_dag, open_submit_dir
-from dag_rewriter.errors import DagSyntaxError, SubmitDirError
+from dag_rewriter.errors import DagSyntaxError, FileError, SubmitDirError
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.lexer import keyword, statements
 from dag_rewriter.model.dag import Dag, NodeKind, parse_dag
@@ -66,6 +66,20 @@ def _named_in(dag: Dag) -> Iterator[str]:
     yield from (posixpath.join(splice.directory or "", splice.dag_file) for splice in dag.splice_commands)
     yield from dag.includes
     yield from (node.submit_file for node in dag.nodes.values() if node.kind is NodeKind.SUBDAG)
+
+
+def dags_in(directory: Path) -> list[Path]:
+    """The DAGs in a directory, without those that another one there names as its part. Raises FileError."""
+    names = [name for name in sorted(files.names_in(directory)) if name.endswith(".dag")]
+    if len(names) < 2:
+        return [directory / name for name in names]
+    parts: set[str] = set()
+    for name in names:
+        with suppress(DagSyntaxError, FileError):
+            begin = files.read_begin(directory / name, _BEGIN)
+            dag = parse_dag(begin[: begin.rfind(b"\n") + 1] or begin, name)
+            parts |= {posixpath.normpath(part) for part in _named_in(dag)} - {name}
+    return [directory / name for name in names if name not in parts]
 
 
 def root_and_name(dag_file: Path) -> tuple[Path, str]:

@@ -22,6 +22,7 @@ from dag_rewriter.check.refusal import refuse_bad
 from dag_rewriter.directory import find_bridle, liveness
 from dag_rewriter.directory.confirmed import confirm_at_submit
 from dag_rewriter.directory.dagman_options import base_priority, throttles
+from dag_rewriter.directory.known_runs import note_run
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_files import SubmitFiles, read_submit_files
@@ -187,6 +188,8 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
     # Before the DAG names a monitor: that goes by what is confirmed.
     unconfirmed = () if options.dry_run else _confirmed_rules(submit_dir, dag, options)
     report = _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
+    if options.monitor and not options.dry_run:
+        note_run(submit_dir)
     return replace(report, unconfirmed=unconfirmed)
 
 

@@ -193,6 +193,40 @@ def causes_in_queue(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict
     return {found[number]: each.cause for number, each in attempts.items() if each.cause is not None}
 
 
+@contextmanager
+def reading_any(engine: Engine) -> Iterator[tuple[Connection, int | None]]:
+    """The same of any Stampede database, with the version of our tables: None in one of pegasus-monitord's.
+
+    Raises MonitorError if it cannot be read, or there is no Stampede database.
+    """
+    dialect = dialect_of(engine.url)
+    where = dialect.shown(engine.url)
+    try:
+        with engine.connect() as connection:
+            if _is_of_today(connection):
+                yield connection, bridle_tables.BRIDLE_VERSION
+            elif has_table(connection, bridle_tables.BRIDLE_SCHEMA):
+                yield connection, version_of(connection, where)
+            elif has_table(connection, s.WORKFLOW):
+                yield connection, None
+            else:
+                raise MonitorError(where, "there is no Stampede database in it", "name the one of the run")
+    except DatabaseError as error:
+        raise MonitorError(
+            where, f"the database cannot be read: {words_of(error)}", dialect.unreadable_hint
+        ) from error
+
+
+def _is_of_today(connection: Connection) -> bool:
+    """The usual case, asked with one question: to look for tables takes longer than all that is asked of a run."""
+    try:
+        found = connection.exec_driver_sql("SELECT max(version) FROM bridle_schema").scalar()
+    except DatabaseError:
+        connection.rollback()
+        return False
+    return found == bridle_tables.BRIDLE_VERSION
+
+
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
     """Everything `bridle status` shows of one workflow."""
     with reading(engine) as connection:

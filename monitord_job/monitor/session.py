@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dag_rewriter import files
+from dag_rewriter.directory.known_runs import note_run
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -74,6 +75,7 @@ def follow_run(
     for number in (signal.SIGTERM, signal.SIGURG):  # the machine goes down; the DAG has ended (X.bridle.sub)
         signal.signal(number, lambda _number, _frame: stop.set())
     limits, database = replace(limits, stays=True), database_of(submit_dir, url)
+    note_run(submit_dir)
     with (
         _rarely_collecting(),
         log_file(submit_dir.monitor_log, LOG),

@@ -54,6 +54,7 @@ USED = {
     "bridle monitord --catch-up x.dag": MONITOR,
     "bridle status x.dag": MONITOR | QUEUE | {"rich"},
     "bridle status --json x.dag": MONITOR | QUEUE,
+    "bridle list": DATABASE | QUEUE,
     "bridle notifications x.dag": MONITOR,
     "bridle analyzer x.dag": MONITOR | QUEUE,
     "bridle why --json x.dag": MONITOR | QUEUE,
@@ -68,7 +69,12 @@ USED = {
 
 def loaded(words: list[str], directory: Path) -> tuple[int, set[str]]:
     """Exit code of a command, and what of SLOW it has loaded, in an interpreter of its own."""
-    told = {"PEGASUS_EVENT": "end", "BRIDLE_RUN": str(directory / "x.dag"), "PEGASUS_STATUS": "0"}
+    told = {
+        "HOME": str(directory),
+        "PEGASUS_EVENT": "end",
+        "BRIDLE_RUN": str(directory / "x.dag"),
+        "PEGASUS_STATUS": "0",
+    }
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, *words],
         cwd=directory,

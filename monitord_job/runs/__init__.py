@@ -1,0 +1,1 @@
+"""Which runs there are, how each stands, and which one a person means."""

@@ -1,0 +1,158 @@
+"""The runs of a user, of an access point or of a database, and how each stands: what `bridle list` shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dag_rewriter import files
+from dag_rewriter.errors import FileError
+from dag_rewriter.logs import dagman_log
+from dag_rewriter.logs.dagman_log import DagmanJob
+from monitord_job.condor_job import QueuedJob
+from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
+from monitord_job.errors import ScheddError
+from monitord_job.lock import holder_of
+from monitord_job.runs.kept_figures import KeptFigures
+from monitord_job.runs.places import places_of
+from monitord_job.runs.records import record_at, stored_at
+from monitord_job.runs.run_condition import Witnesses, condition_of, monitor_of
+from monitord_job.runs.run_record import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs: the caller's, and with `all_users` those of others in the queue; or those below a folder; or those
+    in the database at a URL.
+    """
+
+    all_users: bool = False
+    folder: Path | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run and how it stands. Times in seconds since the epoch."""
+
+    record: RunRecord
+    condition: Condition
+    monitor: Monitor | None
+    """None: it needs none"""
+    job: str | None
+    """the DAGMan job in the queue, or the last one"""
+    noted: int = 0
+    """when it was submitted or rewritten first, as far as that is known"""
+
+    @property
+    def since(self) -> int | None:
+        """When it ended, or began to run; None: not yet, or not known."""
+        return self.record.ended if self.condition in OVER else self.record.begun
+
+    @property
+    def newest(self) -> int:
+        """By what the newest run is the first."""
+        return max(self.record.begun or 0, self.noted)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The newest first; `silence`: why the queue could not be asked, empty if it was."""
+
+    runs: tuple[ListedRun, ...]
+    silence: str = ""
+
+
+def list_runs(wanted: Wanted) -> Listing:
+    """All that are found, as they were stored last. Raises MonitorError if the database at the URL cannot be read."""
+    queue, silence = _queue()
+    found = [_listed(record, job, noted, queue) for record, job, noted in _records(wanted, queue or [])]
+    found.sort(key=lambda run: (-run.newest, run.record.name, run.record.directory))
+    return Listing(tuple(found), silence)
+
+
+def _queue() -> tuple[list[QueuedJob] | None, str]:
+    from monitord_job.schedd import all_dagmans
+
+    try:
+        return all_dagmans(), ""
+    except ScheddError as error:
+        return None, error.what
+
+
+def _records(wanted: Wanted, queue: list[QueuedJob]) -> Iterator[tuple[RunRecord, QueuedJob | None, int]]:
+    if wanted.url is not None:
+        jobs = {str(job.dag_file): job for job in queue if job.dag_file is not None}
+        for record in stored_at(wanted.url):
+            yield record, jobs.get(record.dag_file), 0
+        return
+    kept = KeptFigures()
+    for place in places_of(queue, folder=wanted.folder, all_users=wanted.all_users):
+        yield record_at(place.path, kept), place.job, place.noted
+    kept.write()
+
+
+def _listed(record: RunRecord, job: QueuedJob | None, noted: int, queue: list[QueuedJob] | None) -> ListedRun:
+    witnesses = _witnesses(record, job, asked=queue is not None)
+    condition = condition_of(record, witnesses)
+    cluster = 0 if job is None else int(job.job.partition(".")[0])
+    monitors = tuple(one for one in queue or () if one.is_monitor and cluster and one.parent == cluster)
+    monitor = monitor_of(condition, _at_work(record), monitors)
+    last = witnesses.last.job if witnesses.last is not None else record.job
+    return ListedRun(record, condition, monitor, last if job is None else job.job, noted)
+
+
+def _witnesses(record: RunRecord, job: QueuedJob | None, *, asked: bool) -> Witnesses:
+    now = int(time.time())
+    if job is None and record.ended is not None:
+        return Witnesses(now, asked)  # nothing else counts
+    dag_file = Path(record.dag_file)
+    here = _is_there(dag_file)
+    return Witnesses(
+        now,
+        asked,
+        job,
+        None if job is not None else _last_job(dag_file),
+        here and files.is_locked(dag_file.with_name(f"{dag_file.name}.lock")),
+        _is_there(dag_file.with_name(f"{dag_file.name}.halt")),
+        here,
+    )
+
+
+def _last_job(dag_file: Path) -> DagmanJob | None:
+    with suppress(FileError):
+        return dagman_log.parse(files.read_if_there(dag_file.with_name(f"{dag_file.name}.dagman.log")) or b"")
+    return None
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(FileError):
+        return files.mode_of(path) is not None
+    return False
+
+
+def _at_work(record: RunRecord) -> Monitor | None:
+    """What the monitor's lock says of it; None if nobody holds it."""
+    dag_file = Path(record.dag_file)
+    lock = dag_file.with_name(f"{dag_file.name.removesuffix('.dag')}.bridle.lock")
+    if not files.is_locked(lock):
+        return None
+    holder = None
+    with suppress(FileError):
+        holder = holder_of(lock)
+    return Monitor.STOPPED if holder is not None and holder.stands_still() else Monitor.AT_WORK
+
+
+def chosen(runs: Sequence[ListedRun], states: Sequence[str], since: float | None) -> list[ListedRun]:
+    """Those in one of these states (all, if none is named), and no older than `since` (seconds since the epoch)."""
+    from monitord_job.runs.run_condition import is_live, word_of
+
+    def fits(run: ListedRun) -> bool:
+        words = {word_of(run.condition), "live" if is_live(run.condition) else ""}
+        words.add("ended" if run.condition in OVER else "")
+        return not states or not words.isdisjoint(states)
+
+    return [run for run in runs if fits(run) and (since is None or run.newest >= since)]

@@ -1,0 +1,142 @@
+"""What is stored of the run at a place, in figures: read from its database, or kept from the last time."""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condor_templates.errors import BridleError
+from dag_rewriter.directory.locate import jobstate_log, open_target
+from dag_rewriter.directory.ownership import other_owner
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.runs.kept_figures import KeptFigures, seen
+from monitord_job.runs.run_record import RunRecord, name_of
+
+if TYPE_CHECKING:
+    from monitord_job.database.run_figures import RunFigures
+    from monitord_job.database.url import Database
+    from monitord_job.outcome.node_status import NodeStatus
+
+
+def record_at(path: Path, kept: KeptFigures) -> RunRecord:
+    """The run at a place; one that cannot be read says why. Nothing is caught up: it is as it was stored last."""
+    known = kept.get(path)
+    if known is not None:
+        return known
+    try:
+        submit_dir = open_target(path)
+        looked = seen(_files(submit_dir))  # before it is read: what changes meanwhile is read again
+        found = _read(submit_dir)
+    except (BridleError, OSError) as error:
+        return RunRecord(str(path), path.name.removesuffix(".dag"), str(path), unread=str(error))
+    if found.ended is not None:
+        kept.keep(path, found, looked)
+    return found
+
+
+def _files(submit_dir: SubmitDir) -> tuple[Path, ...]:
+    """What changes if a run goes on, is run again, or is marked to be: the folder, too, in which rescue DAGs appear."""
+    return submit_dir.database, jobstate_log(submit_dir), submit_dir.dagman_out, submit_dir.path
+
+
+def target(submit_dir: SubmitDir) -> Path:
+    return submit_dir.path if submit_dir.is_planned else submit_dir.dag_file
+
+
+def _read(submit_dir: SubmitDir) -> RunRecord:
+    from monitord_job.database.run_figures import (
+        run_figures,
+    )  # SQLAlchemy takes longer than a thousand kept figures
+
+    label, owner = submit_dir.braindump.get("dax_label"), other_owner(submit_dir.path)
+    plain = RunRecord(
+        str(submit_dir.dag_file),
+        name_of(submit_dir.dag_file, label, is_planned=submit_dir.is_planned),
+        str(target(submit_dir)),
+        submit_dir.wf_uuid,
+        label,
+        owner,
+    )
+    database = _database(submit_dir, owner)
+    if database is None or submit_dir.wf_uuid is None:
+        return plain
+    found = run_figures(database, [submit_dir.wf_uuid]).get(submit_dir.wf_uuid)
+    if found is None:
+        return plain
+    record = with_figures(plain, found)
+    return _as_dagman_counts(submit_dir, database, record)
+
+
+def _database(submit_dir: SubmitDir, owner: str | None) -> Database | None:
+    """None where nothing is stored. What another user's files name elsewhere is not opened with our rights."""
+    from monitord_job.database.dialect import sqlite_url
+    from monitord_job.database.url import Database, database_of
+
+    if owner is None:
+        database = database_of(submit_dir)
+        return database if database.file is None or database.file.is_file() else None
+    try:
+        found = submit_dir.database.lstat()
+    except OSError:
+        return None
+    is_his = stat.S_ISREG(found.st_mode) and found.st_uid == submit_dir.path.stat().st_uid
+    return Database(sqlite_url(submit_dir.database)) if is_his else None
+
+
+def _as_dagman_counts(submit_dir: SubmitDir, database: Database, record: RunRecord) -> RunRecord:
+    """Beside rescue DAGs, job by job, as `bridle status` counts: what is done may be to run again."""
+    from monitord_job.database.run_queries import open_database
+    from monitord_job.readers.rerun_nodes import has_rescues
+
+    if not has_rescues(submit_dir):
+        return record
+    from monitord_job.readers.status import as_dagman_counts  # brings the monitor with it
+
+    engine = open_database(database)
+    try:
+        counts = as_dagman_counts(engine, submit_dir).count()
+    finally:
+        engine.dispose()
+    return replace(record, counts=_by_word(counts))
+
+
+def with_figures(record: RunRecord, found: RunFigures) -> RunRecord:
+    """The record of a run with what its database says."""
+    run = found.progress
+    return replace(
+        record,
+        job=found.job,
+        started=run.started,
+        begun=found.begun,
+        ended=run.ended,
+        ending=found.ending and found.ending.value,
+        total=run.total,
+        counts=_by_word(run.count()),
+        held_below=run.held_below,
+        user=record.user or found.user,
+    )
+
+
+def stored_at(url: str) -> list[RunRecord]:
+    """All runs of a database. Raises MonitorError if it cannot be read."""
+    from monitord_job.database.run_figures import run_figures
+    from monitord_job.database.url import Database, parse_url
+
+    found = run_figures(Database(parse_url("--url", url, Path.cwd())))
+    return [with_figures(_of_row(wf_uuid, figures), figures) for wf_uuid, figures in found.items()]
+
+
+def _of_row(wf_uuid: str, found: RunFigures) -> RunRecord:
+    label, folder = found.progress.label, Path(found.submit_dir or "")
+    # Pegasus puts a number after the label (mosaic-0.dag); the label of a DAG without Pegasus is that of its file.
+    is_planned = found.dag != f"{label}.dag"
+    dag_file = folder / (found.dag or f"{label}.dag")
+    name = name_of(dag_file, label, is_planned=is_planned)
+    return RunRecord(str(dag_file), name, str(folder if is_planned else dag_file), wf_uuid, label, found.user)
+
+
+def _by_word(counts: Counter[NodeStatus]) -> dict[str, int]:
+    return {status.value: number for status, number in counts.items() if number}

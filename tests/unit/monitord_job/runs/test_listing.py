@@ -1,0 +1,136 @@
+"""`bridle list`: each run once, whoever knows of it, as it was stored last."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from dag_rewriter.directory.known_runs import runs_folder
+from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.diagnosis.run_states import Condition, Monitor
+from monitord_job.runs import records
+from monitord_job.runs.listing import Wanted, list_runs
+from planner_ext.cli import run_command
+from tests.support.played import START
+
+
+def test_runs_of_the_registry_and_of_the_queue_are_listed_once(make_run, queue) -> None:
+    over, live = make_run("over", failing=True), make_run("live", "y.dag", goes_on=True)
+    other = make_run("unknown", "z.dag", goes_on=True)
+    for entry in runs_folder().glob("*.json"):
+        if str(other.dag_file) in entry.read_text():
+            entry.unlink()
+    for number, run in ((7, live), (8, other)):
+        queue.append(QueuedJob(f"{number}.0", JobStatus.RUNNING, dags=(run.dag_file,)))
+    queue.append(QueuedJob("9.0", JobStatus.HELD, parent=7, is_monitor=True))
+    queue.append(QueuedJob("10.0", JobStatus.RUNNING, dags=(live.path / "below.dag",), parent=7))
+    found = {run.record.name: run for run in list_runs(Wanted()).runs}
+    assert {name: run.condition for name, run in found.items()} == {
+        "x": Condition.FAILED,
+        "y": Condition.RUNNING,
+        "z": Condition.RUNNING,
+    }
+    assert {name: run.job for name, run in found.items()} == {"x": "99.0", "y": "7.0", "z": "8.0"}
+    assert [found[name].monitor for name in "xyz"] == [None, Monitor.HELD, Monitor.GONE]
+    assert found["x"].record.counts == {"succeeded": 2, "failed": 1}
+    assert found["x"].record.directory == str(over.dag_file)
+
+
+def test_figures_of_what_has_ended_are_read_once_and_again_when_it_changed(
+    make_run, queue, monkeypatch
+) -> None:
+    run = make_run("over")
+    (first,) = list_runs(Wanted()).runs
+    read, asked = records._read, []
+
+    def counted(submit_dir):
+        asked.append(submit_dir)
+        return read(submit_dir)
+
+    monkeypatch.setattr(records, "_read", counted)
+    assert list_runs(Wanted()).runs == (first,)
+    assert asked == []
+    with run.jobstate_log.open("a") as log:
+        log.write(f"{START + 99} INTERNAL *** DAGMAN_STARTED 100.0 ***\n")
+    list_runs(Wanted())
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"form": 1}', '{"form": 1, "runs": {"%s": {"seen": [], "record": {"no": 1}}}}']
+)
+def test_kept_figures_that_are_none_cost_time_and_nothing_else(make_run, queue, text) -> None:
+    run = make_run("over")
+    first = list_runs(Wanted()).runs
+    kept = runs_folder() / "figures.json"
+    assert str(run.dag_file) in kept.read_text()
+    kept.write_text(text.replace("%s", str(run.dag_file)))
+    assert list_runs(Wanted()).runs == first
+
+
+def test_one_that_cannot_be_read_hides_no_other(make_run, queue, capsys) -> None:
+    make_run("good")
+    bad = make_run("bad", "y.dag")
+    bad.database.write_bytes(b"no database " * 100)
+    assert run_command(["list"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^x +succeeded +3/3 ", said, re.MULTILINE)
+    assert re.search(r"^y +not readable +- .* the database cannot be read", said, re.MULTILINE)
+
+
+def test_a_silent_queue_is_said_and_nothing_is_guessed(make_run, no_queue, capsys) -> None:
+    make_run("over")
+    make_run("live", "y.dag", goes_on=True)
+    assert run_command(["list", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["queue"] == "the queue cannot be asked"
+    assert {run["name"]: run["state"] for run in told["runs"]} == {"x": "succeeded", "y": "unknown"}
+
+
+def test_the_table_as_people_see_it(make_run, queue, capsys, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    try:
+        make_run("over", failing=True)
+        assert run_command(["list"]) == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert capsys.readouterr().out.replace(str(tmp_path), "") == (
+        "name  state   done  failed  held  since             monitor  where\n"
+        "x     failed   2/3       1     -  2026-11-23 05:27  -        /runs/over/x.dag\n"
+    )
+
+
+def test_filters(make_run, queue, capsys) -> None:
+    make_run("over")
+    make_run("bad", "y.dag", failing=True)
+
+    def names(*words: str) -> list[str]:
+        assert run_command(["list", "--json", *words]) == 0
+        return sorted(run["name"] for run in json.loads(capsys.readouterr().out)["runs"])
+
+    assert names("--state", "failed") == ["y"]
+    assert names("--state", "ended") == ["x", "y"]
+    assert names("--state", "live") == []
+    assert names("--newer", "2026-11-01") == ["x", "y"]
+    assert names("--newer", "2300-01-01") == []
+    assert run_command(["list", "--state", "fialed"]) == 2
+    assert run_command(["list", "--newer", "soon"]) == 2
+
+
+def test_below_a_folder_and_in_a_database(make_run, queue, capsys, tmp_path: Path) -> None:
+    run = make_run("a/b/over")
+    for entry in runs_folder().iterdir():
+        entry.unlink()
+    (run.path / "sub").mkdir()
+    (run.path / "sub" / "part.dag").write_text("JOB A a.sub\n")
+    for words in ([str(tmp_path / "runs")], ["--url", f"sqlite:///{run.database}"]):
+        assert run_command(["list", "--json", *words]) == 0
+        (told,) = json.loads(capsys.readouterr().out)["runs"]
+        assert (told["name"], told["state"], told["directory"]) == ("x", "succeeded", str(run.dag_file))
+    assert run_command(["list", "--url", f"sqlite:///{tmp_path}/none.db"]) == 2

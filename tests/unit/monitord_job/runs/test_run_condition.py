@@ -1,0 +1,65 @@
+"""How a run stands: the queue goes before what is stored, and what is not known is not guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dag_rewriter.logs.dagman_log import DagmanJob
+from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.diagnosis.run_states import Condition, Monitor
+from monitord_job.outcome.ending import Ending
+from monitord_job.runs.run_condition import Witnesses, condition_of, is_live, monitor_of, word_of
+from monitord_job.runs.run_record import RunRecord
+
+NEW = RunRecord("/r/x.dag", "x")
+BEGUN = RunRecord("/r/x.dag", "x", started=5, begun=5)
+QUEUED, ENDED = DagmanJob("7.0"), DagmanJob("7.0", ended=True, code=1)
+
+
+def job(status: JobStatus, cool_down: int = 0) -> QueuedJob:
+    return QueuedJob("7.0", status, cool_down_until=cool_down)
+
+
+@pytest.mark.parametrize(
+    ("record", "seen", "condition"),
+    [
+        (NEW, Witnesses(9), Condition.NEVER_SUBMITTED),
+        (NEW, Witnesses(9, job=job(JobStatus.IDLE)), Condition.WAITING),
+        (BEGUN, Witnesses(9, job=job(JobStatus.IDLE, cool_down=10)), Condition.COOLING_DOWN),
+        (BEGUN, Witnesses(9, job=job(JobStatus.RUNNING)), Condition.RUNNING),
+        (BEGUN, Witnesses(9, job=job(JobStatus.RUNNING), is_halted=True), Condition.HALTED),
+        (BEGUN, Witnesses(9, job=job(JobStatus.HELD)), Condition.HELD),
+        (BEGUN, Witnesses(9, job=job(JobStatus.REMOVED)), Condition.LEAVING),
+        (BEGUN, Witnesses(9, last=QUEUED), Condition.LOST),
+        (BEGUN, Witnesses(9, last=QUEUED, lives=True), Condition.ORPHAN),
+        (BEGUN, Witnesses(9, asked=False, last=QUEUED), Condition.UNKNOWN),
+        (BEGUN, Witnesses(9, asked=False, last=QUEUED, lives=True), Condition.RUNNING),
+        (BEGUN, Witnesses(9, here=False), Condition.RUNNING),
+        (NEW, Witnesses(9, last=ENDED), Condition.FAILED),
+        (BEGUN, Witnesses(9, last=DagmanJob("7.0", ended=True)), Condition.REMOVED),
+        (BEGUN, Witnesses(9, last=DagmanJob("7.0", ended=True, code=0)), Condition.SUCCEEDED),
+    ],
+)
+def test_the_condition(record: RunRecord, seen: Witnesses, condition: Condition) -> None:
+    assert condition_of(record, seen) is condition
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_a_run_that_ended_is_over_and_runs_again_when_it_is_in_the_queue(ending: Ending) -> None:
+    record = RunRecord("/r/x.dag", "x", started=5, begun=5, ended=8, ending=ending.value)
+    assert not is_live(condition_of(record, Witnesses(9)))
+    assert condition_of(record, Witnesses(9, job=job(JobStatus.RUNNING))) is Condition.RUNNING
+
+
+def test_the_monitor() -> None:
+    held, idle = (QueuedJob("8.0", status, is_monitor=True) for status in (JobStatus.HELD, JobStatus.IDLE))
+    assert monitor_of(Condition.RUNNING, Monitor.STOPPED, (held,)) is Monitor.STOPPED
+    assert monitor_of(Condition.RUNNING, None, (held,)) is Monitor.HELD
+    assert monitor_of(Condition.RUNNING, None, (idle,)) is Monitor.QUEUED
+    assert monitor_of(Condition.RUNNING, None, ()) is Monitor.GONE
+    assert monitor_of(Condition.FAILED, None, ()) is None
+    assert monitor_of(Condition.FAILED, Monitor.AT_WORK, ()) is Monitor.AT_WORK, "it stores the rest"
+
+
+def test_a_run_that_nobody_submitted_is_not_started() -> None:
+    assert word_of(Condition.NEVER_SUBMITTED) == "not started"
