@@ -88,6 +88,13 @@ COMMANDS = {
     "hook": Subcommand(
         "planner_ext.commands.hook:hook", "Give every workflow that pegasus-plan makes its monitor."
     ),
+    "tc": Subcommand(
+        "planner_ext.commands.tc:tc", "Manage transformation catalogs: which executables are where."
+    ),
+    "rc": Subcommand("planner_ext.commands.rc:rc", "Manage replica catalogs: where files are."),
+    "sc": Subcommand(
+        "planner_ext.commands.sc:sc", "Validate site catalogs, and convert XML 4.x to YAML 5.0."
+    ),
     "pool": Subcommand("planner_ext.commands.pool:pool", "Manage a personal HTCondor pool."),
 }
 

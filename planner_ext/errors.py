@@ -22,6 +22,10 @@ class WorkflowError(BridleError):
     """An abstract workflow that cannot be read or written."""
 
 
+class CatalogError(BridleError):
+    """A catalog that cannot be found, read or written as it is asked for."""
+
+
 class NotifyFileError(BridleError):
     """A .notify file that holds what nobody else knows."""
 

@@ -5,7 +5,7 @@ libyaml's parser gives events; nothing recurses here, no tag makes an object, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import yaml
@@ -62,25 +62,31 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-def parse(data: bytes, path: str) -> Mapping:
-    """The one document of a file, which is a mapping; WorkflowError names the line of what is wrong."""
+def parse(data: bytes, path: str, kind: str = "the workflow.yml that was planned") -> Mapping:
+    """The one document of a file, which is a mapping; WorkflowError names the line of what is wrong.
+
+    `kind` is what the file should be, for messages.
+    """
     if len(data) > MAX_BYTES:
         raise WorkflowError(path, f"it has more than {MAX_BYTES >> 20} MB", "split it into sub-workflows")
     try:
-        root = _Composer(path).compose(yaml.parse(data, Loader=yaml.CSafeLoader))
+        root = Composer(path).compose(yaml.parse(data, Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
-        raise _syntax_error(path, data, error) from error
+        raise syntax_error(path, lambda offset: data.count(b"\n", 0, offset) + 1, error) from error
+    return require_mapping(root, path, kind)
+
+
+def require_mapping(root: Node | None, path: str, kind: str) -> Mapping:
+    """What a document consists of; WorkflowError."""
     if not isinstance(root, Mapping):
-        line = root.line if root else 1
-        raise WorkflowError(
-            f"{path}:{line}", "it is no YAML mapping", "name the workflow.yml that was planned"
-        )
+        raise WorkflowError(f"{path}:{root.line if root else 1}", "it is no YAML mapping", f"name {kind}")
     return root
 
 
-def _syntax_error(path: str, data: bytes, error: yaml.YAMLError) -> WorkflowError:
+def syntax_error(path: str, line_at: Callable[[int], int], error: yaml.YAMLError) -> WorkflowError:
+    """In our words; `line_at` says the line of a byte."""
     if isinstance(error, yaml.reader.ReaderError):
-        line = data.count(b"\n", 0, error.position) + 1
+        line = line_at(error.position)
         return WorkflowError(f"{path}:{line}", f"it is no text: {error.reason}", "save it as UTF-8")
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}" if mark else path
@@ -88,7 +94,7 @@ def _syntax_error(path: str, data: bytes, error: yaml.YAMLError) -> WorkflowErro
     return WorkflowError(where, f"it is no YAML: {what}", "correct the line, or the one before it")
 
 
-class _Composer:
+class Composer:
     """The open collections of a document, the innermost last."""
 
     def __init__(self, path: str) -> None:
@@ -101,29 +107,37 @@ class _Composer:
         """with the number of nodes that an alias stands for"""
         self._nodes = 0
         self._aliased = 0
-        self._root: Node | None = None
+        self.root: Node | None = None
         self._documents = 0
         self._line = 0
 
     def compose(self, events: Iterator[yaml.Event]) -> Node | None:
         for event in events:
-            line = self._line = event.start_mark.line + 1 if event.start_mark else 0
-            if isinstance(event, yaml.ScalarEvent):
-                self._add(Scalar(line, event.value, bool(event.implicit[0])), event.anchor, self._nodes)
-            elif isinstance(event, yaml.CollectionStartEvent):
-                self._begin(
-                    Sequence(line) if isinstance(event, yaml.SequenceStartEvent) else Mapping(line), event
-                )
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self._keys.pop()
-                self._add(*self._open.pop())
-            elif isinstance(event, yaml.AliasEvent):
-                self._add(self._known(event, line), None, self._nodes)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                self._documents += 1
-                if self._documents > 1:
-                    raise self._error(line, "a second document begins", "keep one workflow in a file")
-        return self._root
+            self.take(event)
+        return self.root
+
+    def take(self, event: yaml.Event) -> None:
+        line = self._line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(Scalar(line, event.value, bool(event.implicit[0])), event.anchor, self._nodes)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._begin(
+                Sequence(line) if isinstance(event, yaml.SequenceStartEvent) else Mapping(line), event
+            )
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._keys.pop()
+            self._add(*self._open.pop())
+        elif isinstance(event, yaml.AliasEvent):
+            self._add(self._known(event, line), None, self._nodes)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise self._error(line, "a second document begins", "keep one in a file")
+
+    def is_within(self, key: str) -> bool:
+        """Whether what comes next is an item of that list of the outermost mapping."""
+        first = self._keys[0] if len(self._open) == 2 else None
+        return first is not None and first.text == key and isinstance(self._open[1][0], Sequence)
 
     def _begin(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -154,7 +168,7 @@ class _Composer:
         if anchor:
             self._anchors[anchor] = (node, self._nodes - before)
         if not self._open:
-            self._root = node
+            self.root = node
             return
         parent = self._open[-1][0]
         if isinstance(parent, Sequence):

@@ -1,0 +1,1 @@
+"""The formats of catalogs, each in one module, both ways."""
