@@ -17,6 +17,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export BRIDLE_HTCONDOR := $(CURDIR)/build/htcondor
 export BRIDLE_PEER := $(CURDIR)/build/peer
 export BRIDLE_POSTGRESQL := $(CURDIR)/build/postgresql
+export BRIDLE_CHROMIUM := $(CURDIR)/build/chromium
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 # The tests' git commands do not take build/ for a part of this checkout.
 export GIT_CEILING_DIRECTORIES := $(CURDIR)/build
@@ -54,7 +55,7 @@ PYTEST = $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 POOL_TESTS = $(if $(filter tests/%,$(ARGS)),$(filter tests/pool%,$(ARGS)),tests/pool)
 PYTEST_OPTIONS = $(patsubst tests/%,,$(ARGS))
 
-test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)/htcondor-23
+test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(HTCONDOR) $(STAMPS)/htcondor-23
 	@$(PYTEST) --ignore tests/release $(if $(strip $(ARGS)),,--cov --cov-report=) $(ARGS)
 	@$(if $(strip $(ARGS)),,echo "coverage: $$($(VENV)/bin/coverage report --format=total)% of the lines (tests/README.md)")
 	@$(if $(strip $(POOL_TESTS)),echo "once more on HTCondor 23:"; BRIDLE_TESTED_HTCONDOR="$$PWD/$(BUILD)/htcondor-23" \
@@ -110,7 +111,7 @@ imports: $(STAMPS)/bridle
 api: $(STAMPS)/bridle
 	@$(VENV)/bin/python tools/api_page.py > docs/api.md
 
-setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR) $(STAMPS)/htcondor-23
+setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(HTCONDOR) $(STAMPS)/htcondor-23
 
 $(STAMPS)/venv: requirements.lock tools/make_venv.py tools/private_apt.py
 	@echo "build/venv: the virtual environment, as requirements.lock says"
@@ -150,6 +151,12 @@ $(STAMPS)/postgresql: tools/install_postgresql.py tools/private_apt.py
 	@echo "build/postgresql: a PostgreSQL server, for the tests"
 	@mkdir -p $(STAMPS)
 	@$(PYTHON) tools/install_postgresql.py $(BUILD)/postgresql
+	@touch $@
+
+$(STAMPS)/chromium: tools/install_chromium.py tools/private_apt.py
+	@echo "build/chromium: a Chromium without a screen, for the tests"
+	@mkdir -p $(STAMPS)
+	@$(PYTHON) tools/install_chromium.py $(BUILD)/chromium
 	@touch $@
 
 LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -53,6 +53,10 @@ COMMANDS = {
         "monitord_job.cli.statistics:statistics",
         "Count what runs did: tasks, jobs, retries, seconds, badput.",
     ),
+    "report": Subcommand(
+        "monitord_job.cli.report:report",
+        "Make one HTML file of a run: what failed and why, a Gantt chart, hosts, resources, every job.",
+    ),
     "recover": Subcommand("planner_ext.commands.recover:recover", "Diagnose a run; --fix repairs it."),
     "hold": Subcommand("planner_ext.commands.control:hold", "Hold all DAGMans of a run; running jobs go on."),
     "release": Subcommand("planner_ext.commands.control:release", "Release all DAGMans of a run."),

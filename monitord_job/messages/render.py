@@ -7,16 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
 
 from condor_templates.state_words import StateWord
 from monitord_job.messages.report import Report, Run, advice
 from monitord_job.notifications.rule import Severity
 from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from monitord_job.text.templates import environment
 
 _AS_RUNNING = (StateWord.PRE_SCRIPT, StateWord.POST_SCRIPT)
 _ORDER = (
@@ -54,7 +50,7 @@ class Message:
 
 def message(report: Report) -> Message:
     """The message of a report."""
-    environment = _environment()
+    templates = environment("notify", (("duration", duration), ("clock", clock)))
     types = _types(report.run)
     columns = tuple(
         one for one in dict.fromkeys(_COLUMNS.values()) if any(counts[one] for counts in types.values())
@@ -71,26 +67,11 @@ def message(report: Report) -> Message:
         "took": _took(report),
         "color": _COLORS[severity(report)],
     }
-    text, html = (environment.get_template(f"report.{form}").render(values) for form in ("txt", "html"))
+    text, html = (templates.get_template(f"report.{form}").render(values) for form in ("txt", "html"))
     return Message(report.subject, _BLANK_LINES.sub("\n\n", text).strip() + "\n", html)
 
 
 _BLANK_LINES = re.compile(r"\n{3,}")
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("condor_templates", "notify"),
-        autoescape=lambda name: name is not None and name.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(duration=duration, clock=_clock)
-    return environment
 
 
 def duration(seconds: float) -> str:
@@ -106,7 +87,8 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """For people, with the zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
 
 

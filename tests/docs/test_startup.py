@@ -60,6 +60,8 @@ USED = {
     "bridle why --json x.dag": MONITOR | QUEUE,
     "bridle statistics -s all x.dag": MONITOR,
     "bridle statistics --json x.dag": MONITOR,
+    "bridle report x.dag": MONITOR | QUEUE | {"jinja2"},
+    "bridle report --text x.dag": MONITOR | QUEUE,
     "bridle notify list x.dag": {"platformdirs"},
     "bridle hook ask -- condor_submit_dag /bin/true x.dag": set(),
     "bridle-notify --dry-run": {*DATABASE, "jinja2", "platformdirs"},

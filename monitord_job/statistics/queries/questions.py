@@ -36,6 +36,12 @@ class Questions:
         """Whether it has a table: that of another monitor has none of ours."""
         return table in self._tables
 
+    def has_column(self, table: str, column: str) -> bool:
+        """Whether it has that: one of an earlier version of ours may not."""
+        return self.has(table) and any(
+            one["name"] == column for one in inspect(self.connection).get_columns(table)
+        )
+
     def rows(self, text: str, *values: object) -> Iterator[Any]:
         """The rows of a question, as they are asked for. In its text ? is a value, ?* stands for a list's elements."""
         given = tuple(self._dialect.list_value(one) if isinstance(one, list) else one for one in values)

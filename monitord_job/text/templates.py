@@ -1,0 +1,36 @@
+"""The only door to jinja2: templates in a folder of condor_templates, escaped where they make HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+Filters = tuple[tuple[str, Callable[..., str]], ...]
+"""Name and function of each."""
+
+
+@cache
+def environment(folder: str, filters: Filters = ()) -> Environment:
+    """The templates there; a value that a template asks for and nobody gave is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader("condor_templates", folder),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(filters)
+    return found
+
+
+def source(folder: str, name: str) -> str:
+    """A file beside the templates, as it is."""
+    found = environment(folder)
+    assert found.loader is not None
+    return found.loader.get_source(found, name)[0]
