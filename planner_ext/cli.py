@@ -49,6 +49,10 @@ COMMANDS = {
         "monitord_job.cli.analyzer:analyzer",
         "Say what failed in a run and why, equal failures once, and what to do.",
     ),
+    "jobs": Subcommand(
+        "monitord_job.cli.jobs:jobs",
+        "Show the attempts at the jobs of a run, or all that is known of one job.",
+    ),
     "statistics": Subcommand(
         "monitord_job.cli.statistics:statistics",
         "Count what runs did: tasks, jobs, retries, seconds, badput.",

@@ -58,6 +58,8 @@ USED = {
     "bridle notifications x.dag": MONITOR,
     "bridle analyzer x.dag": MONITOR | QUEUE,
     "bridle why --json x.dag": MONITOR | QUEUE,
+    "bridle jobs --csv x.dag": MONITOR,
+    "bridle jobs x.dag A": MONITOR,
     "bridle statistics -s all x.dag": MONITOR,
     "bridle statistics --json x.dag": MONITOR,
     "bridle report x.dag": MONITOR | QUEUE | {"jinja2"},

@@ -1,0 +1,1 @@
+"""Attempts as values, and which of them are wanted. Pure."""

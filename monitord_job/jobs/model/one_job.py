@@ -1,0 +1,123 @@
+"""One job in full. Values; times in seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitord_job.jobs.model.attempt_row import AttemptRow
+from monitord_job.outcome.attempt import POST_TASK, PRE_TASK
+from monitord_job.outcome.cause import Cause
+from monitord_job.outcome.node_status import NodeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """That an attempt came into a state, when, and why."""
+
+    word: str
+    time: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A program that an attempt ran, or a script of its node. `code` is minus a signal's number where one killed it."""
+
+    number: int
+    program: str
+    command: str
+    code: int | None
+    seconds: float | None
+    memory_kb: int | None = None
+    processors: float | None = None
+
+    @property
+    def name(self) -> str:
+        """How it is called beside others."""
+        return {PRE_TASK: "PRE script", POST_TASK: "POST script"}.get(self.number, f"task {self.number}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What HTCondor's log says was used of something, asked for and given, in its words."""
+
+    name: str
+    used: str
+    requested: str
+    allocated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt with all that is stored of it."""
+
+    row: AttemptRow
+    condor_job: str = ""
+    """cluster.proc"""
+    directory: str = ""
+    stdout_file: str = ""
+    stderr_file: str = ""
+    stdout: str = ""
+    """as Stampede keeps it, which is not whole where it is long"""
+    stderr: str = ""
+    cause: Cause | None = None
+    states: tuple[State, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    resources: tuple[Resource, ...] = ()
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """What the time was for, in seconds, as far as that is known."""
+        return phases(self.states, self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job and its attempts, the first one first."""
+
+    name: str
+    workflow: str
+    wf_id: int
+    type: str
+    submit_file: str
+    command: str
+    attempts: tuple[Attempt, ...] = field(default=())
+
+
+_PHASES = (
+    ("PRE", ("PRE_SCRIPT_STARTED",), ("PRE_SCRIPT_TERMINATED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED")),
+    ("queue", ("SUBMIT",), ("EXECUTE",)),
+    ("run", ("EXECUTE",), ("JOB_TERMINATED", "JOB_ABORTED", "JOB_EVICTED", "JOB_HELD")),
+    ("POST", ("POST_SCRIPT_STARTED",), ("POST_SCRIPT_TERMINATED",)),
+    ("held", ("JOB_HELD",), ("JOB_RELEASED", "JOB_ABORTED")),
+)
+
+
+def phases(states: Sequence[State], tasks: Sequence[Task] = ()) -> dict[str, float]:
+    """Seconds in each phase: each begins with one state and ends with the next of some.
+
+    >>> phases([State("SUBMIT", 5.0), State("EXECUTE", 8.0), State("JOB_TERMINATED", 18.0)])
+    {'queue': 3.0, 'run': 10.0}
+    """
+    found: dict[str, float] = {}
+    for name, begins, ends in _PHASES:
+        began: float | None = None
+        for state in states:
+            if state.word in begins and began is None:
+                began = state.time
+            elif state.word in ends and began is not None:
+                found[name] = found.get(name, 0.0) + max(0.0, state.time - began)
+                began = None
+    kickstart = [task.seconds for task in tasks if task.number > 0 and task.seconds is not None]
+    if kickstart:
+        found["kickstart"] = sum(kickstart)
+    return found
+
+
+_OVER = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)
+
+
+def writes_no_more(job: Job) -> bool:
+    """Whether its newest attempt has ended, as far as its own program goes."""
+    return bool(job.attempts) and job.attempts[-1].row.status in (*_OVER, NodeStatus.POST)

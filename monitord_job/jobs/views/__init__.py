@@ -1,0 +1,1 @@
+"""Attempts as text, CSV and JSON. Pure."""
