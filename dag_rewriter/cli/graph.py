@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from condor_templates.state_words import StateWord
 from condor_templates.terminal import put_out, say
 from dag_rewriter import files
 from dag_rewriter.cli.common import dag_argument, json_option, print_json
 from dag_rewriter.directory.locate import open_target, read_whole
+from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.model.graph import DagGraph, build_graph
 from dag_rewriter.model.graph_draw import as_dot, as_svg
@@ -32,7 +34,10 @@ _MOST = 12
 )
 @click.option("--dot", "dot", metavar="FILE", help="Write the graph for graphviz; - is standard output.")
 @click.option(
-    "--svg", "svg", metavar="FILE", help="Draw it, with the critical path in red; - is standard output."
+    "--svg",
+    "svg",
+    metavar="FILE",
+    help="Draw it, with the critical path in red, and a colour for where each node stands; - is standard output.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), default=_LIMIT, show_default=True, help="Most nodes of --svg."
@@ -63,10 +68,11 @@ def graph(
     Exit codes: 0 done; 2 the DAG cannot be used, has no such node, has a cycle where levels are asked for, or is
     too large to be drawn.
     """
-    whole = read_whole(open_target(target))
+    submit_dir = open_target(target)
+    whole = read_whole(submit_dir)
     built = build_graph(whole)
     if dot is not None or svg is not None:
-        _draw(built, dot, svg, limit)
+        _draw(built, dot, svg, limit, submit_dir)
         return
     asked = {
         "levels": built.levels if levels else None,
@@ -81,7 +87,7 @@ def graph(
         say("\n".join(_lines(answers) if answers else _summary_lines(whole, built)))
 
 
-def _draw(built: DagGraph, dot: str | None, svg: str | None, limit: int) -> None:
+def _draw(built: DagGraph, dot: str | None, svg: str | None, limit: int, submit_dir: SubmitDir) -> None:
     if dot is not None:
         _write(dot, as_dot(built))
     if svg is None:
@@ -90,7 +96,25 @@ def _draw(built: DagGraph, dot: str | None, svg: str | None, limit: int) -> None
         what = f"{len(built)} nodes make no picture that one can read (the limit is {limit})"
         hint = "draw it all the same with a higher --limit, or take --levels"
         raise RewriterError(built.source, what, hint)
-    _write(svg, as_svg(built, built.critical_path()))
+    _write(svg, as_svg(built, built.critical_path(), _states(submit_dir)))
+
+
+def _states(submit_dir: SubmitDir) -> dict[str, str]:
+    """Where the nodes stand, in words; of a DAG that never ran, nothing."""
+    from dag_rewriter.rescue.rescue_files import read_workflow
+    from dag_rewriter.rescue.run_state import NodeState
+
+    workflow = read_workflow(submit_dir)
+    if not workflow.has_run:
+        return {}
+    words = {
+        NodeState.DONE: StateWord.DONE,
+        NodeState.FAILED: StateWord.FAILED,
+        NodeState.INTERRUPTED: StateWord.RUNNING if workflow.has_lock else StateWord.INTERRUPTED,
+        NodeState.AGAIN: StateWord.AGAIN,
+        NodeState.NEVER: StateWord.NOT_STARTED,
+    }
+    return {name: words[state].value for name, state in workflow.run_state.nodes.items()}
 
 
 def _write(name: str, text: str) -> None:

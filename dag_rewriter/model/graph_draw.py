@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from condor_templates.state_words import StateWord
 from dag_rewriter.model.graph import DagGraph
+from dag_rewriter.model.layout import HEIGHT, MARGIN, Box, lay_out
 
-_LETTER, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _PAD = 7.0, 24.0, 16.0, 40.0, 12.0, 8.0
-_SWEEPS = 4
+_LETTER, _PAD, _LEGEND = 7.3, 8.0, 26.0
+_PLAIN = "#eef4fb"
+STATE_COLOURS = {
+    StateWord.DONE.value: "#a7dbc8",
+    StateWord.RUNNING.value: "#9fd0ee",
+    StateWord.QUEUED.value: "#d5dbe1",
+    StateWord.HELD.value: "#f0c27a",
+    StateWord.INTERRUPTED.value: "#f3d9a4",
+    StateWord.AGAIN.value: "#fff3c4",
+    StateWord.FAILED.value: "#f2a097",
+    StateWord.NOT_STARTED.value: "#ffffff",
+}
+"""The fill of a box whose node is in that state: light enough for the name on it, told apart by people with colour
+blindness."""
 
 
 def as_dot(graph: DagGraph, labels: Mapping[str, str] | None = None) -> str:
@@ -38,80 +52,59 @@ def _label(text: str | None) -> str:
     return "" if text is None else f" [label={_quoted(text)}]"
 
 
-def as_svg(graph: DagGraph, marked: Collection[str] = ()) -> str:
-    """A picture: one row for each level, `marked` nodes (the critical path) in colour."""
-    rows = _ordered(graph)
-    width = max((_row_width(row) for row in rows), default=0.0) + 2 * _MARGIN
-    height = len(rows) * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _MARGIN
-    boxes = _boxes(rows, width)
-    lines = [_line(boxes, edge, marked) for edge in graph.edges]
-    shapes = [_box(name, boxes[name], name in marked) for row in rows for name in row]
+def as_svg(graph: DagGraph, marked: Collection[str] = (), states: Mapping[str, str] | None = None) -> str:
+    """A picture: one row for each level, `marked` nodes (the critical path) in bold red.
+
+    `states` says where nodes stand, in the words of STATE_COLOURS: their boxes have a colour for it, and there is a
+    legend.
+    """
+    states = states or {}
+    widths = {name: len(name) * _LETTER + 2 * _PAD for name in graph.nodes}
+    layout = lay_out(graph.levels(), graph.edges, widths)
+    legend = [word for word in STATE_COLOURS if word in states.values()]
+    width = max(layout.width, sum(map(_legend_width, legend)) + 2 * MARGIN)
+    height = layout.height + (_LEGEND if legend else 0)
+    lines = [_line(layout.lines[edge], set(edge) <= set(marked)) for edge in graph.edges]
+    shapes = [
+        _box(name, box, states.get(name, ""), is_marked=name in marked) for name, box in layout.boxes.items()
+    ]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        'font-family="monospace" font-size="12">'
+        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="monospace" font-size="12">'
     )
-    return "\n".join([head, f"<title>{_text(graph.source)}</title>", *lines, *shapes, "</svg>"]) + "\n"
+    title = f"<title>{_text(graph.source)}</title>"
+    return "\n".join([head, title, *lines, *shapes, *_legend(legend, layout.height), "</svg>"]) + "\n"
 
 
-def _ordered(graph: DagGraph) -> list[list[str]]:
-    """The levels, each in the order of its neighbours' places above and below, so that few edges cross."""
-    rows = [list(level) for level in graph.levels()]
-    above: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    below: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for parent, child in graph.edges:
-        above[child].append(parent)
-        below[parent].append(child)
-    for sweep in range(_SWEEPS):
-        neighbours, order = (above, rows) if sweep % 2 == 0 else (below, rows[::-1])
-        place = {name: at / max(1, len(row) - 1) for row in rows for at, name in enumerate(row)}
-        for row in order:
-            row.sort(key=lambda name: _middle(neighbours[name], place, place[name]))
-            place.update((name, at / max(1, len(row) - 1)) for at, name in enumerate(row))
-    return rows
+def _line(points: Sequence[tuple[float, float]], is_marked: bool) -> str:
+    way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    look = 'stroke="#b3261e" stroke-width="2"' if is_marked else 'stroke="#8a929a"'
+    return f'<polyline points="{way}" fill="none" {look}/>'
 
 
-def _middle(names: Sequence[str], place: Mapping[str, float], otherwise: float) -> float:
-    return sum(place[name] for name in names) / len(names) if names else otherwise
-
-
-def _width(name: str) -> float:
-    return len(name) * _LETTER + 2 * _PAD
-
-
-def _row_width(row: Sequence[str]) -> float:
-    return sum(map(_width, row)) + _GAP_X * (len(row) - 1)
-
-
-def _boxes(rows: Sequence[Sequence[str]], width: float) -> dict[str, tuple[float, float, float]]:
-    """(left, top, width) of each node; rows are centred."""
-    boxes = {}
-    for number, row in enumerate(rows):
-        left = (width - _row_width(row)) / 2
-        for name in row:
-            boxes[name] = (left, _MARGIN + number * (_HEIGHT + _GAP_Y), _width(name))
-            left += _width(name) + _GAP_X
-    return boxes
-
-
-def _line(
-    boxes: Mapping[str, tuple[float, float, float]], edge: tuple[str, str], marked: Collection[str]
-) -> str:
-    (x1, y1, w1), (x2, y2, w2) = boxes[edge[0]], boxes[edge[1]]
-    colour = "#c0392b" if edge[0] in marked and edge[1] in marked else "#999"
+def _box(name: str, box: Box, state: str, *, is_marked: bool) -> str:
+    fill = STATE_COLOURS.get(state, _PLAIN)
+    stroke = 'stroke="#b3261e" stroke-width="2"' if is_marked else 'stroke="#4a6fa5"'
+    hover = f"<title>{_text(name)}: {_text(state)}</title>" if state else ""
     return (
-        f'<line x1="{x1 + w1 / 2:.1f}" y1="{y1 + _HEIGHT:.1f}" x2="{x2 + w2 / 2:.1f}" y2="{y2:.1f}" '
-        f'stroke="{colour}"/>'
+        f'<g id={_attribute(name)}>{hover}<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{box.width:.1f}" '
+        f'height="{HEIGHT:.1f}" rx="4" fill="{fill}" {stroke}/>'
+        f'<text x="{box.middle:.1f}" y="{box.top + 16:.1f}" text-anchor="middle">{_text(name)}</text></g>'
     )
 
 
-def _box(name: str, box: tuple[float, float, float], is_marked: bool) -> str:
-    left, top, width = box
-    fill, stroke = ("#fdecea", "#c0392b") if is_marked else ("#eef4fb", "#4a6fa5")
-    return (
-        f'<g id={_attribute(name)}><rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{_HEIGHT:.1f}" '
-        f'rx="4" fill="{fill}" stroke="{stroke}"/>'
-        f'<text x="{left + width / 2:.1f}" y="{top + 16:.1f}" text-anchor="middle">{_text(name)}</text></g>'
-    )
+def _legend_width(word: str) -> float:
+    return len(word) * _LETTER + 40
+
+
+def _legend(words: Sequence[str], top: float) -> Iterator[str]:
+    left = MARGIN
+    for word in words:
+        yield (
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="14" height="14" fill="{STATE_COLOURS[word]}" stroke="#4a6fa5"/>'
+            f'<text x="{left + 20:.1f}" y="{top + 12:.1f}">{_text(word)}</text>'
+        )
+        left += _legend_width(word)
 
 
 def _clean(text: str) -> str:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dag_rewriter.cli.graph import graph
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.model.graph import UnknownNodeError, build_graph
-from dag_rewriter.model.graph_draw import as_dot, as_svg
+from dag_rewriter.model.graph_draw import STATE_COLOURS, as_dot, as_svg
+from dag_rewriter.model.layout import HEIGHT, Layout, lay_out
 from dag_rewriter.model.splices import expand
 
+SVG = "{http://www.w3.org/2000/svg}"
 TEXTS = {
     "x.dag": b"INCLUDE i.inc\nSPLICE S s.dag DIR d\nSPLICE T d/s.dag\nJOB A a\nJOB B b\nPARENT A CHILD S\n"
     b"PARENT T B2 CHILD B\nJOB B2 b\nCONNECT S T\nPARENT I CHILD A\nFINAL F f\n",
@@ -76,6 +82,40 @@ def test_the_drawings_hold_any_name():
     texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert sorted(map(str, texts)) == sorted([ugly, "c\\d", "n\ufffdme"])
     assert '"a&<b>\\"c\\"\'d\'" -> "c\\\\d";' in as_dot(found)
+
+
+def crossed(layout: Layout) -> Iterator[tuple[tuple[str, str], str]]:
+    """Edges whose line has a point inside the box of a node."""
+    for edge, points in layout.lines.items():
+        for (x1, y1), (x2, y2) in pairwise(points):
+            for part in range(101):
+                x, y = x1 + (x2 - x1) * part / 100, y1 + (y2 - y1) * part / 100
+                for name, box in layout.boxes.items():
+                    if box.left < x < box.left + box.width and box.top < y < box.top + HEIGHT:
+                        yield edge, name
+
+
+@given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=25))
+@settings(max_examples=30)
+def test_no_edge_runs_through_a_box(pairs):
+    edges = sorted((f"n{a}", f"n{b}") for a, b in pairs if a < b)
+    text = "".join(f"JOB n{at} a\n" for at in range(10)) + "".join(
+        f"PARENT {a} CHILD {b}\n" for a, b in edges
+    )
+    found = built(text.encode())
+    layout = lay_out(found.levels(), found.edges, dict.fromkeys(found.nodes, 40.0))
+    assert list(crossed(layout)) == []
+    assert all(box.left > 0 and box.left + box.width < layout.width for box in layout.boxes.values())
+    assert set(layout.lines) == set(edges)
+
+
+def test_the_picture_has_a_colour_and_a_legend_for_each_state():
+    picture = as_svg(built(b"JOB A a\nJOB B b\nPARENT A CHILD B\n"), ["A"], {"A": "done", "B": "failed"})
+    root = ET.fromstring(picture)
+    assert root.attrib["viewBox"] == f"0 0 {root.attrib['width']} {root.attrib['height']}"
+    fills = {one.attrib["id"]: one[1].attrib["fill"] for one in root.iter(f"{SVG}g")}
+    assert fills == {"A": STATE_COLOURS["done"], "B": STATE_COLOURS["failed"]}
+    assert [one.text for one in root.findall(f"{SVG}text")] == ["done", "failed"]
 
 
 def test_the_command_draws_small_graphs_only(tmp_path: Path):
