@@ -15,6 +15,7 @@ class StateWord(Enum):
 
     NOT_STARTED = "not started"
     WAITING = "waiting to start"
+    BLOCKED = "blocked by"
     QUEUED = "queued"
     PRE_SCRIPT = "PRE script"
     RUNNING = "running"
@@ -32,6 +33,7 @@ MEANINGS: Mapping[StateWord, str] = MappingProxyType(
     {
         StateWord.NOT_STARTED: "a node: its parents are not done, or a limit keeps it; a run: no DAGMan has begun it",
         StateWord.WAITING: "a run: its DAGMan job is in the queue, and the schedd starts it soon",
+        StateWord.BLOCKED: "nodes that are not started: one above them failed or is held, and they wait for it",
         StateWord.QUEUED: "a node: its job is submitted and waits for a machine",
         StateWord.PRE_SCRIPT: "a node: its PRE script runs; messages count it as running",
         StateWord.RUNNING: "a node: its job runs; a run: its DAGMan is at work",

@@ -92,7 +92,7 @@ COMMANDS = {
         "dag_rewriter.cli.graph:graph",
         "Ask the graph of a DAG: levels, critical path, dependencies; draw it.",
     ),
-    "rescue": Subcommand("monitord_job.cli.rescue:rescue", "Show, choose and make rescue DAGs."),
+    "rescue": Subcommand("planner_ext.commands.rescue:rescue", "Show, choose and make rescue DAGs."),
     "hook": Subcommand(
         "planner_ext.commands.hook:hook", "Give every workflow that pegasus-plan makes its monitor."
     ),

@@ -80,19 +80,26 @@ def plan_scratch(workflow: Workflow, choice: Choice) -> RescuePlan:
     return RescuePlan(tuple(_afresh(workflow, choice)), _others(workflow, ()))
 
 
-def plan_redo(workflow: Workflow, nodes: Iterable[str], descendants: bool, choice: Choice) -> RescuePlan:
+def plan_redo(
+    workflow: Workflow,
+    nodes: Iterable[str],
+    descendants: bool,
+    choice: Choice,
+    also: Collection[str] = (),
+) -> RescuePlan:
     """The next run runs `nodes` again, and whatever is not done; `S/X` is the node X of the sub-workflow S, which goes
-    on inside. Raises RescueError, UnknownNodeError."""
+    on inside. `also` are nodes without what depends on them. Raises RescueError, UnknownNodeError."""
     if not workflow.has_run:
         raise RescueError(str(workflow.submit_dir.path), "nothing has run yet", "submit it with `bridle run`")
     graph = build_graph(workflow.whole)
     own, inner = _by_workflow(workflow, nodes)
     chosen = (*own, *(name for name in inner if name not in own))
     below = graph.descendants(chosen)  # refuses unknown names
-    again = {*chosen, *(below if descendants else ())}
-    afresh = {*own, *(graph.descendants(own) if descendants else ())}
+    own_also, inner_also = _by_workflow(workflow, also)
+    again = {*chosen, *(below if descendants else ()), *own_also}
+    afresh = {*own, *(graph.descendants(own) if descendants else ()), *own_also}
     inside = {
-        name: plan_redo(workflow.children[name], names, descendants, choice)
+        name: plan_redo(workflow.children[name], names, descendants, choice, inner_also.get(name, ()))
         for name, names in inner.items()
         if name not in afresh
     }

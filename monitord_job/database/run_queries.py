@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -40,6 +40,7 @@ from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status
+from monitord_job.outcome.wall_time import State
 
 OpenDatabase: TypeAlias = Engine
 """A database that is open for reading, for those who hand it to a question."""
@@ -176,6 +177,15 @@ def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
     return [f"{name}: {cause.phrase}" for name, cause in causes if cause is not None]
 
 
+def job_edges(engine: Engine, wf_uuid: str) -> list[tuple[str, str]]:
+    """The dependencies between the jobs of a workflow: parent and child."""
+    edge = s.JOB_EDGE.c
+    with reading(engine) as connection:
+        wf_id = _workflow(connection, wf_uuid).wf_id
+        wanted = select(edge.parent_exec_job_id, edge.child_exec_job_id).where(edge.wf_id == wf_id)
+        return [(parent, child) for parent, child in connection.execute(wanted)]
+
+
 def causes_in_queue(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict[str, Cause]:
     """Why jobs (`cluster.proc`) of a run or of one below it are on hold, as far as that is stored."""
     with reading(engine) as connection:
@@ -258,7 +268,8 @@ def _workflow(connection: Connection, wf_uuid: str) -> Any:
 
 def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
     workflow = _workflow(connection, wf_uuid)
-    first, last = _first_and_last_state(connection, workflow.wf_id)
+    states = _states(connection, workflow.wf_id)
+    first, last = (states[0], states[-1]) if states else (None, None)
     ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
     table = bridle_tables.BRIDLE_QUARANTINE
     counted = select(func.count()).select_from(table).where(table.c.wf_id == workflow.wf_id)
@@ -277,6 +288,10 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
         reason=None if ended is None else ended.reason,
         failed=_failed_now(connection, workflow.wf_id),
         held_below=_held_below(connection, workflow.wf_id),
+        states=tuple(
+            State(one.state == "WORKFLOW_STARTED", float(one.timestamp), one.restart_count, one.status)
+            for one in states
+        ),
     )
 
 
@@ -290,11 +305,15 @@ def _metrics(connection: Connection, wf_id: int) -> dict[str, dict[str, str | fl
 
 
 def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]:
+    states = _states(connection, wf_id)
+    return (states[0], states[-1]) if states else (None, None)
+
+
+def _states(connection: Connection, wf_id: int) -> Sequence[Any]:
     table = s.WORKFLOWSTATE
     # Within one second the word decides: an end comes after its start, a restart counts one higher.
     order = (table.c.timestamp, table.c.restart_count, table.c.state)
-    states = connection.execute(select(table).where(table.c.wf_id == wf_id).order_by(*order)).all()
-    return (states[0], states[-1]) if states else (None, None)
+    return connection.execute(select(table).where(table.c.wf_id == wf_id).order_by(*order)).all()
 
 
 def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.wall_time import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """The nodes that wait, directly or not, for one that failed or is held, in the DAG's order."""
+
+    by: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowSummary:
     """A run as the database has it. Times in seconds since the epoch; `status` is DAGMan's exit code at the end."""
 
@@ -58,6 +67,9 @@ class WorkflowSummary:
     """nodes that failed in the last run and count for how it ends: no SERVICE nodes"""
     held_below: int = 0
     """jobs on hold in sub-workflows"""
+    states: tuple[State, ...] = ()
+    """when DAGMans started and ended"""
+    blocked: tuple[Blocked, ...] = ()
 
     @property
     def total(self) -> int:

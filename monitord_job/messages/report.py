@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from monitord_job.analysis.model.failure import NO_GROUPS, Groups
 from monitord_job.messages.event_context import EventContext
 from monitord_job.outcome.cause import said
+from monitord_job.outcome.node_status import percent_done
 from monitord_job.text.display import one_line
 
 TEST = "test"
@@ -48,7 +49,7 @@ class Run:
     @property
     def percent(self) -> int:
         """Of jobs that are done; 100 only when all are."""
-        return 100 * self.done // self.total if self.total else 0
+        return percent_done(self.done, self.total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from condor_templates.errors import BridleError
 from dag_rewriter.directory.confirmed import confirmation_file, confirmed
@@ -130,10 +130,16 @@ def client() -> str:
     return str(Path(sys.executable).with_name("bridle-notify"))
 
 
-class Rules:
-    """The rules of one workflow."""
+Told: TypeAlias = set[tuple[Path, tuple[_Stamp | None, _Stamp | None]]]
+"""Files, as they were, of which it was said what is wrong with them."""
 
-    def __init__(self, found: list[RulePlace]) -> None:
+
+class Rules:
+    """The rules of one workflow. What is wrong with a file is said once of all workflows that share `told`: the files
+    of a workflow count for those below it, too."""
+
+    def __init__(self, found: list[RulePlace], told: Told | None = None) -> None:
+        self._told: Told = set() if told is None else told
         self._files = [(file, confirmation_file(file.path)) for file in found]
         self._stamps: list[tuple[_Stamp | None, _Stamp | None]] | None = None
         self.book = RuleBook()
@@ -144,13 +150,20 @@ class Rules:
         if stamps != self._stamps:
             self._stamps = stamps
             there = [
-                file for (file, _), (stamp, _) in zip(self._files, stamps, strict=True) if stamp and stamp[1]
+                (file, stamp)
+                for (file, _), stamp in zip(self._files, stamps, strict=True)
+                if stamp[0] and stamp[0][1]
             ]
-            found = [rule for file in there for rule in _read(file)]
-            if found and stands_in_for_pegasus(there):
+            found = [rule for file, stamp in there for rule in self._read(file, stamp)]
+            if found and stands_in_for_pegasus(file for file, _ in there):
                 found = [ours(rule) for rule in found]
             self.book = RuleBook(found)
         return self.book
+
+    def _read(self, file: RulePlace, stamp: tuple[_Stamp | None, _Stamp | None]) -> Iterator[Rule]:
+        is_new = (file.path, stamp) not in self._told
+        self._told.add((file.path, stamp))
+        return _read(file, LOG.warning if is_new else LOG.debug)
 
 
 def stands_in_for_pegasus(places: Iterable[RulePlace]) -> bool:
@@ -195,17 +208,17 @@ def _stamp(path: Path) -> _Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(file: RulePlace) -> Iterator[Rule]:
+def _read(file: RulePlace, say: Callable[..., None]) -> Iterator[Rule]:
     try:
         standing = read_standing(file)
     except BridleError as error:
-        LOG.warning("its rules are ignored: %s", error)
+        say("its rules are ignored: %s", error)
         return
     for damaged in standing.file.damaged:
-        LOG.warning("%s", damaged)
+        say("%s", damaged)
     for rule in standing.unconfirmed[:_SHOWN]:
-        LOG.warning("%s: %s: %s", rule.source, NOT_CONFIRMED, rule.action.text)
+        say("%s: %s: %s", rule.source, NOT_CONFIRMED, rule.action.text)
     more = len(standing.unconfirmed) - _SHOWN
     if more > 0:
-        LOG.warning("%s: and %d more rules that are not confirmed", file.path, more)
+        say("%s: and %d more rules that are not confirmed", file.path, more)
     yield from (rule for rule in standing.held if rule.is_pattern or not file.patterns_only)

@@ -93,3 +93,12 @@ def attempt_status(
     if service and state:
         return node_status(state, service=True, over=over)
     return _OF_STATE.get(state, NodeStatus.RUNNING)
+
+
+def percent_done(done: int, total: int) -> int:
+    """Of the nodes of a run; 100 only when all are done, also where there is none.
+
+    >>> percent_done(299, 300), percent_done(0, 0)
+    (99, 100)
+    """
+    return 100 * done // total if total else 100

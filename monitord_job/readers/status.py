@@ -9,13 +9,21 @@ from dataclasses import replace
 from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import OpenDatabase, is_stored, open_database, progress, summary
+from monitord_job.database.run_queries import (
+    OpenDatabase,
+    is_stored,
+    job_edges,
+    open_database,
+    progress,
+    summary,
+)
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
 from monitord_job.readers.done_nodes import with_done_nodes
 from monitord_job.readers.other_users import seen_database
 from monitord_job.readers.rerun_nodes import has_rescues, with_rerun_nodes
@@ -27,7 +35,7 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
     """The run as its database (or the one at `url`) has it, after catching up if no monitor is alive to do that."""
     engine = open_database(brought_up(submit_dir, url))
     try:
-        return as_dagman_counts(engine, submit_dir)
+        return _with_blocked(engine, as_dagman_counts(engine, submit_dir))
     finally:
         engine.dispose()
 
@@ -36,6 +44,16 @@ def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowSum
     """The run as it is stored, and what only the DAG and its rescue DAGs say: which nodes are done, which run again."""
     stored = summary(engine, submit_dir.wf_uuid or "")
     return with_done_nodes(submit_dir, with_rerun_nodes(engine, submit_dir, stored))
+
+
+def _with_blocked(engine: OpenDatabase, run: WorkflowSummary) -> WorkflowSummary:
+    """The run, with which of its nodes cannot begin because of which."""
+    blocking = blockers(run)
+    return (
+        replace(run, blocked=blocked_nodes(run, blocking, job_edges(engine, run.wf_uuid)))
+        if blocking
+        else run
+    )
 
 
 def progress_as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowProgress:

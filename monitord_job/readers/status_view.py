@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from condor_templates.state_words import StateWord
 from monitord_job.database.attempt_queries import status_of
 from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
-from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
+from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus, percent_done
+from monitord_job.outcome.wall_time import elapsed, wall_time
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
 from monitord_job.text.display import one_line
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from condor_templates.printable_console import PrintableConsole
 
 _MOST_FAILURES = 20
+_MOST_NAMED = 5
 
 
 def tell_diagnosis(diagnosis: Diagnosis, say: Callable[[str], object]) -> None:
@@ -35,7 +38,7 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
     counts = run.count()
     ended = ending(run, diagnosis)
     state = state_of(run, diagnosis)
-    unread = _unread(run, diagnosis)
+    unread, until = _unread(run, diagnosis), time.time()
     return {
         "wf_uuid": run.wf_uuid,
         "label": run.label,
@@ -47,6 +50,8 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
         "started": run.started,
         "ended": run.ended,
         "restarts": run.restarts,
+        "wall_time_seconds": wall_time(run.states, until),
+        "elapsed_seconds": elapsed(run.states, until),
         "jobs": {
             "total": len(run.jobs),
             **{each.value: None if unread else counts[each] for each in NodeStatus},
@@ -55,6 +60,7 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
         "failed": [_failure(job) for job in run.jobs if job.status is NodeStatus.FAILED],
         "held": [_failure(job) for job in run.jobs if job.status is NodeStatus.HELD],
         "held_below": run.held_below,
+        "blocked": [{"by": each.by, "nodes": list(each.nodes)} for each in run.blocked],
         "quarantined": run.quarantined,
         "metrics": {source: dict(counts) for source, counts in run.metrics.items()},
     }
@@ -96,14 +102,22 @@ def show(
     if _unread(run, diagnosis):
         console.print(f"how many of {total} jobs are done is not known")
     else:
-        console.print(f"{done} of {total} jobs done ({100 * done / total if total else 100:.0f} %)")
+        console.print(f"{done} of {total} jobs done ({percent_done(done, total)} %)")
         console.print(_table(run))
     _show_jobs(console, "held", [job for job in run.jobs if job.status is NodeStatus.HELD])
     if run.held_below and not (diagnosis and diagnosis.held):
         console.print(f"held: {run.held_below} jobs of sub-workflows")
     _show_jobs(console, "failed", [job for job in run.jobs if job.status is NodeStatus.FAILED])
+    for each in run.blocked:
+        console.print(Text(f"{StateWord.BLOCKED.value} {each.by}: {_some(each.nodes)}"))
     if run.quarantined:
         console.print(f"{run.quarantined} pieces of input could not be read: see table bridle_quarantine")
+
+
+def _some(names: Sequence[str]) -> str:
+    nodes = "1 node" if len(names) == 1 else f"{len(names)} nodes"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{nodes}: {', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _unread(run: WorkflowSummary, diagnosis: Diagnosis | None) -> str:
@@ -129,11 +143,17 @@ def _times(run: WorkflowSummary) -> str:
     if run.started is None:
         return ""
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
-    seconds = (run.ended or int(time.time())) - run.started
-    took = f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d} h"
+    now = time.time()
+    took, at_work = elapsed(run.states, now) or 0, wall_time(run.states, now) or 0
+    pauses = f" (without pauses {_hours(at_work)})" if _hours(took) != _hours(at_work) else ""
     restarts = f", {run.restarts} restarts" if run.restarts else ""
     code = f", DAGMan exit code {run.status}" if run.status else ""
-    return f"{code}, started {began}, {took}{restarts}"
+    return f"{code}, started {began}, {_hours(took)}{pauses}{restarts}"
+
+
+def _hours(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d} h"
 
 
 def _table(run: WorkflowSummary) -> Table:

@@ -16,7 +16,7 @@ from dag_rewriter.errors import RewriterError
 from monitord_job.errors import CannotWorkError
 from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.logs.tail import read_tail
-from monitord_job.notifications.active_rules import Rules, identity_of, rule_files
+from monitord_job.notifications.active_rules import Rules, Told, identity_of, rule_files
 from monitord_job.recording.ingest import NOTHING_NEW, Ingest, Looks, Progress
 from monitord_job.recording.store import Store
 from monitord_job.recording.subworkflows import SubWorkflow, open_sub_directory
@@ -64,6 +64,7 @@ class Hierarchy:
         self._store = store
         self._root = _Member(submit_dir, Ingest(submit_dir, store))
         self._stored: dict[tuple[str, str, str], _Member] = {}
+        self._told: Told = set()
 
     @property
     def workflow(self) -> WorkflowState:
@@ -158,7 +159,7 @@ class Hierarchy:
     def _open(self, member: _Member) -> None:
         if self._store.notifications is not None:
             identity = identity_of(member.directory, member.ingest.plans, member.ingest.describe)
-            rules = Rules(rule_files(member.directory, member.above()))
+            rules = Rules(rule_files(member.directory, member.above()), self._told)
             self._store.notifications.follow(identity, rules)
         member.ingest.open()
         for sub_workflow in self._store.load_sub_workflows(member.ingest.wf_uuid):

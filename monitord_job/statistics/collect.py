@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from monitord_job.outcome.wall_time import State, elapsed, wall_time
 from monitord_job.statistics.model.figures import (
     Clock,
     Counts,
@@ -15,7 +16,6 @@ from monitord_job.statistics.model.figures import (
     Workflow,
 )
 from monitord_job.statistics.model.usage import Usage
-from monitord_job.statistics.model.wall_time import State, elapsed, wall_time
 from monitord_job.statistics.queries import invocations, jobs
 from monitord_job.statistics.queries.critical_paths import critical_path
 from monitord_job.statistics.queries.incomplete import what_is_lacking

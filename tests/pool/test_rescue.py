@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool.pool import Pool
 from tests.support.database import check_sound, query
@@ -188,3 +189,16 @@ def test_sub_dags_follow_their_parent_and_join_nodes_wait(pool, nested):
     rescue(pool, "scratch", str(nested))
     submit(pool, nested)
     assert (submitted(top, 5), submitted(below, 5)) == (["A", "A2", "B", "C", "S"], ["X", "Y"])
+
+
+def test_redo_inside_a_finished_sub_workflow_reaches_the_database_of_the_run(pool, nested):
+    assert bridle(pool, "run", "--wait", str(nested)).returncode == 0
+    assert rescue(pool, "redo", str(nested.with_name("s.dag")), "X")["runs"] == ["S", "S/X"]
+    assert "rescue pending: 1 node is to run again" in bridle(pool, "status", str(nested)).stdout
+    assert bridle(pool, "run", "--wait", str(nested)).returncode == 0
+    attempts = query(
+        open_target(nested).database,
+        "SELECT exec_job_id, count(*) FROM job_instance JOIN job USING (job_id) GROUP BY exec_job_id",
+    )
+    found = {name: count for name, count in attempts if name != "bridle_monitor"}
+    assert found == {"A": 1, "A2": 1, "B": 1, "C": 1, "S": 2, "X": 2, "Y": 1}

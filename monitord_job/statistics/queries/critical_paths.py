@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitord_job.outcome.wall_time import State, periods
 from monitord_job.statistics.model.critical_path import Link, Times, chain, latest_parents, phases
-from monitord_job.statistics.model.wall_time import State, periods
 from monitord_job.statistics.queries.questions import Questions
 from monitord_job.statistics.queries.workflows import states_of
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from monitord_job.errors import MonitorError
+from monitord_job.outcome.wall_time import State
 from monitord_job.statistics.model.figures import Workflow
-from monitord_job.statistics.model.wall_time import State
 from monitord_job.statistics.queries.questions import Questions
 
 _COLUMNS = "w.wf_id, w.wf_uuid, w.dax_label, w.parent_wf_id, w.root_wf_id, w.submit_dir"

@@ -15,7 +15,7 @@ from dag_rewriter.errors import FileError
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.notifications.active_rules import Rules, rule_files
+from monitord_job.notifications.active_rules import Rules, Told, rule_files
 from planner_ext.cli import run_command
 from tests.support.notified import Hook
 from tests.support.recorded import prepare
@@ -197,3 +197,16 @@ def test_a_confirmation_that_was_damaged_confirms_nothing(plain, text):
     with pytest.raises(FileError, match="cannot be understood"):
         confirmed(plain.bridle_notify)
     assert not holds(plain)
+
+
+@pytest.mark.own
+def test_what_is_wrong_with_a_file_is_said_once_of_a_whole_run(run, caplog):
+    """The rules of a workflow hold for those below it as well, which ask for them too."""
+    told: Told = set()
+    run.bridle_notify.write_text("no rule\n")
+    for _ in range(3):
+        Rules(rule_files(run, ()), told).refresh()
+    assert len(caplog.records) == 1
+    run.bridle_notify.write_text("no rule either\n")
+    Rules(rule_files(run, ()), told).refresh()
+    assert len(caplog.records) == 2

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from dag_rewriter.rescue.rescue_dag import RescueDag, render_rescue
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.cli.common import open_run
-from monitord_job.cli.rescue import rescue
 from monitord_job.readers.status import read_status
+from planner_ext.commands.rescue import rescue
 from tests.support.played import START, Played
 
 DAG = "JOB A a.sub\nJOB B a.sub\nJOB C a.sub\nFINAL F a.sub\nPARENT A CHILD B\nPARENT B CHILD C\n"

@@ -23,7 +23,7 @@ from dag_rewriter.rescue.rescue_steps import SetAside, Write, carry_out
 from dag_rewriter.rescue.run_history import parse_history
 from dag_rewriter.rescue.run_state import NodeState
 from dag_rewriter.rewriting.rescue_lines import mended
-from monitord_job.cli.rescue import rescue
+from planner_ext.commands.rescue import rescue
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters=",#", exclude_categories=["Cc", "Cs", "Z"]), min_size=1

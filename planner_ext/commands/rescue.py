@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from condor_templates.errors import BridleError
 from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, dry_run_option, json_option, print_json
@@ -25,6 +26,7 @@ from monitord_job.cli.common import run_of
 if TYPE_CHECKING:
     from monitord_job.database.run_values import Job
     from monitord_job.readers.last_runs import LastRuns
+    from planner_ext.reruns.removed_inputs import MissingInput
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST = 10
@@ -169,12 +171,16 @@ def scratch(target: Path, dry_run: bool, as_json: bool) -> None:
 @_TARGET
 @click.argument("nodes", metavar="NODE...", nargs=-1, required=True)
 @click.option("--with-descendants", is_flag=True, help="Also all nodes that depend on them.")
+@click.option(
+    "--with-inputs", is_flag=True, help="Also the nodes that make inputs which cleanup nodes have removed."
+)
 @_choosing
 @_making
 def redo(
     target: Path,
     nodes: tuple[str, ...],
     with_descendants: bool,
+    with_inputs: bool,
     retries: str,
     renumber: bool,
     dry_run: bool,
@@ -184,8 +190,8 @@ def redo(
 
     The next run runs them again, for instance after an input was mended. What else is done stays done, what is not
     done runs as well. A sub-workflow among the nodes begins afresh; S/X is the node X of the sub-workflow S, whose
-    other nodes stay done. Where SUBMIT_DIR is a sub-workflow, the run above it is marked, too. Of a workflow with
-    cleanup nodes, an input may be gone: then run again what made it, too.
+    other nodes stay done. Where SUBMIT_DIR is a sub-workflow, the run above it is marked, too. Inputs that
+    cleanup nodes have removed are named, with the nodes that make them.
 
     \b
     Example:
@@ -199,11 +205,38 @@ def redo(
     if path:
         nodes = tuple(f"{path}/{node}" for node in nodes)
     workflow = _idle(target_of(root))
-    plan = plan_redo(workflow, nodes, with_descendants, _choice(retries, renumber))
+    choice = _choice(retries, renumber)
+    plan = plan_redo(workflow, nodes, with_descendants, choice)
+    missing, notes = _missing(workflow, plan)
+    makers = tuple(dict.fromkeys(name for each in missing for name in each.made_by))
+    if with_inputs and makers:
+        plan = plan_redo(workflow, nodes, with_descendants, choice, makers)
+    elif makers:
+        notes += (f"--with-inputs runs {len(makers)} nodes again that make them: {_some(makers)}",)
+    plan = replace(plan, notes=(*plan.notes, *notes))
     if path:
         what = f"{path} is a sub-workflow: the run above it, which is marked too, runs it again: `bridle run`"
         plan = replace(plan, notes=(*plan.notes, completed(what, target_of(root))))
-    _do(workflow, plan, dry_run, as_json)
+    _do(workflow, plan, dry_run, as_json, missing)
+
+
+def _missing(workflow: Workflow, plan: RescuePlan) -> tuple[tuple[MissingInput, ...], tuple[str, ...]]:
+    """Which inputs are gone, and the same in words."""
+    if not any(each.submit_dir.is_planned for each in workflow.in_all()):
+        return (), ()
+    from planner_ext.reruns.removed_inputs import missing_inputs, why_unknown
+
+    try:
+        missing = missing_inputs(workflow, plan.runs)
+    except BridleError as error:
+        return (), (why_unknown(error),)
+    left_out = len(missing) - _MOST
+    more = (f"{left_out} more inputs are gone",) if left_out > 0 else ()
+    return missing, (*map(str, missing[:_MOST]), *more)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
 
 
 def _idle(target: Path) -> Workflow:
@@ -216,7 +249,13 @@ def _choice(retries: str, renumber: bool) -> Choice:
     return Choice(int(time.time()), keep_retries=retries == "keep", renumber=renumber)
 
 
-def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> None:
+def _do(
+    workflow: Workflow,
+    plan: RescuePlan,
+    dry_run: bool,
+    as_json: bool,
+    missing: Sequence[MissingInput] = (),
+) -> None:
     from monitord_job.readers.last_runs import last_runs
     from monitord_job.readers.rescue_view import causes_of
 
@@ -231,6 +270,7 @@ def _do(workflow: Workflow, plan: RescuePlan, dry_run: bool, as_json: bool) -> N
             "renamed": {str(step.path): str(step.to) for step in plan.steps if isinstance(step, SetAside)},
             "runs": list(plan.runs),
             "causes": {name: job.cause.as_json() for name, job in failed.items() if job.cause},
+            "missing_inputs": [each.as_json() for each in missing],
             "notes": list(plan.notes),
         }
         print_json(shown)
@@ -243,11 +283,8 @@ def _lines(workflow: Workflow, plan: RescuePlan, failed: Mapping[str, Job], dry_
 
     yield from told(plan.steps, workflow.submit_dir.path, would=dry_run)
     yield from plan.notes
-    names = ", ".join(plan.runs[:_MOST]) + (
-        f" and {len(plan.runs) - _MOST} more" if len(plan.runs) > _MOST else ""
-    )
     yield (
-        f"the next run runs {len(plan.runs)} nodes: {names}"
+        f"the next run runs {len(plan.runs)} nodes: {_some(plan.runs)}"
         if plan.runs
         else "the next run has nothing to do"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitord_job.statistics.model.wall_time import State, elapsed, periods, wall_time
+from monitord_job.outcome.wall_time import State, elapsed, periods, wall_time
 
 RESCUED = [State(True, 100, 0), State(False, 140, 0, 1), State(True, 200, 1), State(False, 230, 1, 0)]
 

@@ -1,0 +1,1 @@
+"""What nodes that run again need."""
