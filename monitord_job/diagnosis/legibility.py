@@ -5,10 +5,8 @@ from __future__ import annotations
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.logs.dagman_settings import verbosity_in
-from monitord_job.logs.dagman_out_messages import STARTS
+from monitord_job.logs.dagman_out_messages import EVENTS_SINCE, STARTS
 
-EVENTS_SINCE = 3
-"""The DAGMAN_VERBOSITY, that by default, from which DAGMan writes the events of nodes into its log (25.14: seen)."""
 _HEAD = 1 << 16
 _NEXT_TIME = "the next `bridle run` has a JOBSTATE_LOG written, which has all of it"
 

@@ -96,3 +96,6 @@ NODE_TABLE = re.compile(
 
 VERSION = re.compile(rb"\$CondorVersion: ([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
 QUEUE_UPDATE_INTERVAL = re.compile(rb"DAGMAN_QUEUE_UPDATE_INTERVAL setting: ([0-9]{1,9})")
+
+EVENTS_SINCE = 3
+"""The DAGMAN_VERBOSITY, that by default, from which DAGMan writes the events of nodes into its log (25.14: seen)."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir, with_places
 from dag_rewriter.errors import RewriterError
+from dag_rewriter.logs.dagman_settings import verbosity_in
 from monitord_job.errors import CannotWorkError
+from monitord_job.logs.dagman_out_messages import EVENTS_SINCE
 from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.logs.tail import read_tail
 from monitord_job.notifications.active_rules import Rules, Told, identity_of, rule_files
@@ -214,7 +216,7 @@ class Hierarchy:
         rows: list[Row] = [SubWorkflowRow(*member.origin, settled=True)]
         if member.ingest.workflow.restart_count < 0:
             file = os.path.relpath(log, member.parent.directory.path)
-            rows.append(QuarantineRow(file, 0, _NOTHING_SAID if tail else _NO_LOGS, ""))
+            rows.append(QuarantineRow(file, 0, _why_nothing_is_known(tail), ""))
         member.parent.ingest.store_rows(rows)
         del member.parent.below[member.ingest.wf_uuid]
 
@@ -226,5 +228,14 @@ def _end_of(log: Path) -> bytes:
 
 
 _TAIL = 1 << 16
-_NO_LOGS = "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
-_NOTHING_SAID = "it says nothing of nodes, and no JOBSTATE_LOG is there: what they did cannot be known"
+
+
+def _why_nothing_is_known(tail: bytes) -> str:
+    """Of a sub-workflow without a JOBSTATE_LOG, from the end of its dagman.out."""
+    if not tail:
+        return "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
+    what = "it says nothing of nodes, and no JOBSTATE_LOG is there: what they did cannot be known"
+    verbosity = verbosity_in(tail)
+    if verbosity is None or verbosity >= EVENTS_SINCE:
+        return what
+    return f"{what}; DAGMAN_VERBOSITY was {verbosity}, and it takes {EVENTS_SINCE} (the default)"

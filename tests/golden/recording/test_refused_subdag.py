@@ -80,3 +80,15 @@ def test_a_failure_of_the_run_before_is_not_the_cause(played: Played, tmp_path: 
     log.write_text("".join(f"{START - 100} {line}\n" for line in first.splitlines()))
     (tmp_path / "below.dag.dagman.out").write_text(debug_log(*RAN) + debug_log(*REFUSED))
     assert cause(played) == CAUSE
+
+
+def test_a_log_that_leaves_out_what_nodes_did_is_named_with_what_helps(
+    played: Played, tmp_path: Path
+) -> None:
+    log = debug_log("DAGMAN_VERBOSITY setting: 1", RAN[1])
+    (tmp_path / "below.dag.dagman.out").write_text(log)
+    assert read_status(played.write()).quarantined == 1
+    database = open_run(tmp_path / "x.dag").database
+    ((file, reason),) = query(database, "SELECT file, reason FROM bridle_quarantine")
+    assert file == "below.dag.dagman.out"
+    assert "DAGMAN_VERBOSITY was 1, and it takes 3" in str(reason)
