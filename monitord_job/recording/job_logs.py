@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import mmap
+import posixpath
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.errors import RewriterError
 from dag_rewriter.files import stream_of
-from dag_rewriter.logs.events import NodeEvent
+from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
 from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs import dagman_out_details, nodes_log
-from monitord_job.logs.tail import CHUNK, TOO_LONG, Cursor, read_new_lines
+from monitord_job.logs.tail import CHUNK, TOO_LONG, Cursor, read_new_lines, read_tail
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.rows import QuarantineRow
 from monitord_job.stampede.turn import MAX_DETAILS, DetailNeeded, Turn
+from monitord_job.text.unprintable import text_of
 
 _NODES_LOG_BYTES = 1 << 18
 _LOST_DETAILS = (
@@ -67,8 +71,9 @@ class NodesLogReader:
 class MessageReader:
     """Reads DAGMan's debug log ahead as far as the lines of the JOBSTATE_LOG in one turn ask for it: seldom at all."""
 
-    def __init__(self, path: Path, cursor: Cursor, turn: Turn) -> None:
-        self._path = path
+    def __init__(self, submit_dir: SubmitDir, cursor: Cursor, turn: Turn) -> None:
+        self._dir = submit_dir
+        self._path = submit_dir.dagman_out
         self._turn = turn
         self.cursor = cursor
 
@@ -81,10 +86,31 @@ class MessageReader:
             if reading.replaced:  # of what was told before, only the newest can be what is asked for
                 messages = list({(message.job, message.kind): message for message in messages}.values())
             for message in messages:
-                self._turn.add_detail(message)
+                self._turn.add_detail(self._in_full(message))
             self.cursor = replace(reading.cursor, memo=memo)
             if reading.at_end and reading.too_long is None:
                 return
+
+    def _in_full(self, message: NodeLogEvent) -> NodeLogEvent:
+        """The message; of a sub-DAG that condor_submit_dag refused with that program's own words."""
+        plan = self._turn.before.plans.get(message.job)
+        if message.kind is not NodeLogKind.SUBMIT_FAILED or plan is None or not plan.dag_file:
+            return message
+        said = _refusal_of_submit_dag(self._dir, plan.dag_file)
+        return message._replace(value=": ".join(filter(None, (message.value, said))))
+
+
+_TAIL = 1 << 16
+
+
+def _refusal_of_submit_dag(submit_dir: SubmitDir, dag_file: str) -> str:
+    """DAGMan starts condor_submit_dag for a sub-DAG, which writes to DAGMan's stderr; the last line about that DAG."""
+    name = posixpath.basename(dag_file)
+    with suppress(OSError, RewriterError):
+        lines = read_tail(submit_dir.path / f"{submit_dir.dag}.lib.err", _TAIL).split(b"\n")
+        told = (text_of(line).strip() for line in lines if line.startswith(b"ERROR: "))
+        return next((line for line in reversed([*told]) if name in line), "")
+    return ""
 
 
 def leftover_events(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[NodeEvent]:

@@ -37,7 +37,7 @@ class Recorder:
         self.nodes_log = NodesLogReader(submit_dir.nodes_log, nodes_log_at, turn)
         self.set_aside = 0
         """lines that went to the quarantine"""
-        self.messages = MessageReader(submit_dir.dagman_out, messages_at, turn)
+        self.messages = MessageReader(submit_dir, messages_at, turn)
 
     def apply(self, event: NodeEvent | DagmanEvent) -> None:
         """Add to the turn what the event means."""

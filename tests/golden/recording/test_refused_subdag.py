@@ -82,6 +82,24 @@ def test_a_failure_of_the_run_before_is_not_the_cause(played: Played, tmp_path: 
     assert cause(played) == CAUSE
 
 
+def test_what_condor_submit_dag_refused_says_why_in_its_words(tmp_path: Path) -> None:
+    """Lines of HTCondor 25.14.1."""
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (tmp_path / "x.dag").write_text("SUBDAG EXTERNAL S wrong.dag\n")
+    (tmp_path / "wrong.dag").write_text("JOB inner a.sub\n")
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true"))
+    words = "ERROR: wrong.dag:2 'NONSENSE' is not a valid DAG command"
+    (tmp_path / "x.dag.lib.err").write_text(f"ERROR: other.dag:1 no\n{words}\n")
+    failed = "Event: ULOG_SUBMIT_FAILURE for HTCondor Node S (-1.-1.-1) {11/30/26 07:46:59} Failed to submit Sub-DAG"
+    submit_dir.dagman_out.write_text(debug_log(failed))
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    played.say("S SUBMIT_FAILURE - - - 1")
+    played.say("INTERNAL *** DAGMAN_FINISHED 1 ***")
+    assert cause(played) == f"HTCondor did not take it: Failed to submit Sub-DAG: {words}"
+
+
 def test_a_log_that_leaves_out_what_nodes_did_is_named_with_what_helps(
     played: Played, tmp_path: Path
 ) -> None:
