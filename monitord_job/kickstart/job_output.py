@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from monitord_job.kickstart import regex_multipart
 from monitord_job.kickstart.records import ClusterLine, Damage, Record
 from monitord_job.kickstart.regex_parser import scan
 from monitord_job.text.unprintable import excerpt, text_of
@@ -101,8 +102,8 @@ def parse_output(data: bytes) -> tuple[Record, ...]:
     >>> parse_output(b'[cluster-task id=1, start="x", status=0]')[0].fields["status"]
     '0'
     """
-    # Nearly always there is nothing but one record: then its end need not be looked for before it is read.
-    only = scan(0, text_of(data)) if data.startswith(_YAML) else None
+    # Often there is nothing but one record: then its end need not be looked for before it is read.
+    only = scan(0, text_of(data)) if data.startswith(_YAML) and _MULTIPART not in data else None
     return (only,) if only else tuple(record for piece in _pieces(data, 0) for record in piece.records)
 
 
@@ -207,10 +208,16 @@ def _slowly(offset: int, text: str) -> Record:
 
 
 def _multipart(offset: int, record: bytes) -> Iterator[Record]:
+    head, _, parts = record.partition(b"\n")
+    offset, text = offset + len(head) + 1, text_of(parts)
+    found = regex_multipart.scan(offset, text)
+    yield from _multipart_slowly(offset, text) if found is None else found
+
+
+def _multipart_slowly(offset: int, text: str) -> Iterator[Record]:
     from monitord_job.kickstart import yaml_parser
 
-    head, _, parts = record.partition(b"\n")
-    return yaml_parser.read_multipart(offset + len(head) + 1, text_of(parts))
+    return yaml_parser.read_multipart(offset, text)
 
 
 def _xml(ahead: _Ahead, start: int, offset: int) -> _Piece:

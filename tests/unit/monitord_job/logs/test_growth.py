@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from dag_rewriter.logs import dagman_log, jobstate_log
-from monitord_job.kickstart import regex_parser, xml_parser, yaml_parser
+from monitord_job.kickstart import regex_multipart, regex_parser, xml_parser, yaml_parser
 from monitord_job.logs import dagman_out, nodes_log
 from monitord_job.logs.dagman_out_state import DagmanOutState
 from monitord_job.logs.dagman_out_summary import last_word, node_counts, version_in
@@ -48,8 +48,14 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
             yaml_parser.read_record(0, data.decode()),
             regex_parser.scan(0, data.decode()),
             list(yaml_parser.read_multipart(0, data.decode())),
+            regex_multipart.scan(0, data.decode()),
         ),
-        [b"- invocation: True\n  version: ", b"- invocation: "],
+        [
+            b"- invocation: True\n  version: ",
+            b"- invocation: ",
+            b"location:\n    ip: ",
+            b'- transfer_attempts:\n  - lfn: "a"\n    pfn: ',
+        ],
     ),
     "kickstart, XML": (
         lambda data: xml_parser.read_record(0, data),
