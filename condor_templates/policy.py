@@ -56,14 +56,21 @@ class CategoryRule:
         >>> CategoryRule("gpu", transformation=("ns::*",)).fits(JobFacts("a", transformation="ns::train"))
         True
         """
+        return self.fits_description(facts) and self.fits_name(facts.node)
+
+    def fits_description(self, facts: JobFacts) -> bool:
+        """Whether the rule is about nodes with this submit description, as far as their names go along with it."""
         if self.job_class and facts.job_class not in self.job_class:
             return False
         return (
             _fits(self.transformation, facts.transformation)
             and _fits(self.site, facts.site)
             and _fits(self.universe, facts.universe)
-            and _fits(self.node, facts.node)
         )
+
+    def fits_name(self, node: str) -> bool:
+        """Whether the rule is about a node of this name."""
+        return _fits(self.node, node)
 
     @property
     def by_class_alone(self) -> bool:
@@ -159,6 +166,16 @@ class CategoryPolicy:
         ['cleanup', None, None]
         """
         return next((rule.category for rule in self.rules if rule.fits(facts)), None)
+
+    def rules_for(self, facts: JobFacts) -> tuple[CategoryRule, ...]:
+        """The rules of which the first that fits a node's name counts, for all nodes with this submit description."""
+        found = []
+        for rule in self.rules:
+            if rule.fits_description(facts):
+                found.append(rule)
+                if not rule.node:
+                    break
+        return tuple(found)
 
     def decided_by_class(self, job_class: int | None) -> bool:
         """Whether the class alone says in which category a node is, so that no more need be known of it.

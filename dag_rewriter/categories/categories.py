@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 
 from condor_templates.policy import (
@@ -31,10 +32,10 @@ class CategoryRequest:
     """What the categories of a DAG depend on beside the DAG."""
 
     policy: CategoryPolicy = DEFAULT_CATEGORIES
-    job_classes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Pegasus's job class of the nodes that are in no category"""
-    facts: Mapping[str, JobFacts] = field(default_factory=lambda: MappingProxyType({}))
-    """more about those nodes whose class alone does not decide"""
+    files: Mapping[str, JobFacts] = field(default_factory=lambda: MappingProxyType({}))
+    """what submit files say, by path; more than Pegasus's job class only where that alone does not decide"""
+    nodes: Mapping[str, JobFacts] = field(default_factory=lambda: MappingProxyType({}))
+    """the same of the nodes whose description stands in the DAG, by name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +52,30 @@ class CategoryState:
     """whether the DAG's own MAXJOBS stands"""
 
 
-def job_class_of(request: CategoryRequest, node: str, kind: NodeKind) -> int | None:
-    """SUBDAG EXTERNAL has no submit file and is a class of its own."""
-    return JobClass.SUB_DAG.value if kind is NodeKind.SUBDAG else request.job_classes.get(node)
+SUB_DAG = JobFacts("", JobClass.SUB_DAG.value, universe="scheduler")
+"""SUBDAG EXTERNAL has no submit file and is a class of its own."""
+UNKNOWN = JobFacts("")
+"""The submit file is not there yet."""
 
 
 def assigned(dag: Dag, request: CategoryRequest) -> Iterator[tuple[str, str]]:
     """(node, category) of the nodes that are in none and that the policy puts into one."""
-    decided: dict[int | None, str | None] = {}
-    policy = request.policy
-    for name, kind in dag.uncategorised():
-        job_class = job_class_of(request, name, kind)
-        if job_class not in decided and policy.decided_by_class(job_class):
-            decided[job_class] = policy.category_of(JobFacts(name, job_class))
-        if job_class in decided:
-            category = decided[job_class]
+    # A million nodes may share a few submit files: the rules are asked once for each, not for each node.
+    rules_for = cache(request.policy.rules_for)
+    by_path = {path: rules_for(facts) for path, facts in request.files.items()}
+    by_node = {node: rules_for(facts) for node, facts in request.nodes.items()}
+    of_sub_dag, of_unknown = rules_for(SUB_DAG), rules_for(UNKNOWN)
+    for name, kind, path in dag.uncategorised():
+        if kind is NodeKind.SUBDAG:
+            rules = of_sub_dag
+        elif path is not None:
+            rules = by_path.get(path, of_unknown)
         else:
-            universe = "scheduler" if kind is NodeKind.SUBDAG else "vanilla"
-            facts = request.facts.get(name) or JobFacts(name, job_class, universe=universe)
-            category = policy.category_of(facts)
-        if category is not None:
-            yield name, category
-
-
-def undecided(dag: Dag, request: CategoryRequest) -> set[str]:
-    """The nodes whose submit file must be asked for more than its job class."""
-    decided: dict[int | None, bool] = {}
-    nodes: set[str] = set()
-    for name, kind in dag.uncategorised():
-        job_class = job_class_of(request, name, kind)
-        if job_class not in decided:
-            decided[job_class] = request.policy.decided_by_class(job_class)
-        if not decided[job_class] and kind is not NodeKind.SUBDAG:
-            nodes.add(name)
-    return nodes
+            rules = by_node.get(name, of_unknown)
+        for rule in rules:
+            if rule.fits_name(name):
+                yield name, rule.category
+                break
 
 
 def limit_in_force(dag: Dag, policy: CategoryPolicy, category: str) -> tuple[Limit, bool]:

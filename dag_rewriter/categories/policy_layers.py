@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 from condor_templates.errors import PolicyError
@@ -15,7 +15,7 @@ from condor_templates.notification_policy import parse_notification_rules, parse
 from condor_templates.policy import DEFAULT_CATEGORIES, CategoryPolicy, JobFacts, layered
 from condor_templates.policy_file import parse_policy, parse_properties
 from dag_rewriter import files
-from dag_rewriter.categories.categories import CategoryRequest, undecided
+from dag_rewriter.categories.categories import CategoryRequest
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE, policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import facts_of
@@ -86,21 +86,22 @@ def category_request(
     submit_dir: SubmitDir, dag: Dag, submit_files: SubmitFiles, policy: CategoryPolicy
 ) -> CategoryRequest:
     """All that the categories of the DAG depend on."""
-    request = CategoryRequest(policy, submit_files.job_classes)
-    asked = undecided(dag, request)
-    if not asked:
-        return request
-    nodes: dict[str, list[str]] = {}
-    for node, path, _ in dag.submit_files():
-        if node in asked:
-            nodes.setdefault(path, []).append(node)
-    facts: dict[str, JobFacts] = {}
-    for path, data in files.read_many(submit_dir.path, nodes):
+    of_class = cache(partial(JobFacts, ""))
+    decided = cache(policy.decided_by_class)
+    classes = submit_files.job_classes
+    paths: dict[str, None] = {}
+    without_file: set[str] = set()
+    for node, _, path in dag.uncategorised():
+        if path is None:
+            without_file.add(node)
+        else:
+            paths[path] = None
+    by_path = {path: of_class(classes.get(path)) for path in paths}
+    unclear = [path for path in paths if not decided(classes.get(path))]
+    for path, data in files.read_many(submit_dir.start, unclear):
         if data is not None:
-            # The rules ask for the name by itself: nodes that share a file share its facts.
-            shared = facts_of("", data)
-            facts.update({node: replace(shared, node=node) for node in nodes[path]})
-    for node, text in dag.inline_descriptions():
-        if node in asked:
-            facts[node] = facts_of(node, text)
-    return replace(request, facts=facts)
+            by_path[path] = facts_of("", data)
+    described = cache(partial(facts_of, ""))
+    inline = dag.inline_descriptions()
+    by_node = {node: described(text) for node, text in inline if node in without_file}
+    return CategoryRequest(policy, by_path, by_node)

@@ -12,38 +12,12 @@ from dag_rewriter.errors import SubmitDirError
 from dag_rewriter.model.dag import Dag, NodeKind
 
 
-class JobClasses(Mapping[str, int]):
-    """Pegasus's job class by node, without an entry for each: a million nodes may share a few submit files."""
-
-    __slots__ = ("_by_node", "_by_path", "_dag")
-
-    def __init__(self, dag: Dag, by_path: Mapping[str, int], by_node: Mapping[str, int]) -> None:
-        self._dag = dag
-        self._by_path = by_path
-        self._by_node = by_node
-        """of the nodes whose description stands in the DAG"""
-
-    def __getitem__(self, name: str) -> int:
-        if name in self._by_node:
-            return self._by_node[name]
-        path = self._dag.submit_path(name) if self._by_path else None
-        if path is None:
-            raise KeyError(name)
-        return self._by_path[path]
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._by_node
-        yield from (node for node, path, _ in self._dag.submit_files() if path in self._by_path)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
 @dataclass(frozen=True, slots=True)
 class SubmitFiles:
     """What the submit files of a DAG say."""
 
     job_classes: Mapping[str, int] = field(default_factory=dict)
+    """Pegasus's job class by path, of the files that name one"""
     highest_priority: int = 0
     all_have_priorities: bool = True
     not_yet: tuple[str, ...] = ()
@@ -52,8 +26,7 @@ class SubmitFiles:
 
 def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
     """What the passes need of the submit files. One that is missing is an error, unless another node may write it."""
-    by_path: dict[str, int] = {}
-    by_node: dict[str, int] = {}
+    classes: dict[str, int] = {}
     priorities: set[int | None] = {0}
     missing: set[str] = set()
     wanted = dag.submit_paths()
@@ -66,16 +39,12 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
         job_class, priority = class_and_priority(data)
         priorities.add(priority)
         if job_class is not None:
-            by_path[path] = job_class
-    for node, description in dag.inline_descriptions():
-        job_class, priority = class_and_priority(description)
-        priorities.add(priority)
-        if job_class is not None:
-            by_node[node] = job_class
+            classes[path] = job_class
+    for _, description in dag.inline_descriptions():
+        priorities.add(class_and_priority(description)[1])
     if missing:
         _complain_of_needed(submit_dir, dag, missing)
     highest = max(priority for priority in priorities if priority is not None)
-    classes = JobClasses(dag, by_path, by_node)
     return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)))
 
 

@@ -18,7 +18,8 @@ from dag_rewriter.language.commands import (
     Pin,
     Splice,
 )
-from dag_rewriter.language.text import bytes_of, text_of, texts_of
+from dag_rewriter.language.field_words import Fields
+from dag_rewriter.language.text import text_of, texts_of
 from dag_rewriter.model.index import Index, build_index
 from dag_rewriter.model.nodes import Node, Nodes, Script, Work
 from dag_rewriter.model.tables import is_ordinary
@@ -174,16 +175,23 @@ class Dag:
         """The categories that a CATEGORY line names."""
         return {text_of(name) for name in self._index.categories()[1]}
 
-    def uncategorised(self) -> Iterator[tuple[str, NodeKind]]:
-        """(name, kind) of the nodes that could be in a category (JOB, SUBDAG) but are in none."""
-        chosen, _ = self._index.categories()
+    def uncategorised(self) -> Iterator[tuple[str, NodeKind, str | None]]:
+        """(name, kind, path of the submit file or None) of the nodes that could be in a category (JOB, SUBDAG) but are
+        in none.
+        """
+        index = self._index
+        chosen, _ = index.categories()
         if all(chosen):
             return
-        for name, (place, number) in zip(self._index.ordinals, enumerate(chosen), strict=True):
-            if not number:
-                kind = self._index.fields_of(place, name)[0]
-                if is_ordinary(kind):
-                    yield text_of(name), kind
+        described = self._described()
+        for name, number, fields in zip(index.ordinals, chosen, index.nodes, strict=True):
+            if number:
+                continue
+            if isinstance(fields, bytes):
+                yield text_of(name), NodeKind.JOB, None if fields in described else text_of(fields)
+            elif is_ordinary(fields[1]):
+                path = _path_of(fields, described)
+                yield text_of(name), fields[1], None if path is None else text_of(path)
 
     def submit_files(self) -> Iterator[tuple[str, str, bool]]:
         """(node, path of its submit file from the DAG's directory, whether it must be there before the
@@ -196,13 +204,10 @@ class Dag:
         pre, done, described = index.table(b"PRE"), index.done, self._described()
         for (name, place), fields in zip(index.ordinals.items(), index.nodes):  # noqa: B905
             if isinstance(fields, bytes):
-                kind, path, file = NodeKind.JOB, fields, fields
+                kind, path = NodeKind.JOB, None if fields in described else fields
             else:
-                kind, _, file, directory, noop, is_done, inline = index.fields_of(place, name)
-                if kind is NodeKind.SUBDAG or noop or is_done or inline is not None:
-                    continue
-                path = file if directory is None or file[:1] == b"/" else directory + b"/" + file
-            if file not in described and name not in done:
+                kind, path = fields[1], _path_of(fields, described)
+            if path is not None and name not in done:
                 yield text_of(name), text_of(path), not pre or pre.get(place, kind) is None
 
     def submit_paths(self) -> dict[str, bool]:
@@ -215,19 +220,6 @@ class Dag:
             return required_by_path
         paths = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
         return dict.fromkeys(map(text_of, dict.fromkeys(paths)), True)
-
-    def submit_path(self, name: str) -> str | None:
-        """The path of one node's submit file; None if it has none of its own."""
-        place = self._index.ordinals.get(bytes_of(name))
-        if place is None:
-            return None
-        plain = self._index.nodes[place]
-        if isinstance(plain, bytes) and not self._index.all(b"SUBMIT_DESCRIPTION"):
-            return text_of(plain)
-        kind, _, file, directory, noop, done, inline = self._index.fields_of(place, b"")
-        if kind is NodeKind.SUBDAG or noop or done or inline is not None or file in self._described():
-            return None
-        return text_of(file if directory is None or file[:1] == b"/" else directory + b"/" + file)
 
     def inline_descriptions(self) -> Iterator[tuple[str, bytes]]:
         """(node, its submit description) of the nodes whose description stands in the DAG."""
@@ -243,6 +235,15 @@ class Dag:
 
     def _described(self) -> dict[bytes, bytes]:
         return dict(fields for _, fields in self._index.all(b"SUBMIT_DESCRIPTION"))
+
+
+def _path_of(fields: Fields, described: Mapping[bytes, bytes]) -> bytes | None:
+    """Of a node whose line says more than a file; None if it has no submit file of its own, or needs none."""
+    _, kind, _, file, directory, noop, done, inline = fields
+    if kind is NodeKind.SUBDAG or noop or done or inline is not None or file in described:
+        return None
+    path: bytes = file if directory is None or file[:1] == b"/" else directory + b"/" + file
+    return path
 
 
 def parse_dag(data: bytes, source: str) -> Dag:

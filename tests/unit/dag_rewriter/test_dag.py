@@ -68,9 +68,9 @@ def test_the_dag_as_a_whole() -> None:
     assert dag.other == ((23, "SOMETHING new"),)
     assert dag.unknown == ((23, "SOMETHING"),)
     assert list(dag.uncategorised()) == [
-        ("a.b+c", NodeKind.JOB),
-        ("näme", NodeKind.JOB),
-        ("dagman_S", NodeKind.SUBDAG),
+        ("a.b+c", NodeKind.JOB, "d/x.sub"),
+        ("näme", NodeKind.JOB, None),
+        ("dagman_S", NodeKind.SUBDAG, None),
     ]
     assert list(dag.submit_files()) == [
         ("NODE", "00/00/NODE.sub", False),

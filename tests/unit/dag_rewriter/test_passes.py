@@ -17,7 +17,7 @@ from condor_templates.policy import (
     MonitorKind,
     layered,
 )
-from dag_rewriter.categories.categories import CategoryRequest, categories_of, settings_in
+from dag_rewriter.categories.categories import CategoryRequest, assigned, categories_of, settings_in
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import (
     Category,
@@ -55,17 +55,20 @@ JOB pegasus-plan_X p.sub
 CATEGORY pegasus-plan_X subwf
 SUBDAG EXTERNAL dagman_Y y.dag
 """
-CLASSES = MappingProxyType({"work": 1, "clean_up_1": 8, "cleanup_0": 8, "pegasus-plan_X": 10})
+FILES = MappingProxyType(
+    {path: JobFacts("", number) for path, number in [("w.sub", 1), ("c.sub", 8), ("d.sub", 8), ("p.sub", 10)]}
+)
 
 
 def context(monitor: MonitorKind | None = MonitorKind.SERVICE, **more: object) -> Context:
-    categories = CategoryRequest(job_classes=CLASSES)
+    categories = CategoryRequest(files=FILES)
     names = ("x.bridle.sub", "x.bridle.config", "x.bridle.jobstate.log")
     return Context(*names, categories=categories, monitor=monitor, **more)
 
 
 def with_classes(classes: dict[str, int]) -> Context:
-    return Context("s", "c", "j", CategoryRequest(job_classes=classes))
+    files = {path: JobFacts("", number) for path, number in classes.items()}
+    return Context("s", "c", "j", CategoryRequest(files=files))
 
 
 def test_a_planned_dag_gets_everything() -> None:
@@ -96,7 +99,7 @@ def test_what_the_user_wrote_wins() -> None:
         b"CONFIG my.config\nSERVICE bridle_monitor own.sub\n",
         "x.dag",
     )
-    changes = changes_of(dag, with_classes({"a": 8, "b": 8}))
+    changes = changes_of(dag, with_classes({"a.sub": 8, "b.sub": 8}))
     assert changes["categories"].added == ()
     assert changes["jobstate-log"].added == ()
     assert changes["configuration"].disabled == (8,)
@@ -105,7 +108,7 @@ def test_what_the_user_wrote_wins() -> None:
 
 def test_category_names_are_case_sensitive() -> None:
     dag = parse_dag(b"JOB a a.sub\nMAXJOBS CLEANUP 1\n", "x.dag")
-    assert PASSES["categories"](dag, with_classes({"a": 8})).added == (
+    assert PASSES["categories"](dag, with_classes({"a.sub": 8})).added == (
         MaxJobs("cleanup", 4),
         Category("a", "cleanup"),
     )
@@ -113,7 +116,7 @@ def test_category_names_are_case_sensitive() -> None:
 
 def test_nodes_that_dagman_keeps_out_of_categories_stay_out() -> None:
     dag = parse_dag(b"FINAL f f.sub\nSERVICE s s.sub\nPROVISIONER p p.sub\n", "x.dag")
-    classes = dict.fromkeys("fsp", JobClass.CLEANUP.value)
+    classes = dict.fromkeys(["f.sub", "s.sub", "p.sub"], JobClass.CLEANUP.value)
     assert PASSES["categories"](dag, with_classes(classes)).added == ()
 
 
@@ -186,7 +189,7 @@ def test_the_monitor_is_found_in_the_block_whatever_it_is() -> None:
 
 def test_a_limit_that_was_set_by_command_wins_and_is_remembered() -> None:
     policy = layered([DEFAULT_CATEGORIES, CategoryPolicy(forced={"cleanup": Limit(10, "command")})])
-    request = CategoryRequest(policy, CLASSES)
+    request = CategoryRequest(policy, FILES)
     dag = parse_dag(PLANNED, "x.dag")
     change = PASSES["categories"](dag, Context("s", "c", "j", request, original=PLANNED))
     assert change.disabled == (1,)
@@ -199,7 +202,7 @@ def test_a_limit_that_was_set_by_command_wins_and_is_remembered() -> None:
 
 def test_the_site_may_replace_what_the_planner_says_by_itself_but_not_what_the_user_says() -> None:
     site = CategoryPolicy(planner_limits={"cleanup": Limit(40, "site")}, limits={"subwf": Limit(3, "site")})
-    request = CategoryRequest(layered([DEFAULT_CATEGORIES, site]), CLASSES)
+    request = CategoryRequest(layered([DEFAULT_CATEGORIES, site]), FILES)
     states = {s.name: s for s in categories_of(parse_dag(PLANNED, "x.dag"), request)}
     assert (states["cleanup"].limit, states["cleanup"].source, states["cleanup"].nodes) == (40, "site", 2)
     assert (states["subwf"].limit, states["subwf"].nodes, states["subwf"].added) == (3, 2, 1)
@@ -207,7 +210,7 @@ def test_the_site_may_replace_what_the_planner_says_by_itself_but_not_what_the_u
     kept = {s.name: s for s in categories_of(parse_dag(theirs, "run/x.dag"), request)}["cleanup"]
     assert (kept.limit, kept.source, kept.in_dag) == (5, "MAXJOBS in x.dag", True)
     wanted = layered([request.policy, CategoryPolicy(properties={"cleanup": Limit(4, "properties")})])
-    (found, *_) = categories_of(parse_dag(PLANNED, "x.dag"), CategoryRequest(wanted, CLASSES))
+    (found, *_) = categories_of(parse_dag(PLANNED, "x.dag"), CategoryRequest(wanted, FILES))
     assert (found.limit, found.source) == (4, "properties")
 
 
@@ -217,11 +220,33 @@ def test_rules_select_by_more_than_the_class() -> None:
         CategoryRule("late", node=("z*",)),
     )
     policy = layered([DEFAULT_CATEGORIES, CategoryPolicy(rules=rules)])
-    facts = {"work": JobFacts("work", 1, "ns::train", "pool"), "zap": JobFacts("zap", None)}
+    facts = {"w.sub": JobFacts("", 1, "ns::train", "pool"), "z.sub": JobFacts("")}
     dag = parse_dag(b"JOB work w.sub\nJOB zap z.sub\nJOB other o.sub\n", "x.dag")
-    request = CategoryRequest(policy, {"work": 1}, facts)
+    request = CategoryRequest(policy, facts)
     change = PASSES["categories"](dag, Context("s", "c", "j", request))
     assert change.added == (Category("work", "gpu"), Category("zap", "late"))
+
+
+def test_the_rules_are_asked_once_for_each_description_not_for_each_node() -> None:
+    asked = []
+
+    class Counted(CategoryPolicy):
+        def rules_for(self, facts: JobFacts) -> tuple[CategoryRule, ...]:
+            asked.append(facts)
+            return super().rules_for(facts)
+
+    rules = (CategoryRule("odd", node=("*1", "*3")), CategoryRule("late", transformation=("ns::*",)))
+    lines = [f"JOB n{number} {number % 2}.sub" for number in range(100)]
+    dag = parse_dag(
+        "\n".join([*lines, "SUBDAG EXTERNAL s1 s.dag", "JOB i @=x", "queue", "@x", ""]).encode(), "x.dag"
+    )
+    facts = {"0.sub": JobFacts("", transformation="ns::a"), "1.sub": JobFacts("")}
+    nodes = {"i": JobFacts("", transformation="ns::a")}
+    found = dict(assigned(dag, CategoryRequest(Counted(rules), facts, nodes)))
+    assert len(asked) == len(set(asked)) == 3
+    assert found["n1"] == found["n33"] == found["s1"] == "odd"
+    assert found["n2"] == found["i"] == "late"
+    assert "n5" not in found
 
 
 def test_a_rescue_dag_never_names_the_monitor() -> None:
