@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from monitord_job.kickstart.records import IntegritySummary
-from monitord_job.kickstart.regex_values import DECIMAL, INT, PATH, QUOTED, lines, maybe
+from monitord_job.kickstart.regex_values import DECIMAL, INT, PATH, QUOTED, either, lines, says_otherwise
 
-_ENTRY = "[a-z][a-z0-9_]{0,60}: " + maybe(f"{QUOTED}|{PATH}")
+_ENTRY = "[a-z][a-z0-9_]{0,60}: " + either(QUOTED, PATH, "")
 _ATTEMPT = lines(2, f"- {_ENTRY}") + f"(?:{lines(4, _ENTRY)})*"
 _ATTEMPTS = lines(0, "- (?:integrity_verification|transfer)_attempts:") + f"(?:{_ATTEMPT})*"
 _SUMMARY = r"- integrity_summary:\n    succeeded: {0}\n    failed: {0}\n    duration: {1}\n"
@@ -24,7 +24,7 @@ _SUMMARIES = re.compile("^" + _SUMMARY.format(f"({INT})", f"({DECIMAL})"), re.MU
 
 def scan(offset: int, text: str) -> list[IntegritySummary] | None:
     """What a section says of integrity, or None if it is not exactly of the form."""
-    if _SECTION.match(text) is None:
+    if _SECTION.match(text) is None or (not text.isascii() and says_otherwise(text, 0, len(text))):
         return None
     return [
         IntegritySummary(offset, int(succeeded), int(failed), float(duration))

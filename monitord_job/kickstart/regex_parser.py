@@ -9,29 +9,27 @@ from __future__ import annotations
 
 import re
 
-from monitord_job.kickstart.records import Invocation, OutputFile, epoch, uname
+from monitord_job.kickstart.records import Invocation, OutputFile, epoch, signal_words, uname
+from monitord_job.kickstart.regex_values import (
+    DECIMAL,
+    ESCAPED,
+    ID,
+    INT,
+    LONG,
+    LONGEST_KEY,
+    PATH,
+    PHRASE,
+    QUOTED,
+    QUOTED_KEY,
+    TIME,
+    WORD,
+    either,
+    lines,
+    maybe,
+    says_otherwise,
+)
 
-_TIME = r"[0-9]{4}-[0-9T:.+Z-]*[0-9Z]"
-_INT = r"[0-9]{1,18}"
-_DECIMAL = r"-?[0-9]{1,18}(?:\.[0-9]+)?"
-# Plain scalars without anything that YAML could take for more than text: no ":" and no "#" at all.
-_PLAIN = r"[A-Za-z0-9_/.][!-\"$-9;-~]*"
-_PHRASE = r"[A-Za-z0-9_/.(][ -\"$-9;-~]*(?<! )"
-_QUOTED = r"\"[ !#-\[\]-~]*\""
-_ESCAPED = r"\"[ !#-\[\]-~]*(?:\\[\"\\][ !#-\[\]-~]*)*\""
-_KEY = r"[A-Za-z0-9_/.](?:[ -\"$-9;-~]{0,200}[!-\"$-9;-~])?"
-_QUOTED_KEY = r"\"[ !#-\[\]-~]{1,200}\""
-
-
-def _lines(indent: int, *keys_and_values: str) -> str:
-    return "".join(" " * indent + line + r"\n" for line in keys_and_values)
-
-
-def _maybe(pattern: str) -> str:
-    # As `(...)?`, which re takes for a repetition: that costs a tenth more.
-    return f"(?:{pattern}|)"
-
-
+_MAYBE_WORD, _MAYBE_PHRASE, _MAYBE_PATH = maybe(WORD), maybe(PHRASE), maybe(PATH)
 _USAGE_REST = [
     "minflt",
     "majflt",
@@ -44,82 +42,130 @@ _USAGE_REST = [
     "nvcsw",
     "nivcsw",
 ]
-_JOB_USAGE = _lines(
-    6,
-    f"utime: ({_DECIMAL})",
-    f"stime: ({_DECIMAL})",
-    f"maxrss: ({_INT})",
-    *(f"{k}: {_INT}" for k in _USAGE_REST),
-)
-_OWN_USAGE = _lines(
-    4, f"utime: {_DECIMAL}", f"stime: {_DECIMAL}", f"maxrss: {_INT}", *(f"{k}: {_INT}" for k in _USAGE_REST)
-)
 
 
-def _stat(indent: int, size: str = _INT, ctime: str = _TIME, user: str = _PLAIN) -> str:
+def _usage(indent: int, decimal: str = DECIMAL, rss: str = INT) -> str:
+    return lines(
+        indent,
+        f"utime: {decimal}",
+        f"stime: {decimal}",
+        f"maxrss: {rss}",
+        *(f"{key}: {LONG}" for key in _USAGE_REST),
+    )
+
+
+def _stat(size: str = LONG, ctime: str = TIME, user: str = _MAYBE_WORD) -> str:
     return (
-        _lines(indent, "mode: 0o[0-7]+", f"size: {size}", f"inode: {_INT}", f"nlink: {_INT}")
-        + _maybe(_lines(indent, f"blksize: {_INT}", f"blocks: {_INT}"))
-        + _lines(indent, f"mtime: {_TIME}", f"atime: {_TIME}", f"ctime: {ctime}", f"uid: {_INT}")
-        + _maybe(_lines(indent, f"user: {user}"))
-        + _lines(indent, f"gid: {_INT}")
-        + _maybe(_lines(indent, f"group: {_PLAIN}"))
+        lines(6, "mode: 0o[0-7]+", f"size: {size}", f"inode: {LONG}", f"nlink: {LONG}")
+        + maybe(lines(6, f"blksize: {LONG}", f"blocks: {LONG}"))
+        + lines(6, f"mtime: {TIME}", f"atime: {TIME}", f"ctime: {ctime}", f"uid: {ID}")
+        + maybe(lines(6, f"user: {user}"))
+        + lines(6, f"gid: {ID}")
+        + maybe(lines(6, f"group: {_MAYBE_WORD}"))
+    )
+
+
+def _job(
+    tag: str,
+    start: str = TIME,
+    duration: str = DECIMAL,
+    usage: str = _usage(6),
+    raw: str = ID,
+    signal: str = LONG,
+    signal_name: str = QUOTED,
+    executable: str = PATH,
+) -> str:
+    """The application, or what ran before or after it (jobinfo.c)."""
+    return (
+        lines(2, f"{tag}:")
+        + lines(4, f"start: {start}", f"duration: {duration}")
+        + maybe(lines(4, f"pid: {ID}"))
+        + lines(4, "usage:")
+        + usage
+        + lines(4, "status:")
+        + lines(6, f"raw: {raw}")
+        + either(
+            lines(6, f"regular_exitcode: {LONG}"),
+            lines(6, f"signalled_signal: {signal}", f"si(?:gn|ng)alled_name: {signal_name}")
+            + maybe(lines(6, "corefile: (?:true|false)")),
+            lines(6, f"failure_error: {PATH}"),
+            lines(6, f"suspended_signal: {LONG}", f"suspended_name: {QUOTED}"),
+        )
+        + lines(4, "executable:")
+        + maybe(lines(6, f"error: {LONG}"))
+        + lines(6, f"file_name: {executable}")
+        + maybe(_stat())
+        + lines(4, "argument_vector:")
+        + f"(?:      - {ESCAPED}\\n)*"
+        + lines(4, "procs:")
+        + f"(?:      {ID}:\\n(?:        [a-z]{{1,20}}: {PATH}\\n)*)*"
     )
 
 
 _HEAD = re.compile(
     r"- invocation: True\n"
-    + _lines(2, r"version: 3\.0", f"start: {_TIME}", f"duration: {_DECIMAL}")
-    + _maybe(_lines(2, f"transformation: ({_QUOTED})"))
-    + _maybe(_lines(2, f"derivation: ({_QUOTED})"))
-    + _maybe(_lines(2, f"resource: ({_QUOTED})"))
-    + _maybe(_lines(2, f"wf-label: {_QUOTED}"))
-    + _maybe(_lines(2, f"wf-stamp: {_QUOTED}"))
-    + _maybe(_lines(2, f"interface: {_PLAIN}"))
-    + _maybe(_lines(2, f"hostaddr: ({_PLAIN})"))
-    + _maybe(_lines(2, f"hostname: ({_PLAIN})"))
-    + _lines(2, f"pid: {_INT}", f"uid: {_INT}")
-    + _maybe(_lines(2, f"user: ({_PLAIN})"))
-    + _lines(2, f"gid: {_INT}")
-    + _maybe(_lines(2, f"group: {_PLAIN}"))
-    + _lines(2, "umask: 0o[0-7]+", "mainjob:")
-    + _lines(4, f"start: ({_TIME})", f"duration: ({_DECIMAL})", f"pid: {_INT}", "usage:")
-    + _JOB_USAGE
-    + _lines(4, "status:")
-    + _lines(6, f"raw: ({_INT})", f"regular_exitcode: {_INT}")
-    + _lines(4, "executable:")
-    + _lines(6, f"file_name: ({_PLAIN})")
-    + _stat(6)
-    + _lines(4, "argument_vector:")
-    + f"(?:      - {_ESCAPED}\\n)*"
-    + _lines(4, "procs:")
-    + _maybe(_lines(2, "jobids:") + _maybe(_lines(4, f"condor: {_PLAIN}")))
-    + _lines(2, f"cwd: ({_PLAIN})", "usage:")
-    + _OWN_USAGE
-    + _maybe(
-        _lines(2, "machine:")
-        + _lines(4, f"page-size: {_INT}", f"uname_system: ({_PHRASE})", f"uname_nodename: ({_PHRASE})")
-        + _lines(4, f"uname_release: ({_PHRASE})", f"uname_machine: ({_PHRASE})", f"ram_total: ({_INT})")
-        + f"(?:    (?!uname_|ram_total)[a-z][a-z0-9_]*: {_PHRASE}\\n)*"
+    + lines(2, r"version: 3\.0", f"start: {TIME}", f"duration: {DECIMAL}")
+    + maybe(lines(2, f"transformation: ({QUOTED})"))
+    + maybe(lines(2, f"derivation: ({QUOTED})"))
+    + maybe(lines(2, f"resource: ({QUOTED})"))
+    + maybe(lines(2, f"wf-label: {ESCAPED}"))
+    + maybe(lines(2, f"wf-stamp: {ESCAPED}"))
+    + maybe(lines(2, f"interface: {_MAYBE_WORD}"))
+    + maybe(lines(2, f"hostaddr: ({WORD})"))
+    + maybe(lines(2, f"hostname: ({WORD})"))
+    + maybe(lines(2, f"pid: {ID}"))
+    + lines(2, f"uid: {ID}")
+    + maybe(lines(2, f"user: ({_MAYBE_WORD})"))
+    + lines(2, f"gid: {ID}")
+    + maybe(lines(2, f"group: {_MAYBE_WORD}"))
+    + lines(2, "umask: 0o[0-7]+")
+    + maybe(_job("setup"))
+    + maybe(_job("prejob"))
+    + _job(
+        "mainjob",
+        f"({TIME})",
+        f"({DECIMAL})",
+        _usage(6, f"({DECIMAL})", f"({INT})"),
+        f"(-?{INT})",
+        f"({LONG})",
+        f"({QUOTED})",
+        f"({PATH})",
     )
-    + _lines(2, "files:")
+    + maybe(_job("postjob"))
+    + maybe(_job("cleanup"))
+    + maybe(lines(2, "jobids:") + f"(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*")
+    + lines(2, f"cwd: ({_MAYBE_PATH})", "usage:")
+    + _usage(4)
+    + maybe(
+        lines(2, "machine:")
+        + lines(4, f"page-size: {LONG}", f"uname_system: ({PHRASE})", f"uname_nodename: ({PHRASE})")
+        + lines(4, f"uname_release: ({PHRASE})", f"uname_machine: ({PHRASE})", f"ram_total: ({INT})")
+        + f"(?:    (?!uname_|ram_total)[a-z][a-z0-9_]{{0,60}}: {_MAYBE_PHRASE}\\n)*"
+    )
+    + lines(2, "files:")
 )
 
 _ENTRY = re.compile(
-    _lines(4, f"({_KEY}|{_QUOTED_KEY}):")
-    + f"(?:      (?:comment|note|error): {_PHRASE}\\n)*"
-    + _maybe(_lines(6, f"lfn: {_QUOTED}"))
-    + _maybe(_lines(6, f"(?:file_name|temporary_name): (?:{_PLAIN}|{_QUOTED})"))
-    + _maybe(_lines(6, f"descriptor(?:_number)?: {_INT}"))
-    + _maybe(_stat(6, f"({_INT})", f"({_TIME})", f"({_PLAIN})"))
-    + _maybe(_lines(6, "output: (True)"))
-    + _maybe(_lines(6, "sha256: ([0-9a-f]+)") + _maybe(_lines(6, f"checksum_timing: ({_DECIMAL})")))
-    + _maybe(_lines(6, "data_truncated: (?:true|false)") + _maybe(_lines(6, r"(data): \|")))
+    lines(4, f"({PATH}|{QUOTED}):")
+    + f"(?:      (?:comment|note|error): {PATH}\\n)*"
+    + maybe(lines(6, f"lfn: {QUOTED}"))
+    + f"(?:      note: {PATH}\\n)*"
+    + maybe(lines(6, f"(?:file_name|temporary_name|fifo_name): (?:{PATH}|{QUOTED})"))
+    + maybe(lines(6, f"descriptor(?:_number)?: {LONG}"))
+    + maybe(lines(6, f"count: {LONG}", f"rsize: {LONG}", f"wsize: {LONG}"))
+    + maybe(_stat(f"({LONG})", f"({TIME})", f"({_MAYBE_WORD})"))
+    + maybe(lines(6, "output: (True)"))
+    + either(
+        lines(6, "sha256: ([0-9a-f]+)") + maybe(lines(6, f"checksum_timing: ({DECIMAL})")),
+        lines(6, f"integrity_error: ({PATH})"),
+        "",
+    )
+    + maybe(lines(6, "data_truncated: (?:true|false)") + maybe(lines(6, r"(data): \|")))
 )
 
 _TAIL = re.compile(
-    _maybe(_lines(2, "environment:") + f'(?:    "[!#-\\[\\]-~]{{1,200}}": {_ESCAPED}\\n)*')
-    + _maybe(_lines(2, "limits:") + f"(?:    [A-Z][A-Za-z0-9_]*: {_PLAIN}\\n)*")
+    maybe(lines(2, "environment:") + f"(?:    {QUOTED_KEY}: {ESCAPED}\\n)*")
+    + maybe(lines(2, "limits:") + f"(?:    [A-Z][A-Za-z0-9_]*: {WORD}\\n)*")
     + r"\n*\Z"
 )
 
@@ -133,38 +179,61 @@ _LAST = "metadata"
 def scan(offset: int, text: str) -> Invocation | None:
     """The record in a text that is nothing else, or None if it is not exactly of kickstart's form."""
     head = _HEAD.match(text)
-    if head is None:
+    wide = not text.isascii()
+    if head is None or (wide and says_otherwise(text, 0, head.end())):
         return None
-    names: set[str] = set()
+    files: dict[str, OutputFile | None] = {}
     printed: dict[str, str | None] = {}
-    outputs: list[OutputFile] = []
+    errors: dict[str, str] = {}
     position = head.end()
     while entry := _ENTRY.match(text, position):
-        name, size, ctime, user, is_output, sha256, timing, has_data = entry.groups()
-        position = entry.end()
+        name, size, ctime, user, is_output, sha256, timing, error, has_data = entry.groups()
+        start, position = position, entry.end()
         name = name[1:-1] if name[0] == '"' else name
-        if name in names:
+        # A file that was staged to two sites comes twice: what the last says counts, in the place of the first.
+        told_twice = name in files and (has_data or error or name in printed or name in errors)
+        if told_twice or len(name) > LONGEST_KEY or (wide and says_otherwise(text, start, position)):
             return None
-        names.add(name)
+        files[name] = _output(name, size, ctime, user, sha256, timing) if is_output else None
+        if error:
+            errors[name] = error
         if has_data:
             end = _end_of_block(text, position)
             printed[name], position = _printed(text[position:end]), end
-        if is_output:
-            outputs.append(_output(name, size, ctime, user, sha256, timing))
-    if _LAST not in names or _TAIL.match(text, position) is None:
+    if _LAST not in files or _TAIL.match(text, position) is None:
+        return None
+    if wide and says_otherwise(text, position, len(text)):
         return None
     try:
-        return _invocation(offset, head, printed, tuple(outputs))
+        return _invocation(offset, head, printed, files, errors)
     except ValueError:
         return None
 
 
 def _invocation(
-    offset: int, head: re.Match[str], printed: dict[str, str | None], outputs: tuple[OutputFile, ...]
+    offset: int,
+    head: re.Match[str],
+    printed: dict[str, str | None],
+    files: dict[str, OutputFile | None],
+    errors: dict[str, str],
 ) -> Invocation:
     """Raises ValueError for a time that is none."""
     transformation, derivation, resource, hostaddr, hostname, user, start, duration, *rest = head.groups()
-    utime, stime, maxrss, raw, executable, cwd, system, node, release, machine, ram_total = rest
+    (
+        utime,
+        stime,
+        maxrss,
+        raw,
+        signal,
+        signal_name,
+        executable,
+        cwd,
+        system,
+        node,
+        release,
+        machine,
+        ram_total,
+    ) = rest
     return Invocation(
         offset,
         _unquoted(transformation),
@@ -172,22 +241,23 @@ def _invocation(
         _unquoted(resource),
         hostaddr,
         hostname,
-        user,
+        user or None,
         start=epoch(start),
         duration=float(duration),
         utime=float(utime),
         stime=float(stime),
         maxrss=int(maxrss),
         raw=int(raw),
-        signal=None,
+        signal=signal_words(_unquoted(signal_name), signal) if signal else None,
         executable=executable,
-        cwd=cwd,
+        cwd=cwd or None,
         node_name=node,
         uname=uname(system, release, machine),
         ram_total=int(ram_total) if ram_total else None,
         stdout=printed.get("stdout"),
         stderr=printed.get("stderr"),
-        outputs=outputs,
+        outputs=tuple([output for output in files.values() if output]),
+        integrity_error=next(iter(errors.values()), None),
     )
 
 
@@ -198,7 +268,8 @@ def _unquoted(word: str | None) -> str | None:
 def _output(
     lfn: str, size: str | None, ctime: str | None, user: str | None, sha256: str | None, timing: str | None
 ) -> OutputFile:
-    attributes = [(key, value) for key, value in (("user", user), ("size", size), ("ctime", ctime)) if value]
+    said = (("user", user), ("size", size), ("ctime", ctime))
+    attributes = [(key, value) for key, value in said if value is not None]
     if not sha256:
         return OutputFile(lfn, tuple(attributes), None)
     attributes += [("checksum.type", "sha256"), ("checksum.value", sha256)]
