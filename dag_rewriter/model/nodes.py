@@ -64,6 +64,7 @@ class _ReadWhenAsked:
     """A field that is not set yet is read from the index, once."""
 
     __slots__ = ("_source",)
+    _source: _Source
 
     if not TYPE_CHECKING:  # else any name would be a field to mypy
 
@@ -101,6 +102,12 @@ class Node(_ReadWhenAsked):
     vars: tuple[tuple[str, str], ...] = ()
     abort_dag_on: tuple[int, int | None] | None = None
     pre_skip: int | None = None
+
+    def renamed(self, name: str, category: str | None) -> Node:
+        """The same node of a DAG under another name; what was not asked for yet is not read for it."""
+        node = _unread(self._source, name)
+        object.__setattr__(node, "category", category)
+        return node
 
 
 class Nodes(Mapping[str, Node]):
@@ -186,12 +193,15 @@ _JOB_FIELDS: Fields = (NodeKind.JOB, b"", b"", None, False, False, None)
 
 def _lazy(index: Index, tables: Mapping[bytes, Table[Any]], key: bytes, place: int) -> Node:
     """A Node whose fields are read when they are asked for: to read them all takes ten times as long."""
+    return _unread(_Source(index, tables, key, place, index.fields_of(place, key)), text_of(key))
+
+
+def _unread(source: _Source, name: str) -> Node:
     node = object.__new__(Node)
     set_ = object.__setattr__
-    fields = index.fields_of(place, key)
-    set_(node, "_source", _Source(index, tables, key, place, fields))
-    set_(node, "name", text_of(key))
-    set_(node, "kind", fields[0])
+    set_(node, "_source", source)
+    set_(node, "name", name)
+    set_(node, "kind", source.fields[0])
     return node
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, product
 from typing import TypeAlias
@@ -45,7 +45,7 @@ class Part:
             if not self.prefix:
                 yield node
             elif not (self.is_splice and node.kind is NodeKind.SERVICE):
-                yield replace(node, name=self.prefix + node.name, category=self.category(node.category))
+                yield node.renamed(self.prefix + node.name, self.category(node.category))
 
     def works(self) -> Iterator[Work]:
         """The same of them, for who asks for nothing but what they run."""
