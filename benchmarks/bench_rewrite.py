@@ -1,11 +1,12 @@
 """How fast `bridle rewrite` is, beside condor_dag_checker reading the same file in the same run.
 
-Writes DAGs below build/bench, each node with JOB, VARS, CATEGORY, RETRY and SCRIPT POST, and two edges for each. All
-nodes share four submit files: to read a million of them is the disk's business, not the rewriter's. A rewrite is the
-whole process, from its start to the finished files (the DAG, and the copy of the planner's), all passes.
+Writes DAGs below build/bench. First in the forms that people's DAGs have (FORMS), then larger and larger ones as
+planners write them: each node with JOB, VARS, CATEGORY, RETRY and SCRIPT POST, and two edges for each. Nodes share
+submit files: to read a million of them is the disk's business, not the rewriter's. A rewrite is the whole process, from
+its start to the finished files (the DAG, and the copy of the planner's), all passes.
 
-    make bench                      # 100,000 and 1,000,000 nodes, and fan5000 of the corpus
-    make bench ARGS='--sizes 10000 --repeat 5'
+    make bench                      # 100,000 nodes in each form, 1,000,000 as planners write, and fan5000 of the corpus
+    make bench ARGS='--of-each-form 20000 --sizes 10000 --repeat 5'
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "build" / "bench"
 BRIDLE = Path(sys.executable).with_name("bridle")
-SUBMIT_FILES = 4
 SUBMIT = '+pegasus_job_class = 1\n+pegasus_site = "local"\npriority = {}\nexecutable = /bin/true\nqueue\n'
+PLAIN_SUBMIT = "executable = /bin/true\narguments = $(gen)\nqueue\n"
 BRAINDUMP = 'dag: "x-0.dag"\nwf_uuid: "u"\nroot_wf_uuid: "u"\npegasus_wf_name: "x-0"\ntype: "dag"'
 NODE = """\
 JOB job_ID{0:07d} 00/00/job_{1}.sub
@@ -36,6 +37,35 @@ RETRY job_ID{0:07d} 3
 SCRIPT POST job_ID{0:07d} /usr/bin/pegasus-exitcode -r $RETURN 00/00/job_{0}.out
 
 """
+PLAIN_NODE = """\
+JOB job_ID{0:07d} 00/00/job_{1}.sub
+VARS job_ID{0:07d} gen="{0}"
+RETRY job_ID{0:07d} 3
+"""
+DESCRIBED_NODE = """\
+JOB job_ID{0:07d} @=END
+  executable = /bin/true
+  arguments = {0}
+@END
+"""
+
+
+class Form(NamedTuple):
+    """How a DAG is written: the lines of a node, how many submit files all share, how many splices they are in."""
+
+    node: str
+    submit_files: int
+    splices: int = 0
+
+
+PLANNERS = "as planners write it"
+FORMS = {
+    PLANNERS: Form(NODE, 4),
+    "by hand: no categories, one submit file": Form(PLAIN_NODE, 1),
+    "by hand: no categories, 100 submit files": Form(PLAIN_NODE, 100),
+    "by hand: described in the DAG": Form(DESCRIBED_NODE, 0),
+    "by hand: in 100 splices": Form(PLAIN_NODE, 1, 100),
+}
 
 
 class Took(NamedTuple):
@@ -57,6 +87,11 @@ class Row:
     checker: Took | None
     check: Took
 
+    @property
+    def by_processor(self) -> float:
+        """How many times condor_dag_checker's processor time the rewrite takes; 0 without that."""
+        return 0.0 if self.checker is None else self.rewrite.cpu / self.checker.cpu
+
     def ratios(self) -> str:
         """Of the times and of the processor times."""
         if self.checker is None:
@@ -66,10 +101,11 @@ class Row:
         )
 
 
-def lines(nodes: int) -> Iterator[str]:
+def lines(nodes: int, form: Form) -> Iterator[str]:
     """The text of a DAG in some thousand pieces."""
+    files = max(form.submit_files, 1)
     for start in range(0, nodes, 1000):
-        yield "".join(NODE.format(n, n % SUBMIT_FILES, n % 5) for n in range(start, min(start + 1000, nodes)))
+        yield "".join(form.node.format(n, n % files, n % 5) for n in range(start, min(start + 1000, nodes)))
     for start in range(1, nodes, 1000):
         yield "".join(
             f"PARENT job_ID{parent:07d} CHILD job_ID{n:07d}\n"
@@ -78,17 +114,29 @@ def lines(nodes: int) -> Iterator[str]:
         )
 
 
-def submit_dir(nodes: int) -> Path:
+def submit_dir(nodes: int, form: Form = FORMS[PLANNERS]) -> Path:
     """A submit directory as far as a rewrite needs it."""
     folder = BENCH / f"nodes-{nodes}"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "00" / "00").mkdir(parents=True)
-    (folder / "braindump.yml").write_text(BRAINDUMP)
-    for number in range(SUBMIT_FILES):
-        (folder / "00" / "00" / f"job_{number}.sub").write_text(SUBMIT.format(number))
+    planned = form is FORMS[PLANNERS]
+    if planned:
+        (folder / "braindump.yml").write_text(BRAINDUMP)
+    for number in range(form.submit_files):
+        text = SUBMIT.format(number) if planned else PLAIN_SUBMIT
+        (folder / "00" / "00" / f"job_{number}.sub").write_text(text)
     with (folder / "x-0.dag").open("w") as dag:
-        dag.writelines(lines(nodes))
+        dag.writelines(splices(folder, nodes, form) if form.splices else lines(nodes, form))
     return folder
+
+
+def splices(folder: Path, nodes: int, form: Form) -> Iterator[str]:
+    """The text of a DAG that is made of splices, and their files."""
+    (folder / "splice").mkdir()
+    for number in range(form.splices):
+        path = folder / "splice" / f"{number}.dag"
+        path.write_text("".join(lines(nodes // form.splices, form)))
+        yield f"SPLICE s{number} splice/{number}.dag\n"
 
 
 def fan5000() -> Path | None:
@@ -120,13 +168,14 @@ def took(*command: str, cwd: Path) -> Took:
 def measure(name: str, folder: Path, checker: str | None, repeat: int) -> Row:
     """Both tools in turn, so that a busy moment of the machine meets both."""
     (dag,) = (path for path in folder.glob("*.dag"))
+    target = "." if (folder / "braindump.yml").exists() else dag.name
     rewrites, checkers, checks = [], [], []
     for _ in range(repeat):
         if checker is not None:
             checkers.append(took(checker, f"./{dag.name}", cwd=folder))
         checks.append(took(str(BRIDLE), "check", dag.name, cwd=folder))
-        rewrites.append(took(str(BRIDLE), "rewrite", ".", cwd=folder))
-        took(str(BRIDLE), "rewrite", "--undo", ".", cwd=folder)
+        rewrites.append(took(str(BRIDLE), "rewrite", target, cwd=folder))
+        took(str(BRIDLE), "rewrite", "--undo", target, cwd=folder)
     return Row(name, min(rewrites), min(checkers) if checkers else None, min(checks))
 
 
@@ -153,21 +202,41 @@ def show(rows: list[Row]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--of-each-form", type=int, default=100_000, help="nodes of a DAG in each form")
     parser.add_argument("--sizes", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--repeat", type=int, default=3, help="below 500,000 nodes; larger ones run once")
     options = parser.parse_args()
     checker = find_checker()
+    show_forms([measured(name, options.of_each_form, checker, options.repeat) for name in FORMS])
     rows = []
     planned = fan5000()
     if planned is not None:
         rows.append(measure("fan5000", planned, checker, options.repeat))
     for size in options.sizes:
-        folder = submit_dir(size)
-        rows.append(measure(f"{size:,}", folder, checker, options.repeat if size < 500_000 else 1))
-        shutil.rmtree(folder)
+        row = measured(PLANNERS, size, checker, options.repeat if size < 500_000 else 1)
+        rows.append(replace(row, name=f"{size:,}"))
     show(rows)
     if len(options.sizes) == 2:
         print_growth(options.sizes, rows[-2:], options.repeat)
+
+
+def measured(form: str, size: int, checker: str | None, repeat: int) -> Row:
+    """A DAG that is made for it and removed."""
+    folder = submit_dir(size, FORMS[form])
+    row = measure(form, folder, checker, repeat)
+    shutil.rmtree(folder)
+    return row
+
+
+def show_forms(rows: list[Row]) -> None:
+    """The worst one first."""
+    rows = sorted(rows, key=lambda row: row.by_processor, reverse=True)
+    worst = rows[0]
+    print(
+        f"Of all forms the worst: {worst.by_processor:.2f} of condor_dag_checker's processor time ({worst.name}).\n"
+    )
+    show(rows)
+    print()
 
 
 def print_growth(sizes: list[int], rows: list[Row], repeat: int) -> None:

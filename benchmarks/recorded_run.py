@@ -335,7 +335,8 @@ def recorded_run(folder: Path, jobs: int) -> Path:
         )
         logs.say(
             STARTED,
-            f"** PID = 8768 RealUID = 1000\nParsing fan-0.dag ...\nDag contains {len(nodes)} total nodes",
+            "** PID = 8768 RealUID = 1000\nParsing fan-0.dag ...\n"
+            f"Dag contains {len(nodes)} total nodes\nBootstrapping...",
         )
         states.write(f"{STARTED} INTERNAL *** DAGMAN_STARTED {DAGMAN_JOB}.0 ***\n")
         ended = run(logs, _waves(nodes, dag), Records(str(folder / "scratch")))
