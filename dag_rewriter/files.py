@@ -16,18 +16,31 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from dag_rewriter.errors import FileError
 
 _PIECE = 1 << 20
 _READ = 1 << 30
-MOST = 2 << 30
-"""Bytes of a file that is read whole: DAGs and logs of a million nodes have fewer."""
-SMALL = 4 << 20
-"""... of one that holds settings: a braindump, a policy, properties, metrics."""
-MANY = 64 << 20
-"""... of a submit file."""
+_STEP = 1 << 16
+
+
+class Limit(NamedTuple):
+    """How much of a file is read whole, in bytes: all of it, and its longest line."""
+
+    size: int
+    line: int = 16 << 20
+    """a PARENT line of a million nodes has less; DAGMan itself has no limit"""
+
+
+MOST = Limit(2 << 30)
+"""DAGs and logs of a million nodes have less."""
+SMALL = Limit(4 << 20)
+"""... settings: a braindump, a policy, properties, metrics, the configuration of a DAGMan."""
+MANY = Limit(64 << 20)
+"""... a submit file, a file with rules."""
+OUR_OWN = Limit(1 << 30, 1 << 30)
+"""... what nobody but we have written, on one line."""
 NULL_DEVICE = os.makedev(1, 3)
 """It has an end, and a plain DAG's jobs are often told to write there."""
 _KIND = "it is no regular file"
@@ -44,7 +57,7 @@ _HINTS = {
     errno.ENOENT: "check the path",
     errno.EISDIR: "a file is expected there, and it is a directory",
     errno.ENOTDIR: "check the path: a part of it is no directory",
-    errno.ESPIPE: "put a file there; pipes and devices have no end",
+    errno.ESPIPE: "put a file there; pipes, devices and what the kernel makes have no end",
     errno.EFBIG: "see what is in it; nobody writes so much there in earnest",
 }
 
@@ -107,7 +120,7 @@ def stream_of(path: Path) -> BinaryIO:
     return os.fdopen(open_regular(path), "rb")
 
 
-def read(path: Path, limit: int = MOST, check: Callable[[os.stat_result], None] | None = None) -> bytes:
+def read(path: Path, limit: Limit = MOST, check: Callable[[os.stat_result], None] | None = None) -> bytes:
     """All bytes that a file has now; FileError when it cannot be read, is no regular one or has more than the limit.
 
     `check` sees first whose it is: of the very file that is read.
@@ -136,13 +149,16 @@ def read_begin(path: Path, most: int) -> bytes:
     """The first bytes of a file, `most` of them; FileError when it cannot be read."""
     try:
         with stream_of(path) as stream:
-            return stream.read(min(most, os.fstat(stream.fileno()).st_size))
+            size = os.fstat(stream.fileno()).st_size
+            if not size:
+                _refuse_what_the_kernel_makes(stream.fileno())
+            return stream.read(min(most, size))
     except OSError as error:
         raise file_error(path, "read it", error) from error
 
 
 def read_if_there(
-    path: Path, limit: int = MOST, check: Callable[[os.stat_result], None] | None = None
+    path: Path, limit: Limit = MOST, check: Callable[[os.stat_result], None] | None = None
 ) -> bytes | None:
     """All bytes that a file has now, None when it does not exist. FileError as `read`."""
     try:
@@ -153,16 +169,53 @@ def read_if_there(
         raise
 
 
-def _whole(stream: int, limit: int) -> bytes:
+def _whole(stream: int, limit: Limit) -> bytes:
     """Up to where the file ends now: one that grows, or that the kernel makes as it is read, has no other end."""
     left = os.fstat(stream).st_size
-    if left > limit:
-        raise OSError(errno.EFBIG, f"it has {left} bytes, and {limit} are the most that is read")
+    if left > limit.size:
+        raise OSError(errno.EFBIG, f"it has {left} bytes, and {limit.size} are the most that is read")
+    if left > limit.line:
+        _refuse_long_line(stream, left, limit.line)
+    if not left:
+        _refuse_what_the_kernel_makes(stream)
     pieces = []
     while left and (piece := os.read(stream, min(left, _READ))):
         pieces.append(piece)
         left -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _refuse_long_line(stream: int, size: int, most: int) -> None:
+    """Raises OSError for a line of more bytes than that, before all of it is in memory. Skips from line to line, near
+    the most that each may have: a few looks at a file of any size.
+    """
+    begin = 0
+    while size - begin > most:
+        end = _last_line_end(stream, begin, begin + most + 1)
+        if end < 0:
+            what = f"its line at byte {begin} has more than {most} bytes, the most that is read"
+            raise OSError(errno.EFBIG, what)
+        begin = end + 1
+
+
+def _last_line_end(stream: int, first: int, stop: int) -> int:
+    """Where the last newline of these bytes of a file is; -1 if there is none."""
+    while stop > first:
+        start = max(first, stop - _STEP)
+        at = os.pread(stream, stop - start, start).rfind(b"\n")
+        if at >= 0:
+            return start + at
+        stop = start
+    return -1
+
+
+def _refuse_what_the_kernel_makes(stream: int) -> None:
+    """Raises OSError for a file below /proc, say: regular by its mode, empty by its size, and full of data."""
+    status = os.fstat(stream)
+    if stat.S_ISREG(status.st_mode) and os.pread(stream, 1, 0) and not os.fstat(stream).st_size:
+        raise OSError(
+            errno.ESPIPE, "the kernel makes it while it is read (proc(5)), and its size is not known"
+        )
 
 
 def read_process(pid: int, name: str) -> bytes:

@@ -17,13 +17,13 @@ from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_setting
 from dag_rewriter.check.rescue_lines import check_rescue
 from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.language.chunks import Piece, pieces
+from dag_rewriter.language.chunks import TOO_LONG, Piece, TooLongError, pieces
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.block import is_planners
-from dag_rewriter.model.part_limits import MAX_DEPTH, MAX_FILES, refuse_too_much
+from dag_rewriter.model.part_limits import ABSURD, MAX_DEPTH, MAX_FILES, refuse_too_much
 from dag_rewriter.rescue.rescue_dag import RescueFile
 
 
@@ -102,8 +102,11 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
         return False
     check.planned = check.planned or (path == check.top and is_planners(data))
     check.active.add(identity)
-    _first(check, scope, path, pieces(data))
-    _second(check, scope, path, pieces(data))
+    try:
+        _first(check, scope, path, pieces(data))
+        _second(check, scope, path, pieces(data))
+    except TooLongError as error:
+        check.error(Place(path, error.line), TOO_LONG, ABSURD)
     scope.lift()
     if scope.prefix:
         members = scope.members()

@@ -46,7 +46,7 @@ def confirmation_file(path: Path) -> Path:
 def confirmed(path: Path) -> Confirmed | None:
     """What was confirmed of a file; None if nothing was. FileError or UntrustedFileError if that cannot be known."""
     place = confirmation_file(path)
-    data = read_trusted(place)
+    data = read_trusted(place, files.OUR_OWN)
     if data is None:
         return None
     try:
@@ -96,7 +96,7 @@ def _confirm_new(submit_dir: SubmitDir, candidates: tuple[Path, ...]) -> Iterato
     has_run: bool | None = None
     for path in candidates:
         try:
-            data = read_trusted(path)
+            data = read_trusted(path, files.MANY)
             known = confirmed(path) if data else None
             if not data or (known is not None and known.data == data):
                 continue

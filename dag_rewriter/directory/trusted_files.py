@@ -15,7 +15,7 @@ from dag_rewriter.errors import UntrustedFileError
 _ACCESS_LIST = "system.posix_acl_access"
 
 
-def read_trusted(path: Path, limit: int = files.MOST) -> bytes | None:
+def read_trusted(path: Path, limit: files.Limit = files.MOST) -> bytes | None:
     """All bytes of a regular file, None if there is none.
 
     UntrustedFileError if it belongs to anybody but the caller and root, or others may write it; FileError.
@@ -23,7 +23,7 @@ def read_trusted(path: Path, limit: int = files.MOST) -> bytes | None:
     return files.read_if_there(path, limit, lambda found: _require_trusted(path, found))
 
 
-def read_trusted_beside(path: Path, limit: int = files.MOST) -> bytes | None:
+def read_trusted_beside(path: Path, limit: files.Limit = files.MOST) -> bytes | None:
     """The same of a file that holds no commands: it may also belong to whom the directory belongs to, whose words
     count there. What is done in another user's directory is looking at it.
     """

@@ -9,6 +9,17 @@ from dag_rewriter.language import regex_lines
 from dag_rewriter.language.lexer import Statement, statements
 
 SIZE = 1 << 16  # bytes; measured: smaller costs calls, larger costs the processor's cache
+MAX_COMMAND = 16 << 20
+"""Bytes of one command, on however many lines: of a PARENT line with a million nodes, or of a submit description."""
+TOO_LONG = f"a command has more than {MAX_COMMAND >> 20} MB"
+
+
+class TooLongError(Exception):
+    """A command has more than MAX_COMMAND bytes."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line}: {TOO_LONG}")
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class Piece:
 
 
 def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
-    """The whole file in order.
+    """The whole file in order. Raises TooLongError.
 
     >>> [piece.bulk for piece in pieces(b"JOB A a\\njob B b\\nJOB C c", 1)]
     [{b'JOB': [(b'A', b'a')]}, None, {b'JOB': [(b'C', b'c')]}]
@@ -41,6 +52,7 @@ def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
     likely: tuple[bytes, ...] = ()
     while at < len(data):
         stop = _end_of_line(data, at + size)
+        _refuse_long(line, at + size, stop)
         framed = regex_lines.framed(data, at, stop)
         bulk = regex_lines.read(framed, likely)
         likely = tuple(bulk or ())
@@ -57,9 +69,22 @@ def _end_of_line(data: bytes, at: int) -> int:
 
 
 def _whole(data: bytes, at: int, stop: int, line: int) -> tuple[int, tuple[Statement, ...]]:
-    """The commands of a piece, and where the last one ends: a continued line, an inline submit description."""
+    """The commands of a piece, and where the last one ends: a continued line, an inline submit description.
+
+    One that has no end within the piece begins the next; if there is no other, the piece grows.
+    """
     while True:
         commands = tuple(statements(data[at:stop], line))
         if stop == len(data) or not commands or not commands[-1][4]:
             return stop, commands
-        stop = _end_of_line(data, 2 * stop - at)
+        first = commands[-1][0]
+        if len(commands) > 1:
+            rest = data[at:stop].split(b"\n", first - line)[-1]
+            return stop - len(rest), commands[:-1]
+        _refuse_long(first, at, stop)
+        stop = _end_of_line(data, min(2 * stop - at, at + MAX_COMMAND + 1))
+
+
+def _refuse_long(line: int, begin: int, stop: int) -> None:
+    if stop - begin > MAX_COMMAND:
+        raise TooLongError(line)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language import regex_lines
-from dag_rewriter.language.chunks import SIZE, Piece, pieces
+from dag_rewriter.language.chunks import SIZE, TOO_LONG, Piece, TooLongError, pieces
 from dag_rewriter.language.command_table import COMMANDS, SETTINGS, About, CommandRow
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.field_words import Fields, MalformedError
@@ -23,6 +23,7 @@ from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
 from dag_rewriter.model.complaints import twice, twice_in_bulk, unknown
+from dag_rewriter.model.part_limits import ABSURD
 from dag_rewriter.model.tables import Table, table_key
 
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
@@ -137,6 +138,8 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
                     _read(index, statement, source)
         _resolve(index, source)
         index.monitor = _monitor(index)
+    except TooLongError as error:
+        raise DagSyntaxError(source, error.line, TOO_LONG, ABSURD) from error
     finally:
         if collects:
             gc.enable()

@@ -18,6 +18,7 @@ would be sixteen million.
 MAX_BYTES = 1 << 30
 """... that they may have, counted in the same way."""
 MAX_DEPTH = 100
+ABSURD = "see what is in it; nobody writes so much there in earnest"
 
 
 def too_much(source: str, most: str) -> DagSyntaxError:

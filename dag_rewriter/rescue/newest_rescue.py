@@ -15,7 +15,7 @@ def rescue_limit(submit_dir: SubmitDir, config: str | None) -> int:
     """DAGMAN_MAX_RESCUE_NUM; `config` is the DAG's own configuration, which may set it."""
     named = [submit_dir.start / config] if config else []
     for path in (*named, submit_dir.monitor_config):
-        numbers = _MAX.findall(files.read_if_there(path) or b"")
+        numbers = _MAX.findall(files.read_if_there(path, files.SMALL) or b"")
         if numbers:
             return int(numbers[-1])
     return MAX_RESCUE_NUM

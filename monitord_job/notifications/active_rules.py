@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from condor_templates.errors import BridleError
+from dag_rewriter import files
 from dag_rewriter.directory.confirmed import confirmation_file, confirmed
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.policy_paths import policy_files
@@ -80,8 +81,8 @@ def read_standing(place: RulePlace) -> Standing:
     read.
     """
     if place.jobs_write and other_owner(place.path.parent) is not None:
-        return Standing(parse_rules(place, read_trusted_beside(place.path) or b""))
-    data = read_trusted(place.path) or b""
+        return Standing(parse_rules(place, read_trusted_beside(place.path, files.MANY) or b""))
+    data = read_trusted(place.path, files.MANY) or b""
     found = parse_rules(place, data)
     if not place.jobs_write or not found.rules:
         return Standing(found)

@@ -221,7 +221,11 @@ class Action:
 @lru_cache(maxsize=1024)
 def _words(text: str) -> tuple[str, ...]:
     # Asked for at each reading of a rule and each time that it is met; shlex takes 75 us for a short line.
-    return tuple(shlex.split(text))
+    plain = text.isascii() and text.isprintable() and _QUOTING.isdisjoint(text)
+    return tuple(text.split() if plain else shlex.split(text))
+
+
+_QUOTING = frozenset("\\'\"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,20 +109,37 @@ class _NoRuleError(Exception):
 # Pegasus opens the file as text: a carriage return alone ends a line, too.
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _LINE_ENDS = frozenset("\r\n")
+MAX_LINES = 1_000_000
+MAX_DAMAGED = 1_000
+"""Lines that are no rules, of one file: it is something else."""
+_SEE = "see what is in it; nobody writes so much there in earnest"
 _LONGEST_RULE = 1 << 16
 """Characters: to split a command into words takes the square of its length (shlex)."""
 
 
 def parse(data: bytes, path: str = "", dialect: Dialect = Dialect.PEGASUS) -> RuleFile:
-    """All lines of a file; `render` is the inverse.
+    """All lines of a file, up to MAX_LINES or MAX_DAMAGED; what comes then is one damaged one. `render` is the inverse.
 
     >>> parse(b"JOB a_ID1 at_end hook.sh 'a b'\\n").rules[0].condition.on
     <On.END: 'end'>
     >>> print(*parse(b"JOB a_ID1 at_end\\n", "x.notify").damaged)
     x.notify:1: JOB has no command; write e.g. JOB findrange_ID1 error /path/to/script its arguments
     """
-    raws = [found[0] for found in _LINE.finditer(data)]
-    return RuleFile(tuple(_line(raw, Source(path, number), dialect) for number, raw in enumerate(raws, 1)))
+    lines: list[Line] = []
+    damaged = 0
+    for number, found in enumerate(_LINE.finditer(data), 1):
+        source = Source(path, number)
+        if number > MAX_LINES or damaged > MAX_DAMAGED:
+            lines.append(Line(data[found.start() :], _too_much(source, damaged)))
+            break
+        lines.append(_line(found[0], source, dialect))
+        damaged += isinstance(lines[-1].content, Damaged)
+    return RuleFile(tuple(lines))
+
+
+def _too_much(source: Source, damaged: int) -> Damaged:
+    most = f"{MAX_DAMAGED} lines that are no rules" if damaged > MAX_DAMAGED else f"{MAX_LINES} lines"
+    return Damaged("", f"the file has more than {most}: from here on it is left out", _SEE, source)
 
 
 def render(file: RuleFile) -> bytes:
@@ -287,9 +304,11 @@ def with_rules(file: RuleFile, rules: Iterable[Rule], dialect: Dialect = Dialect
     data = render(file)
     path = next(_sources(file), "")
     gap = b"" if not data or data[-1:] in b"\r\n" else b"\n"
-    return parse(
-        data + gap + b"".join(render_rule(rule, dialect, WORDS[dialect]) for rule in rules), path, dialect
-    )
+    added = [render_rule(rule, dialect, WORDS[dialect]) for rule in rules]
+    made = parse(data + gap + b"".join(added), path, dialect)
+    if added and isinstance(last := made.lines[-1].content, Damaged):
+        raise RuleError(str(last.source), last.what, last.hint)
+    return made
 
 
 def _sources(file: RuleFile) -> Iterator[str]:

@@ -339,7 +339,7 @@ def _whole_file(path: str) -> bytes:
     stream = open_regular(path)
     try:
         data = _begin(stream)
-        return data if len(data) < _USUAL else data + os.read(stream, MANY)
+        return data if len(data) < _USUAL else data + os.read(stream, MANY.size)
     finally:
         os.close(stream)
 

@@ -73,7 +73,7 @@ def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Acti
     for action in actions:
         _refuse_secret(action)
     path = submit_dir.bridle_notify
-    there = parse(read_trusted(path) or b"", str(path), Dialect.BRIDLE)
+    there = parse(read_trusted(path, files.MANY) or b"", str(path), Dialect.BRIDLE)
     wanted = [
         _rule(" ".join((*whom, condition)), action)
         for condition in conditions
@@ -187,7 +187,7 @@ def doubtful_files(submit_dir: SubmitDir) -> list[Doubtful]:
     require_own(submit_dir.path)
     found = []
     for place in rule_files(submit_dir, ()):
-        data = read_trusted(place.path) if place.jobs_write else None
+        data = read_trusted(place.path, files.MANY) if place.jobs_write else None
         if not data:
             continue
         known = confirmed(place.path)

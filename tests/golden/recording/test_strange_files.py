@@ -9,13 +9,19 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from time import process_time
 
 import pytest
 
+from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from dag_rewriter.rewriting.rewrite import undo
 from planner_ext.cli import run_command
+from planner_ext.operations import run as operations
+from planner_ext.shims.handlers import before_submit_dag
 from tests.support.places import CHECKOUT
 
 pytestmark = pytest.mark.own
@@ -111,6 +117,37 @@ def test_in_the_place_of_a_file(fresh_corpus, capfd, words, what):
         shown = "".join(capfd.readouterr())
         if code not in CODES or "-vv" in shown:
             wrong.append(f"{path.name}: {code}: {shown}")
+    assert not wrong
+
+
+SAY_NOTHING_OF_PARTS = ["notify list", "notifications", "categories", "recover"]
+
+
+@pytest.mark.usefixtures("nothing_is_submitted")
+@pytest.mark.parametrize("line", ["SPLICE S{} {}.dag", "INCLUDE {1}.dag"])
+def test_a_bomb_of_sixteen_million_parts_is_refused_by_all(fresh_corpus, monkeypatch, capfd, line):
+    run = open_submit_dir(next(fresh_corpus("recorded/failing-condorio").rglob("braindump.yml")).parent)
+    undo(run)
+    monkeypatch.setattr(operations, "refuse_if_live", lambda _dir: None)
+    for level in range(24):
+        path = run.dag_file if not level else run.path / f"{level}.dag"
+        with path.open("a") as dag:
+            dag.writelines(f"{line.format(twice, level + 1)}\n" for twice in "ab")
+    (run.path / "24.dag").write_text("# nothing\n")
+    asked = {" ".join(words): partial(run_command, [*words, str(run.path)]) for words in COMMANDS}
+    asked["the hook"] = partial(before_submit_dag, ["-no_submit", run.dag], run.path, os.getpid())
+    wrong = []
+    for name, ask in asked.items():
+        begin = process_time()
+        said = ""
+        with bounded():
+            try:
+                ask()
+            except BridleError as error:  # of the hook
+                said = str(error)
+        shown = "".join((said, *capfd.readouterr()))
+        if process_time() - begin > 30 or ("10000 files" not in shown and name not in SAY_NOTHING_OF_PARTS):
+            wrong.append(f"{name}: {process_time() - begin} s, {shown}")
     assert not wrong
 
 

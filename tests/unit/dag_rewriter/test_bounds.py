@@ -1,13 +1,17 @@
 """DAGs and files beside them that nobody writes in earnest: one clear error, soon; never a wait, never a traceback."""
 
 import os
+import tracemalloc
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from time import process_time
 
 import pytest
 
 from condor_templates.errors import PolicyError
 from condor_templates.policy_file import parse_policy, parse_properties, parse_setting
+from dag_rewriter import files
 from dag_rewriter.check.check_disk import check_path
 from dag_rewriter.check.scope import MAX_FINDINGS
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
@@ -17,6 +21,7 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import open_dag
 from dag_rewriter.directory.submit_file import class_and_priority, facts_of, parse_submit_file
 from dag_rewriter.errors import DagSyntaxError, FileError
+from dag_rewriter.language import chunks
 from dag_rewriter.metrics.dag_metrics import MetricsError, parse_metrics
 from dag_rewriter.metrics.metrics_files import made_by_bridle
 from dag_rewriter.model import splices
@@ -25,6 +30,7 @@ from dag_rewriter.model.part_limits import MAX_DEPTH
 from dag_rewriter.model.splices import expand
 from dag_rewriter.rescue.newest_rescue import rescue_limit
 from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, parse_rescue
+from dag_rewriter.rewriting.rewrite import rewrite
 from tests.support.growth import assert_linear
 
 DIGITS = "9" * 5000
@@ -44,6 +50,79 @@ def test_a_part_that_has_no_end_is_refused(tmp_path, line, what):
     ):
         with pytest.raises(FileError, match="no regular file"):
             look()
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "check": lambda dag: check_path(dag, lambda _done, _all: None),
+    "rewrite": lambda dag: rewrite(open_dag(dag)),
+    "expand": lambda dag: read_whole(open_dag(dag)),
+}
+LONG: dict[str, Iterable[str]] = {
+    "JOB A a.sub": READERS,
+    "SPLICE S part": ("check", "rewrite", "expand"),
+    "INCLUDE part": ("check", "rewrite", "expand"),
+    "SUBDAG EXTERNAL S part": ("check", "rewrite"),
+    "CONFIG part": ("check", "rewrite"),
+}
+
+
+@pytest.mark.parametrize(("line", "reader"), [(line, reader) for line in LONG for reader in LONG[line]])
+def test_a_line_of_a_gigabyte_is_refused_before_it_is_in_memory(tmp_path, line, reader):
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    dag, part = tmp_path / "w.dag", tmp_path / "part"
+    dag.write_text(f"JOB A a.sub\n{line}\n" if "part" in line else "")
+    with (part if "part" in line else dag).open("ab") as file:
+        file.write(b"JOB B a.sub\n")
+        file.truncate(1 << 30)  # with holes: on the disk there is next to nothing
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError, match="most that is read"):
+            READERS[reader](dag)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_lines_up_to_the_limit_are_read(tmp_path):
+    path = tmp_path / "x"
+    for lengths in ([9], [10], [10, 10, 3, 10], [0, 10, 10]):
+        content = b"\n".join(b"x" * length for length in lengths)
+        path.write_bytes(content)
+        assert files.read(path, files.Limit(100, 10)) == content
+        longer = content.replace(b"x" * max(lengths), b"x" * 11)
+        path.write_bytes(longer)
+        with pytest.raises(FileError, match=f"line at byte {longer.index(b'x' * 11)} has more than 10 bytes"):
+            files.read(path, files.Limit(100, 10))
+
+
+@pytest.mark.parametrize("read", [files.read, files.read_regular, lambda path: files.read_begin(path, 9)])
+def test_a_file_that_the_kernel_makes_is_not_empty(tmp_path, read):
+    (tmp_path / "part").symlink_to("/proc/self/stat")
+    with pytest.raises(FileError, match="the kernel makes it while it is read"):
+        read(tmp_path / "part")
+    (tmp_path / "nothing").write_bytes(b"")
+    assert read(tmp_path / "nothing") == b""
+
+
+@pytest.mark.parametrize(
+    ("begin", "unit"), [(b"JOB B {\n", b"a = b\n"), (b"JOB B \\\n", b"NOOP \\\n"), (b"VARS A ", b'x="1" ')]
+)
+def test_a_command_without_end_is_refused(monkeypatch, tmp_path, begin, unit):
+    monkeypatch.setattr(chunks, "MAX_COMMAND", 1 << 18)
+    dag = tmp_path / "w.dag"
+    (tmp_path / "a.sub").write_text("executable = /bin/true\n")
+    dag.write_bytes(b"JOB A a.sub\n" + begin + unit * ((1 << 20) // len(unit)))
+    with pytest.raises(DagSyntaxError, match="a command has more than") as caught:
+        parse_dag(dag.read_bytes(), dag.name)
+    assert caught.value.line_no <= 2
+    found = check_path(dag, lambda _done, _all: None).findings
+    assert [finding.line for finding in found if "a command has more than" in finding.what]
+
+
+def test_many_long_commands_are_no_single_one(monkeypatch):
+    monkeypatch.setattr(chunks, "MAX_COMMAND", 1 << 17)
+    inline = b"".join(b"JOB N%d {\n%s}\n" % (number, b"a = b\n" * 1000) for number in range(400))
+    assert len(parse_dag(inline, "w.dag").nodes) == 400
 
 
 @pytest.mark.parametrize("line", ["SPLICE S{} {}.dag", "INCLUDE {1}.dag"])

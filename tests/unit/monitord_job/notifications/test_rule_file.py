@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -276,3 +278,30 @@ def test_the_planners_files_are_read_and_written_back(archive, corpus) -> None:
     assert file.damaged == ()
     words = Words.PEGASUS_4 if "4.9" in archive else Words.PEGASUS_5
     assert b"".join(render_rule(rule, words=words) for rule in file.rules) == data.replace(b"\n\n", b"\n")
+
+
+@given(st.text() | st.text(st.sampled_from("ab'\"\\ \t#;")))
+def test_a_command_is_split_as_a_shell_does(text):
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        with pytest.raises(ValueError, match="No"):
+            _ = Action(How.COMMAND, text).argv
+        return
+    assert Action(How.COMMAND, text).argv == words
+
+
+RULE = b"JOB a end b\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [(b"x\n" * 5_000, "1000 lines that are no rules"), (RULE + b"\n" * 1_100_000, "1000000 lines")],
+)
+def test_a_file_that_is_something_else_is_left_out_from_there_on(data, most):
+    file = parse(data, "x.notify")
+    assert most in file.damaged[-1].what
+    assert len(file.damaged) <= 1_002
+    assert render(file) == data
+    with pytest.raises(RuleError, match=most):
+        with_rules(file, parse(RULE).rules)
