@@ -58,7 +58,7 @@ class Condition(Enum):
         "options that this version does not know", "names them", ExitCode.USAGE, Remedy.LEAVE, True
     )
     NOWHERE = Treatment(
-        "what it is to follow is no planned directory and no DAG",
+        "what it is to follow is there, and is no planned directory and no DAG",
         "names it",
         ExitCode.FAILED,
         Remedy.LEAVE,
@@ -72,7 +72,7 @@ class Condition(Enum):
     )
     AWAY = Treatment(
         "the database cannot be used: locked, full, missing, read-only, down, refuses a login or a row; a file or "
-        "directory cannot be read or written",
+        "directory cannot be read or written; the run is not there (not mounted, say)",
         "waits (`--database-wait`), opens all of it anew, goes on where it stands",
         ExitCode.TRY_AGAIN,
         Remedy.WAIT,

@@ -36,6 +36,10 @@ class SubmitDirError(RewriterError):
     """A directory that is not (or not completely) what pegasus-plan leaves behind."""
 
 
+class MissingRunError(SubmitDirError):
+    """Nothing is where a run should be: what is not mounted, or moved for a while, looks like that."""
+
+
 class FileError(RewriterError):
     """A file that cannot be read or written."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dag_rewriter import files
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump, parse_braindump_txt
 from dag_rewriter.directory.dagman_places import USUAL, DagmanPlaces, find_places
-from dag_rewriter.errors import SubmitDirError
+from dag_rewriter.errors import MissingRunError, SubmitDirError
 
 if TYPE_CHECKING:
     from dag_rewriter.model.dag import Dag
@@ -205,9 +205,10 @@ def open_submit_dir(path: Path) -> SubmitDir:
     """Finds out what a directory holds; SubmitDirError or FileError when it is no planned workflow."""
     path = path.absolute()
     mode = files.mode_of(path)
-    if mode is None or not stat.S_ISDIR(mode):
-        what = "there is no such directory" if mode is None else "it is not a directory"
-        raise SubmitDirError(str(path), what, _PLAN)
+    if mode is None:
+        raise MissingRunError(str(path), "there is no such directory", _PLAN)
+    if not stat.S_ISDIR(mode):
+        raise SubmitDirError(str(path), "it is not a directory", _PLAN)
     source, braindump = _read_braindump(path)
     if braindump.get("type") == "shell":
         what = "the workflow was planned for the shell, without a DAG"
@@ -216,7 +217,7 @@ def open_submit_dir(path: Path) -> SubmitDir:
     if not dag or "/" in dag:
         raise SubmitDirError(str(source), "it names no DAG (key `dag`)", _REPLAN)
     if files.mode_of(path / dag) is None:
-        raise SubmitDirError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
+        raise MissingRunError(str(path / dag), "the DAG that braindump names is not there", _REPLAN)
     return with_places(SubmitDir(path, braindump, dag))
 
 
@@ -251,9 +252,9 @@ def _read_braindump(path: Path) -> tuple[Path, Mapping[str, str | None]]:
             return path / name, parse(data.decode("utf-8"))
         except (BraindumpError, UnicodeDecodeError) as error:
             raise SubmitDirError(str(path / name), f"it cannot be understood: {error}", _REPLAN) from error
-    raise SubmitDirError(
-        str(path), "it has no braindump.yml, so pegasus-plan did not write it (or did not finish)", _PLAN
-    )
+    kind = SubmitDirError if files.names_in(path) else MissingRunError
+    what = "it has no braindump.yml, so pegasus-plan did not write it (or did not finish)"
+    raise kind(str(path), what, _PLAN)
 
 
 def jobstate_log_of(submit_dir: SubmitDir, dag: Dag) -> Path:

@@ -11,6 +11,7 @@ import click
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import submit_dir_argument
+from dag_rewriter.errors import MissingRunError, SubmitDirError
 from monitord_job.cli.common import open_run
 from monitord_job.errors import CannotWorkError, DatabaseVersionError
 from monitord_job.monitor.limits import Limits
@@ -37,7 +38,7 @@ Example:
 \b
 Exit codes:
   0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
-  1   --follow: no such run, or it is in the DAG's way; else: cannot work here; the message says why
+  1   --follow: what is there is no run, or it is in the DAG's way; else: cannot work here; the message says why
   2   wrong usage; --catch-up, --rebuild: or the database is of a later bridle's or another monitor's
   3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
   70  an error in its own code, which stayed; HTCondor starts the monitor again
@@ -123,7 +124,7 @@ def monitord(
         else:
             session.rebuild(found, limits, lock_wait, url, outlet, notify)
     except (BridleError, OSError) as error:
-        if mode == Mode.FOLLOW.value and (found is not None or isinstance(error, OSError)):
+        if mode == Mode.FOLLOW.value and (found is not None or not _is_no_run(error)):
             raise as_monitor_error(error) from error
         if isinstance(error, DatabaseVersionError | OSError):
             raise
@@ -132,6 +133,11 @@ def monitord(
             raise CannotWorkError(error.where, error.what, error.hint) from error
         raise
     return 0
+
+
+def _is_no_run(error: Exception) -> bool:
+    """Whether what is there is no run; what is not there, or cannot be read, may come back."""
+    return isinstance(error, SubmitDirError) and not isinstance(error, MissingRunError)
 
 
 def _event_file(name: str, kind: str) -> EventFile:

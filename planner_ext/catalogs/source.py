@@ -58,7 +58,7 @@ class Source:
     def data(self) -> bytes:
         """All bytes. CatalogError for more than a catalog has, FileError."""
         if self.path != STDIN:
-            return files.read(self.path, MOST)
+            return files.read(self.path, files.Limit(MOST, MOST))
         data = sys.stdin.buffer.read(MOST + 1)
         if len(data) > MOST:
             raise CatalogError(

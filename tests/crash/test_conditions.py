@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.row_writer import RowWriter
 from monitord_job.monitor import session, trouble
@@ -385,3 +387,48 @@ def test_a_database_of_sql_ascii_is_as_good_as_any(run, hook, undisturbed, postg
     live.database = f"{url}&client_encoding=UTF8"
     live.meets(lambda: None)
     whole(live, undisturbed)
+
+
+def nothing(place: Path) -> Path:
+    return place / "gone"
+
+
+def an_empty_mount_point(place: Path) -> Path:
+    return place
+
+
+def a_plan_without_its_dag(place: Path) -> Path:
+    (place / "braindump.yml").write_text("dag: x.dag\nwf_uuid: 7\n")
+    return place
+
+
+def another_directory(place: Path) -> Path:
+    (place / "thesis.tex").write_text("")
+    return place
+
+
+def another_file(place: Path) -> Path:
+    (place / "thesis.tex").write_text("")
+    return place / "thesis.tex"
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (nothing, ExitCode.TRY_AGAIN),
+        (an_empty_mount_point, ExitCode.TRY_AGAIN),
+        (a_plan_without_its_dag, ExitCode.TRY_AGAIN),
+        (another_directory, ExitCode.FAILED),
+        (another_file, ExitCode.FAILED),
+    ],
+)
+def test_only_what_is_there_and_is_no_run_ends_the_monitor_for_good(tmp_path, make, code):
+    assert run_command(["monitord", "--follow", str(make(tmp_path))]) == code
+
+
+def test_a_directory_that_cannot_be_read_may_be_readable_again(tmp_path, monkeypatch):
+    def stale(*_: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "stat", stale)
+    assert run_command(["monitord", "--follow", str(tmp_path)]) == ExitCode.TRY_AGAIN

@@ -128,7 +128,7 @@ def test_a_bad_directory_is_one_line_that_says_what_to_do(command, tmp_path, cap
     (tmp_path / "braindump.yml").mkdir()
     code = run_command([command, str(tmp_path)])
     said = capfd.readouterr().err
-    assert code == (1 if command == "monitord" else 2)
+    assert code == (75 if command == "monitord" else 2)
     assert said.count("\n") == 1
     assert said.startswith(f"bridle: {tmp_path}/braindump.yml: ")
     assert said.count("; ") == 1
