@@ -30,12 +30,13 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
 
     If no monitor is alive, what the logs hold beyond the database is stored first.
     """
-    from monitord_job.readers.status import diagnosis_of, read_status
+    from monitord_job.readers.status import diagnosis_of, read_status, with_held
     from monitord_job.readers.status_view import as_mapping, show
 
     opened = open_run(submit_dir)
     summary = read_status(opened, url)
     diagnosis = diagnosis_of(opened, url)
+    summary = with_held(summary, diagnosis)
     if as_json:
         print_json(as_mapping(summary, diagnosis))
     else:

@@ -167,42 +167,6 @@ def reading(engine: Engine) -> Iterator[Connection]:
         raise MonitorError(where, f"the database cannot be read: {words_of(error)}", hint) from error
 
 
-def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
-    """The first nodes that failed in the last run, `most` of them, each with its cause in words."""
-    with reading(engine) as connection:
-        wf_id = _workflow(connection, wf_uuid).wf_id
-        nodes = failed_nodes(connection, wf_id, in_last_run=True)[:most]
-        attempts = read_attempts(connection, [instance for _, instance in nodes])
-    causes = ((name, attempts[instance].cause) for name, instance in nodes)
-    return [f"{name}: {cause.phrase}" for name, cause in causes if cause is not None]
-
-
-def job_edges(engine: Engine, wf_uuid: str) -> list[tuple[str, str]]:
-    """The dependencies between the jobs of a workflow: parent and child."""
-    edge = s.JOB_EDGE.c
-    with reading(engine) as connection:
-        wf_id = _workflow(connection, wf_uuid).wf_id
-        wanted = select(edge.parent_exec_job_id, edge.child_exec_job_id).where(edge.wf_id == wf_id)
-        return [(parent, child) for parent, child in connection.execute(wanted)]
-
-
-def causes_in_queue(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict[str, Cause]:
-    """Why jobs (`cluster.proc`) of a run or of one below it are on hold, as far as that is stored."""
-    with reading(engine) as connection:
-        wf_id, instance = _workflow(connection, wf_uuid).wf_id, s.JOB_INSTANCE
-        wanted = (
-            select(instance.c.job_instance_id, instance.c.sched_id)
-            .join(s.JOB, s.JOB.c.job_id == instance.c.job_id)
-            .where(
-                or_(s.JOB.c.wf_id == wf_id, s.JOB.c.wf_id.in_(below(wf_id))), instance.c.sched_id.in_(jobs)
-            )
-            .order_by(instance.c.job_instance_id)
-        )
-        found = {number: str(job) for number, job in connection.execute(wanted)}
-        attempts = read_attempts(connection, list(found))
-    return {found[number]: each.cause for number, each in attempts.items() if each.cause is not None}
-
-
 @contextmanager
 def reading_any(engine: Engine) -> Iterator[tuple[Connection, int | None]]:
     """The same of any Stampede database, with the version of our tables: None in one of pegasus-monitord's.
@@ -235,6 +199,48 @@ def _is_of_today(connection: Connection) -> bool:
         connection.rollback()
         return False
     return found == bridle_tables.BRIDLE_VERSION
+
+
+def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
+    """The first nodes that failed in the last run, `most` of them, each with its cause in words."""
+    with reading(engine) as connection:
+        wf_id = _workflow(connection, wf_uuid).wf_id
+        nodes = failed_nodes(connection, wf_id, in_last_run=True)[:most]
+        attempts = read_attempts(connection, [instance for _, instance in nodes])
+    causes = ((name, attempts[instance].cause) for name, instance in nodes)
+    return [f"{name}: {cause.phrase}" for name, cause in causes if cause is not None]
+
+
+def job_edges(engine: Engine, wf_uuid: str) -> list[tuple[str, str]]:
+    """The dependencies between the jobs of a workflow: parent and child."""
+    edge = s.JOB_EDGE.c
+    with reading(engine) as connection:
+        wf_id = _workflow(connection, wf_uuid).wf_id
+        wanted = select(edge.parent_exec_job_id, edge.child_exec_job_id).where(edge.wf_id == wf_id)
+        return [(parent, child) for parent, child in connection.execute(wanted)]
+
+
+def causes_before(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict[str, Cause]:
+    """Of jobs (`cluster.proc`) of a run or of one below it: why the attempt before failed, as far as that is stored."""
+    with reading(engine) as connection:
+        wf_id, instance = _workflow(connection, wf_uuid).wf_id, s.JOB_INSTANCE
+        before = instance.alias("before")
+        earlier = and_(
+            before.c.job_id == instance.c.job_id, before.c.job_submit_seq < instance.c.job_submit_seq
+        )
+        wanted = (
+            select(instance.c.sched_id, before.c.job_instance_id)
+            .join(s.JOB, s.JOB.c.job_id == instance.c.job_id)
+            .join(before, earlier)
+            .where(
+                or_(s.JOB.c.wf_id == wf_id, s.JOB.c.wf_id.in_(below(wf_id))), instance.c.sched_id.in_(jobs)
+            )
+            .order_by(before.c.job_submit_seq)  # the last one stays
+        )
+        found = {str(job): int(number) for job, number in connection.execute(wanted)}
+        attempts = read_attempts(connection, list(found.values()))
+    causes = ((job, attempts[number].cause) for job, number in found.items())
+    return {job: cause for job, cause in causes if cause is not None}
 
 
 def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:

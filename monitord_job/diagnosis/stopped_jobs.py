@@ -11,14 +11,14 @@ from pathlib import Path
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob, node_paths
-from monitord_job.database.run_queries import causes_in_queue, is_stored, open_database
+from monitord_job.database.run_queries import causes_before, is_stored, open_database
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import StoppedJob
 from monitord_job.errors import MonitorError
 from monitord_job.logs.dagman_out_summary import last_word
 from monitord_job.logs.tail import read_tail
 from monitord_job.outcome.attempt import SUBMITTED_ON_HOLD
-from monitord_job.outcome.cause import Cause
+from monitord_job.outcome.cause import AFTER, Cause
 from monitord_job.text.display import one_line
 
 _TAIL = 1 << 16
@@ -51,7 +51,7 @@ def with_failures(
 ) -> tuple[StoppedJob, ...]:
     """The same; of a job that DAGMan has submitted once more, on hold, also why it had failed, if that is stored.
 
-    HTCondor's own reason would be that this was the user's request (DAGMAN_PUT_FAILED_JOBS_ON_HOLD).
+    HTCondor says that this was the user's request, and logs no hold (DAGMAN_PUT_FAILED_JOBS_ON_HOLD; seen with 25.14).
     """
     unclear = [one.job for one in held if one.reason.startswith(SUBMITTED_ON_HOLD)]
     if not unclear:
@@ -61,7 +61,7 @@ def with_failures(
         if is_stored(database, submit_dir.wf_uuid or ""):
             engine = open_database(database)
             try:
-                causes = causes_in_queue(engine, submit_dir.wf_uuid or "", unclear)
+                causes = causes_before(engine, submit_dir.wf_uuid or "", unclear)
             finally:
                 engine.dispose()
             return tuple(_explained(one, causes) for one in held)
@@ -70,9 +70,9 @@ def with_failures(
 
 def _explained(one: StoppedJob, causes: Mapping[str, Cause]) -> StoppedJob:
     cause = causes.get(one.job)
-    if cause is None or cause.inner is None:
-        return one
-    return replace(one, reason=one_line(cause.phrase.removeprefix("held: ")))
+    return (
+        one if cause is None else replace(one, reason=f"{one.reason}{AFTER.format(one_line(cause.phrase))}")
+    )
 
 
 def starts_for_ever(job: QueuedJob) -> bool:

@@ -116,8 +116,12 @@ def _removed(cause: Cause) -> str:
     return f"removed: {cause.reason or 'no reason is known'}"
 
 
+AFTER = " (the attempt before: {})"
+"""What follows the reason of a hold, of a job that was submitted once more after a failure."""
+
+
 def _held(cause: Cause) -> str:
-    before = f" (the attempt before: {cause.inner.phrase})" if cause.inner else ""
+    before = AFTER.format(cause.inner.phrase) if cause.inner else ""
     return f"held: {cause.reason or 'no reason is known'}{before}"
 
 

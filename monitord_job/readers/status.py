@@ -23,6 +23,8 @@ from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.outcome.cause import Cause, CauseKind
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
 from monitord_job.readers.done_nodes import with_done_nodes
 from monitord_job.readers.other_users import seen_database
@@ -44,6 +46,18 @@ def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowSum
     """The run as it is stored, and what only the DAG and its rescue DAGs say: which nodes are done, which run again."""
     stored = summary(engine, submit_dir.wf_uuid or "")
     return with_done_nodes(submit_dir, with_rerun_nodes(engine, submit_dir, stored))
+
+
+def with_held(run: WorkflowSummary, diagnosis: Diagnosis) -> WorkflowSummary:
+    """The run, with jobs as held that the queue has so: HTCondor logs no hold of one that is submitted on hold."""
+    reasons = {one.node: one.reason for one in diagnosis.held}
+    jobs = (
+        replace(job, status=NodeStatus.HELD, cause=Cause(CauseKind.HELD, reason=reasons[job.name]))
+        if job.status is NodeStatus.QUEUED and job.name in reasons
+        else job
+        for job in run.jobs
+    )
+    return replace(run, jobs=tuple(jobs)) if reasons else run
 
 
 def _with_blocked(engine: OpenDatabase, run: WorkflowSummary) -> WorkflowSummary:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.cli.common import open_run
-from monitord_job.diagnosis.run_states import StoppedJob
+from monitord_job.database.run_values import Job, WorkflowSummary
+from monitord_job.diagnosis.run_states import Condition, Diagnosis, StoppedJob
 from monitord_job.diagnosis.stopped_jobs import with_failures
 from monitord_job.outcome.node_status import NodeStatus
-from monitord_job.readers.status import read_status
+from monitord_job.readers.status import read_status, with_held
 from tests.support.played import Played
 
 REASON = "submitted on hold at user's request"
-NODES_LOG = """000 (102.000.000) 2026-11-23 05:27:28 Job submitted from host: <127.0.0.1:9618?addrs=127.0.0.1-9618>
-    DAG Node: fit
-...
-012 (102.000.000) 2026-11-23 05:27:28 Job was held.
+TOLD = f"{REASON} (the attempt before: exit code 3)"
+HELD = """012 (102.000.000) 2026-11-23 05:27:28 Job was held.
 \tsubmitted on hold at user's request
 \tCode 15 Subcode 0
 ...
 """
 
 
-def test_why_it_had_failed_is_said_with_the_hold(tmp_path: Path) -> None:
+@pytest.fixture
+def played(tmp_path: Path) -> Played:
+    """`fit` has failed, and is submitted again."""
     (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
     (tmp_path / "x.dag").write_text("JOB fit a.sub\n")
     submit_dir = open_run(tmp_path / "x.dag")
@@ -32,13 +35,28 @@ def test_why_it_had_failed_is_said_with_the_hold(tmp_path: Path) -> None:
     played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
     played.attempt("fit", 3)
     played.say("fit SUBMIT 102.0 - - 2")
-    played.say("fit JOB_HELD 102.0 - - 2")
-    submit_dir.nodes_log.write_text(NODES_LOG)
-    run = read_status(played.write())
+    return played
+
+
+def of_fit(run: WorkflowSummary) -> Job:
     (job,) = (job for job in run.jobs if job.name == "fit")
-    assert (job.status, job.attempts, job.reason) == (NodeStatus.HELD, 2, REASON)
-    assert job.cause is not None
-    assert job.cause.phrase == f"held: {REASON} (the attempt before: exit code 3)"
-    held = (StoppedJob("fit", "102.0", REASON), StoppedJob("b", "103.0", "no space"))
-    told = with_failures(held, submit_dir)
-    assert [one.reason for one in told] == [f"{REASON} (the attempt before: exit code 3)", "no space"]
+    return job
+
+
+def test_the_queue_says_what_no_log_says(played: Played) -> None:
+    """HTCondor 25.14 logs no hold of a job that is submitted like that."""
+    submit_dir = played.write()
+    run = read_status(submit_dir)
+    assert of_fit(run).status is NodeStatus.QUEUED
+    held = with_failures((StoppedJob("fit", "102.0", REASON), StoppedJob("b", "9.0", "no space")), submit_dir)
+    assert [one.reason for one in held] == [TOLD, "no space"]
+    job = of_fit(with_held(run, Diagnosis(Condition.RUNNING, "", held=held)))
+    assert (job.status, job.cause and job.cause.phrase) == (NodeStatus.HELD, f"held: {TOLD}")
+
+
+def test_where_the_hold_is_logged_it_is_the_same(played: Played) -> None:
+    played.say("fit JOB_HELD 102.0 - - 2")
+    submit_dir = played.write()
+    submit_dir.nodes_log.write_text(HELD)
+    job = of_fit(read_status(submit_dir))
+    assert (job.status, job.cause and job.cause.phrase) == (NodeStatus.HELD, f"held: {TOLD}")
