@@ -61,6 +61,10 @@ COMMANDS = {
         "monitord_job.cli.report:report",
         "Make one HTML file of a run: what failed and why, a Gantt chart, hosts, resources, every job.",
     ),
+    "plots": Subcommand(
+        "monitord_job.cli.plots:plots",
+        "Draw a run: graphs, Gantt chart, hosts, time, transformations, states, attempts.",
+    ),
     "recover": Subcommand("planner_ext.commands.recover:recover", "Diagnose a run; --fix repairs it."),
     "hold": Subcommand("planner_ext.commands.control:hold", "Hold all DAGMans of a run; running jobs go on."),
     "release": Subcommand("planner_ext.commands.control:release", "Release all DAGMans of a run."),

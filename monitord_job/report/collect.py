@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -46,10 +47,19 @@ def read_data(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> 
 
     Raises MonitorError if nothing of it is stored.
     """
+    with opened(submit_dir, url, as_it_stands=as_it_stands) as (questions, standing):
+        return collect(questions, submit_dir, standing)
+
+
+@contextmanager
+def opened(
+    submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool
+) -> Iterator[tuple[Questions, Standing | None]]:
+    """The database of a run, and how that stands; None where only the database says so."""
     database = target_of(submit_dir, url, as_it_stands=as_it_stands).database
     with asking(database) as questions:
         ours = questions.has("bridle_run") and not as_it_stands
-        return collect(questions, submit_dir, standing_of(submit_dir, database, url) if ours else None)
+        yield questions, standing_of(submit_dir, database, url) if ours else None
 
 
 def collect(questions: Questions, submit_dir: SubmitDir, standing: Standing | None) -> RunData:

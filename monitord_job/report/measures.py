@@ -47,6 +47,8 @@ class Measures:
         self._steps = Steps(begin, end)
         self._phases = {phase: Level(self._steps) for phase in Phase}
         self._done, self._failed = Count(self._steps), Count(self._steps)
+        self._jobs, self._job_seconds = (array("d", bytes(8 * self._steps.count)) for _ in range(2))
+        self._ran, self._ran_seconds = (array("d", bytes(8 * self._steps.count)) for _ in range(2))
         self._hosts: dict[str, _OnHost] = {}
         self._took: dict[str, _Took] = {}
 
@@ -61,8 +63,16 @@ class Measures:
             for segment in attempt.segments:
                 self._phases[segment.phase].add(segment.begin, segment.end)
             self._add_to_host(attempt)
+            self._add_to_steps(attempt)
         for record in records:
             self._add_record(record)
+
+    def _add_to_steps(self, attempt: Attempt) -> None:
+        ran = [one for one in attempt.segments if one.phase is Phase.RUNNING]
+        if ran:
+            step = self._steps.at(ran[0].begin)
+            self._jobs[step] += 1
+            self._job_seconds[step] += sum(one.seconds for one in ran)
 
     def _add_to_host(self, attempt: Attempt) -> None:
         if attempt.host is None:
@@ -79,6 +89,9 @@ class Measures:
 
     def _add_record(self, record: Record) -> None:
         took = self._took.setdefault(record.transformation, _Took())
+        step = self._steps.at(record.begin)
+        self._ran[step] += 1
+        self._ran_seconds[step] += record.seconds
         if record.exitcode == 0:
             took.succeeded += 1
         else:
@@ -100,7 +113,12 @@ class Measures:
         there = {phase: values for phase, values in levels.items() if any(values)}
         steps = self._steps
         return OverTime(
-            steps.begin, steps.width, there, tuple(self._done.values()), tuple(self._failed.values())
+            steps.begin,
+            steps.width,
+            there,
+            tuple(self._done.values()),
+            tuple(self._failed.values()),
+            *map(tuple, (self._jobs, self._job_seconds, self._ran, self._ran_seconds)),
         )
 
     def hosts(self) -> tuple[Host, ...]:

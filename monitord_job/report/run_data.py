@@ -104,6 +104,12 @@ class OverTime:
     done: tuple[int, ...]
     """how many attempts had succeeded by then"""
     failed: tuple[int, ...]
+    jobs: tuple[float, ...] = ()
+    """how many jobs began to run in each step"""
+    job_seconds: tuple[float, ...] = ()
+    """how long those ran"""
+    invocations: tuple[float, ...] = ()
+    invocation_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

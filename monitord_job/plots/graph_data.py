@@ -1,0 +1,128 @@
+"""The graph of a workflow as it is drawn: in levels, and, where it is large, the nodes of a kind in a level as one."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
+from monitord_job.report.run_data import RunData
+from monitord_job.statistics.queries.questions import Questions
+from monitord_job.text.display import one_line
+
+MOST_NODES, MOST_WIDE = 120, 10
+"""Of a picture in which each node is seen; of one of its levels."""
+_EDGES = "SELECT parent_exec_job_id, child_exec_job_id FROM job_edge WHERE wf_id = ?"
+_TASKS = """
+SELECT t.abs_task_id, t.transformation, j.exec_job_id FROM task t LEFT JOIN job j ON j.job_id = t.job_id
+WHERE t.wf_id = ? ORDER BY t.task_id
+"""
+_TASK_EDGES = "SELECT parent_abs_task_id, child_abs_task_id FROM task_edge WHERE wf_id = ?"
+
+Edges = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A node of a picture: one, or several of a kind."""
+
+    label: str
+    count: int = 1
+    states: Mapping[str, int] = field(default_factory=dict)
+    """how many are in which, in words"""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What is drawn; the keys of nodes are no more than that."""
+
+    levels: tuple[tuple[str, ...], ...]
+    nodes: Mapping[str, Drawn]
+    edges: tuple[tuple[str, str], ...]
+    is_collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Of the workflow."""
+
+    kind: str
+    """nodes of one kind are drawn as one where there are many"""
+    state: str
+
+
+def dag_graph(questions: Questions, run: RunData) -> Graph:
+    """The jobs of the run itself, without those of its sub-workflows."""
+    root = run.statistics.figures[0].workflow.wf_id
+    newest = [one for one in run.attempts if one.workflow == 0 and one.is_newest]
+    nodes = {one.job: Node(one.transformation, NODE_WORDS[one.status].value) for one in newest}
+    edges = [(str(parent), str(child)) for parent, child in questions.rows(_EDGES, root)]
+    return graph(nodes, edges)
+
+
+def dax_graph(questions: Questions, run: RunData) -> Graph:
+    """The tasks of the abstract workflow, each with the state of its job; empty of a DAG without Pegasus."""
+    root = run.statistics.figures[0].workflow.wf_id
+    states = {one.job: one.status for one in run.attempts if one.workflow == 0 and one.is_newest}
+    nodes = {
+        str(task): Node(str(name), NODE_WORDS[states.get(job, NodeStatus.UNREADY)].value)
+        for task, name, job in questions.rows(_TASKS, root)
+    }
+    edges = [(str(parent), str(child)) for parent, child in questions.rows(_TASK_EDGES, root)]
+    return graph(nodes, edges)
+
+
+def graph(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> Graph:
+    """What is drawn of it.
+
+    >>> many = {f"n{at}": Node("work", "done") for at in range(200)}
+    >>> [(one.label, one.count) for one in graph(many, []).nodes.values()]
+    [('work', 200)]
+    """
+    known = [edge for edge in dict.fromkeys(edges) if edge[0] in nodes and edge[1] in nodes]
+    levels = levels_of(nodes, known)
+    if len(nodes) <= MOST_NODES and max(map(len, levels), default=0) <= MOST_WIDE:
+        drawn = {name: Drawn(one_line(name, 40), 1, {node.state: 1}) for name, node in nodes.items()}
+        return Graph(levels, drawn, tuple(known))
+    return _collapsed(nodes, known, levels)
+
+
+def levels_of(nodes: Iterable[str], edges: Edges) -> tuple[tuple[str, ...], ...]:
+    """Each node on the level of the longest path to it; those on a cycle are left out.
+
+    >>> levels_of("abc", [("a", "b"), ("b", "c"), ("a", "c")])
+    (('a',), ('b',), ('c',))
+    """
+    waiting = dict.fromkeys(nodes, 0)
+    below: dict[str, list[str]] = defaultdict(list)
+    for parent, child in edges:
+        waiting[child] += 1
+        below[parent].append(child)
+    levels = [tuple(name for name, count in waiting.items() if not count)]
+    while levels[-1]:
+        following = []
+        for child in (child for name in levels[-1] for child in below[name]):
+            waiting[child] -= 1
+            if not waiting[child]:
+                following.append(child)
+        levels.append(tuple(following))
+    return tuple(levels[:-1])
+
+
+def _collapsed(nodes: Mapping[str, Node], edges: Edges, levels: Sequence[Sequence[str]]) -> Graph:
+    group = {name: f"{at} {nodes[name].kind}" for at, names in enumerate(levels) for name in names}
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, key in group.items():
+        members[key].append(name)
+    drawn = {
+        key: Drawn(
+            one_line(nodes[names[0]].kind, 40), len(names), Counter(nodes[name].state for name in names)
+        )
+        for key, names in members.items()
+    }
+    pairs = dict.fromkeys(
+        (group[parent], group[child]) for parent, child in edges if parent in group and child in group
+    )
+    rows = tuple(tuple(dict.fromkeys(group[name] for name in names)) for names in levels)
+    return Graph(rows, drawn, tuple(pairs), is_collapsed=True)
