@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from dag_rewriter.check.dependency_graph import JOIN
 from dag_rewriter.check.scope import Check, Place, Scope
+from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.lexer import keyword, statements
 from dag_rewriter.language.text import text_of
+from dag_rewriter.model.part_limits import refuse_many_edges
 
 _SHOWN = 20  # nodes of a cycle
 
@@ -18,6 +20,10 @@ def close(check: Check, scope: Scope) -> None:
     top = Place(check.top, 0)
     if not check.graph.names and not check.findings:
         check.warn(top, "the DAG has no node", "is it the right file?")
+    try:
+        refuse_many_edges(check.top, check.edges)
+    except DagSyntaxError as error:
+        check.error(top, error.what, error.hint)
     _cycle(check, top)
     _missing_files(check, scope)
     _same_but_case(check, scope.nodes, top)

@@ -12,6 +12,7 @@ from dag_rewriter.language.command_table import About, keywords
 from dag_rewriter.language.env_assignments import problem_of
 from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import text_of
+from dag_rewriter.model.part_limits import MAX_EDGES
 
 
 def _include(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
@@ -50,6 +51,9 @@ def _connect(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
         check.error(place, what, "both need the same numbers from 1 on, without a gap")
         return
     for number in expected:
+        check.edges += len(outs[number]) * len(ins[number])
+        if check.edges > MAX_EDGES:
+            return
         for parent, child in product(outs[number], ins[number]):
             check.graph.connect([parent], [child])
     orphans = [node for node in below.members() if check.graph.is_initial(node)]

@@ -167,6 +167,7 @@ def _edges(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
     above = _ends(check, scope, parents, place, above=True)
     below = _ends(check, scope, children, place, above=False)
     if above is not None and below is not None:
+        check.edges += len(above) * len(below)
         made = check.graph.connect(above, below)
         if made is not None:
             scope.joins.append(made)

@@ -142,6 +142,8 @@ class Check:
     """the files that are being read, by identity"""
     configs: list[str] = field(default_factory=list)
     files_left: int = MAX_FILES
+    edges: int = 0
+    """dependencies of many nodes on many, without the nodes that DAGMan puts between"""
     noted: dict[Severity, int] = field(default_factory=dict)
     """how many findings there were, listed or not"""
 

@@ -23,7 +23,7 @@ from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model import block
 from dag_rewriter.model.complaints import twice, twice_in_bulk, unknown
-from dag_rewriter.model.part_limits import ABSURD
+from dag_rewriter.model.part_limits import ABSURD, refuse_many_edges
 from dag_rewriter.model.tables import Table, table_key
 
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
@@ -301,16 +301,28 @@ def _resolve(index: Index, source: str) -> None:
         if any(name not in known for name in (*parents, *children)):
             left.append(group)
             continue
-        for parent in parents:
-            for child in children:
-                index.parents.append(known[parent])
-                index.children.append(known[child])
-                if weak:
-                    index.weak.add((known[parent], known[child]))
+        _connect(index, parents, children, source)
+        if weak:
+            index.weak.update((known[parent], known[child]) for parent in parents for child in children)
     index.groups, index.later = left, []
     if not index.all(b"INCLUDE"):  # which may define anything
         _refuse_unknown(index, source)
     index.pending = []
+
+
+def _connect(index: Index, parents: tuple[bytes, ...], children: tuple[bytes, ...], source: str) -> None:
+    """Every parent with every child, each once."""
+    known = index.ordinals
+    if len(parents) == len(children) == 1:
+        index.parents.append(known[parents[0]])
+        index.children.append(known[children[0]])
+        return
+    above, below = (dict.fromkeys(map(known.__getitem__, names)) for names in (parents, children))
+    refuse_many_edges(source, len(index.parents) + len(above) * len(below))
+    ends = array("I", below)
+    for parent in above:
+        index.parents.extend(array("I", [parent]) * len(ends))
+        index.children.extend(ends)
 
 
 def _refuse_unknown(index: Index, source: str) -> None:

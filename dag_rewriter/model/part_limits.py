@@ -18,6 +18,8 @@ would be sixteen million.
 MAX_BYTES = 1 << 30
 """... that they may have, counted in the same way."""
 MAX_DEPTH = 100
+MAX_EDGES = 50_000_000
+"""Dependencies: a PARENT line of 10,000 parents and 10,000 children has twice as many."""
 ABSURD = "see what is in it; nobody writes so much there in earnest"
 
 
@@ -25,6 +27,13 @@ def too_much(source: str, most: str) -> DagSyntaxError:
     """The error for what is made of more than that."""
     hint = "take splices out, or make sub-DAGs of them (SUBDAG EXTERNAL)"
     return DagSyntaxError(source, 0, f"it splices in or includes more than {most}", hint)
+
+
+def refuse_many_edges(source: str, number: int) -> None:
+    """Raises DagSyntaxError for more than MAX_EDGES dependencies."""
+    if number > MAX_EDGES:
+        hint = "put a node between the parents and the children of PARENT lines that have many of both"
+        raise DagSyntaxError(source, 0, f"it has more than {MAX_EDGES:,} dependencies", hint)
 
 
 _REFERENCE = re.compile(rb"^[ \t]*(?:splice|include)[ \t][^\n]*", re.IGNORECASE | re.MULTILINE)

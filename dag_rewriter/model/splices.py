@@ -16,7 +16,7 @@ from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.commands import Include, NodeKind
 from dag_rewriter.language.syntax import parse
 from dag_rewriter.model.dag import Dag, Node, Work, parse_dag
-from dag_rewriter.model.part_limits import MAX_DEPTH, MAX_FILES, refuse_too_much, too_much
+from dag_rewriter.model.part_limits import MAX_DEPTH, MAX_FILES, refuse_many_edges, refuse_too_much, too_much
 
 Read: TypeAlias = Callable[[str], bytes]
 """path -> bytes; a relative path counts from where DAGMan runs"""
@@ -174,6 +174,7 @@ class _Files:
     source: str
     read: Read
     left: int = MAX_FILES
+    edges: int = 0
     dags: dict[tuple[str, str], Dag] = field(default_factory=dict)
 
     def dag(self, file: str, directory: str, above: Sequence[str]) -> Dag:
@@ -189,6 +190,11 @@ class _Files:
         self.take()
         return self.read(file)
 
+    def connect(self, number: int) -> None:
+        """Raises DagSyntaxError for one dependency too many."""
+        self.edges += number
+        refuse_many_edges(self.source, self.edges)
+
     def take(self) -> None:
         self.left -= 1
         if self.left < 0:
@@ -201,6 +207,7 @@ def _scope(
     """`inside` is the splice that it is, with its plus sign, or ""; `number` stands before each of its names."""
     prefix = inside + number
     part = Part(prefix, directory, files.dag(source, directory, above), bool(inside))
+    files.connect(len(part.dag.index.parents))
     scope = _Scope(parts=[part])
     splices = {}
     for splice in part.dag.splice_commands:
@@ -210,7 +217,7 @@ def _scope(
     for spliced in splices.values():
         scope.parts += spliced.parts
         scope.links += spliced.links
-    scope.links += _links(part, splices)
+    scope.links += _links(part, splices, files)
     if inside:
         for pin in part.dag.pins:
             scope.pins.setdefault((pin.out, pin.number), []).append(prefix + pin.node)
@@ -242,23 +249,27 @@ def _with_includes(data: bytes, directory: str, read: Read, above: Sequence[str]
     return b"".join(pieces)
 
 
-def _links(part: Part, splices: Mapping[str, _Scope]) -> Iterator[Edge]:
+def _links(part: Part, splices: Mapping[str, _Scope], files: _Files) -> Iterator[Edge]:
     """The edges that PARENT and CONNECT lines draw to and from splices."""
     for parents, children, _weak in part.dag.edges.groups:
+        files.connect(len(parents) * len(children))
         for parent, child in product(parents, children):
             if parent in part.dag.nodes and child in part.dag.nodes:
                 continue  # Dag.edges has it
             ends = splices[parent].ends()[1] if parent in splices else [part.prefix + parent]
             begins = splices[child].ends()[0] if child in splices else [part.prefix + child]
+            files.connect(len(ends) * len(begins))
             yield from product(ends, begins)
     for connection in part.dag.connections:
-        yield from _connected(splices.get(connection.parent), splices.get(connection.child))
+        yield from _connected(splices.get(connection.parent), splices.get(connection.child), files)
 
 
-def _connected(parent: _Scope | None, child: _Scope | None) -> Iterator[Edge]:
+def _connected(parent: _Scope | None, child: _Scope | None, files: _Files) -> Iterator[Edge]:
     """Each PIN_OUT of one splice to the PIN_IN of the same number of another."""
     if parent is None or child is None:
         return
     for (out, number), nodes in parent.pins.items():
         if out:
-            yield from product(nodes, child.pins.get((False, number), ()))
+            below = child.pins.get((False, number), [])
+            files.connect(len(nodes) * len(below))
+            yield from product(nodes, below)

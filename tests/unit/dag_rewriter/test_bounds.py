@@ -155,6 +155,32 @@ def test_a_bomb_of_large_files_is_refused_before_any_of_them_is_put_in(tmp_path,
     assert process_time() - begin < 8
 
 
+NODES = b"".join(b"JOB N%d a.sub\n" % number for number in range(8_000))
+ALL = b" ".join(b"N%d" % number for number in range(8_000))
+MANY_EDGES = {
+    "w.dag": b"JOB M a.sub\nPARENT M CHILD " + ALL + b"\nPARENT " + ALL + b" CHILD " + ALL + b"\n" + NODES,
+    "splices.dag": b"SPLICE S part.dag\nSPLICE T part.dag\nPARENT S CHILD T\n",
+    "pins.dag": b"SPLICE S part.dag\nSPLICE T part.dag\nCONNECT S T\n",
+    "part.dag": NODES
+    + b"".join(b"PIN_%s N%d 1\n" % (way, n) for n in range(8_000) for way in (b"IN", b"OUT")),
+}
+
+
+@pytest.mark.parametrize("name", ["w.dag", "splices.dag", "pins.dag"])
+def test_a_line_of_fifty_million_dependencies_is_refused(tmp_path, name):
+    for each, data in MANY_EDGES.items():
+        (tmp_path / each).write_bytes(data)
+    with pytest.raises(DagSyntaxError, match="more than 50,000,000 dependencies"):
+        expand(name, MANY_EDGES.__getitem__)
+    found = check_path(tmp_path / name, lambda _done, _all: None).findings
+    assert [finding.what for finding in found if "more than 50,000,000 dependencies" in finding.what]
+
+
+def test_a_dependency_that_is_said_twice_on_a_line_is_one():
+    dag = parse_dag(b"JOB A a\nJOB B b\nPARENT A A A CHILD B B\nPARENT A CHILD B\n", "w.dag")
+    assert list(dag.edges) == [("A", "B")] * 2
+
+
 def test_a_part_that_is_used_often_is_parsed_once(monkeypatch):
     parsed: list[str] = []
 
