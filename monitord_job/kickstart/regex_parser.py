@@ -8,6 +8,7 @@ not letter by letter of that form is left to the YAML library: `scan` never give
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from monitord_job.kickstart.records import Invocation, OutputFile, epoch, signal_words, uname
 from monitord_job.kickstart.regex_values import (
@@ -30,18 +31,7 @@ from monitord_job.kickstart.regex_values import (
 )
 
 _MAYBE_WORD, _MAYBE_PHRASE, _MAYBE_PATH = maybe(WORD), maybe(PHRASE), maybe(PATH)
-_USAGE_REST = [
-    "minflt",
-    "majflt",
-    "nswap",
-    "inblock",
-    "outblock",
-    "msgsnd",
-    "msgrcv",
-    "nsignals",
-    "nvcsw",
-    "nivcsw",
-]
+_USAGE_REST = "minflt majflt nswap inblock outblock msgsnd msgrcv nsignals nvcsw nivcsw".split()  # noqa: SIM905
 
 
 def _usage(indent: int, decimal: str = DECIMAL, rss: str = INT) -> str:
@@ -102,7 +92,7 @@ def _job(
     )
 
 
-_HEAD = re.compile(
+_HEAD = (
     r"- invocation: True\n"
     + lines(2, r"version: 3\.0", f"start: {TIME}", f"duration: {DECIMAL}")
     + maybe(lines(2, f"transformation: ({QUOTED})"))
@@ -145,7 +135,7 @@ _HEAD = re.compile(
     + lines(2, "files:")
 )
 
-_ENTRY = re.compile(
+_ENTRY = (
     lines(4, f"({PATH}|{QUOTED}):")
     + f"(?:      (?:comment|note|error): {PATH}\\n)*"
     + maybe(lines(6, f"lfn: {QUOTED}"))
@@ -163,11 +153,20 @@ _ENTRY = re.compile(
     + maybe(lines(6, "data_truncated: (?:true|false)") + maybe(lines(6, r"(data): \|")))
 )
 
-_TAIL = re.compile(
+_TAIL = (
     maybe(lines(2, "environment:") + f"(?:    {QUOTED_KEY}: {ESCAPED}\\n)*")
     + maybe(lines(2, "limits:") + f"(?:    [A-Z][A-Za-z0-9_]*: {WORD}\\n)*")
     + r"\n*\Z"
 )
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    """What is before the files, one of the files, what is behind. To compile them takes as long as to read 500 records,
+    and most commands read none.
+    """
+    return re.compile(_HEAD), re.compile(_ENTRY), re.compile(_TAIL)
+
 
 # Lines without the indentation end a block, but for empty ones: kickstart of 5.0 left their blanks out.
 _BLOCK_END = re.compile(r"\n(?! {8}|\n)")
@@ -178,7 +177,8 @@ _LAST = "metadata"
 
 def scan(offset: int, text: str) -> Invocation | None:
     """The record in a text that is nothing else, or None if it is not exactly of kickstart's form."""
-    head = _HEAD.match(text)
+    before_files, one_file, after_files = _patterns()
+    head = before_files.match(text)
     wide = not text.isascii()
     if head is None or (wide and says_otherwise(text, 0, head.end())):
         return None
@@ -186,7 +186,7 @@ def scan(offset: int, text: str) -> Invocation | None:
     printed: dict[str, str | None] = {}
     errors: dict[str, str] = {}
     position = head.end()
-    while entry := _ENTRY.match(text, position):
+    while entry := one_file.match(text, position):
         name, size, ctime, user, is_output, sha256, timing, error, has_data = entry.groups()
         start, position = position, entry.end()
         name = name[1:-1] if name[0] == '"' else name
@@ -200,7 +200,7 @@ def scan(offset: int, text: str) -> Invocation | None:
         if has_data:
             end = _end_of_block(text, position)
             printed[name], position = _printed(text[position:end]), end
-    if _LAST not in files or _TAIL.match(text, position) is None:
+    if _LAST not in files or after_files.match(text, position) is None:
         return None
     if wide and says_otherwise(text, position, len(text)):
         return None
