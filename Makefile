@@ -8,6 +8,7 @@ STAMPS := $(BUILD)/stamps
 WORKERS ?= $(shell expr 2 '*' $$(nproc))
 ARGS ?=
 MONITOR_ARGS ?=
+FORMS_ARGS ?=
 STATISTICS_ARGS ?=
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
@@ -37,7 +38,8 @@ help:
 	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --database sqlite --json build/soak.json')"
 	@echo "make fuzz    set up, damaged, torn and absurd files for every parser, for two minutes (FUZZ_ARGS='--seconds 600 --only dag')"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
-	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), then 1,000 notifications,"
+	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), also on each form of"
+	@echo "             output that users have (FORMS_ARGS='--jobs 1000'), then 1,000 notifications,"
 	@echo "             then statistics beside pegasus-statistics (STATISTICS_ARGS='--sizes 100000 1000000')"
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
 	@echo "make pythons set up, unit and golden tests with the oldest and the newest Python that are supported"
@@ -90,6 +92,7 @@ fuzz: $(STAMPS)/bridle
 bench: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
 	@$(VENV)/bin/python benchmarks/bench_monitor.py $(MONITOR_ARGS)
+	@$(VENV)/bin/python benchmarks/bench_forms.py $(FORMS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_notifications.py
 	@$(VENV)/bin/python benchmarks/bench_statistics.py $(STATISTICS_ARGS)
 

@@ -3,7 +3,7 @@
 For each form of recorded_forms.py: a small run that both read by turns, and a larger one that ours alone reads, because
 the peer's time for each job is the same at any size. Ours is the whole process on the larger run, its start included.
 
-    make bench                                              # 200 jobs beside the peer, 4,000 alone: some five minutes
+    make bench                                              # 100 jobs beside the peer, 3,000 alone: some three minutes
     make bench FORMS_ARGS='--jobs 1000 --ours 10000 --times 3'
 """
 
@@ -14,7 +14,7 @@ import shutil
 from functools import partial
 from typing import NamedTuple
 
-from bench_monitor import BENCH, Run, Took, afresh, catch_up, counted, generated, least, replay
+from bench_monitor import BENCH, Run, Took, afresh, catch_up, compile_ours, counted, generated, least, replay
 from recorded_forms import FORMS, WITHOUT_JOBSTATE_LOG, give_form
 
 SAME = ("job", "job_instance", "jobstate", "invocation", "rc_meta")
@@ -75,12 +75,13 @@ def measured(form: str, jobs: int, more: int, times: int) -> Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=200, help="of the run that both read")
-    parser.add_argument("--ours", type=int, default=4000, help="of the run that ours alone reads")
+    parser.add_argument("--jobs", type=int, default=100, help="of the run that both read")
+    parser.add_argument("--ours", type=int, default=3000, help="of the run that ours alone reads")
     parser.add_argument("--times", type=int, default=1, help="runs of each, of which the least counts (1)")
     parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=FORMS, metavar="FORM")
     options = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
+    compile_ours()
     rows = [measured(form, options.jobs, options.ours, options.times) for form in options.forms]
     worst = min(rows, key=lambda row: row.ratio)
     print(

@@ -99,6 +99,12 @@ class Live(NamedTuple):
     latency: Latency
 
 
+def compile_ours() -> None:
+    """As pip does with what it installs, the peer among it."""
+    for package in PACKAGES:
+        compileall.compile_dir(ROOT / package, quiet=2)
+
+
 def generated(jobs: int) -> Run:
     """A run of about so many jobs, made by a process of its own: a child shows its parent's memory as its own."""
     folder = BENCH / f"run-{jobs}"
@@ -358,8 +364,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the submit directories below build/bench")
     options = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:  # as pip does with what it installs, the peer among it
-        compileall.compile_dir(ROOT / package, quiet=2)
+    compile_ours()
     runs = [generated(size) for size in options.sizes]
     theirs: list[dict[str, int]] = []
     peers = [] if options.no_peer else [partial(replay, runs[0], theirs)]
