@@ -8,7 +8,7 @@ from pathlib import Path
 
 _OF_A_RUN = (
     "analyzer|categories|check|graph|halt|hold|jobs|metrics|monitord|notifications|notify confirm|recover|release"
-    "|remove|resume|rewrite|run|status|throttle"
+    "|remove|resume|rewrite|run|status|throttle|watch"
 )
 _WITHOUT_RUN = re.compile(rf"`bridle ((?:{_OF_A_RUN})(?: --as [a-z]+| --[a-z-]+)*)`")
 _PLACEHOLDER = re.compile(r"(`bridle [^`]*)\bSUBMIT_DIR\b")

@@ -45,6 +45,7 @@ COMMANDS = {
         "Show your runs, the newest first: how each stands, and where it is.",
     ),
     "status": Subcommand("monitord_job.cli.status:status", "Show how far a run has come, and what failed."),
+    "watch": Subcommand("monitord_job.cli.watch:watch", "Watch a run until it ends; ^C leaves it alone."),
     "analyzer": Subcommand(
         "monitord_job.cli.analyzer:analyzer",
         "Say what failed in a run and why, equal failures once, and what to do.",

@@ -39,23 +39,17 @@ class _RunPath(click.Path):
     Messages that say what to type next name the run that was found.
     """
 
-    def __init__(self, *, resolves: bool = True) -> None:
-        super().__init__(readable=False, path_type=Path)
-        self._resolves = resolves
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = super().convert(value, param, ctx)
         if ctx is None or ctx.obj is None:
             return path
-        if self._resolves:
+        if not ctx.params.get("by_uuid"):  # -u: it is none that this machine need know
             path = ctx.obj.resolve(path)
         ctx.obj.run = path
         return path
 
 
-RUN = _RunPath()
-RUN_AS_TYPED = _RunPath(resolves=False)
-"""For what may be no run at all."""
+RUN = _RunPath(readable=False, path_type=Path)
 _HERE = "."
 """The run in the current directory is meant where none is named."""
 submit_dir_argument = click.argument(

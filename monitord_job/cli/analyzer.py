@@ -14,7 +14,7 @@ from condor_templates.exit_codes import ExitCode
 from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option, print_json
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import here, open_run, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -159,7 +159,7 @@ def analyzer(
     how = _How(
         url, conf, top_dir, from_logs, as_it_stands, recurse, former, _ALL_LINES if everything else _LINES
     )
-    places = [*runs, *([named] if named else [])] or [Path()]
+    places = [*runs, *([named] if named else [])] or [here()]
     told = [_told(one, how, wanted, as_json=as_json) for one in _targets(places, how, by_uuid=by_uuid)]
     if as_json:
         print_json({"version": _version(), "runs": [document for _, document in told]})

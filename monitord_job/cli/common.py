@@ -26,6 +26,13 @@ def run_of(path: Path) -> SubmitDir:
     return open_target(first)
 
 
+def here() -> Path:
+    """The run in the current directory, for commands that may be told of several."""
+    from monitord_job.runs.naming import resolved
+
+    return resolved(Path())
+
+
 def open_run(path: Path) -> SubmitDir:
     """The same, with the uuid that its database is kept under."""
     return identified(run_of(path))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.terminal import say
-from dag_rewriter.cli.common import RUN, RUN_AS_TYPED, json_option
-from monitord_job.cli.common import open_run, url_option
+from dag_rewriter.cli.common import RUN, json_option
+from monitord_job.cli.common import here, open_run, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -49,7 +49,7 @@ Exit codes:
   2  there is no such run, its database cannot be read, or the folder cannot be written
 """
 )
-@click.argument("runs", metavar="[RUN]...", nargs=-1, type=RUN_AS_TYPED)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=RUN)
 @click.option(
     "-s",
     "--statistics-level",
@@ -186,7 +186,6 @@ def _targets(
     as_it_stands: bool,
 ) -> tuple[list[SubmitDir], list[Target]]:
     """The directories that were named, and the runs; UsageError if there is none or more than were to be."""
-    from monitord_job.runs.naming import resolved
     from monitord_job.statistics.runs import Target, all_runs, named_database, target_of
 
     if len(runs) > 1 and not several:
@@ -198,7 +197,7 @@ def _targets(
         if by_uuid and not runs:
             raise click.UsageError("which run? name its wf_uuid")
         return [], [Target(str(uuid), named) for uuid in runs] or all_runs(named)
-    found = [open_run(resolved(path)) for path in runs or (Path(),)]
+    found = [open_run(path) for path in runs or (here(),)]
     asked = None if named is None else named.url.render_as_string(hide_password=False)
     return found, [target_of(one, asked, as_it_stands=as_it_stands) for one in found]
 

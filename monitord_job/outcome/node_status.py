@@ -62,6 +62,8 @@ _OF_STATE = {
 
 _ENDED = {"JOB_SUCCESS": NodeStatus.SUCCEEDED, "JOB_FAILURE": NodeStatus.FAILED}
 
+STATES = (*(state for state in _OF_STATE if state), "")
+"""All that a node may be stored in but those of a running job; the last: it never began."""
 _VERDICTS = frozenset(
     {"JOB_SUCCESS", "JOB_FAILURE", "POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILED", "PRE_SCRIPT_FAILED"}
     | {"PRESKIP", "SUBMIT_FAILED"}

@@ -22,7 +22,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.monitor.unplanned_identity import identified
 
 if TYPE_CHECKING:
-    from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
+    from monitord_job.database.run_values import WorkflowSummary
     from planner_ext.operations.run import Submitted
 
 
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 @submit_dir_argument
 @as_owner_option
 @click.option(
-    "--wait", is_flag=True, help="Stay until the workflow has ended, and exit with its own success."
+    "--wait",
+    "--watch",
+    "wait",
+    is_flag=True,
+    help="Stay until the workflow has ended, and exit with its own success.",
 )
 @force_option
 @json_option
@@ -107,23 +111,23 @@ def _report(opened: SubmitDir, summary: WorkflowSummary, as_json: bool, note: st
 
 
 def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummary:
-    """Draw a live bar on a terminal; elsewhere a line whenever something has changed."""
+    """Show it as `bridle watch` does, until it has ended or stands still."""
     from condor_templates.printable_console import PrintableConsole
-    from monitord_job.database.run_values import WorkflowSummary
     from monitord_job.text.display import one_line
-    from planner_ext.operations.progress_display import Bar, Lines
-    from planner_ext.operations.run import Attention, watch
+    from monitord_job.watch.attention import Attention
+    from monitord_job.watch.display import display_on
+    from monitord_job.watch.follow import running
+    from monitord_job.watch.watching import Watcher
+    from planner_ext.operations.run import watch
 
-    console = PrintableConsole(quiet=quiet)
-    console.soft_wrap = not console.is_terminal
-    attention = Attention(opened)
-    last: WorkflowProgress | WorkflowSummary | None = None
-    with (Bar if console.is_terminal else Lines)(console) as display:
-        for progress in watch(opened, begun.job):
-            if progress is not None:
-                last = progress
-                display.update(progress.total, progress.count(), progress.held_below)
-            for line in attention.news():
+    watcher, attention = Watcher(opened, catches_up=False), Attention(opened)
+    last: WorkflowSummary | None = None
+    with display_on(PrintableConsole(quiet=quiet), stays=False) as display:
+        for last in watch(opened, begun.job):
+            for line in attention.news() if last is None else ():
                 display.note(one_line(line))
-    assert isinstance(last, WorkflowSummary), "watch ends with a summary or an error"
+            moment = watcher.look()
+            if moment is not None:
+                display.show(moment, running(opened, watcher.monitor()))
+    assert last is not None, "watch ends with a summary or an error"
     return last

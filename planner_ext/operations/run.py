@@ -22,19 +22,19 @@ from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
 from monitord_job.condor_job import JobStatus
 from monitord_job.database.run_queries import OpenDatabase, is_stored, open_database
-from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
+from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.database.url import database_of, note_url
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.facts import gather
 from monitord_job.diagnosis.run_states import Condition, Diagnosis
-from monitord_job.diagnosis.stopped_jobs import starts_for_ever, stopped_jobs, with_failures
-from monitord_job.errors import LockedError, MonitorError, ScheddError
+from monitord_job.diagnosis.stopped_jobs import starts_for_ever
+from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.outcome.ending import Ending
 from monitord_job.readers.run_outcome import RunState, ending, state_of
-from monitord_job.readers.status import as_dagman_counts, progress_as_dagman_counts, read_status
+from monitord_job.readers.status import as_dagman_counts, read_status
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from monitord_job.waiting import wait_for
 from planner_ext.errors import AlreadyRunningError, RunError
@@ -43,8 +43,6 @@ from planner_ext.operations.lost_run import prepare, put_in_order
 
 _Answer = TypeVar("_Answer")
 _POLL = 1.0
-_LOOK = 5.0
-"""Seconds between two looks at jobs that are on hold."""
 _LEAVE_LIMIT = 30.0
 """Seconds for jobs of a DAGMan that was removed to leave."""
 
@@ -187,15 +185,14 @@ def _attributes(planned: bytes) -> dict[str, str]:
     return {name[3:]: value for name, value in description.assigned.items() if name.startswith("my.pegasus_")}
 
 
-def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | WorkflowSummary | None]:
-    """How far the run has come, every now and then, and its summary at the end; None while nothing can be read.
+def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
+    """None every now and then while the run goes on, and its summary at the end.
 
     Raises LostError if DAGMan is held or gone and its run has not ended.
     """
     while True:
         queued = [found for found in dagman_jobs(submit_dir) if found.job == job]
-        found: WorkflowProgress | WorkflowSummary | None
-        found = _glance(submit_dir) if queued else _stored_to_its_end(submit_dir)
+        found = None if queued else _stored_to_its_end(submit_dir)
         yield found
         if queued and queued[0].status == JobStatus.HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
@@ -209,38 +206,6 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowProgress | Workfl
                 raise LostError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
             return
         time.sleep(_POLL)
-
-
-class Attention:
-    """Hears of what stands still below a run that somebody waits for, and says each once."""
-
-    def __init__(self, submit_dir: SubmitDir) -> None:
-        self._dir = submit_dir
-        self._looked = 0.0
-        self._said: set[str] = set()
-
-    def news(self) -> list[str]:
-        """Lines that were not said before; the queue is asked every few seconds, and a schedd may be silent."""
-        if time.monotonic() - self._looked < _LOOK:
-            return []
-        with suppress(ScheddError):
-            held, for_ever = stopped_jobs(dagman_jobs(self._dir))
-            self._looked = time.monotonic()
-            lines = [f"held: {job}" for job in with_failures(held, self._dir)]
-            lines += [
-                f"ABORT-DAG-ON ends {job.node} (job {job.job}) for ever" for job in for_ever if job.node
-            ]
-            new = [line for line in lines if line not in self._said]
-            self._said = set(lines)
-            return new
-        return []
-
-
-def _glance(submit_dir: SubmitDir) -> WorkflowProgress | None:
-    """What can be read now: a database that is locked or away for a while ends no wait."""
-    with suppress(MonitorError):
-        return _read(submit_dir, progress_as_dagman_counts)
-    return None
 
 
 def _read(submit_dir: SubmitDir, question: Callable[[OpenDatabase, SubmitDir], _Answer]) -> _Answer | None:

@@ -55,6 +55,7 @@ USED = {
     "bridle monitord --catch-up x.dag": MONITOR,
     "bridle status x.dag": MONITOR | QUEUE | {"rich"},
     "bridle status --json x.dag": MONITOR | QUEUE,
+    "bridle watch x.dag": MONITOR | QUEUE | {"rich"},
     "bridle list": DATABASE | QUEUE,
     "bridle notifications x.dag": MONITOR,
     "bridle analyzer x.dag": MONITOR | QUEUE,

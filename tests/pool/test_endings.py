@@ -299,6 +299,16 @@ def test_jobs_on_hold_are_seen_and_released_at_any_depth(pool, work_dir):
     command = [str(BRIDLE), "run", "--wait", "x.dag"]
     run = subprocess.Popen(command, env=pool.environment(), cwd=work_dir, stdout=subprocess.PIPE, text=True)
     _until_running(pool, work_dir, "fit")
+    watch = [str(BRIDLE), "watch", "x"]
+    watcher = subprocess.Popen(watch, env=pool.environment(), cwd=work_dir, stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout is not None
+    until(lambda: "jobs done" in watcher.stdout.readline(), "watch has begun")
+    listed = json.loads(bridle(pool, "list", "--json", "--state", "live", str(work_dir)).stdout)["runs"]
+    assert [(one["name"], one["state"], one["monitor"]) for one in listed] == [("x", "running", "at work")]
+    assert (
+        json.loads(bridle(pool, "status", "--json", listed[0]["job"], cwd=work_dir).stdout)["state"]
+        == "running"
+    )
     held = bridle(pool, "hold", "--node", "b/fit", "x.dag", cwd=work_dir)
     assert held.returncode == 0, held.stderr
     found = json.loads(bridle(pool, "recover", "--json", "x.dag", cwd=work_dir).stdout)
@@ -310,6 +320,7 @@ def test_jobs_on_hold_are_seen_and_released_at_any_depth(pool, work_dir):
     assert (wrong.returncode, "no job of node nobody" in wrong.stderr) == (2, True)
     assert run.stdout is not None
     until(lambda: "held: a/b/fit" in run.stdout.readline(), "run --wait says so")
+    until(lambda: "held: a/b/fit" in watcher.stdout.readline(), "watch says so")
     released = bridle(pool, "release", "--jobs", "x.dag", cwd=work_dir)
     assert released.returncode == 0, released.stderr
     _until_running(pool, work_dir, "fit")
@@ -318,6 +329,10 @@ def test_jobs_on_hold_are_seen_and_released_at_any_depth(pool, work_dir):
     said = run.communicate(timeout=RUN_LIMIT)[0]
     assert run.returncode == 1
     assert "failed: a (attempt 1): sub-workflow: b: sub-workflow: fit: removed with bridle remove" in said
+    seen = watcher.communicate(timeout=RUN_LIMIT)[0]
+    assert watcher.returncode == 1
+    assert "failed: a/b/fit" in seen
+    assert seen.splitlines()[-1].startswith("failed: ")
 
 
 def test_a_job_that_dagman_submits_on_hold_after_its_failure_says_why_it_failed(pool, work_dir):

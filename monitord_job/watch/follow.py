@@ -1,0 +1,99 @@
+"""A run from now to its end: what is stored, what the queue says, and when there is nothing more to see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from condor_templates.exit_codes import ExitCode
+from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Monitor
+from monitord_job.errors import MonitorError
+from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
+from monitord_job.readers.status import diagnosis_of
+from monitord_job.runs.run_condition import word_of
+from monitord_job.runs.run_record import name_of
+from monitord_job.watch.attention import Attention
+from monitord_job.watch.moment import Moment
+from monitord_job.watch.screen import Shown
+from monitord_job.watch.watching import Watcher
+
+_DIAGNOSE = 5.0
+"""Seconds between two looks at everything that HTCondor and the files say."""
+_LAST = 30.0
+"""Seconds for the monitor to store the end of a run that has left the queue."""
+_PLAIN = frozenset({Condition.RUNNING, Condition.WAITING, Condition.NEVER_SUBMITTED, *OVER})
+_STANDS = frozenset({Condition.LOST})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look; `lines` are what the queue says of jobs that stand still and was not said before."""
+
+    moment: Moment | None
+    shown: Shown
+    diagnosis: Diagnosis
+    lines: tuple[str, ...] = ()
+    pause: float = 0.0
+    """seconds to the next look"""
+    is_over: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What tells how the run stands."""
+        ended = None if self.moment is None else ending(self.moment.run, self.diagnosis)
+        return ExitCode.NOT_ENDED if ended is None else EXIT_CODES[ended]
+
+    @property
+    def last_words(self) -> str:
+        """The state, and why it is that."""
+        advice = f"; {self.diagnosis.advice}" if self.diagnosis.advice else ""
+        return f"{self.shown.word}: {self.diagnosis.what}{advice}"
+
+
+def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
+    """Looks until the run is over, or stands still for good. Raises MonitorError if it cannot be read at all."""
+    watcher, attention = Watcher(submit_dir, url), Attention(submit_dir, url)
+    watcher.catch_up()
+    diagnosis = diagnosis_of(submit_dir, url)
+    looked = left = time.monotonic()
+    while True:
+        now = time.monotonic()
+        moment = watcher.look()
+        has_ended = moment is not None and moment.run.ended is not None
+        if now - looked > _DIAGNOSE or (has_ended and diagnosis.condition not in OVER):
+            with suppress(MonitorError):
+                diagnosis = diagnosis_of(submit_dir, url)
+            looked = now
+        gone = diagnosis.condition in OVER or diagnosis.condition in _STANDS
+        left = left if gone else now
+        is_over = gone and (has_ended or diagnosis.condition in _STANDS or now - left > _LAST)
+        lines = () if gone else tuple(attention.news())
+        shown = _shown(submit_dir, moment, diagnosis, watcher.monitor())
+        yield Seen(moment, shown, diagnosis, lines, watcher.pause, is_over)
+        if is_over:
+            return
+
+
+def running(submit_dir: SubmitDir, monitor: Monitor) -> Shown:
+    """What is said of a run whose DAGMan is in the queue."""
+    label = submit_dir.braindump.get("dax_label")
+    name = name_of(submit_dir.dag_file, label, is_planned=submit_dir.is_planned)
+    return Shown(name, RunState.RUNNING.value, monitor.value)
+
+
+def _shown(submit_dir: SubmitDir, moment: Moment | None, diagnosis: Diagnosis, monitor: Monitor) -> Shown:
+    label = submit_dir.braindump.get("dax_label")
+    ended = None if moment is None else ending(moment.run, diagnosis)
+    if ended is not None and diagnosis.condition in OVER:
+        word = ended.value
+    elif diagnosis.condition in _PLAIN and moment is not None:
+        word = state_of(moment.run, diagnosis).value
+    else:
+        word = word_of(diagnosis.condition)
+    notes = [] if diagnosis.condition in _PLAIN else [f"{diagnosis.what}; {diagnosis.advice}".rstrip("; ")]
+    notes += [f"{each.trouble.value}: {each.what}" for each in diagnosis.findings]
+    name = name_of(submit_dir.dag_file, label, is_planned=submit_dir.is_planned)
+    return Shown(name, word, "" if diagnosis.condition in OVER else monitor.value, tuple(notes))

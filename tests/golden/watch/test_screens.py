@@ -1,0 +1,167 @@
+"""What `bridle watch` shows of real rows: the screen at a fixed width and a fixed time, and the lines of a pipe."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from condor_templates.printable_console import PrintableConsole
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.rewriting.rewrite import Options, rewrite
+from monitord_job.diagnosis.run_states import Monitor
+from monitord_job.monitor.limits import Limits
+from monitord_job.monitor.session import catch_up
+from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.watch.display import display_on
+from monitord_job.watch.follow import running
+from monitord_job.watch.moment import CategoryNow, Estimate, Moment
+from monitord_job.watch.screen import screen
+from monitord_job.watch.watching import Watcher
+from tests.support.played import START, Played
+
+UUID = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def submit_dir(tmp_path: Path) -> SubmitDir:
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    nodes = "".join(f"JOB {name} a.sub\n" for name in ("A", "B", "C", "D", "NODE"))
+    (tmp_path / "x.dag").write_text(nodes + "RETRY B 2\nCATEGORY D big\nMAXJOBS big 2\n")
+    return identified(open_target(tmp_path / "x.dag"))
+
+
+def stored(submit_dir: SubmitDir) -> SubmitDir:
+    """A is done, B failed and is tried again, C failed, D runs, the last one is held."""
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    played.attempt("A")
+    played.attempt("C", 3)
+    for state in ("SUBMIT 201.0", "EXECUTE 201.0"):
+        played.say(f"D {state} - - 20")
+    for state in ("SUBMIT 202.0", "EXECUTE 202.0", "JOB_HELD 202.0"):
+        played.say(f"NODE {state} - - 21")
+    played.write()
+    catch_up(submit_dir, Limits())
+    return submit_dir
+
+
+def seen(submit_dir: SubmitDir) -> Moment:
+    moment = Watcher(submit_dir, catches_up=False).look()
+    assert moment is not None
+    return moment
+
+
+def drawn(moment: Moment, submit_dir: SubmitDir, width: int = 90) -> str:
+    console = PrintableConsole()
+    console.width = width
+    with console.capture() as captured:
+        console.print(screen(moment, running(submit_dir, Monitor.AT_WORK)))
+    text = captured.get().replace(submit_dir.wf_uuid or "", UUID)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def test_the_screen(submit_dir: SubmitDir) -> None:
+    moment = replace(seen(stored(submit_dir)), now=START + 3661.0, estimate=Estimate(START + 4261.0, 120.0))
+    assert drawn(moment, submit_dir) == (
+        f"x  {UUID}\n"
+        "running, started 2026-11-23 05:27:22, 1:01:01\n"
+        "━━━━━━                         1 of 5 jobs done, ends in about 10 min (8 to 12)\n"
+        "workflow  not started  running  held  done  failed  total\n"
+        "x                   1        1     1     1       1      5\n"
+        "categories: big 1 of 2\n"
+        "running: D (job 201.0) for 1:00:51\n"
+        "held: NODE (job 202.0): no reason is known\n"
+        "failed: C (job 102.0): exit code 3\n"
+        "monitor: at work, all is stored"
+    )
+
+
+def test_narrow_terminals_lose_the_ends_of_lines_and_no_line(submit_dir: SubmitDir) -> None:
+    lines = drawn(seen(stored(submit_dir)), submit_dir, width=40).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line.partition(":")[0] for line in lines[-4:]] == ["running", "held", "failed", "monitor"]
+
+
+def test_lines_of_a_pipe_come_with_the_change(submit_dir: SubmitDir) -> None:
+    console = PrintableConsole()
+    console.file = io.StringIO()
+    watcher = Watcher(submit_dir, catches_up=False)
+    shown = running(submit_dir, Monitor.AT_WORK)
+    played = Played(submit_dir)
+    with display_on(console, stays=True) as display:
+        for name, codes in {"A": (0,), "B": (3,), "C": (0,)}.items():
+            if name == "A":
+                played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+            for code in codes:
+                played.attempt(name, code)
+            if name == "C":
+                played.attempt("B", 0)
+            played.write()
+            catch_up(submit_dir, Limits())
+            moment = watcher.look()
+            assert moment is not None
+            display.show(moment, shown)
+    assert console.file.getvalue().splitlines() == [
+        "1 of 5 jobs done",
+        "failed: B (job 102.0): exit code 3",
+        "3 of 5 jobs done",
+    ]
+
+
+def test_an_attempt_that_failed_between_two_looks_is_told(submit_dir: SubmitDir) -> None:
+    watcher = Watcher(submit_dir, catches_up=False)
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    played.attempt("A")
+    played.write()
+    catch_up(submit_dir, Limits())
+    watcher.look()
+    played.attempt("B", 3)
+    played.say("B SUBMIT 300.0 - - 99")
+    played.write()
+    catch_up(submit_dir, Limits())
+    moment = watcher.look()
+    assert moment is not None
+    assert [(node.node, node.again, node.cause and node.cause.code) for node in moment.failed] == [
+        ("B", True, 3)
+    ]
+
+
+def test_what_did_not_change_is_not_read_again_and_what_is_behind_is_said(submit_dir: SubmitDir) -> None:
+    watcher = Watcher(stored(submit_dir), catches_up=False)
+    first = watcher.look()
+    assert first is not None
+    assert first.behind == 0
+    with submit_dir.jobstate_log.open("a") as log:
+        log.write(f"{START + 99} D JOB_TERMINATED 201.0 - - 20\n")
+    second = watcher.look()
+    assert second is not None
+    assert second.behind > 20
+    assert replace(second, now=first.now, behind=0) == first
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(submit_dir: SubmitDir) -> None:
+    assert Watcher(submit_dir, catches_up=False).look() is None
+
+
+def test_categories_follow_the_dag(submit_dir: SubmitDir) -> None:
+    rewrite(submit_dir, Options(executable="/bin/true"))
+    watcher = Watcher(stored(submit_dir), catches_up=False)
+    first = watcher.look()
+    assert first is not None
+    assert CategoryNow("big", 1, 2) in first.categories
