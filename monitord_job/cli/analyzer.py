@@ -14,7 +14,7 @@ from condor_templates.exit_codes import ExitCode
 from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option, print_json
-from monitord_job.cli.common import here, open_run, url_option
+from monitord_job.cli.common import give_conf, here, open_run, property_option, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -116,12 +116,14 @@ Exit codes:
     "--conf",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=give_conf,
     help="Properties that name the database (pegasus.catalog.workflow.url).",
 )
 @click.option(
     "-u", "--isuuid", "by_uuid", is_flag=True, help="RUN is a wf_uuid of the database of --url or --conf."
 )
 @json_option
+@property_option
 @url_option
 def analyzer(
     runs: tuple[Path, ...],

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -13,7 +16,60 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.monitor.unplanned_identity import identified
 
 LOG = logging.getLogger("bridle")
+F = TypeVar("F", bound=Callable[..., Any])
 url_option = click.option("--url", help="The database, if the monitor was told of it by its own --url.")
+_GIVEN = "bridle.properties"
+
+
+def give_conf(ctx: click.Context, _option: click.Parameter, conf: Path | None) -> Path | None:
+    """Let the properties of a file go before those of the run, as long as the command lasts."""
+    if conf is not None:
+        _give(ctx, conf=conf)
+    return conf
+
+
+def _give_single(ctx: click.Context, _option: click.Parameter, texts: Sequence[str]) -> None:
+    single = {}
+    for text in texts:
+        key, is_set, value = text.partition("=")
+        if not is_set or not key.strip():
+            raise click.BadParameter(f"{text!r} is no KEY=VALUE")
+        single[key.strip()] = value
+    if single:
+        _give(ctx, single=single)
+
+
+def _give(ctx: click.Context, **more: Any) -> None:
+    from monitord_job.database.properties import HONOURED, Given, given
+
+    for key in set(more.get("single", ())) - set(HONOURED):
+        LOG.warning("-D%s: bridle reads no such property", key)
+    ctx.meta[_GIVEN] = replace(ctx.meta.get(_GIVEN, Given()), **more)
+    ctx.with_resource(given(ctx.meta[_GIVEN]))
+
+
+property_option = click.option(
+    "-D",
+    "properties",
+    metavar="KEY=VALUE",
+    multiple=True,
+    expose_value=False,
+    callback=_give_single,
+    help="One property: before those of --conf. May be repeated.",
+)
+
+
+def properties_options(command: F) -> F:
+    """--conf FILE and -Dkey=value."""
+    conf = click.option(
+        "--conf",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        expose_value=False,
+        callback=give_conf,
+        help="Properties of Pegasus, in place of those that the planner left beside the DAG.",
+    )
+    return conf(property_option(command))
 
 
 def run_of(path: Path) -> SubmitDir:

@@ -10,6 +10,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json
+from monitord_job.cli.common import properties_options
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGE = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
@@ -60,7 +61,8 @@ Exit codes:
     metavar="AGE",
     help="Only those begun since: 90m, 12h, 7d, or a day (2026-11-30).",
 )
-@click.option("--url", help="The runs of this database instead.")
+@properties_options
+@click.option("--url", help="The runs of this database instead; --conf and -D may name it, too.")
 @json_option
 def list_runs(
     folder: Path | None,
@@ -77,10 +79,13 @@ def list_runs(
     their databases have them: `bridle status` of one stores first what its logs hold beyond that. A run's name, the
     beginning of its wf_uuid, or the cluster id of its DAGMan job stands for the run in every command.
     """
+    from monitord_job.database.properties import given_url
     from monitord_job.runs.list_view import as_mapping, lines
     from monitord_job.runs.listing import Wanted, chosen
     from monitord_job.runs.listing import list_runs as find
 
+    named = given_url()
+    url = named[1] if url is None and named is not None else url
     if url is not None and (folder is not None or all_users):
         raise click.UsageError("--url shows the runs of a database: leave FOLDER and --all-users out")
     _require_words(states)

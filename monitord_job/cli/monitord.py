@@ -12,7 +12,7 @@ from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter.cli.common import submit_dir_argument
 from dag_rewriter.errors import MissingRunError, SubmitDirError
-from monitord_job.cli.common import open_run
+from monitord_job.cli.common import open_run, properties_options
 from monitord_job.errors import CannotWorkError, DatabaseVersionError
 from monitord_job.monitor.limits import Limits
 
@@ -46,6 +46,7 @@ Exit codes:
 """
 )
 @submit_dir_argument
+@properties_options
 @click.option("--follow", "mode", flag_value="follow", default="follow", help="Until the run ends (default).")
 @click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")
 @click.option(

@@ -8,7 +8,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import as_owner_option, json_option, print_json, submit_dir_argument
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import open_run, properties_options, url_option
 
 
 @click.command(
@@ -45,6 +45,7 @@ Exit codes:
     multiple=True,
     help="Deliver it again (the beginning of its key is enough), or all that failed. May be repeated.",
 )
+@properties_options
 @url_option
 def notifications(
     submit_dir: Path, *, as_json: bool, states: tuple[str, ...], wanted: tuple[str, ...], url: str | None

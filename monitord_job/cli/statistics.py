@@ -11,7 +11,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option
-from monitord_job.cli.common import here, open_run, url_option
+from monitord_job.cli.common import give_conf, here, open_run, property_option, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -115,12 +115,14 @@ Exit codes:
     "--conf",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=give_conf,
     help="Properties that name the database (pegasus.catalog.workflow.url).",
 )
 @click.option(
     "--against", "other", metavar="RUN", type=RUN, help="Show the same figures of another run beside these."
 )
 @json_option
+@property_option
 @url_option
 def statistics(
     runs: tuple[Path, ...],

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import open_run, properties_options, url_option
 
 
 @click.command(
@@ -24,6 +24,7 @@ Exit codes:
 )
 @submit_dir_argument
 @json_option
+@properties_options
 @url_option
 def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
     """Show how far a run has come, and what failed.

@@ -12,7 +12,7 @@ from condor_templates.exit_codes import ExitCode
 from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import submit_dir_argument
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import open_run, properties_options, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -37,6 +37,7 @@ Exit codes: those of `bridle run --wait`
 """
 )
 @submit_dir_argument
+@properties_options
 @url_option
 def watch(submit_dir: Path, url: str | None) -> int:
     """Watch a run until it ends; ^C leaves it alone.

@@ -1,8 +1,8 @@
 """Which database a submit directory's monitor writes to, and how patient it is with it.
 
-The word comes from the command line, else from what `bridle run --url` has noted beside the DAG, else from the
-properties that the planner left there (pegasus.catalog.workflow.url, pegasus.catalog.workflow.timeout), else it is an
-SQLite file beside the DAG.
+The word comes from the command line (--url, -D, --conf), else from what `bridle run --url` has noted beside the DAG,
+else from the properties that the planner left there (pegasus.catalog.workflow.url, pegasus.catalog.workflow.timeout),
+else it is an SQLite file beside the DAG.
 """
 
 from __future__ import annotations
@@ -18,23 +18,20 @@ from sqlalchemy.exc import ArgumentError
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.trusted_files import read_trusted_beside
 from monitord_job.database.dialect import (
     URL_FORMS,
     checked_url,
     dialect_of,
     sqlite_url,
 )
-from monitord_job.errors import DatabaseUrlError
-
-URL_PROPERTIES = ("pegasus.catalog.workflow.url", "pegasus.monitord.output")
-"""In the order of pegasus-monitord; the second is the name of old."""
-WAIT_PROPERTIES = (
-    "pegasus.catalog.workflow.timeout",
-    "pegasus.catalog.workflow.db.timeout",
-    "pegasus.catalog.*.timeout",
-    "pegasus.catalog.*.db.timeout",
+from monitord_job.database.properties import (
+    URL_PROPERTIES,
+    WAIT_PROPERTIES,
+    given_url,
+    properties_of,
+    read_properties,
 )
+from monitord_job.errors import DatabaseUrlError
 
 _NOTED = (
     "# Written by bridle run --url: before the planner's properties. Remove it to let those count again.\n"
@@ -64,6 +61,9 @@ def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
     wait = _wait(path, properties)
     if url:
         return Database(parse_url("--url", url, submit_dir.path), wait)
+    named = given_url()
+    if named is not None:
+        return Database(parse_url(*named, submit_dir.path), wait)
     noted = submit_dir.own_properties
     for source, found in ((noted, read_properties(noted)), (path, properties)):
         for name in URL_PROPERTIES:
@@ -101,32 +101,6 @@ def parse_url(source: str, text: str, directory: Path) -> URL:
         # The text is not repeated: there may be a password in it.
         raise DatabaseUrlError(source, "it is not the URL of a database", URL_FORMS) from error
     return checked_url(source, url, directory)
-
-
-def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
-    """The file's name for messages, and the properties that the planner left beside the DAG."""
-    path = _properties_file(submit_dir)
-    return str(path), {} if path is None else read_properties(path)
-
-
-def read_properties(path: Path) -> Mapping[str, str]:
-    """The properties in a file, none if it is not there (a copied directory may lack it)."""
-    data = read_trusted_beside(path, files.SMALL)
-    if data is None:
-        return {}
-    import javaproperties
-
-    try:
-        return javaproperties.loads(data.decode("utf-8", "backslashreplace"))
-    except javaproperties.InvalidUEscapeError as error:
-        hint = "correct that escape, or name the database with --url"
-        raise DatabaseUrlError(str(path), f"it is not a properties file: {error}", hint) from error
-
-
-def _properties_file(submit_dir: SubmitDir) -> Path | None:
-    """The file that braindump names, in the directory as it is now, wherever that was when it was planned."""
-    name = submit_dir.braindump.get("properties")
-    return submit_dir.path / Path(name).name if name else None
 
 
 def _wait(where: str, properties: Mapping[str, str]) -> float | None:

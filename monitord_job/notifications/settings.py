@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.url import properties_of
+from monitord_job.database.properties import NOTIFICATIONS, properties_of
 from monitord_job.errors import CannotWorkError
 
 RUN_VARIABLE = "BRIDLE_RUN"
 """The run as commands take it (a submit directory or a DAG), also for what is below it."""
 URL_VARIABLE = "BRIDLE_DATABASE_URL"
 """Its database, if somebody said with --url which that is."""
-_PREFIX = "pegasus.monitord.notifications"
 _FALSE = frozenset({"false", "no", "off", "0"})
 _DIGITS = 9
 _FOREVER = 10 * 365 * 86400.0
@@ -35,7 +34,7 @@ class DeliverySettings:
 def settings_of(submit_dir: SubmitDir) -> DeliverySettings | None:
     """How notifications are delivered, None if not at all. Raises CannotWorkError for a property that says nothing."""
     where, properties = properties_of(submit_dir)
-    if (properties.get(_PREFIX) or "true").strip().lower() in _FALSE:
+    if (properties.get(NOTIFICATIONS) or "true").strip().lower() in _FALSE:
         return None
     default = DeliverySettings()
     most = _number(where, properties, "max")
@@ -52,10 +51,10 @@ def settings_of(submit_dir: SubmitDir) -> DeliverySettings | None:
 
 
 def _number(where: str, properties: Mapping[str, str], name: str) -> int | None:
-    text = (properties.get(f"{_PREFIX}.{name}") or "").strip()
+    text = (properties.get(f"{NOTIFICATIONS}.{name}") or "").strip()
     if not text or text.startswith("-"):
         return None
     if not text.isdecimal() or len(text) > _DIGITS:
-        what = f"{_PREFIX}.{name} is {text[:80]!r}, which is not a whole number"
-        raise CannotWorkError(where, what, f"for example: {_PREFIX}.{name} = 10")
+        what = f"{NOTIFICATIONS}.{name} is {text[:80]!r}, which is not a whole number"
+        raise CannotWorkError(where, what, f"for example: {NOTIFICATIONS}.{name} = 10")
     return int(text)

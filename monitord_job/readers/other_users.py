@@ -10,6 +10,7 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import OtherOwnerError, RewriterError
 from monitord_job.database.dialect import sqlite_url
+from monitord_job.database.properties import given_url
 from monitord_job.database.run_queries import is_stored
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import MonitorError
@@ -23,7 +24,7 @@ def seen_database(submit_dir: SubmitDir, owner: str, url: str | None = None) -> 
     In the directory nothing is written. Raises OtherOwnerError if its files name a database elsewhere, and `url` none.
     """
     database = database_of(submit_dir, url)
-    if url is None:
+    if url is None and given_url() is None:
         _require_in_sight(submit_dir, database)
         if not is_stored(database, submit_dir.wf_uuid or ""):
             return _copy(submit_dir, owner) or database

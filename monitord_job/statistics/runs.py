@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.url import URL_PROPERTIES, Database, database_of, parse_url, read_properties
+from monitord_job.database.properties import URL_PROPERTIES, given_url
+from monitord_job.database.url import Database, database_of, parse_url
 from monitord_job.errors import DatabaseUrlError, DatabaseVersionError, NewerDatabaseError
 from monitord_job.readers.status import brought_up
 from monitord_job.statistics.collect import read_run, together
@@ -48,17 +49,15 @@ def _database(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> 
 
 
 def named_database(url: str | None, conf: Path | None) -> Database | None:
-    """The one of `--url`, else that of a properties file; None if neither is given. Raises DatabaseUrlError."""
+    """The one of `--url`, else of -D or `--conf`; None if none is given. Raises DatabaseUrlError if `conf` has none."""
     here = Path.cwd()
     if url is not None:
         return Database(parse_url("--url", url, here))
+    named = given_url()
+    if named is not None:
+        return Database(parse_url(*named, here))
     if conf is None:
         return None
-    properties = read_properties(conf)
-    for name in URL_PROPERTIES:
-        value = (properties.get(name) or "").strip()
-        if value:
-            return Database(parse_url(f"{conf}: {name}", value, here))
     hint = f"write it there ({URL_PROPERTIES[0]} = ...), or name it with --url"
     raise DatabaseUrlError(str(conf), "it names no database", hint)
 

@@ -10,7 +10,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
-from monitord_job.cli.common import open_run
+from monitord_job.cli.common import open_run, properties_options
 
 if TYPE_CHECKING:
     from planner_ext.operations.control import Done
@@ -21,7 +21,7 @@ REMOVE_LIMIT = 600.0
 
 def _common(command: F) -> F:
     """The argument and the option that all of them have."""
-    return submit_dir_argument(json_option(command))
+    return submit_dir_argument(properties_options(json_option(command)))
 
 
 def _nodes_option(what: str) -> Callable[[F], F]:

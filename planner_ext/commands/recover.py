@@ -10,7 +10,7 @@ import click
 from condor_templates.exit_codes import ExitCode
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import as_owner_option, json_option, print_json, submit_dir_argument
-from monitord_job.cli.common import open_run
+from monitord_job.cli.common import open_run, properties_options
 
 if TYPE_CHECKING:
     from monitord_job.diagnosis.run_states import Diagnosis
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @submit_dir_argument
 @as_owner_option
+@properties_options
 @click.option("--fix", "do", is_flag=True, help="Do what helps, and say what was done.")
 @json_option
 def recover(submit_dir: Path, do: bool, as_json: bool) -> int:

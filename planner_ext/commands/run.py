@@ -19,6 +19,7 @@ from dag_rewriter.cli.common import (
 )
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.cli.common import properties_options
 from monitord_job.monitor.unplanned_identity import identified
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     help="Stay until the workflow has ended, and exit with its own success.",
 )
 @force_option
+@properties_options
 @json_option
 @click.option(
     "--url",
-    help="The database to write to. It is noted beside the DAG: all commands use it from then on.",
+    help="The database to write to (--conf and -D may name it, too). It is noted beside the DAG: all commands use it "
+    "from then on.",
 )
 def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | None) -> int:
     """Submit a planned workflow with its monitor.
@@ -62,13 +65,15 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     5 ABORT-DAG-ON ended it, 6 it has not ended and does not go on by itself (held, halted, lost from the queue);
     2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
     """
+    from monitord_job.database.properties import given_url
     from monitord_job.database.run_values import WorkflowSummary
     from planner_ext.errors import AlreadyRunningError
     from planner_ext.operations.run import Submitted, start
 
     opened = identified(open_target(submit_dir))  # of DAGs that were submitted as one before, this one alone
+    named = given_url()
     try:
-        begun = start(opened, url, force=force)
+        begun = start(opened, url or (named[1] if named is not None else None), force=force)
     except AlreadyRunningError as error:
         if not wait or error.job is None:
             raise
