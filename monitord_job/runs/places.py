@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dag_rewriter.directory.known_runs import known_runs
+from dag_rewriter.directory.locate import dags_in
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import was_planned
 from monitord_job.condor_job import QueuedJob
@@ -15,7 +16,7 @@ from monitord_job.condor_job import QueuedJob
 _DEEPEST = 8
 """Folders within each other that are looked into."""
 _SIGNS = (".bridle.braindump.yml", ".bridle.sub", ".dag.dagman.log")
-"""What lies beside a DAG that is a run, and no part of one: after its name without .dag."""
+"""What lies beside a DAG that was run: after its name without .dag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ def _of_queue(jobs: Iterable[QueuedJob]) -> Iterator[Place]:
             yield Place(folder if was_planned(folder) else job.dag_file, job.queued, job)
 
 
+def _was_run(dag: Path, names: Container[str]) -> bool:
+    return any(dag.name.removesuffix(".dag") + sign in names for sign in _SIGNS)
+
+
 def below(folder: Path) -> Iterator[Place]:
     """The submit directories below a folder, and the DAGs without Pegasus that were run there; no sub-workflows."""
     waiting = [(folder.absolute(), 0)]
@@ -76,9 +81,8 @@ def below(folder: Path) -> Iterator[Place]:
         if was_planned(place):
             yield Place(place)
             continue
-        for name in sorted(names):
-            if name.endswith(".dag") and any(name.removesuffix(".dag") + sign in names for sign in _SIGNS):
-                yield Place(place / name)
+        if any(name.endswith(_SIGNS) for name in names):
+            yield from (Place(dag) for dag in dags_in(place) if _was_run(dag, names))
         if depth < _DEEPEST:
             folders = [Path(entry.path) for entry in there if entry.is_dir(follow_symlinks=False)]
             waiting += [(one, depth + 1) for one in reversed(folders)]

@@ -129,6 +129,10 @@ def test_below_a_folder_and_in_a_database(make_run, queue, capsys, tmp_path: Pat
         entry.unlink()
     (run.path / "sub").mkdir()
     (run.path / "sub" / "part.dag").write_text("JOB A a.sub\n")
+    with run.dag_file.open("a") as dag:
+        dag.write("SUBDAG EXTERNAL S below.dag\n")
+    (run.path / "below.dag").write_text("JOB A a.sub\n")
+    (run.path / "below.dag.dagman.log").touch()
     for words in ([str(tmp_path / "runs")], ["--url", f"sqlite:///{run.database}"]):
         assert run_command(["list", "--json", *words]) == 0
         (told,) = json.loads(capsys.readouterr().out)["runs"]
