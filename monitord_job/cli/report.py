@@ -8,7 +8,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import open_run, properties_options, url_option
 
 
 @click.command(
@@ -38,6 +38,7 @@ Exit codes:
     is_flag=True,
     help="Take the database as it stands: do not store first what the logs hold beyond it.",
 )
+@properties_options
 @url_option
 def report(run: Path, *, output: Path | None, as_text: bool, as_it_stands: bool, url: str | None) -> None:
     """Make one HTML file of a run: what failed and why, a Gantt chart, hosts, resources, every job.
