@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
 from monitord_job.cli.common import open_run, properties_options, url_option
+
+if TYPE_CHECKING:
+    from dag_rewriter.directory.submit_dir import SubmitDir
 
 
 @click.command(
@@ -42,3 +47,14 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
         print_json(as_mapping(summary, diagnosis))
     else:
         show(summary, diagnosis=diagnosis)
+        if summary.started is not None and summary.ended is None:
+            _tell_what_goes_on(opened, url)
+
+
+def _tell_what_goes_on(opened: SubmitDir, url: str | None) -> None:
+    from monitord_job.watch.once import lines
+    from monitord_job.watch.watching import Watcher
+
+    moment = Watcher(opened, url, catches_up=False).look()
+    for line in () if moment is None else lines(moment):
+        say(line)

@@ -50,7 +50,7 @@ def _parts(moment: Moment, shown: Shown, room: int) -> Iterator[RenderableType]:
     for title, nodes in (("running", moment.running), ("held", moment.held), ("failed", moment.failed)):
         for node in nodes[:_LINES]:
             yield Text(
-                _of_running(node, moment.now) if title == "running" else line_of(node),
+                line_of_running(node, moment.now) if title == "running" else line_of(node),
                 overflow="ellipsis",
                 no_wrap=True,
             )
@@ -100,7 +100,7 @@ def workflows_table(workflows: Sequence[WorkflowNow], room: int) -> Table:
         table.add_column(NODE_WORDS[state].value, justify="right")
     table.add_column("total", justify="right")
     first, *below = workflows
-    below.sort(key=_urgency)
+    below.sort(key=urgency)
     for one in (first, *below[:room]):
         name = Text(one_line(one.path or one.label, 60))
         table.add_row(name, *(str(one.counts.get(state) or "") for state in states), str(one.total))
@@ -109,7 +109,8 @@ def workflows_table(workflows: Sequence[WorkflowNow], room: int) -> Table:
     return table
 
 
-def _urgency(one: WorkflowNow) -> tuple[bool, bool, str]:
+def urgency(one: WorkflowNow) -> tuple[bool, bool, str]:
+    """Sorts those with failed or held jobs before those that go on, and these before those that have ended."""
     stopped = one.counts.get(NodeStatus.FAILED) or one.counts.get(NodeStatus.HELD)
     return not stopped, one.ended, one.path
 
@@ -124,7 +125,8 @@ def categories_line(categories: Sequence[CategoryNow]) -> str:
     return f"categories: {', '.join(said)}"
 
 
-def _of_running(node: NodeNow, now: float) -> str:
+def line_of_running(node: NodeNow, now: float) -> str:
+    """A job that runs: for how long, and where."""
     host = f" on {node.host}" if node.host else ""
     job = f" (job {node.job})" if node.job else ""
     return f"running: {node.node}{job} for {clock(now - node.since)}{host}"

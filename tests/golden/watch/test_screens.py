@@ -21,6 +21,7 @@ from monitord_job.monitor.unplanned_identity import identified
 from monitord_job.watch.display import display_on
 from monitord_job.watch.follow import running
 from monitord_job.watch.moment import CategoryNow, Estimate, Moment
+from monitord_job.watch.once import lines
 from monitord_job.watch.screen import screen
 from monitord_job.watch.watching import Watcher
 from tests.support.played import START, Played
@@ -91,10 +92,21 @@ def test_the_screen(submit_dir: SubmitDir) -> None:
     )
 
 
+def test_status_says_the_same_once(submit_dir: SubmitDir) -> None:
+    moment = replace(
+        seen(stored(submit_dir)), now=START + 3661.0, rate=2.44, estimate=Estimate(START + 4261.0, 120.0)
+    )
+    assert list(lines(moment)) == [
+        "categories: big 1 of 2",
+        "2.4 jobs done a minute, ends in about 10 min (8 to 12)",
+        "running: D (job 201.0) for 1:00:51",
+    ]
+
+
 def test_narrow_terminals_lose_the_ends_of_lines_and_no_line(submit_dir: SubmitDir) -> None:
-    lines = drawn(seen(stored(submit_dir)), submit_dir, width=40).splitlines()
-    assert max(map(len, lines)) <= 40
-    assert [line.partition(":")[0] for line in lines[-4:]] == ["running", "held", "failed", "monitor"]
+    shown = drawn(seen(stored(submit_dir)), submit_dir, width=40).splitlines()
+    assert max(map(len, shown)) <= 40
+    assert [line.partition(":")[0] for line in shown[-4:]] == ["running", "held", "failed", "monitor"]
 
 
 def test_lines_of_a_pipe_come_with_the_change(submit_dir: SubmitDir) -> None:
