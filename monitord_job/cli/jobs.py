@@ -13,7 +13,7 @@ import click
 
 from condor_templates.terminal import put_out, say
 from dag_rewriter.cli.common import RUN, json_option, print_json
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import open_run, properties_options, url_option
 from monitord_job.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ Exit codes:
     help="Of one job: how many lines of stdout and stderr.",
 )
 @json_option
+@properties_options
 @url_option
 def jobs(
     run: Path,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Monitor
+from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Monitor, Trouble
 from monitord_job.errors import MonitorError
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
 from monitord_job.readers.status import diagnosis_of
@@ -22,10 +22,13 @@ from monitord_job.watch.watching import Watcher
 
 _DIAGNOSE = 5.0
 """Seconds between two looks at everything that HTCondor and the files say."""
+_ENDING = 1.0
+"""The same once its end is stored: its DAGMan is about to leave the queue."""
 _LAST = 30.0
 """Seconds for the monitor to store the end of a run that has left the queue."""
 _PLAIN = frozenset({Condition.RUNNING, Condition.WAITING, Condition.NEVER_SUBMITTED, *OVER})
-_STANDS = frozenset({Condition.LOST})
+_TOLD = frozenset({Trouble.JOBS_HELD, Trouble.STARTS_FOR_EVER})
+"""Job by job, in lines of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,26 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
         now = time.monotonic()
         moment = watcher.look()
         has_ended = moment is not None and moment.run.ended is not None
-        if now - looked > _DIAGNOSE or (has_ended and diagnosis.condition not in OVER):
+        is_due = now - looked > (_ENDING if has_ended else _DIAGNOSE)
+        if is_due and diagnosis.condition not in OVER:
             with suppress(MonitorError):
                 diagnosis = diagnosis_of(submit_dir, url)
             looked = now
-        gone = diagnosis.condition in OVER or diagnosis.condition in _STANDS
+        is_lost = _is_lost(diagnosis)
+        gone = diagnosis.condition in OVER or is_lost
         left = left if gone else now
-        is_over = gone and (has_ended or diagnosis.condition in _STANDS or now - left > _LAST)
+        is_over = gone and (has_ended or is_lost or now - left > _LAST)
         lines = () if gone else tuple(attention.news())
         shown = _shown(submit_dir, moment, diagnosis, watcher.monitor())
         yield Seen(moment, shown, diagnosis, lines, watcher.pause, is_over)
         if is_over:
             return
+
+
+def _is_lost(diagnosis: Diagnosis) -> bool:
+    """Whether the queue says that it is; while nobody can ask it, nobody knows."""
+    is_silent = any(each.trouble is Trouble.SCHEDD_SILENT for each in diagnosis.findings)
+    return diagnosis.condition is Condition.LOST and not is_silent
 
 
 def running(submit_dir: SubmitDir, monitor: Monitor) -> Shown:
@@ -94,6 +105,8 @@ def _shown(submit_dir: SubmitDir, moment: Moment | None, diagnosis: Diagnosis, m
     else:
         word = word_of(diagnosis.condition)
     notes = [] if diagnosis.condition in _PLAIN else [f"{diagnosis.what}; {diagnosis.advice}".rstrip("; ")]
-    notes += [f"{each.trouble.value}: {each.what}" for each in diagnosis.findings]
+    notes += [
+        f"{each.trouble.value}: {each.what}" for each in diagnosis.findings if each.trouble not in _TOLD
+    ]
     name = name_of(submit_dir.dag_file, label, is_planned=submit_dir.is_planned)
     return Shown(name, word, "" if diagnosis.condition in OVER else monitor.value, tuple(notes))

@@ -24,6 +24,7 @@ from monitord_job.watch.moment import CategoryNow, Estimate, Moment
 from monitord_job.watch.once import lines
 from monitord_job.watch.screen import screen
 from monitord_job.watch.watching import Watcher
+from planner_ext.cli import run_command
 from tests.support.played import START, Played
 
 UUID = "00000000-0000-0000-0000-000000000000"
@@ -177,3 +178,29 @@ def test_categories_follow_the_dag(submit_dir: SubmitDir) -> None:
     first = watcher.look()
     assert first is not None
     assert CategoryNow("big", 1, 2) in first.categories
+
+
+def test_a_run_that_is_over_is_told_and_left_with_its_own_exit_code(submit_dir: SubmitDir, capsys) -> None:
+    played = Played(submit_dir)
+    played.all_nodes({"C": (3,)})
+    played.write()
+    assert run_command(["watch", str(submit_dir.dag_file)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["failed: C (job 103.0): exit code 3", "4 of 5 jobs done (1 failed)"]
+    assert told[2].startswith("failed: nodes failed: C: exit code 3; mend them, then `bridle run ")
+
+
+def test_who_leaves_is_told_that_the_run_goes_on(submit_dir: SubmitDir, capsys, monkeypatch) -> None:
+    stored(submit_dir)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert run_command(["watch", str(submit_dir.dag_file)]) == 130
+    told = capsys.readouterr()
+    assert told.out.splitlines()[:2] == [
+        "held: NODE (job 202.0): no reason is known",
+        "failed: C (job 102.0): exit code 3",
+    ]
+    assert f"the run goes on; `bridle watch {submit_dir.dag_file}` comes back to it" in told.err
