@@ -39,22 +39,28 @@ class _RunPath(click.Path):
     Messages that say what to type next name the run that was found.
     """
 
+    def __init__(self, *, by_name: bool = True) -> None:
+        super().__init__(readable=False, path_type=Path)
+        self._by_name = by_name
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = super().convert(value, param, ctx)
         if ctx is None or ctx.obj is None:
             return path
-        if not ctx.params.get("by_uuid"):  # -u: it is none that this machine need know
+        if self._by_name and not ctx.params.get("by_uuid"):  # -u: it is none that this machine need know
             path = ctx.obj.resolve(path)
         ctx.obj.run = path
         return path
 
 
-RUN = _RunPath(readable=False, path_type=Path)
+RUN = _RunPath()
 _HERE = "."
 """The run in the current directory is meant where none is named."""
 submit_dir_argument = click.argument(
     "submit_dir", type=RUN, default=_HERE, required=False, is_eager=True
 )  # before --as-owner
+monitored_argument = click.argument("submit_dir", type=_RunPath(by_name=False), is_eager=True)
+"""Of the monitor, which HTCondor starts: where its run is gone, it must come upon no other one."""
 dag_argument = click.argument("target", metavar="[SUBMIT_DIR|X.dag]", type=RUN, default=_HERE, required=False)
 
 

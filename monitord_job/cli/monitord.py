@@ -10,7 +10,7 @@ import click
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
-from dag_rewriter.cli.common import submit_dir_argument
+from dag_rewriter.cli.common import monitored_argument
 from dag_rewriter.errors import MissingRunError, SubmitDirError
 from monitord_job.cli.common import open_run, properties_options
 from monitord_job.errors import CannotWorkError, DatabaseVersionError
@@ -45,7 +45,7 @@ Exit codes:
   75  try again: another monitor serves the directory or has taken over, or what it needs cannot be had now
 """
 )
-@submit_dir_argument
+@monitored_argument
 @properties_options
 @click.option("--follow", "mode", flag_value="follow", default="follow", help="Until the run ends (default).")
 @click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")

@@ -55,8 +55,8 @@ def _inside(place: Path) -> list[Path]:
 
 def _by_name(typed: Path) -> Path:
     text = str(typed)
-    if typed.is_absolute() or text.startswith(".") or text.count("/") > 1:
-        return typed
+    if typed.is_absolute() or text.startswith(".") or text.count("/") > 1 or text.endswith(".dag"):
+        return typed  # a path that leads nowhere: no other run may be meant by it
     from monitord_job.runs.listing import Wanted, list_runs
 
     runs = list_runs(Wanted()).runs
@@ -87,7 +87,7 @@ def _of_uuid(text: str, runs: Sequence[ListedRun]) -> list[ListedRun]:
 
 
 def _of_name(text: str, runs: Sequence[ListedRun]) -> list[ListedRun]:
-    return [run for run in runs if run.record.name == text.removesuffix(".dag")]
+    return [run for run in runs if run.record.name == text]
 
 
 def _of_part(text: str, runs: Sequence[ListedRun]) -> list[ListedRun]:

@@ -12,7 +12,7 @@ from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.dag import parse_dag
 from monitord_job.watch.moment import CategoryNow
 
-_LARGEST = 50_000_000
+_LARGEST = files.Limit(50_000_000)
 """Bytes of a DAG whose categories are looked for: some 200,000 nodes."""
 
 

@@ -14,7 +14,7 @@ from planner_ext.cli import run_command
 def test_by_name_job_and_uuid(make_run, queue) -> None:
     run, other = make_run("one", "mosaic.dag"), make_run("two", "y.dag", goes_on=True)
     queue.append(QueuedJob("4711.0", JobStatus.RUNNING, dags=(other.dag_file,)))
-    for typed in ("mosaic", "mosaic.dag", run.wf_uuid[:8], run.wf_uuid.upper()):
+    for typed in ("mosaic", run.wf_uuid[:8], run.wf_uuid.upper()):
         assert resolved(Path(typed)) == run.dag_file
     for typed in ("4711", "4711.0", "y"):
         assert resolved(Path(typed)) == other.dag_file
@@ -22,7 +22,7 @@ def test_by_name_job_and_uuid(make_run, queue) -> None:
 
 def test_what_is_not_found_stays_as_it_was_typed(make_run, queue) -> None:
     make_run("one")
-    for typed in ("none", "12", "a/b/c", "/nowhere/x.dag", "../x", "ffff-0000"):
+    for typed in ("none", "x.dag", "12", "a/b/c", "/nowhere/x.dag", "../x", "ffff-0000"):
         assert resolved(Path(typed)) == Path(typed)
 
 
