@@ -9,7 +9,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN
-from monitord_job.cli.common import open_run, url_option
+from monitord_job.cli.common import open_run, properties_options, url_option
 from monitord_job.errors import MonitorError
 
 _NAMES = ("dag", "dax", "gantt", "hosts", "time", "breakdown", "states", "attempts")
@@ -54,6 +54,7 @@ Exit codes:
     is_flag=True,
     help="Take the database as it stands: do not store first what the logs hold beyond it.",
 )
+@properties_options
 @url_option
 def plots(
     run: Path,
