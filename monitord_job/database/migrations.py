@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.exc import ProgrammingError
 
 from monitord_job.database.bridle_tables import BRIDLE_CURSOR, BRIDLE_SCHEMA, BRIDLE_VERSION
-from monitord_job.database.schema import METADATA
+from monitord_job.database.schema import METADATA, WORKFLOW
 from monitord_job.errors import BrokenDatabaseError, DatabaseVersionError, NewerDatabaseError, TryAgainError
 
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
@@ -34,9 +34,14 @@ OLDEST_VERSION = min(MIGRATIONS) - 1
 _REBUILD = "move it away and run `bridle monitord --rebuild SUBMIT_DIR`, which reads the run's logs anew"
 
 
-def version_of(connection: Connection, where: str) -> int | None:
+UNTOUCHED = 0
+"""The version of a database that Pegasus's own tools have made, in which no run of ours is: `mend` takes it up."""
+
+
+def version_of(connection: Connection, where: str, root_wf_uuid: str | None = None) -> int | None:
     """The version of our tables in a database, None if it has no tables yet. `where` names it in errors.
 
+    UNTOUCHED: it has Pegasus's tables alone, and that run, if one is named, is not in them.
     Raises DatabaseVersionError for a database that this program does not understand, NewerDatabaseError if a later
     program would.
     """
@@ -46,6 +51,8 @@ def version_of(connection: Connection, where: str) -> int | None:
             return None
         if there.has_table(BRIDLE_CURSOR.name):
             raise BrokenDatabaseError(where, f"table {BRIDLE_SCHEMA.name} is missing", _REBUILD)
+        if root_wf_uuid is not None and not _has_run(connection, root_wf_uuid):
+            return UNTOUCHED
         raise DatabaseVersionError(where, "this Stampede database was made by another monitor", _REBUILD)
     found = connection.scalar(select(func.max(BRIDLE_SCHEMA.c.version))) or 0
     if found > BRIDLE_VERSION:
@@ -53,6 +60,11 @@ def version_of(connection: Connection, where: str) -> int | None:
     if found < OLDEST_VERSION:
         raise DatabaseVersionError(where, f"it is of bridle schema {found}, older than any release", _REBUILD)
     return int(found)
+
+
+def _has_run(connection: Connection, root_wf_uuid: str) -> bool:
+    statement = select(WORKFLOW.c.wf_id).where(WORKFLOW.c.wf_uuid == root_wf_uuid)
+    return connection.scalar(statement) is not None
 
 
 def _newer(connection: Connection, where: str, found: int) -> NewerDatabaseError:

@@ -26,11 +26,14 @@ WAIT_PROPERTIES = (
     "pegasus.catalog.*.timeout",
     "pegasus.catalog.*.db.timeout",
 )
+MASTER_PROPERTIES = ("pegasus.catalog.master.url", "pegasus.dashboard.output")
+"""In the order of pegasus-monitord; the second is the name of old."""
 NOTIFICATIONS = "pegasus.monitord.notifications"
 NOTIFICATION_NUMBERS = ("max", "timeout", "retries")
 HONOURED = (
     *URL_PROPERTIES,
     *WAIT_PROPERTIES,
+    *MASTER_PROPERTIES,
     NOTIFICATIONS,
     *(f"{NOTIFICATIONS}.{name}" for name in NOTIFICATION_NUMBERS),
 )

@@ -273,13 +273,14 @@ TAG = table(
     UniqueConstraint("wf_id", "job_instance_id", name="UNIQUE_TAG"),
 )
 
-# The dashboard's and the ensemble manager's tables stay empty here; Pegasus's tools expect them to be there.
+# The dashboard's and the ensemble manager's tables are filled in the master database alone; Pegasus's tools expect them
+# in each.
 MASTER_WORKFLOW = table(
     "master_workflow",
     *_described("wf_id", "UNIQUE_MASTER_WF_UUID"),
     needed("archived", Boolean(create_constraint=True)),
 )
-_states("master_workflowstate", "master_workflow", "master_workflow_state")
+MASTER_WORKFLOWSTATE = _states("master_workflowstate", "master_workflow", "master_workflow_state")
 table(
     "ensemble",
     key_column("id"),

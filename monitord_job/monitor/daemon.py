@@ -24,9 +24,12 @@ from monitord_job.waiting import Wait
 
 if TYPE_CHECKING:
     from monitord_job.monitor.dispatcher import NotificationDispatcher
+    from monitord_job.monitor.master_database import MasterDatabase
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")
+_BRIEFLY = 2.0
+"""Seconds that a reader which catches up waits for the user's master database."""
 _IDLE, _LONGEST_PAUSE = 100, 5.0
 """A look at quiet logs takes one part in so many of the time: with thousands of sub-workflows it is no short one."""
 
@@ -45,6 +48,7 @@ class Monitor:
         stop: threading.Event | None = None,
         dispatcher: NotificationDispatcher | None = None,
         heal: Callable[[], None] | None = None,
+        master: MasterDatabase | None = None,
     ) -> None:
         self._dir = submit_dir
         self._ingest = ingest
@@ -52,6 +56,7 @@ class Monitor:
         self._stop = stop or threading.Event()
         self._dispatcher = dispatcher
         self._heal = heal
+        self._master = master
         self._drain_until: float | None = None
         self._failed_since: float | None = None
         self._look = 0.0
@@ -74,6 +79,7 @@ class Monitor:
         self._await_the_last_jobs()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
         self._empty_the_outbox()
+        self._tell_the_master_database(self._limits.master)
 
     def _is_complete(self) -> bool:
         """Whether DAGMan waits for nothing but us; then the run is stored as ended, for it ends when we leave."""
@@ -111,6 +117,11 @@ class Monitor:
         self._end_if_dagman_is_gone()
         self._patiently(self._ingest.record_leftover_jobs)
         self._empty_the_outbox()
+        self._tell_the_master_database(min(_BRIEFLY, self._limits.master))
+
+    def _tell_the_master_database(self, seconds: float) -> None:
+        if self._master is not None:
+            self._master.finish(self._ingest.workflow, seconds)
 
     def _tell_of_a_restart(self, dispatcher: NotificationDispatcher) -> None:
         token = str(time.time_ns())
@@ -133,6 +144,8 @@ class Monitor:
             began = time.thread_time()
             progress = self._patiently(self._ingest.step)
             self._look = time.thread_time() - began
+            if self._master is not None:
+                self._master.look(self._ingest.workflow)
             self._deliver()
             if not progress.lines and progress.at_end:
                 return

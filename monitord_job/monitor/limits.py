@@ -24,6 +24,8 @@ class Limits:
     """after DAGMan's last line, for jobs that leave after it; the next reader stores the rest"""
     notifications: float = 60.0
     """at the end, for what is in the outbox; the next monitor delivers the rest"""
+    master: float = 10.0
+    """at the end, for the user's master database; the next `bridle monitord --catch-up` writes the rest"""
     database: float | None = None
     """for a database that cannot be used now; HTCondor starts the monitor again afterwards. None: DATABASE_WAIT"""
     stays: bool = False

@@ -30,6 +30,7 @@ from monitord_job.monitor.daemon import LOG, Monitor
 from monitord_job.monitor.healing import Healer, keep_aside
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.log_file import log_file
+from monitord_job.monitor.master_database import master_of
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.monitor.trouble import patiently
 from monitord_job.notifications import outbox
@@ -90,7 +91,8 @@ def follow_run(
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             heal = Healer(submit_dir, database, store)
-            Monitor(submit_dir, ingest, limits, stop, dispatcher, heal).follow()
+            master = master_of(submit_dir, store)
+            Monitor(submit_dir, ingest, limits, stop, dispatcher, heal, master).follow()
         _note_sent_events(store)
         return ingest.watch is None or ingest.watch.completion is Completion.SUCCEEDED
 
@@ -121,7 +123,8 @@ def catch_up(
     ):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
-            Monitor(submit_dir, ingest, limits, dispatcher=dispatcher).catch_up()
+            master = master_of(submit_dir, store)
+            Monitor(submit_dir, ingest, limits, dispatcher=dispatcher, master=master).catch_up()
         _note_sent_events(store)
 
 

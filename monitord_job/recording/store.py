@@ -94,9 +94,12 @@ class Store:
         with self._transaction() as connection:
             # Two monitors that make the tables at the same time: the second waits and finds them.
             self._dialect.lock_tables(connection)
-            found = migrations.version_of(connection, self.name)
+            root = None if self._claim is None else self._claim.root_wf_uuid
+            found = migrations.version_of(connection, self.name, root)
             if found is None:
                 self._make_tables(connection)
+            elif found == migrations.UNTOUCHED:
+                migrations.mend(connection, int(time.time()))
             elif found < bridle_tables.BRIDLE_VERSION:
                 # Whoever was at it before knows less of the tables, and stores nothing more from here on.
                 self._hold_right(connection)

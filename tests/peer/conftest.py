@@ -20,7 +20,11 @@ from tests.support.places import BUILD, WORK
 from tests.support.runs import BRIDLE, RUN_LIMIT, bridle, ended, submitted, until
 from tests.support.workflows import plan, plan_mosaic
 
-collect_ignore = ["pegasus_documents.py", "pegasus_loader.py"]  # it runs in the peer's environment
+collect_ignore = [
+    "pegasus_databases.py",
+    "pegasus_documents.py",
+    "pegasus_loader.py",
+]  # it runs in the peer's environment
 
 
 Peer = Callable[..., subprocess.CompletedProcess[str]]

@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.properties import HONOURED, URL_PROPERTIES, WAIT_PROPERTIES, Given, given
+from monitord_job.database.properties import (
+    HONOURED,
+    MASTER_PROPERTIES,
+    URL_PROPERTIES,
+    WAIT_PROPERTIES,
+    Given,
+    given,
+)
 from monitord_job.database.url import database_of
+from monitord_job.monitor.master_database import find_master
 from monitord_job.notifications.settings import settings_of
 from planner_ext.cli import run_command
 from tests.docs.test_help import ALL
@@ -17,9 +25,9 @@ from tests.support.places import CHECKOUT
 
 WITHOUT = {
     *("hook", "pool", "check", "graph", "metrics", "rewrite", "rescue", "categories", "throttle", "notify"),
-    *("tc", "rc", "sc"),
+    *("plan", "tc", "rc", "sc"),
 }
-"""Commands that ask no database; those of catalogs have a --conf of their own, for other properties."""
+"""Commands that ask no database; those of catalogs have a --conf of their own, and that of `plan` is pegasus-plan's."""
 
 
 @pytest.fixture
@@ -34,12 +42,14 @@ def effect(name: str, value: str, submit_dir: SubmitDir) -> object:
         return str(database_of(submit_dir))
     if name in WAIT_PROPERTIES:
         return database_of(submit_dir).wait
+    if name in MASTER_PROPERTIES:
+        return str(find_master(submit_dir))
     settings = settings_of(submit_dir)
     return settings and (settings.most, settings.limit, settings.retries)
 
 
 def value_of(name: str, number: int) -> str:
-    if name in URL_PROPERTIES:
+    if name in (*URL_PROPERTIES, *MASTER_PROPERTIES):
         return f"sqlite:////other{number}.db"
     return "false" if name.endswith("notifications") else str(number)
 
