@@ -98,6 +98,9 @@ COMMANDS = {
         "Ask the graph of a DAG: levels, critical path, dependencies; draw it.",
     ),
     "rescue": Subcommand("planner_ext.commands.rescue:rescue", "Show, choose and make rescue DAGs."),
+    "plan": Subcommand(
+        "planner_ext.commands.plan:plan", "Plan a workflow with pegasus-plan, and give it its monitor."
+    ),
     "hook": Subcommand(
         "planner_ext.commands.hook:hook", "Give every workflow that pegasus-plan makes its monitor."
     ),
