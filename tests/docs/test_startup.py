@@ -69,6 +69,11 @@ USED = {
     "bridle plots --only states x.dag": MONITOR | QUEUE | {"matplotlib"},
     "bridle notify list x.dag": {"platformdirs"},
     "bridle hook ask -- condor_submit_dag /bin/true x.dag": set(),
+    "bridle tc add keg /bin/keg --site local --catalog tc.yml": {"yaml"},
+    "bridle tc convert x.tc -": {"yaml"},
+    "bridle rc insert f.a /f.a --catalog rc.txt --format file": {"yaml"},
+    "bridle rc convert x.rc -": {"yaml"},
+    "bridle sc convert x.sc -": {"yaml"},
     "bridle-notify --dry-run": {*DATABASE, "jinja2", "platformdirs"},
 }
 """Command -> what of SLOW it may load; it exits with 0."""
@@ -106,6 +111,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("started")
     (directory / "a.sub").write_text("executable = /bin/true\nqueue\n")
     (directory / "x.dag").write_text("JOB A a.sub\nJOB B a.sub\nPARENT A CHILD B\n")
+    (directory / "x.tc").write_text('tr keg { site local { pfn "/bin/keg" type "INSTALLED" } }\n')
+    (directory / "x.rc").write_text('f.a /f.a site="local"\n')
+    (directory / "x.sc").write_text('<sitecatalog version="4.1"><site handle="local"/></sitecatalog>\n')
     for words in ("rewrite x.dag", "monitord --catch-up --notify x.dag"):
         if words.startswith("monitord"):
             played = Played(open_target(directory / "x.dag"))
