@@ -65,10 +65,11 @@ def _box(one: Distribution) -> dict[str, object]:
 def jobs_by_attempts(run: RunData) -> dict[int, Counter[str]]:
     """How many jobs had so many attempts, by their state in words; 0: none was made."""
     found: dict[int, Counter[str]] = {}
-    for one in run.attempts:
-        if one.is_newest:
-            found.setdefault(one.number, Counter())[NODE_WORDS[one.status].value] += 1
-    return {number: found[number] for number in sorted(found)}
+    for number, counts in run.attempts_of_jobs.items():
+        words = found.setdefault(number, Counter())
+        for status, count in counts.items():
+            words[NODE_WORDS[status].value] += count
+    return found
 
 
 def attempts(run: RunData) -> Figure:

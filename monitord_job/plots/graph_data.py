@@ -6,13 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
+from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus, attempt_status
 from monitord_job.report.run_data import RunData
 from monitord_job.statistics.queries.questions import Questions
 from monitord_job.text.display import one_line
 
-MOST_NODES, MOST_WIDE = 120, 10
-"""Of a picture in which each node is seen; of one of its levels."""
+MOST_NODES, MOST_WIDE, MOST_LEVELS = 120, 10, 40
+"""Of a picture in which each node is seen; of one of its levels; rows of any picture."""
+_JOBS = """
+SELECT j.exec_job_id, j.type_desc, (SELECT min(t.transformation) FROM task t WHERE t.job_id = j.job_id),
+       i.job_instance_id, i.exitcode
+FROM job j LEFT JOIN job_instance i ON i.job_id = j.job_id AND i.job_submit_seq =
+     (SELECT max(l.job_submit_seq) FROM job_instance l WHERE l.job_id = j.job_id)
+WHERE j.wf_id = ? ORDER BY j.job_id
+"""
 _EDGES = "SELECT parent_exec_job_id, child_exec_job_id FROM job_edge WHERE wf_id = ?"
 _TASKS = """
 SELECT t.abs_task_id, t.transformation, j.exec_job_id FROM task t LEFT JOIN job j ON j.job_id = t.job_id
@@ -41,6 +48,8 @@ class Graph:
     nodes: Mapping[str, Drawn]
     edges: tuple[tuple[str, str], ...]
     is_collapsed: bool = False
+    levels_a_row: int = 1
+    """so many of the workflow are one row here"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +64,7 @@ class Node:
 def dag_graph(questions: Questions, run: RunData) -> Graph:
     """The jobs of the run itself, without those of its sub-workflows."""
     root = run.statistics.figures[0].workflow.wf_id
-    newest = [one for one in run.attempts if one.workflow == 0 and one.is_newest]
-    nodes = {one.job: Node(one.transformation, NODE_WORDS[one.status].value) for one in newest}
+    nodes = _jobs(questions, run, root)
     edges = [(str(parent), str(child)) for parent, child in questions.rows(_EDGES, root)]
     return graph(nodes, edges)
 
@@ -64,13 +72,28 @@ def dag_graph(questions: Questions, run: RunData) -> Graph:
 def dax_graph(questions: Questions, run: RunData) -> Graph:
     """The tasks of the abstract workflow, each with the state of its job; empty of a DAG without Pegasus."""
     root = run.statistics.figures[0].workflow.wf_id
-    states = {one.job: one.status for one in run.attempts if one.workflow == 0 and one.is_newest}
+    jobs = _jobs(questions, run, root)
+    nothing = Node("", NODE_WORDS[NodeStatus.UNREADY].value)
     nodes = {
-        str(task): Node(str(name), NODE_WORDS[states.get(job, NodeStatus.UNREADY)].value)
+        str(task): Node(str(name), jobs.get(job, nothing).state)
         for task, name, job in questions.rows(_TASKS, root)
     }
     edges = [(str(parent), str(child)) for parent, child in questions.rows(_TASK_EDGES, root)]
     return graph(nodes, edges)
+
+
+def _jobs(questions: Questions, run: RunData, wf_id: int) -> dict[str, Node]:
+    """Those of a workflow. Of so many that the report leaves some out, these are read here: none of them failed."""
+    known = {one.job: one for one in run.attempts if one.workflow == 0 and one.is_newest}
+    found = {}
+    for job, kind, transformation, instance, code in questions.rows(_JOBS, wf_id):
+        told = known.get(job)
+        if told is not None:
+            found[job] = Node(told.transformation, NODE_WORDS[told.status].value)
+            continue
+        status = attempt_status(None if instance is None else "EXECUTE", code)
+        found[job] = Node(transformation or kind, NODE_WORDS[status].value)
+    return found
 
 
 def graph(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> Graph:
@@ -82,7 +105,8 @@ def graph(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> Graph:
     """
     known = [edge for edge in dict.fromkeys(edges) if edge[0] in nodes and edge[1] in nodes]
     levels = levels_of(nodes, known)
-    if len(nodes) <= MOST_NODES and max(map(len, levels), default=0) <= MOST_WIDE:
+    wide = max(map(len, levels), default=0)
+    if len(nodes) <= MOST_NODES and wide <= MOST_WIDE and len(levels) <= MOST_LEVELS:
         drawn = {name: Drawn(one_line(name, 40), 1, {node.state: 1}) for name, node in nodes.items()}
         return Graph(levels, drawn, tuple(known))
     return _collapsed(nodes, known, levels)
@@ -111,7 +135,9 @@ def levels_of(nodes: Iterable[str], edges: Edges) -> tuple[tuple[str, ...], ...]
 
 
 def _collapsed(nodes: Mapping[str, Node], edges: Edges, levels: Sequence[Sequence[str]]) -> Graph:
-    group = {name: f"{at} {nodes[name].kind}" for at, names in enumerate(levels) for name in names}
+    each = -(-len(levels) // MOST_LEVELS)
+    row = {name: at // each for at, names in enumerate(levels) for name in names}
+    group = {name: f"{at} {nodes[name].kind}" for name, at in row.items()}
     members: dict[str, list[str]] = defaultdict(list)
     for name, key in group.items():
         members[key].append(name)
@@ -122,7 +148,11 @@ def _collapsed(nodes: Mapping[str, Node], edges: Edges, levels: Sequence[Sequenc
         for key, names in members.items()
     }
     pairs = dict.fromkeys(
-        (group[parent], group[child]) for parent, child in edges if parent in group and child in group
+        (group[parent], group[child])
+        for parent, child in edges
+        if parent in row and child in row and row[parent] < row[child]
     )
-    rows = tuple(tuple(dict.fromkeys(group[name] for name in names)) for names in levels)
-    return Graph(rows, drawn, tuple(pairs), is_collapsed=True)
+    rows: dict[int, dict[str, None]] = defaultdict(dict)
+    for name, key in group.items():
+        rows[row[name]][key] = None
+    return Graph(tuple(map(tuple, rows.values())), drawn, tuple(pairs), is_collapsed=True, levels_a_row=each)

@@ -26,8 +26,11 @@ def graph_figure(graph: Graph, title: str) -> Figure:
     widths = {key: len(label) * _LETTER + 2 * _PAD for key, label in labels.items()}
     layout = lay_out(graph.levels, graph.edges, widths)
     width, height = max(layout.width, 300.0), max(layout.height, 60.0)
+    if graph.levels_a_row > 1:
+        title += f" ({graph.levels_a_row} levels in a row)"
     figure = new_figure((width + _BESIDE) / INCH, (height + _TITLE) / INCH, title)
     figure.set_layout_engine("none")
+    figure.suptitle(title, x=0.01, y=1 - 12 / (height + _TITLE), ha="left", va="top", fontweight="bold")
     axes = figure.add_axes((0, 0, width / (width + _BESIDE), height / (height + _TITLE)))
     axes.set_axis_off()
     axes.set_xlim(0, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -96,6 +96,7 @@ class _Collector:
         self._planned = queries.planned_transformations(questions, self._ids)
         self._below: dict[tuple[int, str], int] = {}
         self._failed = 0
+        self._numbers: defaultdict[int, Counter[NodeStatus]] = defaultdict(Counter)
         self.begin, self.end = self._span()
         self._measures = Measures(self.begin, self.end)
 
@@ -124,6 +125,7 @@ class _Collector:
             over_time=self._measures.over_time(),
             hosts=self._measures.hosts(),
             resources=self._measures.resources(),
+            attempts_of_jobs={number: self._numbers[number] for number in sorted(self._numbers)},
             analysis=analysis,
         )
 
@@ -135,6 +137,8 @@ class _Collector:
         records = _Beside(queries.records(self._questions, self._ids))
         for at, row in enumerate(queries.attempt_rows(self._questions, self._ids)):
             attempt = self._attempt(row, states.of(row.instance), records.of(row.instance))
+            if attempt.is_newest:
+                self._numbers[attempt.number][attempt.status] += 1
             telling = attempt.status in _TELLING and self._failed < _MOST_FAILED
             self._failed += telling
             if telling or not each or at % each == 0:
@@ -179,6 +183,7 @@ class _Collector:
         for wf_id, job, kind, transformation in queries.never_begun(self._questions, self._ids):
             place = self._place[wf_id]
             status = (nodes if place == 0 else {}).get(job, NodeStatus.UNREADY)
+            self._numbers[0][status] += 1
             told += 1
             if told > MOST:
                 self._omitted += 1

@@ -133,6 +133,8 @@ class RunData:
     over_time: OverTime
     hosts: tuple[Host, ...]
     resources: tuple[Resources, ...]
+    attempts_of_jobs: Mapping[int, Counter[NodeStatus]]
+    """how many jobs had so many attempts, by where they stand; 0: none was made"""
     analysis: Analysis
     """what failed and is held, in groups"""
 

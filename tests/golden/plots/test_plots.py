@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from monitord_job.cli.common import open_run
 from monitord_job.plots.canvas import PHASE_COLOURS, STATE_COLOURS
 from monitord_job.plots.count_figures import jobs_by_attempts
+from monitord_job.plots.graph_data import dag_graph
 from monitord_job.plots.pictures import PICTURES
 from monitord_job.plots.time_figures import MOST_BARS, occupancy
 from monitord_job.report.collect import collect, opened
@@ -134,6 +135,19 @@ def test_jobs_are_counted_by_their_attempts(data, runs):
     counted = "SELECT n, count(*) FROM (SELECT count(*) AS n FROM job_instance GROUP BY job_id) GROUP BY n"
     found = {number: counts.total() for number, counts in jobs_by_attempts(data).items()}
     assert found == dict(query(runs[2000] / "mosaic-0.stampede.db", counted))
+
+
+def test_a_huge_run_is_counted_whole(runs, monkeypatch):
+    monkeypatch.setattr("monitord_job.report.collect.MOST", 100)
+    submit_dir = open_run(runs[2000])
+    with opened(submit_dir, None, as_it_stands=True) as (questions, standing):
+        run = collect(questions, submit_dir, standing)
+        drawn = dag_graph(questions, run)
+    assert run.omitted > 1000
+    assert sum(one.count for one in drawn.nodes.values()) == 2000
+    failed = sum(one.states.get("failed", 0) for one in drawn.nodes.values())
+    assert failed == sum(counts["failed"] for counts in jobs_by_attempts(run).values()) > 0
+    assert sum(counts.total() for counts in jobs_by_attempts(run).values()) == 2000
 
 
 def test_colours_are_told_apart_without_red_and_green():

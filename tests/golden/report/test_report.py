@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,16 @@ def test_a_run_that_is_not_there(tmp_path, capfd):
 def test_a_file_that_cannot_be_written(failing, tmp_path, capfd):
     assert report(failing.path, "-o", tmp_path / "no" / "r.html") == 2
     assert "r.html" in capfd.readouterr().err
+
+
+def test_the_database_of_another_monitor_is_read_as_it_stands(fresh_corpus, tmp_path, capfd):
+    ran = as_it_ran(fresh_corpus("recorded/failing-condorio"))
+    shutil.copyfile(ran.peer_database, ran.submit_dir.database)
+    before = ran.submit_dir.database.read_bytes()
+    assert report(ran.submit_dir.path, "-o", tmp_path / "r.html") == 0
+    assert ran.submit_dir.database.read_bytes() == before
+    found = data_of(tmp_path / "r.html")
+    stored = query(ran.submit_dir.database, "SELECT count(*) FROM job_instance")
+    assert len(found["attempts"]["job"]) >= int(str(stored[0][0])) > 0
+    assert report(ran.submit_dir.path, "--text") == 0
+    assert capfd.readouterr().out.count("\n") > 20

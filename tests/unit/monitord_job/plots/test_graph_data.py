@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitord_job.plots.graph_data import MOST_NODES, Node, graph
+from monitord_job.plots.graph_data import MOST_LEVELS, MOST_NODES, Node, graph
 
 
 def test_a_small_graph_is_drawn_as_it_is() -> None:
@@ -34,3 +34,11 @@ def test_of_a_large_graph_the_nodes_of_a_kind_in_a_level_are_one() -> None:
 
 def test_a_wide_graph_is_a_large_one() -> None:
     assert graph({f"n{at}": Node("work", "done") for at in range(30)}, []).is_collapsed
+
+
+def test_of_a_deep_graph_several_levels_are_one_row() -> None:
+    deep = 10 * MOST_LEVELS
+    nodes = {f"n{at}": Node("work", "done") for at in range(deep)}
+    found = graph(nodes, [(f"n{at}", f"n{at + 1}") for at in range(deep - 1)])
+    assert (len(found.levels), found.levels_a_row, len(found.edges)) == (MOST_LEVELS, 10, MOST_LEVELS - 1)
+    assert {one.count for one in found.nodes.values()} == {10}

@@ -79,6 +79,7 @@ def run_data(*attempts: Attempt, label: str = "m") -> RunData:
         over_time=OverTime(1000.0, 50.0, {Phase.RUNNING: (1.0, 0.25)}, (0, 1), (1, 1)),
         hosts=(),
         resources=(),
+        attempts_of_jobs={},
         analysis=Analysis(PROGRESS, failed=grouping.largest()),
     )
 
