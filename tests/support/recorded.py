@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from tests.support.rules import confirm_planned
+from tests.support.rules import confirm_planned, write_rules
 
 DAGMANS_OWN = "dagman.jobstate.log"
 
@@ -56,3 +58,12 @@ def dagman_lines(log: Path) -> bytes:
     own = (b"MONITORD_", b" PRE_SCRIPT_TERMINATED ")
     lines = log.read_bytes().splitlines(keepends=True)
     return b"".join(line for line in lines if not any(word in line for word in own))
+
+
+def run_without_rules(source: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> SubmitDir:
+    """A recorded run without any rules; those of site and user would be `elsewhere`, where there are none."""
+    monkeypatch.setenv("BRIDLE_SITE_POLICY", str(elsewhere / "site.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(elsewhere / "config"))
+    submit_dir = prepare(source).submit_dir
+    write_rules(submit_dir.notify, "")
+    return submit_dir

@@ -17,7 +17,7 @@ from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from planner_ext.cli import run_command
 from tests.support.notified import Hook, kept
-from tests.support.recorded import prepare
+from tests.support.recorded import run_without_rules
 from tests.support.rules import write_rules
 
 NO_CONDITION = "JOB has no condition; write e.g. JOB findrange_ID1 error /path/to/script its arguments"
@@ -28,11 +28,7 @@ Bridle = Callable[..., Said]
 @pytest.fixture
 def run(fresh_corpus, monkeypatch, tmp_path) -> SubmitDir:
     """A run that failed, was mended and succeeded, without any rules; no site or user has any."""
-    monkeypatch.setenv("BRIDLE_SITE_POLICY", str(tmp_path / "site.toml"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    submit_dir = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
-    write_rules(submit_dir.notify, "")
-    return submit_dir
+    return run_without_rules(fresh_corpus("recorded/failing-condorio"), tmp_path, monkeypatch)
 
 
 @pytest.fixture
