@@ -13,7 +13,13 @@ from monitord_job.analysis.model.suspects import leading_host, suspect
 from monitord_job.analysis.queries.consequences import not_started
 from monitord_job.analysis.queries.failures import failures
 from monitord_job.analysis.queries.hosts import attempts_by_host
-from monitord_job.analysis.queries.newest_attempts import Newest, attempts_before, job_counts, unsuccessful
+from monitord_job.analysis.queries.newest_attempts import (
+    Newest,
+    attempts_before,
+    job_counts,
+    not_begun,
+    unsuccessful,
+)
 from monitord_job.analysis.queries.sub_workflows import Parent, current
 from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.outcome.cause import CauseKind
@@ -96,10 +102,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which workflows are looked into: those below, and those of attempts that were planned anew since."""
+    """What is looked into: workflows below, also those of attempts that were planned anew since."""
 
     below: bool = True
     former: bool = False
+    done: frozenset[str] = frozenset()
+    """nodes of the run itself that the DAG says are done: nothing was ever to be told of them"""
 
 
 def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Reading:
@@ -124,6 +132,9 @@ def analyse(questions: Questions, wf_uuid: str, scope: Scope = Scope(), lines: i
         else:
             failing.add(one.failure)
     groups = _with_consequences(found, failed.largest(most=None))
+    counts = found.counts[found.workflows[0].wf_id]
+    done = not_begun(questions, found.workflows[0].wf_id, scope.done)
+    counts.update({NodeStatus.SUCCEEDED: done, NodeStatus.UNREADY: -done})
     run = _progress(found, start)
     until = None if run.ended is not None else last_event(questions, found.wf_ids)
     return Analysis(

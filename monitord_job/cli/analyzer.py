@@ -28,6 +28,7 @@ _RUN_FAILED = 2
 """As pegasus-analyzer has it: a run failed."""
 _LINES, _ALL_LINES = 12, 100
 """Of what the example of a group wrote."""
+_SUCCEEDED = "succeeded"
 _PRINTED = ("pre", "invocation")
 
 
@@ -265,10 +266,12 @@ def _analysed(asked: _Asked, how: _How, wanted: Wanted) -> Iterator[tuple[Analys
     from monitord_job.analysis.collect import Scope, analyse
     from monitord_job.analysis.evidence import places, with_logs
     from monitord_job.analysis.queries.examples import example_of
+    from monitord_job.readers.done_nodes import done_nodes
     from monitord_job.statistics.queries.questions import asking
 
+    done = done_nodes(asked.submit_dir) if asked.submit_dir else frozenset()
     with asking(asked.target.database) as questions:
-        found = analyse(questions, asked.target.wf_uuid, Scope(how.recurse, how.former), how.lines)
+        found = analyse(questions, asked.target.wf_uuid, Scope(how.recurse, how.former, done), how.lines)
         where = places(asked.submit_dir, found.workflows) if asked.submit_dir else {}
         examples = {}
         for groups in (found.failed, found.held, found.failing):
@@ -314,7 +317,7 @@ def _show(
 
     for line in header(found, word):
         say(line)
-    if diagnosis is not None and (worth_telling(diagnosis) or not found.has_failed):
+    if diagnosis is not None and (worth_telling(diagnosis) or not (found.has_failed or word == _SUCCEEDED)):
         tell_diagnosis(diagnosis, say)
     for line in (*body(found, examples, wanted), *next_steps(steps)):
         say(line)

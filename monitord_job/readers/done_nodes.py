@@ -24,7 +24,7 @@ def with_done_nodes(submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSumm
     """The run, with nodes that were never to run as what they are to DAGMan: done."""
     if all(job.status is not NodeStatus.UNREADY for job in run.jobs):
         return run
-    done = frozenset(_done(submit_dir))
+    done = done_nodes(submit_dir)
     jobs = (
         replace(job, status=NodeStatus.SUCCEEDED)
         if job.name in done and job.status is NodeStatus.UNREADY
@@ -32,6 +32,11 @@ def with_done_nodes(submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSumm
         for job in run.jobs
     )
     return replace(run, jobs=tuple(jobs)) if done else run
+
+
+def done_nodes(submit_dir: SubmitDir) -> frozenset[str]:
+    """The nodes that the DAG says are done, as the database has their names."""
+    return frozenset(_done(submit_dir))
 
 
 def _done(submit_dir: SubmitDir) -> Iterator[str]:

@@ -95,3 +95,14 @@ FROM job j WHERE j.wf_id IN (?*) GROUP BY j.wf_id
 def job_counts(questions: Questions, wf_ids: list[int]) -> dict[int, tuple[int, int]]:
     """By wf_id: how many jobs there are, and how many of them never began."""
     return {int(wf_id): (int(jobs), int(unready)) for wf_id, jobs, unready in questions.rows(_COUNTS, wf_ids)}
+
+
+_NOT_BEGUN = """
+SELECT count(*) FROM job j WHERE j.wf_id = ? AND j.exec_job_id IN (?*)
+  AND NOT EXISTS (SELECT 1 FROM job_instance i WHERE i.job_id = j.job_id)
+"""
+
+
+def not_begun(questions: Questions, wf_id: int, names: Collection[str]) -> int:
+    """How many of these jobs of a workflow have no attempt."""
+    return int(next(questions.rows(_NOT_BEGUN, wf_id, sorted(names)))[0]) if names else 0

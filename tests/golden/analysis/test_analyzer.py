@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,6 +14,8 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.cli.common import open_run
+from monitord_job.messages.event_context import EventContext
+from monitord_job.messages.report_queries import read_report
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from planner_ext.cli import run_command
@@ -146,6 +149,36 @@ def test_a_run_that_goes_on_tells_failed_held_and_tried_again(plain, capfd):
     ]
 
 
+def test_status_and_messages_say_the_same_cause(plain, capfd):
+    run = found(capfd, plain.path / "x.dag")
+    analyzed = {
+        group["names"][0]: group["cause"]["phrase"]
+        for kind in ("failed", "held")
+        for group in run[kind]["groups"]
+    }
+    assert run_command(["status", "--json", str(plain.path / "x.dag")]) == 0
+    status = json.loads(capfd.readouterr().out)
+    told = {job["job"]: job["cause"]["phrase"] for kind in ("failed", "held") for job in status[kind]}
+    assert {name: told[name] for name in analyzed} == analyzed
+    report = read_report(
+        EventContext("", "", "", "", str(plain.path), str(plain.path)), plain.path / "x.dag", 0
+    )
+    groups = [*report.run.failed.groups, *report.run.held.groups]
+    assert {group.names[0]: group.cause for group in groups} == analyzed
+
+
+def test_nodes_that_are_done_from_the_beginning_are_done(tmp_path, capfd):
+    (tmp_path / "a.sub").write_text("executable = fit\nqueue\n")
+    (tmp_path / "x.dag").write_text("JOB A a.sub DONE\nJOB B a.sub\n")
+    played = Played(open_run(tmp_path / "x.dag"))
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    played.attempt("B")
+    played.say("INTERNAL *** DAGMAN_FINISHED 0 ***")
+    played.write()
+    assert analyzer(tmp_path / "x.dag") == 0
+    assert "succeeded: 2 of 2 jobs done" in capfd.readouterr().out
+
+
 def test_a_short_form_names_files_and_shows_nothing_of_them(plain, capfd):
     analyzer("-q", plain.path / "x.dag")
     told = capfd.readouterr().out
@@ -167,6 +200,19 @@ def test_a_run_without_failures(tmp_path, capfd):
     played.write()
     assert run_command(["why", str(tmp_path / "x.dag")]) == 0
     assert "succeeded: 1 of 1 jobs done" in capfd.readouterr().out
+
+
+@pytest.mark.second_user
+def test_nothing_is_written_into_a_directory_of_another_user(fan, capfd):
+    analyzer(fan.submit_dir.path)
+    told = capfd.readouterr().out
+    for path in (fan.submit_dir.path, *fan.submit_dir.path.rglob("*")):
+        os.chown(path, 65534, -1, follow_symlinks=False)
+    names = sorted(path.name for path in fan.submit_dir.path.rglob("*"))
+    assert analyzer(fan.submit_dir.path) == 2
+    assert told.partition("next:")[0] in capfd.readouterr().out
+    assert run_command(["jobs", str(fan.submit_dir.path), "split_split"]) == 0
+    assert sorted(path.name for path in fan.submit_dir.path.rglob("*")) == names
 
 
 @pytest.mark.parametrize("words", [["/nowhere"], ["--no-such-option"], ["-u", "x"], ["-p", "posts"]])
