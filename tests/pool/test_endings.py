@@ -84,6 +84,9 @@ ENDS = {
     "submission": End(
         "JOB fit odd.sub\nJOB b slow.sub\n", "failed", "HTCondor did not take it: ", "submission"
     ),
+    "over before its monitor began": End(
+        "JOB fit odd.sub\n", "failed", "HTCondor did not take it: ", "submission"
+    ),
     "removed job": End("JOB fit wait.sub\n", "failed", "removed: the disk is full", "removed"),
     "removed by policy": End("JOB fit policy.sub\n", "failed", "PeriodicRemove", "removed"),
     "sub-workflow": End(
@@ -108,7 +111,7 @@ ENDS = {
 }
 
 
-WAITED = ("good", "exit code", "removed run", "aborted")
+WAITED = ("good", "exit code", "removed run", "aborted", "over before its monitor began")
 """One for each exit code, for which somebody waits with `bridle run --wait`; the others are submitted."""
 
 
