@@ -101,7 +101,7 @@ def watch(path: Path, log: Path) -> None:
     from monitord_job.monitor.limits import Limits
 
     began = time.perf_counter()
-    deliver_the_rest = Monitor._empty_the_outbox  # noqa: SLF001 - the moment between the logs and the rest
+    deliver_the_rest = Monitor._deliver_now  # noqa: SLF001 - the moment between the logs and the rest
 
     def stored(self: Monitor) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -109,7 +109,7 @@ def watch(path: Path, log: Path) -> None:
         print(json.dumps([usage.ru_utime + usage.ru_stime, time.perf_counter() - began, ended]), flush=True)
         deliver_the_rest(self)
 
-    Monitor._empty_the_outbox = stored  # type: ignore[method-assign] # noqa: SLF001
+    Monitor._deliver_now = stored  # type: ignore[method-assign] # noqa: SLF001
     session.catch_up(open_submit_dir(path), Limits(), notify=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
@@ -15,18 +16,22 @@ def dagman_config(
     throttles: Mapping[str, int] = MappingProxyType({}),
     *,
     one_more: bool = False,
+    remove: str | None = None,
 ) -> str:
     """DAGMan's configuration for a DAG with a monitor.
 
     `user_config` is the file that the DAG named before. `below`, if it is not 0, is a priority that every node of
     the DAG shall be under, so that DAGMan submits the monitor before them. `throttles` are the settings that the
     planner gave DAGMan on a command line that is no longer used. `one_more`: the monitor counts as a submitted node
-    and shall take nobody's place.
+    and shall take nobody's place. `remove` is the program that DAGMan removes jobs with, where the monitor is to
+    outlive it (`condor_rm_sparing_monitors`).
 
     >>> print(dagman_config("user.config").splitlines()[2])
     include : $Fp(DAGMAN_CONFIG_FILE)user.config
     """
     text = OURS
+    if remove is not None:
+        text += _OUTLIVES.format(remove)
     if below:
         text += _MONITOR_FIRST.format(below)
     if user_config is not None:
@@ -43,6 +48,23 @@ def dagman_config(
     return text + _NOT_STRICT
 
 
+SPARING = (
+    'OtherJobRemoveRequirements = "DAGManJobId =?= $(cluster) && (BridleMonitor =!= true || JobStatus =?= 5)"'
+)
+"""An attribute of DAGMan's job (SET_JOB_ATTR): which jobs the schedd removes when that leaves. condor_submit_dag's own,
+but for a monitor that is not held."""
+
+
+def condor_rm_sparing_monitors() -> str:
+    """The absolute path of condor_rm as a DAGMan with a monitor calls it."""
+    return str(Path(__file__).with_name("condor_rm.sh").absolute())
+
+
+_OUTLIVES = """\
+# The monitor leaves by itself, when all is stored and delivered, and also where the DAG is over before it has started.
+# DAGMan would remove it at its end; this removes all other jobs.
+DAGMAN_CONDOR_RM_EXE = {}
+"""
 _MONITOR_FIRST = """\
 # To DAGMan the monitor's priority is 0. Added to that of every other node, this makes the monitor the first to be
 # submitted, also where many nodes are ready and -maxjobs is small. It changes neither the order of the nodes nor

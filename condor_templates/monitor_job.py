@@ -19,6 +19,9 @@ GETENV = (
 HOME = "BRIDLE_HOME"
 """The variable in which a monitor gets the home of who submitted it, below which lies what that user confirmed."""
 
+FOLLOW, DELIVER = "--follow --notify", "--deliver"
+"""What the monitor's job is told: to follow a run; where DAGMan or HTCondor cannot wait for it, to deliver the rest."""
+
 _ALLOWED = "{max_starts} + (time() - QDate) / 3600"
 
 
@@ -43,7 +46,7 @@ _SUBMIT = """\
 universe                = {universe}
 executable              = {executable}
 # "." and not the whole path: a planned directory that was copied works where it is submitted.
-arguments               = "monitord --follow --notify {target}"
+arguments               = "monitord {follow} {target}"
 transfer_executable     = false
 getenv                  = {getenv}
 # The home of who submits: HTCondor gives a job its own idea of HOME (in root's pool, another one).
@@ -61,7 +64,7 @@ priority                = {priority}
 on_exit_remove          = {on_exit_remove}
 # Held by HTCondor (not by a person) because the program, the directory or an output was not there: try again.
 periodic_release        = {release}
-# What it gets at the end of the DAG. One that still starts does not hear it, and lives: SIGTERM would kill it.
+# What it gets when it is removed. One that still starts does not hear it, and lives: SIGTERM would kill it.
 remove_kill_sig         = SIGURG
 {where}
 notification            = never
@@ -136,6 +139,7 @@ def monitor_submit_description(job: MonitorJob) -> str:
         "executable": job.executable,
         "base": job.base,
         "priority": job.priority,
+        "follow": FOLLOW,
         "target": job.target,
         "max_starts": job.max_starts,
         "getenv": GETENV,

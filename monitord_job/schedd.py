@@ -13,6 +13,8 @@ from typing import Any
 
 import htcondor2
 
+from condor_templates.monitor_job import DELIVER, FOLLOW, HOME
+from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import extended
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.condor_job import THROTTLES, QueuedJob, dags_in, with_throttles
@@ -60,6 +62,31 @@ def _kept(submit_dir: SubmitDir) -> dict[str, str]:
     """What a person told condor_submit_dag of where DAGMan is to write."""
     place = submit_dir.places.outfile_dir
     return {} if place is None else {"OutfileDir": place}
+
+
+def submit_delivery(submit_dir: SubmitDir) -> str:
+    """Submit the monitor's job once more, without a DAGMan, to deliver what is due; its id.
+
+    Raises ScheddError, FileError if the monitor's submit file cannot be read.
+    """
+    text = os.fsdecode(files.read(submit_dir.monitor_submit))
+    with (
+        _directory(submit_dir.start),
+        _asking(str(submit_dir.monitor_submit), "it was not submitted"),
+    ):
+        description = htcondor2.Submit(text)
+        description["arguments"] = description["arguments"].replace(FOLLOW, DELIVER)
+        if HOME in os.environ:  # ours is what HTCondor thinks it is
+            description["environment"] = description["environment"].replace("HOME:)", f"{HOME}:)")
+        description["My.BridleMonitorOf"] = _quoted(str(submit_dir.nodes_log))
+        return f"{htcondor2.Schedd().submit(description).cluster()}.0"
+
+
+def monitor_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:
+    """The monitors of a run in the queue, those that only deliver too. Raises ScheddError."""
+    logs = _spellings(submit_dir.nodes_log)
+    of_it = " || ".join(_is_one_of(name, logs) for name in ("DAGManNodesLog", "BridleMonitorOf"))
+    return _query(str(submit_dir.nodes_log), f"BridleMonitor =?= true && ({of_it})")
 
 
 def dagman_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:

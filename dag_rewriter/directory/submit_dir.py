@@ -170,6 +170,11 @@ class SubmitDir:
         return self.path / f"{self.base}.bridle-notify"
 
     @property
+    def notifying(self) -> Path:
+        """Since when its runs are notified of, in seconds since the epoch: since it was rewritten."""
+        return self.path / f"{self.base}.bridle-notifying"
+
+    @property
     def resend(self) -> Path:
         """A folder of requests to deliver notifications again; the monitor takes them."""
         return self.path / f"{self.base}.bridle-resend"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
+from condor_templates.dagman_config import SPARING
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import MonitorKind
 from dag_rewriter.categories.categories import CategoryRequest, assigned, changes_for, lines_of_limits
@@ -28,6 +29,7 @@ from dag_rewriter.language.commands import (
     Other,
     Priority,
     Retry,
+    SetJobAttr,
 )
 from dag_rewriter.language.syntax import keywords_for_all_nodes, render_command
 from dag_rewriter.language.text import text_of
@@ -107,8 +109,8 @@ def add_monitor(dag: Dag, context: Context) -> Change:
     name = monitor_name(dag.splices, dag.nodes)
     if context.monitor is MonitorKind.JOB:
         return _as_job(name, context)
-    # Submitted with the first nodes, sent SIGTERM when the DAG ends. To DAGMan its priority is 0 and cannot be
-    # another: ready nodes with a higher one are submitted before it, and with -maxjobs 1 it was never (seen,
+    # Submitted with the first nodes; the configuration lets it outlive DAGMan. To DAGMan its priority is 0 and cannot
+    # be another: ready nodes with a higher one are submitted before it, and with -maxjobs 1 it was never (seen,
     # 25.14.1). The configuration lowers theirs where that has no other effect.
     return Change((NodeCommand(NodeKind.SERVICE, name, context.monitor_submit),))
 
@@ -143,8 +145,15 @@ def add_configuration(dag: Dag, context: Context) -> Change:
         return Change()
     # condor_submit_dag gives DAGMan a list of variables and no others, and DAGMan's jobs get what it has.
     environment = (Other("ENV GET BRIDLE_*"), Other(_RUN_AGAIN))
-    return Change((Config(context.config), *environment), dag.config_lines)
+    # As a JOB it is waited for, and what DAGMan removes when it aborts the DAG it may wait for too.
+    is_free = _SAYS_WHAT_TO_REMOVE.search(context.original) is None
+    outlives = (SetJobAttr(SPARING),) if context.monitor is MonitorKind.SERVICE and is_free else ()
+    return Change((Config(context.config), *environment, *outlives), dag.config_lines)
 
+
+_SAYS_WHAT_TO_REMOVE = re.compile(
+    rb"^[ \t]*SET_JOB_ATTR[ \t]+\+?OtherJobRemoveRequirements\b", re.IGNORECASE | re.MULTILINE
+)
 
 # HTCondor's 114, and 4: a job that had ended when its schedd died, which did not know that yet, is run again. Without
 # it the DAGMan that recovers aborts the DAG (seen, 23.9.6 and 25.14.1). In the environment, which the DAGMans of

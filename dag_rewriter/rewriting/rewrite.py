@@ -6,12 +6,13 @@ works.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from condor_templates.dagman_config import OURS, dagman_config
+from condor_templates.dagman_config import OURS, condor_rm_sparing_monitors, dagman_config
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import CategoryPolicy, Limit, MonitorKind, layered
@@ -233,7 +234,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
     removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
-    removes += [path for path in (submit_dir.bridle_metrics,) if path.exists()]
+    removes += [path for path in (submit_dir.bridle_metrics, submit_dir.notifying) if path.exists()]
     if made_by_bridle(files.read_if_there(submit_dir.metrics)):
         removes.append(submit_dir.metrics)
     notes: tuple[str, ...] = ()
@@ -285,11 +286,20 @@ def _own_files(
         universe = planned.choice.universe or policy.universe
         target = "." if submit_dir.is_planned else submit_dir.named(submit_dir.dag_file)
         base = submit_dir.named(submit_dir.path / submit_dir.base)
+        if files.mode_of(submit_dir.notifying) is None:
+            # Who stores rows, and comes before the monitor, is to know that they make notifications due.
+            yield submit_dir.notifying, f"{int(time.time())}\n".encode()
         job = MonitorJob(executable, base, priority, policy.max_starts, kind, universe, target)
         yield submit_dir.monitor_submit, _encode(monitor_submit_description(job))
     if kind is not None and changes["configuration"].added:
-        below = _below(planned.dag, planned.submit_files) if kind is MonitorKind.SERVICE else 0
-        config = dagman_config(planned.dag.config, below, throttles(dagman), one_more=kind is MonitorKind.JOB)
+        is_service = kind is MonitorKind.SERVICE
+        config = dagman_config(
+            planned.dag.config,
+            _below(planned.dag, planned.submit_files) if is_service else 0,
+            throttles(dagman),
+            one_more=not is_service,
+            remove=condor_rm_sparing_monitors() if is_service else None,
+        )
         yield submit_dir.monitor_config, _encode(config)
 
 

@@ -26,6 +26,7 @@ class Mode(Enum):
     FOLLOW = "follow"
     CATCH_UP = "catch-up"
     REBUILD = "rebuild"
+    DELIVER = "deliver"
 
 
 @click.command(
@@ -33,16 +34,19 @@ class Mode(Enum):
 Example:
   bridle monitord --catch-up run0001
   bridle monitord --rebuild run0001
+  bridle monitord --deliver run0001
   bridle monitord --catch-up diamond.dag
   bridle monitord --events run0001/events.bp run0001
 \b
 Exit codes:
-  0   the run has ended and everything is stored (--catch-up, --rebuild: all that the logs hold now)
+  0   the run has ended, everything is stored and delivered, or given up (--catch-up, --rebuild: stored, all that the
+      logs hold now)
   1   --follow: what is there is no run, or it is in the DAG's way; else: cannot work here; the message says why
   2   wrong usage; --catch-up, --rebuild: or the database is of a later bridle's or another monitor's
   3   all is stored, and nodes failed (where the monitor is a JOB of the DAG: it does not count as done)
   70  an error in its own code, which stayed; HTCondor starts the monitor again
-  75  try again: another monitor serves the directory or has taken over, or what it needs cannot be had now
+  75  try again: another monitor serves the directory or has taken over, what it needs cannot be had now, or it was
+      told to stop while notifications are due
 """
 )
 @monitored_argument
@@ -51,6 +55,12 @@ Exit codes:
 @click.option("--catch-up", "mode", flag_value="catch-up", help="Store what the logs hold now, then leave.")
 @click.option(
     "--rebuild", "mode", flag_value="rebuild", help="Make the database anew, then replace the old one."
+)
+@click.option(
+    "--deliver",
+    "mode",
+    flag_value="deliver",
+    help="Store what the logs hold now, then stay until no notification is due.",
 )
 @click.option(
     "--poll", default=Limits().poll, show_default=True, help="Seconds between two looks at quiet logs."
@@ -120,7 +130,9 @@ def monitord(
                 if session.follow_run(found, limits, lock_wait, url, outlet, notify)
                 else ExitCode.NODES_FAILED
             )
-        if mode == Mode.CATCH_UP.value:
+        if mode == Mode.DELIVER.value:
+            session.deliver(found, limits, lock_wait, url)
+        elif mode == Mode.CATCH_UP.value:
             session.catch_up(found, limits, lock_wait, url, outlet, notify)
         else:
             session.rebuild(found, limits, lock_wait, url, outlet, notify)

@@ -62,14 +62,13 @@ def notifications(
     resent = outbox.resend(found, wanted, url) if wanted else None
     entries = resent.found if resent else outbox.read_outbox(found, url)
     if as_json:
-        print_json(outbox.as_json(entries))
+        print_json(outbox.as_json(entries) | {"delivered_by": outbox.who_delivers(found, entries)})
         return int(resent is not None and resent.failed)
     for line in outbox.lines(entries, [DeliveryState(state) for state in states]):
         say(line)
-    if outbox.waits_in_vain(found, entries):
-        say(
-            f"no monitor is running; to deliver what is due: bridle monitord --catch-up --notify {submit_dir}"
-        )
+    deliverer = outbox.who_delivers(found, entries)
+    if deliverer is not None:
+        say(deliverer)
     if resent:
         who = "are left to the running monitor" if resent.waits else "were run again"
         say(f"{len(resent.keys)} {who}")

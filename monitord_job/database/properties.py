@@ -29,7 +29,7 @@ WAIT_PROPERTIES = (
 MASTER_PROPERTIES = ("pegasus.catalog.master.url", "pegasus.dashboard.output")
 """In the order of pegasus-monitord; the second is the name of old."""
 NOTIFICATIONS = "pegasus.monitord.notifications"
-NOTIFICATION_NUMBERS = ("max", "timeout", "retries")
+NOTIFICATION_NUMBERS = ("max", "timeout", "retries", "patience")
 HONOURED = (
     *URL_PROPERTIES,
     *WAIT_PROPERTIES,

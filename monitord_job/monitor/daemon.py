@@ -35,9 +35,11 @@ _IDLE, _LONGEST_PAUSE = 100, 5.0
 
 
 class Monitor:
-    """Follows one run. `stop` is set by SIGTERM: the run is about to end, so the monitor drains and leaves.
+    """Follows one run. `stop` is set by SIGTERM (the machine goes down, say), and by SIGURG, which sets `removed`, too:
+    the job was removed, and HTCondor does not start it again. Where the run is about to end, the monitor drains.
 
-    The caller holds the submit directory's lock. `heal` makes a broken database anew.
+    `heal` makes a broken database anew. `hand_over` makes sure that HTCondor starts somebody else who delivers, and
+    says whether it has done so. The caller holds the submit directory's lock.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Monitor:
         dispatcher: NotificationDispatcher | None = None,
         heal: Callable[[], None] | None = None,
         master: MasterDatabase | None = None,
+        removed: threading.Event | None = None,
+        hand_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._dir = submit_dir
         self._ingest = ingest
@@ -57,12 +61,18 @@ class Monitor:
         self._dispatcher = dispatcher
         self._heal = heal
         self._master = master
+        self._removed = removed or threading.Event()
+        self._hand_over = hand_over
+        self._is_removed = False
         self._drain_until: float | None = None
         self._failed_since: float | None = None
         self._look = 0.0
 
     def follow(self) -> None:
-        """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now."""
+        """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now.
+
+        Of the notifications, some may still be due: `deliver_the_rest`.
+        """
         LOG.info("following %s", self._dir.path)
         self._patiently(self._ingest.open)
         if self._ingest.watch is not None:
@@ -78,7 +88,8 @@ class Monitor:
         self._await_metrics()
         self._await_the_last_jobs()
         LOG.info("the run has ended with status %s, everything is stored", self._ingest.workflow.status)
-        self._empty_the_outbox()
+        self._forget_who_removed_us()
+        self._deliver_for(self._limits.notifications)
         self._tell_the_master_database(self._limits.master)
 
     def _is_complete(self) -> bool:
@@ -116,7 +127,7 @@ class Monitor:
         self._to_the_end_of_the_logs()
         self._end_if_dagman_is_gone()
         self._patiently(self._ingest.record_leftover_jobs)
-        self._empty_the_outbox()
+        self._deliver_now()
         self._tell_the_master_database(min(_BRIEFLY, self._limits.master))
 
     def _tell_the_master_database(self, seconds: float) -> None:
@@ -131,13 +142,57 @@ class Monitor:
         if self._dispatcher is not None:
             self._patiently(self._dispatcher.step)
 
-    def _empty_the_outbox(self) -> None:
-        deadline = time.monotonic() + self._limits.notifications
+    def _forget_who_removed_us(self) -> None:
+        """It was DAGMan, at its end. Who does it once more wants us to go."""
+        self._is_removed = self._removed.is_set()
+        if self._is_removed:
+            self._stop.clear()
+
+    def _deliver_for(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while self._dispatcher is not None and time.monotonic() < deadline:
             self._deliver()
-            if self._dispatcher.is_empty:
+            if self._dispatcher.is_empty or self._stop.is_set():
                 return
             self._dispatcher.wait(0.2)
+
+    def _deliver_now(self) -> None:
+        """Run all scripts that are due, to their ends; what asks to be run again later stays due."""
+        while self._dispatcher is not None and self._dispatcher.at_work and not self._stop.is_set():
+            self._deliver()
+            self._dispatcher.wait(0.2 if self._dispatcher.at_work else 0.0)
+
+    def deliver_the_rest(self) -> None:
+        """Return when nothing is due any more, or somebody else delivers it: the next run's monitor, another job.
+
+        Each script has the time that its limit gives it, and what asks to be run again is, for as long as the settings
+        say. Raises TryAgainError if told to stop before.
+        """
+        dispatcher = self._dispatcher
+        if dispatcher is None:
+            return
+        # DAGMan waits for us, or no schedd will start us again.
+        is_awaited = self._ingest.watch is not None or self._is_removed
+        dagman = self._ingest.workflow.dagman_id
+        look = hand_over = 0.0
+        while True:
+            self._deliver()
+            if dispatcher.is_empty:
+                return
+            if self._stop.is_set():
+                what = "told to stop while notifications are due"
+                raise TryAgainError(str(self._dir.path), what, f"see `bridle notifications {self._dir.path}`")
+            if time.monotonic() >= look:
+                look = time.monotonic() + _LONGEST_PAUSE
+                self._to_the_end_of_the_logs()
+                if self._ingest.workflow.dagman_id != dagman:
+                    LOG.info("the workflow is run again; its next monitor delivers what is due")
+                    return
+            if is_awaited and time.monotonic() >= hand_over:
+                hand_over = time.monotonic() + self._limits.notifications
+                if self._hand_over():
+                    return
+            dispatcher.wait(1.0)
 
     def _to_the_end_of_the_logs(self) -> None:
         while True:

@@ -9,11 +9,12 @@ import logging
 import os
 import time
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.url import database_of
-from monitord_job.errors import TryAgainError
+from monitord_job.errors import MonitorError
 from monitord_job.notifications import outbox
 from monitord_job.notifications.delivery import (
     RunnerProcess,
@@ -22,7 +23,7 @@ from monitord_job.notifications.delivery import (
     read_results,
     remove_results,
 )
-from monitord_job.notifications.outbox import Ended, Task
+from monitord_job.notifications.outbox import Ended, Task, Wanted
 from monitord_job.notifications.resend_requests import drop_requests, pending_requests
 from monitord_job.notifications.settings import URL_VARIABLE, DeliverySettings
 from monitord_job.recording.store import Store
@@ -48,7 +49,9 @@ class NotificationDispatcher:
         self._runner: RunnerProcess | None = None
         self._running: dict[str, Task] = {}
         self._ended: list[Ended] = []
-        self._next_retry: float | None = None
+        self._retries: list[tuple[float, str]] = []
+        """a heap: from when on which one is due again"""
+        self._after = 0
         self._left_by_others = True
         self._delivered: set[str] = set()
         """known from our log, where the outbox may not know"""
@@ -56,15 +59,20 @@ class NotificationDispatcher:
     @property
     def at_work(self) -> bool:
         """Whether a script runs, or anything may be due now."""
-        return bool(self._running or self._ended) or self._may_be_due()
+        return bool(self._running or self._ended or self._left_by_others) or self._may_be_due()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left to be delivered, now or later."""
-        return not self.at_work and self._next_retry is None
+        return not self.at_work and self.next_retry is None
+
+    @property
+    def next_retry(self) -> float | None:
+        """When one that failed is to be tried again, in seconds since the epoch; None: none waits for that."""
+        return self._retries[0][0] if self._retries else None
 
     def _may_be_due(self) -> bool:
-        retry = self._next_retry
+        retry = self.next_retry
         return self._tap.may_be_due or (retry is not None and time.time() >= retry)
 
     def step(self) -> None:
@@ -73,6 +81,8 @@ class NotificationDispatcher:
             self._take_requests()
         if self._left_by_others:
             self._take_over()
+        if self._tap.is_another:
+            self._look_anew()
         if self._tap.may_lack_deliveries:
             self._delivered |= delivered_before(self._log)
             self._tap.may_lack_deliveries = False
@@ -83,7 +93,9 @@ class NotificationDispatcher:
         ended, tasks = self._ended, self._exchange()
         self._ended = []
         for done in ended:
-            self._write_log(self._running.pop(done.key), done)
+            task = self._running.pop(done.key, None)
+            if task is not None:
+                self._write_log(task, done)
         if tasks:
             self._hand_over(tasks)
         elif not self._running:
@@ -91,53 +103,77 @@ class NotificationDispatcher:
 
     def _take_requests(self) -> None:
         requests = pending_requests(self._requests)
+        keys = [key for wanted in requests.values() for key in wanted]
         with self._store.writing() as bulk:
-            outbox.make_due_again(
-                bulk, self._tap.wf_uuid, [key for keys in requests.values() for key in keys]
-            )
-        self._tap.may_be_due = True
+            outbox.make_due_again(bulk, self._tap.wf_uuid, keys)
+        self._delivered.difference_update(keys)
+        self._tap.may_be_due, self._after = True, 0
         drop_requests(self._requests, requests)
 
     def _take_over(self) -> None:
-        """Store what scripts of a monitor that was killed have done."""
+        """Store what scripts of a runner have done that is no more; what it had is due again."""
         left = read_results(self._results)
-        if left:
-            with self._store.writing() as bulk:
-                stored = outbox.store_left_results(
-                    bulk, self._tap.wf_uuid, left, self._wanted(frozenset(), 0)
-                )
-            for task, done in stored:
-                self._write_log(task, done)
+        left.ended.extend(self._ended)  # also where the file could not be written
+        with self._store.writing() as bulk:
+            found = outbox.take_over(bulk, self._tap.wf_uuid, left, self._settings.patience, time.time())
+        for task, done in found.done:
+            self._write_log(task, done)
+        self._running.clear()
+        self._ended, self._retries, self._after = [], found.retries, 0
+        heapify(self._retries)
+        self._tap.may_be_due = True
+        self._left_by_others = self._tap.is_another = False
         remove_results(self._results)
-        self._left_by_others = False
+
+    def _look_anew(self) -> None:
+        """The database may be another one than it was."""
+        with self._store.writing() as bulk:
+            self._retries = outbox.retries(bulk, self._tap.wf_uuid)
+        heapify(self._retries)
+        self._after, self._tap.is_another = 0, False
 
     def _collect(self) -> None:
         assert self._runner is not None
         results = self._runner.results()
-        if results is None:
-            LOG.warning("the script runner died; its notifications are delivered again")
-            ended = {done.key for done in self._ended}  # not stored yet: the database was away
-            kept = {key: task for key, task in self._running.items() if key in ended}
-            self._stop_runner()
-            self._running, self._tap.may_be_due = kept, True
+        if results is not None:
+            self._ended += results
             return
-        self._ended += results
+        LOG.warning("the script runner died; its notifications are delivered again")
+        self._stop_runner()
+        self._left_by_others = True
+        self._take_over()
 
     def _exchange(self) -> list[Task]:
-        """Store what has ended and take what is due next, in one transaction."""
-        running = frozenset(self._running.keys() - {done.key for done in self._ended})
-        wanted = self._wanted(running, AHEAD - len(running))
-        with self._store.writing() as bulk:
-            if self._ended:
-                outbox.store_results(bulk, self._ended, wanted)
-            found = outbox.take(bulk, self._tap.wf_uuid, wanted)
-        self._next_retry = found.next_retry
+        """Store what has ended and take what is due next, in one transaction: new ones first, then retries."""
+        now = time.time()
+        in_flight = self._running.keys() - {done.key for done in self._ended}
+        room = AHEAD - len(in_flight)
+        ripe = self._ripe(room, now)
+        try:
+            with self._store.writing() as bulk:
+                again = outbox.store_results(bulk, self._ended, self._settings.patience, now)
+                found = outbox.take(bulk, self._tap.wf_uuid, Wanted(in_flight, room, self._after, now))
+                retries = ripe[: room - len(found.tasks)]
+                tasks = [*found.tasks, *outbox.take_again(bulk, [key for _, key in retries], now)]
+        except BaseException:
+            self._put_back(ripe)
+            raise
+        self._put_back([*ripe[len(retries) :], *again])
+        self._after = found.after
         # What has just ended, or been taken, may have held back others of its entity: the next step asks again then.
         self._tap.may_be_due = found.more
-        return found.tasks
+        return tasks
 
-    def _wanted(self, running: frozenset[str], room: int) -> outbox.Wanted:
-        return outbox.Wanted(running, room, time.time(), self._settings.retries)
+    def _put_back(self, retries: list[tuple[float, str]]) -> None:
+        for retry in retries:
+            heappush(self._retries, retry)
+
+    def _ripe(self, most: int, now: float) -> list[tuple[float, str]]:
+        """Retries whose time has come, taken off the heap."""
+        found: list[tuple[float, str]] = []
+        while self._retries and self._retries[0][0] <= now and len(found) < most:
+            found.append(heappop(self._retries))
+        return found
 
     def _hand_over(self, tasks: list[Task]) -> None:
         self._running.update({task.key: task for task in tasks})
@@ -180,24 +216,20 @@ class NotificationDispatcher:
 
     def close(self) -> None:
         """Leave: what still runs is ended, and is due for the next monitor."""
-        running = self._stop_runner()
-        if not self.is_empty or running:
-            LOG.warning("notifications are left to the next monitor (`bridle notifications` shows them)")
-        if running:
+        self._stop_runner()
+        if self._running:
             try:
-                with self._store.writing() as bulk:
-                    outbox.release(bulk, running)
-            except TryAgainError as error:
+                self._take_over()
+            except MonitorError as error:
                 LOG.warning("%s", error)
+        if not self.is_empty:
+            LOG.warning("notifications are left to the next monitor (`bridle notifications` shows them)")
 
-    def _stop_runner(self) -> list[str]:
-        """End what runs; the keys of it."""
+    def _stop_runner(self) -> None:
+        """End what runs."""
         if self._runner is not None:
             self._runner.close()
             self._runner = None
-        running = list(self._running)
-        self._running.clear()
-        return running
 
 
 def _other_database(submit_dir: SubmitDir, store: Store) -> dict[str, str]:

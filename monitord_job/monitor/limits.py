@@ -23,7 +23,7 @@ class Limits:
     last_jobs: float = 20.0
     """after DAGMan's last line, for jobs that leave after it; the next reader stores the rest"""
     notifications: float = 60.0
-    """at the end, for what is in the outbox; the next monitor delivers the rest"""
+    """at the end, for what is in the outbox, before the run counts as stored; the rest is delivered afterwards"""
     master: float = 10.0
     """at the end, for the user's master database; the next `bridle monitord --catch-up` writes the rest"""
     database: float | None = None

@@ -6,24 +6,24 @@ import gc
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dag_rewriter import files
 from dag_rewriter.directory.known_runs import note_run
-from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
-from dag_rewriter.logs.jobstate_log import newest_run
 from monitord_job.database.dialect import sqlite_url
 from monitord_job.database.url import Database, database_of
-from monitord_job.errors import DatabaseVersionError, NewerDatabaseError, SchemaError, TryAgainError
+from monitord_job.errors import (
+    DatabaseVersionError,
+    NewerDatabaseError,
+    SchemaError,
+    TryAgainError,
+)
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone, this_process
 from monitord_job.monitor.daemon import LOG, Monitor
@@ -31,6 +31,13 @@ from monitord_job.monitor.healing import Healer, keep_aside
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.log_file import log_file
 from monitord_job.monitor.master_database import master_of
+from monitord_job.monitor.notifying import (
+    dispatcher_for,
+    hand_over,
+    monitors_tap,
+    newest_run_of,
+    readers_tap,
+)
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.monitor.trouble import patiently
 from monitord_job.notifications import outbox
@@ -38,9 +45,6 @@ from monitord_job.notifications.row_tap import NotificationTap, Notify
 from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Claim, Store, replace_database
-
-if TYPE_CHECKING:
-    from monitord_job.monitor.dispatcher import NotificationDispatcher
 
 _MANY_OBJECTS = 1_000_000
 
@@ -72,9 +76,7 @@ def follow_run(
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
     require_own(submit_dir.path)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGURG):  # the machine goes down; the DAG has ended (X.bridle.sub)
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stop, removed = _heard()
     limits, database = replace(limits, stays=True), database_of(submit_dir, url)
     note_run(submit_dir)
     with (
@@ -82,19 +84,64 @@ def follow_run(
         log_file(submit_dir.monitor_log, LOG),
         alone(submit_dir.lock, lock_wait) as holder,
         _store(
-            Opening(submit_dir, database, holder, events, _tap_of(submit_dir, notify)),
+            Opening(submit_dir, database, holder, events, monitors_tap(submit_dir, notify)),
             limits,
         ) as (store, limits),
-        _dispatcher(submit_dir, store) as dispatcher,
+        dispatcher_for(submit_dir, store) as dispatcher,
     ):
         LOG.info("the database is %s", store.name)
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest, at_work=True):
             heal = Healer(submit_dir, database, store)
-            master = master_of(submit_dir, store)
-            Monitor(submit_dir, ingest, limits, stop, dispatcher, heal, master).follow()
+            monitor = Monitor(
+                submit_dir,
+                ingest,
+                limits,
+                stop,
+                dispatcher,
+                heal,
+                master_of(submit_dir, store),
+                removed,
+                lambda: hand_over(submit_dir),
+            )
+            monitor.follow()
         _note_sent_events(store)
+        monitor.deliver_the_rest()
         return ingest.watch is None or ingest.watch.completion is Completion.SUCCEEDED
+
+
+def _heard() -> tuple[threading.Event, threading.Event]:
+    """What signals say: to stop (the machine goes down, SIGTERM), and that the job was removed (X.bridle.sub)."""
+    stop, removed = threading.Event(), threading.Event()
+
+    def hear(number: int, _frame: object) -> None:
+        if number == signal.SIGURG:
+            removed.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGURG):
+        signal.signal(number, hear)
+    return stop, removed
+
+
+def deliver(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str | None = None) -> None:
+    """Store what the logs hold now, and stay until nothing is due any more. Raises as `follow_run`."""
+    require_own(submit_dir.path)
+    stop, removed = _heard()
+    database, notifications = database_of(submit_dir, url), readers_tap(submit_dir, Notify.GO_ON)
+    with (
+        _rarely_collecting(),
+        log_file(submit_dir.monitor_log, LOG),
+        alone(submit_dir.lock, lock_wait) as holder,
+        _store(Opening(submit_dir, database, holder, None, notifications), limits) as (store, limits),
+        dispatcher_for(submit_dir, store) as dispatcher,
+    ):
+        ingest = Hierarchy(submit_dir, store)
+        monitor = Monitor(submit_dir, ingest, limits, stop, dispatcher, removed=removed)
+        with _marks(submit_dir, ingest):
+            monitor.catch_up()
+        _note_sent_events(store)
+        monitor.deliver_the_rest()
 
 
 def catch_up(
@@ -109,17 +156,17 @@ def catch_up(
 ) -> None:
     """Store what the logs hold now. Raises LockedError if a live monitor does that already.
 
-    What follows from it for the notifications of a monitor that began to notify waits in the outbox, unless `deliver`.
-    With `notify`, that is also so where none has.
+    What follows from it for the notifications of a run that was submitted with a monitor, or that one has begun to
+    notify of, waits in the outbox, unless `deliver`. With `notify`, that is also so for any other.
     """
     require_own(submit_dir.path)
     database = database_of(submit_dir, url)
-    notifications = NotificationTap(submit_dir.wf_uuid or "", _ASKED[notify])
+    notifications = readers_tap(submit_dir, _ASKED[notify])
     with (
         _rarely_collecting(),
         alone(submit_dir.lock, lock_wait) as holder,
         _store(Opening(submit_dir, database, holder, events, notifications), limits) as (store, limits),
-        _dispatcher(submit_dir, store if deliver or notify else None) as dispatcher,
+        dispatcher_for(submit_dir, store if deliver or notify else None) as dispatcher,
     ):
         ingest = Hierarchy(submit_dir, store)
         with _marks(submit_dir, ingest):
@@ -158,9 +205,11 @@ def rebuild(
         wanted = Notify.BEGIN if notify else Notify.NO
         opening = Opening(submit_dir, database, holder, events)
         is_there = database.file is None or database.file.exists()
-        if is_there and not _fill_outbox(opening, limits) and not notify:
+        # Without a database and after its end, nobody knows what was delivered.
+        is_filled = _fill_outbox(opening, limits) if is_there else newest_run_of(submit_dir)[1]
+        if not is_filled and not notify:
             wanted = Notify.GO_ON
-        opening = replace(opening, notifications=NotificationTap(submit_dir.wf_uuid or "", wanted))
+        opening = replace(opening, notifications=readers_tap(submit_dir, wanted))
         if database.file is None or database.file != submit_dir.database:
             _rebuild_rows(opening, limits)
         else:
@@ -214,7 +263,7 @@ def _fill_outbox(opening: Opening, limits: Limits) -> bool:
 
 
 def _store_the_rest(opening: Opening, limits: Limits) -> None:
-    feed = NotificationTap(opening.submit_dir.wf_uuid or "")
+    feed = readers_tap(opening.submit_dir, Notify.GO_ON)
     with _store(replace(opening, events=None, notifications=feed), limits) as (store, limits):
         if patiently(lambda: _is_notifying(store), limits, lambda: None):
             Monitor(opening.submit_dir, Hierarchy(opening.submit_dir, store), limits).catch_up()
@@ -224,7 +273,7 @@ def _is_notifying(store: Store) -> bool:
     if not _took_over(store):
         return False
     with store.writing() as bulk:
-        return store.notifications is not None and not store.notifications.is_new(bulk)
+        return store.notifications is not None and store.notifications.is_at_work(bulk)
 
 
 def _keep_outbox(old: Store, fresh: Store) -> bool:
@@ -238,49 +287,7 @@ def _keep_outbox(old: Store, fresh: Store) -> bool:
     return True
 
 
-def _tap_of(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
-    """Notifications as a monitor that follows makes them due: of the run that is at work, or of what comes next."""
-    from monitord_job.notifications.settings import settings_of
-
-    off = notify is False or settings_of(submit_dir) is None
-
-    def since() -> int:
-        began, is_over = _newest_run(submit_dir)
-        return -1 if is_over and not notify else began
-
-    return NotificationTap(submit_dir.wf_uuid or "", Notify.NO if off else Notify.BEGIN, since)
-
-
-def _newest_run(submit_dir: SubmitDir) -> tuple[int, bool]:
-    """When the newest run began, and whether it is over. One without a JOBSTATE_LOG begins with the first look."""
-    try:
-        with files.stream_of(jobstate_log(submit_dir)) as lines:
-            return newest_run(lines)
-    except FileNotFoundError:
-        return (int(time.time()), False) if submit_dir.dagman_out.exists() else (0, False)
-
-
 _ASKED = {None: Notify.GO_ON, True: Notify.BEGIN, False: Notify.NO}
-
-
-@contextmanager
-def _dispatcher(submit_dir: SubmitDir, store: Store | None) -> Iterator[NotificationDispatcher | None]:
-    """Who delivers what is in the outbox; nobody, if the properties say so or there is no store."""
-    if store is None or store.notifications is None:
-        yield None
-        return
-    from monitord_job.monitor.dispatcher import NotificationDispatcher
-    from monitord_job.notifications.settings import settings_of
-
-    settings = settings_of(submit_dir)
-    if settings is None:
-        yield None
-        return
-    dispatcher = NotificationDispatcher(submit_dir, store, settings)
-    try:
-        yield dispatcher
-    finally:
-        dispatcher.close()
 
 
 def _took_over(old: Store) -> bool:

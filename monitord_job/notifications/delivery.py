@@ -8,7 +8,7 @@ import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from condor_templates.terminal import printable
 from dag_rewriter.files import stream_of
 from monitord_job.notifications import script_runner
 from monitord_job.notifications.matching import isodate
-from monitord_job.notifications.outbox import KEY_VARIABLE, Ended, Task
+from monitord_job.notifications.outbox import KEY_VARIABLE, Ended, Left, Task
 from monitord_job.notifications.settings import DeliverySettings
 
 _CHUNK = 1 << 16
@@ -92,21 +92,29 @@ class RunnerProcess:
         self._output.close()
 
 
-def read_results(path: Path) -> list[Ended]:
-    """What a runner wrote of scripts that have ended; its last line may lack its end."""
+def read_results(path: Path) -> Left:
+    """What a runner wrote of the scripts that it started; its last line may lack its end."""
     try:
         with stream_of(path) as stream:
             # What is longer is cut, and no piece of it is what a runner writes.
-            return list(results_in(iter(partial(stream.readline, _LONGEST), b"")))
+            return results_in(iter(partial(stream.readline, _LONGEST), b""))
     except OSError:
-        return []
+        return Left([], {})
 
 
-def results_in(lines: Iterable[bytes]) -> Iterator[Ended]:
+def results_in(lines: Iterable[bytes]) -> Left:
     """What the lines say that a runner wrote; others say nothing."""
+    ended: list[Ended] = []
+    started: dict[str, int] = {}
     for line in lines:
         with suppress(ValueError, TypeError, RecursionError):
-            yield _sound(Ended(**json.loads(line)))
+            said = json.loads(line)
+            if set(said) == {"key", "tries"}:
+                begun = _sound(Ended(said["key"], 0, 0.0, "", "", "", said["tries"]))
+                started[begun.key] = int(begun.tries)
+            else:
+                ended.append(_sound(Ended(**said)))
+    return Left(ended, started)
 
 
 _LONGEST = 1 << 18

@@ -1,13 +1,14 @@
 """The outbox of notifications: filled in the transaction of the rows that they follow from, emptied by delivery.
 
 A notification is due, running (handed over), delivered or failed. It is marked as delivered after its script has ended,
-so that what ran when a monitor was killed is run again, with the same key: at least once.
+so that what ran when a monitor was killed is run again, with the same key: at least once. `tries` counts the scripts
+that were started. What has failed, and is due again later, is a retry: it holds back nothing else.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -20,10 +21,10 @@ from monitord_job.notifications.matching import Notification
 KEY_VARIABLE, TRY_VARIABLE = "BRIDLE_NOTIFICATION_KEY", "BRIDLE_TRY"
 ASKS_FOR_RETRY = 75
 """EX_TEMPFAIL of sysexits.h: a script that exits with it wants to be run again later."""
-_RETRIES_IF_ASKED = 3
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
 _PAGE = 500
 TABLE = BRIDLE_NOTIFICATION.name
+A_DAY = 86400.0
 
 
 class DeliveryState(Enum):
@@ -69,6 +70,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What a runner wrote down that is no more: how scripts ended, and which try of which key it had started."""
+
+    ended: list[Ended]
+    started: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A notification as the outbox has it. Times in seconds since the epoch; `code` is minus the signal."""
 
@@ -92,21 +101,53 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What delivery asks for: so many, beside those that it has; `now` in seconds since the epoch."""
+class Patience:
+    """How often one that fails is run again: `retries` times, and if it asks for it (exit 75), for `seconds`."""
 
-    in_flight: frozenset[str]
+    retries: int = 0
+    seconds: float = A_DAY
+
+    def next_state(self, done: Ended, now: float) -> tuple[DeliveryState, float]:
+        """What becomes of a notification whose script has ended `now`, and from when on it may be run again.
+
+        >>> asks = Ended("k", ASKS_FOR_RETRY, 0.1, "", "", "", tries=2)
+        >>> Patience().next_state(asks, 1000.0)
+        (<DeliveryState.DUE: 'due'>, 1010.0)
+        >>> Patience(seconds=14).next_state(asks, 1000.0)
+        (<DeliveryState.FAILED: 'failed'>, 0.0)
+        """
+        if done.code == 0:
+            return DeliveryState.DELIVERED, 0.0
+        # By the waits and not by the clock: while no monitor is at work, patience does not run out.
+        waited = sum(map(_wait_after, range(1, done.tries + 1)))
+        is_asked = done.code == ASKS_FOR_RETRY and waited <= self.seconds
+        if is_asked or done.tries <= self.retries:
+            return DeliveryState.DUE, now + _wait_after(done.tries)
+        return DeliveryState.FAILED, 0.0
+
+
+def _wait_after(tries: int) -> float:
+    """Seconds, longer and longer."""
+    return min(_FIRST_WAIT * 2.0 ** min(tries - 1, 30), _LONGEST_WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What delivery asks for: so many, with higher numbers than `after`, beside those that it has."""
+
+    in_flight: Set[str]
     room: int
+    after: int
     now: float
-    retries: int | None = None
+    """seconds since the epoch"""
 
 
 @dataclass(slots=True)
 class Found:
-    """What is to be run now; when the next retry is, None if none waits; whether more may be due already."""
+    """What is to be run now; the number after which a later look may begin; whether more may be due already."""
 
     tasks: list[Task] = field(default_factory=list)
-    next_retry: float | None = None
+    after: int = 0
     more: bool = False
 
 
@@ -115,8 +156,7 @@ _COLUMNS = "key root_wf_uuid number state wf_uuid entity occasion rule time argv
 
 def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
     """Add those that are not in it; how many were given."""
-    found = bulk.select("SELECT max(number) FROM bridle_notification WHERE root_wf_uuid = ?", root)
-    first = (found[0][0] or 0) + 1
+    first = _highest_number(bulk, root) + 1
     rows = [
         (
             item.key,
@@ -140,91 +180,120 @@ def put(bulk: Bulk, root: str, due: Iterable[Notification]) -> int:
     return len(rows)
 
 
+def _highest_number(bulk: Bulk, root: str) -> int:
+    found = bulk.select("SELECT max(number) FROM bridle_notification WHERE root_wf_uuid = ?", root)
+    return found[0][0] or 0
+
+
 _STORE_RESULT = (
-    "UPDATE bridle_notification SET state = ?, not_before = ?, ended = ?, code = ?, seconds = ?, cause = ?, "
+    "UPDATE bridle_notification SET state = ?, not_before = ?, tries = ?, ended = ?, code = ?, seconds = ?, cause = ?, "
     "stdout = ?, stderr = ? WHERE key = ?"
 )
 
 
-def store_results(bulk: Bulk, ended: list[Ended], wanted: Wanted) -> None:
-    """Note what became of those that ran: delivered, failed, or due again later."""
-    keys = [done.key for done in ended]
-    tries = (
-        dict(bulk.select("SELECT key, tries FROM bridle_notification WHERE key IN (?*)", keys))
-        if keys
-        else {}
-    )
-    rows = []
+def store_results(
+    bulk: Bulk, ended: Iterable[Ended], patience: Patience, now: float
+) -> list[tuple[float, str]]:
+    """Note what became of those that ran: delivered, failed, or due again later. The latter: from when on, and key."""
+    rows, again = [], []
     for done in ended:
-        state, not_before = next_state(done, tries.get(done.key, 0), wanted)
+        state, not_before = patience.next_state(done, now)
         said = done.code, done.seconds, done.cause, done.stdout, done.stderr
-        rows.append((state.value, not_before, wanted.now, *said, done.key))
+        rows.append((state.value, not_before, done.tries, now, *said, done.key))
+        if state is DeliveryState.DUE:
+            again.append((not_before, done.key))
     bulk.run(_STORE_RESULT, rows)
+    return again
 
 
 _LEFT = (
     "SELECT key, argv, directory, environment, tries FROM bridle_notification "
     "WHERE root_wf_uuid = ? AND state = ?"
 )
+_COUNT = "UPDATE bridle_notification SET tries = ? WHERE key = ? AND tries < ?"
+_RELEASE = "UPDATE bridle_notification SET state = ? WHERE root_wf_uuid = ? AND state = ?"
+_RETRIES = (
+    "SELECT not_before, key FROM bridle_notification WHERE root_wf_uuid = ? AND state = ? AND tries > 0"
+)
 
 
-def store_left_results(
-    bulk: Bulk, root: str, left: Iterable[Ended], wanted: Wanted
-) -> list[tuple[Task, Ended]]:
-    """Note what had ended when an earlier monitor was killed, as far as that one did not, and return it."""
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What an earlier runner's scripts did that was not stored, and all that is to be run again: when, and key."""
+
+    done: list[tuple[Task, Ended]]
+    retries: list[tuple[float, str]]
+
+
+def take_over(bulk: Bulk, root: str, left: Left, patience: Patience, now: float) -> TakenOver:
+    """Note how far what was handed over had come when its runner died: what had ended has, the rest is due again."""
     tasks = {
-        key: Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries)
+        key: Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries + 1)
         for key, argv, directory, environment, tries in bulk.select(_LEFT, root, DeliveryState.RUNNING.value)
     }
-    found = {done.key: done for done in left if done.key in tasks and done.tries == tasks[done.key].tries}
-    store_results(bulk, list(found.values()), wanted)
-    return [(tasks[key], done) for key, done in found.items()]
+    found = {
+        done.key: done for done in left.ended if done.key in tasks and done.tries == tasks[done.key].tries
+    }
+    begun = [(tries, key, tries) for key, tries in left.started.items() if key in tasks]
+    bulk.run(_COUNT, begun)
+    store_results(bulk, found.values(), patience, now)
+    bulk.run(_RELEASE, [(DeliveryState.DUE.value, root, DeliveryState.RUNNING.value)])
+    return TakenOver([(tasks[key], done) for key, done in found.items()], retries(bulk, root))
 
 
-def next_state(done: Ended, tries: int, wanted: Wanted) -> tuple[DeliveryState, float]:
-    if done.code == 0:
-        return DeliveryState.DELIVERED, 0.0
-    retries = wanted.retries
-    if retries is None:
-        retries = _RETRIES_IF_ASKED if done.code == ASKS_FOR_RETRY else 0
-    if tries > retries:
-        return DeliveryState.FAILED, 0.0
-    return DeliveryState.DUE, wanted.now + min(_FIRST_WAIT * 2 ** (tries - 1), _LONGEST_WAIT)
+def retries(bulk: Bulk, root: str) -> list[tuple[float, str]]:
+    """All that are to be run again: from when on, and key."""
+    return [(float(when), key) for when, key in bulk.select(_RETRIES, root, DeliveryState.DUE.value)]
 
 
 _NEXT = (
-    "SELECT number, key, wf_uuid, entity, occasion, not_before, argv, directory, environment, tries "
-    "FROM bridle_notification WHERE root_wf_uuid = ? AND state IN (?*) AND number > ? ORDER BY number LIMIT ?"
+    "SELECT number, key, wf_uuid, entity, occasion, argv, directory, environment, tries "
+    "FROM bridle_notification WHERE root_wf_uuid = ? AND state IN (?*) AND tries = 0 AND number > ? "
+    "ORDER BY number LIMIT ?"
 )
-_RUN = "UPDATE bridle_notification SET state = ?, tries = ?, started = ? WHERE key = ?"
+_AGAIN = (
+    "SELECT number, key, wf_uuid, entity, occasion, argv, directory, environment, tries "
+    "FROM bridle_notification WHERE key IN (?*) AND state = ? AND tries > 0"
+)
+_RUN = "UPDATE bridle_notification SET state = ?, started = ? WHERE key = ?"
 
 
 def take(bulk: Bulk, root: str, wanted: Wanted) -> Found:
-    """What is to be run now, marked as running.
+    """Those that were never tried, marked as running.
 
     Of those about the same job or workflow, only those of its oldest trigger that is not over: order is kept.
     """
-    found = Found()
+    found = Found(after=-1)
     oldest: dict[tuple[str, str], str] = {}
-    for row in _pages(bulk, root):
-        _, key, wf_uuid, entity, occasion, not_before, argv, directory, environment, tries = row
+    for row in _pages(bulk, root, wanted.after):
+        number, key, wf_uuid, entity, occasion, *_ = row
+        if found.after < 0:
+            found.after = number - 1
         if oldest.setdefault((wf_uuid, entity), occasion) != occasion or key in wanted.in_flight:
-            continue
-        if not_before > wanted.now:
-            found.next_retry = min(not_before, found.next_retry or not_before)
             continue
         if len(found.tasks) >= wanted.room:
             found.more = True
             break
-        values = json.loads(environment)
-        found.tasks.append(Task(key, tuple(json.loads(argv)), directory, values, tries + 1))
-    rows = [(DeliveryState.RUNNING.value, task.tries, wanted.now, task.key) for task in found.tasks]
-    bulk.run(_RUN, rows)
+        found.tasks.append(_task(row))
+    if found.after < 0:
+        found.after = _highest_number(bulk, root)
+    bulk.run(_RUN, [(DeliveryState.RUNNING.value, wanted.now, task.key) for task in found.tasks])
     return found
 
 
-def _pages(bulk: Bulk, root: str) -> Iterator[Any]:
-    last = 0
+def take_again(bulk: Bulk, keys: list[str], now: float) -> list[Task]:
+    """These, as far as they are still due again, marked as running."""
+    tasks = [_task(row) for row in bulk.select(_AGAIN, keys, DeliveryState.DUE.value)] if keys else []
+    bulk.run(_RUN, [(DeliveryState.RUNNING.value, now, task.key) for task in tasks])
+    return tasks
+
+
+def _task(row: Any) -> Task:
+    _, key, _, _, _, argv, directory, environment, tries = row
+    return Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries + 1)
+
+
+def _pages(bulk: Bulk, root: str, last: int) -> Iterator[Any]:
     while page := bulk.select(_NEXT, root, _OPEN, last, _PAGE):
         yield from page
         last = page[-1][0]
@@ -252,12 +321,6 @@ def copy(source: Bulk, target: Bulk) -> None:
         columns = [column.name for column in table.columns]
         rows = source.select(f"SELECT {', '.join(columns)} FROM {table.name}")
         target.insert(table, " ".join(columns), [tuple(row) for row in rows], Clash.KEEP)
-
-
-def release(bulk: Bulk, keys: Iterable[str]) -> None:
-    """What was handed over is due again: who had it leaves."""
-    text = "UPDATE bridle_notification SET state = ? WHERE key = ? AND state = ?"
-    bulk.run(text, [(DeliveryState.DUE.value, key, DeliveryState.RUNNING.value) for key in keys])
 
 
 def make_due_again(bulk: Bulk, root: str, keys: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Taps the rows on their way into the transaction, and puts the notifications that follow from them beside these.
 
-Whoever stores rows does it, once a monitor has begun to notify of a run: also a reader that catches up takes nothing
-away from the next monitor. Without rules it costs a look at the files at each turn.
+Whoever stores rows does it, of a run that was submitted with a monitor, or that a monitor has begun to notify of: a
+reader that comes first takes nothing away from the monitor. Without rules it costs a look at the files at each turn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFYING
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.notifications import outbox
@@ -34,8 +36,20 @@ class Notify(Enum):
     BEGIN = "begin"
     """yes: a monitor at work, or somebody who asked for it"""
     GO_ON = "go on"
-    """if a monitor has begun to"""
+    """if the run was submitted with a monitor (`decided_since`), or one has begun to"""
     NO = "no"
+
+
+def decided_since(submit_dir: SubmitDir) -> int | None:
+    """Since when runs of the directory are notified of, in seconds since the epoch, as was decided when it was
+    rewritten; None: nothing was decided.
+    """
+    said = (files.read_if_there(submit_dir.notifying) or b"")[:_DIGITS].strip()
+    return int(said) if said.isdigit() else None
+
+
+_DIGITS = 18
+"""More of them are no time."""
 
 
 @dataclass(slots=True)
@@ -47,7 +61,10 @@ class _Followed:
 
 @dataclass(slots=True)
 class NotificationTap:
-    """The notifications of the hierarchy whose top is `wf_uuid`. `since`: what happened before is nobody's news."""
+    """The notifications of the hierarchy whose top is `wf_uuid`.
+
+    `since`: what happened before is nobody's news, in seconds since the epoch; -1: nothing is news.
+    """
 
     wf_uuid: str
     notify: Notify = Notify.GO_ON
@@ -58,6 +75,8 @@ class NotificationTap:
     """whether the outbox may be another one, or older than what was delivered"""
     not_before: int = 0
     """what happened earlier is due already, if it ever was"""
+    is_another: bool = False
+    """whether the outbox may be another than it was"""
     _followed: dict[str, _Followed] = field(default_factory=dict)
     _silences: frozenset[str] = frozenset()
     _begun: int | None = None
@@ -70,7 +89,7 @@ class NotificationTap:
     def forget(self) -> None:
         """The database may be another one, or lack what was thought to be stored."""
         self._begun = None
-        self.may_be_due = True
+        self.may_be_due = self.is_another = True
         for followed in self._followed.values():
             followed.state = None
 
@@ -82,6 +101,10 @@ class NotificationTap:
     def is_new(self, bulk: Bulk) -> bool:
         """Whether no monitor has begun to notify of the run."""
         return notifying_since(bulk, self.wf_uuid) is None
+
+    def is_at_work(self, bulk: Bulk) -> bool:
+        """Whether what happens in the run makes anything due."""
+        return self._since(bulk) >= 0
 
     def _at_work(self, bulk: Bulk, wf_uuid: str) -> _Followed | None:
         followed = self._followed.get(wf_uuid)
@@ -98,7 +121,7 @@ class NotificationTap:
         if self._begun is None:
             begun = notifying_since(bulk, self.wf_uuid)
             if begun is None:
-                begun = self.since() if self.notify is Notify.BEGIN else -1
+                begun = -1 if self.notify is Notify.NO else self.since()
                 if begun >= 0:
                     bulk.insert(BRIDLE_NOTIFYING, "wf_uuid since", [(self.wf_uuid, begun)], Clash.KEEP)
             self._begun = -1 if self.notify is Notify.NO else begun

@@ -139,7 +139,8 @@ class ScriptRunner:
 
     def _room_in(self) -> float | None:
         """Seconds until one more may be started; None: when one has ended."""
-        running = len(self._running)
+        # One that its time limit has ended takes nobody's place, however long it takes to go.
+        running = sum(job.kill_at is None for job in self._running.values())
         if running < self._at_once:
             return 0.0
         return max(0.0, self._started + _STAGGER - time.monotonic()) if running < self._most else None
@@ -177,6 +178,7 @@ class ScriptRunner:
             code = _code_of(error)
             self._result({"key": task["key"], "tries": task["tries"], "code": code, "seconds": 0.0, **said})
             return
+        self._write_down({"key": task["key"], "tries": task["tries"]})
         job = Running(task["key"], task["tries"], process, began, task["limit"])
         self._running[process.pid] = job
         for name, stream in job.streams().items():
@@ -230,12 +232,16 @@ class ScriptRunner:
         self._result({"key": job.key, "tries": job.tries, **ended, **said})
 
     def _result(self, result: dict[str, Any]) -> None:
-        line = json.dumps(result).encode() + b"\n"
+        self._output += self._write_down(result)
+        self._tell()
+
+    def _write_down(self, what: dict[str, Any]) -> bytes:
+        """For the next monitor, if this one is killed: a try that has begun, or how it has ended. The line."""
+        line = json.dumps(what).encode() + b"\n"
         # The file is a courtesy: without it, what a killed monitor had not stored yet is run again.
         with suppress(OSError), open_results(self._done) as done:
             done.write(line)
-        self._output += line
-        self._tell()
+        return line
 
     def _tell(self) -> None:
         """Write as much as the monitor takes now: it may be busy, and the time limits of scripts go on."""

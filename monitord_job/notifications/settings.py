@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.properties import NOTIFICATIONS, properties_of
 from monitord_job.errors import CannotWorkError
+from monitord_job.notifications.outbox import A_DAY, Patience
 
 RUN_VARIABLE = "BRIDLE_RUN"
 """The run as commands take it (a submit directory or a DAG), also for what is below it."""
@@ -20,13 +21,13 @@ _FOREVER = 10 * 365 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How scripts are run. `retries`: how often one that fails is run again; None: only if it asks for it (exit 75)."""
+    """How scripts are run."""
 
     most: int = 10
     """at once"""
     limit: float = 300.0
     """seconds that one may take"""
-    retries: int | None = None
+    patience: Patience = field(default_factory=Patience)
     environment: Mapping[str, str] = field(default_factory=dict)
     """of all scripts, beside the monitor's own"""
 
@@ -39,13 +40,17 @@ def settings_of(submit_dir: SubmitDir) -> DeliverySettings | None:
     default = DeliverySettings()
     most = _number(where, properties, "max")
     limit = _number(where, properties, "timeout")
+    patience = _number(where, properties, "patience")
     if most == 0:
         return None
     return DeliverySettings(
         most=default.most if most is None else most,
         # As for pegasus-monitord: 0 is no limit. But that has to be said.
         limit=default.limit if limit is None else float(limit) or _FOREVER,
-        retries=_number(where, properties, "retries"),
+        patience=Patience(
+            retries=_number(where, properties, "retries") or 0,
+            seconds=A_DAY if patience is None else float(patience),
+        ),
         environment={RUN_VARIABLE: str(submit_dir.path if submit_dir.is_planned else submit_dir.dag_file)},
     )
 

@@ -12,10 +12,12 @@ from typing import Any
 from dag_rewriter import files
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.condor_job import LIVE, JobStatus
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION
 from monitord_job.database.bulk_sql import Bulk
 from monitord_job.database.run_queries import has_table, open_database, reading
-from monitord_job.errors import LockedError, MonitorError
+from monitord_job.errors import LockedError, MonitorError, ScheddError
+from monitord_job.lock import holder_of
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.notifications.outbox import DeliveryState, Entry, entries
@@ -45,9 +47,29 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     ]
 
 
-def waits_in_vain(submit_dir: SubmitDir, found: Iterable[Entry]) -> bool:
-    """Whether any is due, and nobody is at work who would deliver it."""
-    return any(one.state is DeliveryState.DUE for one in found) and not files.is_locked(submit_dir.lock)
+def who_delivers(submit_dir: SubmitDir, found: Iterable[Entry]) -> str | None:
+    """Who delivers what is due or running, in words; None: nothing is. Asks the schedd where no monitor is at work."""
+    if not any(one.state in (DeliveryState.DUE, DeliveryState.RUNNING) for one in found):
+        return None
+    if files.is_locked(submit_dir.lock):
+        return f"delivered by the monitor at work, {holder_of(submit_dir.lock) or 'which does not say who it is'}"
+    from monitord_job.schedd import monitor_jobs
+
+    target = shlex.quote(str(submit_dir.path if submit_dir.is_planned else submit_dir.dag_file))
+    by_hand = f"to deliver what is due: bridle monitord --deliver {target}"
+    try:
+        jobs = [job for job in monitor_jobs(submit_dir) if job.status in LIVE]
+    except ScheddError as error:
+        return (
+            f"no monitor is running, and whether HTCondor starts one is not known ({error.what}); {by_hand}"
+        )
+    held = [job for job in jobs if job.status == JobStatus.HELD]
+    if len(held) < len(jobs):
+        ids = " ".join(job.job for job in jobs if job not in held)
+        return f"no monitor is running; HTCondor starts the one that is in the queue, job {ids}"
+    if held:
+        return f"the monitor, job {held[0].job}, is held: {held[0].hold_reason}; to go on: condor_release {held[0].job}"
+    return f"no monitor is running; {by_hand}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +155,11 @@ def _how_it_ended(one: Entry) -> str:
 
 
 def _when_due(one: Entry) -> str:
+    if not one.tries:
+        return ""
     wait = one.not_before - time.time()
-    again = f"; tried {one.tries} times, again" if one.tries else ""
-    return f"{again} in {wait:.0f} s" if again and wait > 0 else again
+    when = f"again in {wait:.0f} s" if wait > 0 else "again now"
+    return f"{_how_it_ended(one)}; {when}" if one.ended else f"; tried {one.tries} times, {when}"
 
 
 def _try(one: Entry) -> str:

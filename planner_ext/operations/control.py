@@ -18,6 +18,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.subworkflows import sub_workflows
 from monitord_job import schedd
 from monitord_job.condor_job import LIVE, JobStatus, QueuedJob, node_paths
+from monitord_job.database.run_queries import is_stored, open_database, progress
+from monitord_job.database.url import database_of
 from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
@@ -176,10 +178,26 @@ def _see_them_leave(
             tell(last)
         return not left
 
-    if not wait_for(gone, wait):
+    if not wait_for(gone, wait) and not _only_delivers(submit_dir, dagmans):
         what = f"{last} jobs are still in the queue after {wait:.0f} s"
         hint = "see `condor_q -nobatch`; `bridle remove` again waits for them and stores how they ended"
         raise ControlError(str(submit_dir.path), what, hint)
+
+
+def _only_delivers(submit_dir: SubmitDir, dagmans: set[str]) -> bool:
+    """Whether all that is left is a monitor that has stored the end, and has notifications to deliver."""
+    return all(job.is_monitor for job in _all_jobs(submit_dir, dagmans)) and _end_is_stored(submit_dir)
+
+
+def _end_is_stored(submit_dir: SubmitDir) -> bool:
+    database, wf_uuid = database_of(submit_dir), submit_dir.wf_uuid or ""
+    if not is_stored(database, wf_uuid):
+        return False
+    engine = open_database(database)
+    try:
+        return progress(engine, wf_uuid).ended is not None
+    finally:
+        engine.dispose()
 
 
 def _store_the_rest(submit_dir: SubmitDir) -> None:
@@ -190,6 +208,8 @@ def _store_the_rest(submit_dir: SubmitDir) -> None:
     try:
         catch_up(submit_dir, Limits(), lock_wait=5.0)
     except LockedError as error:
+        if _end_is_stored(submit_dir):
+            return
         hint = "see `bridle status` later: the database is complete when that has left"
         raise ControlError(str(submit_dir.path), error.what, hint) from error
 

@@ -32,7 +32,6 @@ from monitord_job.diagnosis.stopped_jobs import starts_for_ever
 from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.notifications.settings import settings_of
 from monitord_job.outcome.ending import Ending
 from monitord_job.readers.run_outcome import RunState, ending, state_of
 from monitord_job.readers.status import as_dagman_counts, read_status
@@ -221,13 +220,7 @@ def _read(submit_dir: SubmitDir, question: Callable[[OpenDatabase, SubmitDir], _
 
 
 def _stored_to_its_end(submit_dir: SubmitDir) -> WorkflowSummary | None:
-    """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here.
-
-    Notifications, too: of a run that is over before its monitor is at work, the monitor goes without a word, or is
-    removed before it began.
-    """
-    has_monitor = files.mode_of(submit_dir.monitor_submit) is not None
-    begins = True if has_monitor and settings_of(submit_dir) is not None else None
+    """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here."""
     with suppress(LockedError):
-        catch_up(submit_dir, Limits(), lock_wait=Limits().drain, notify=begins, deliver=True)
+        catch_up(submit_dir, Limits(), lock_wait=Limits().drain, deliver=True)
     return _read(submit_dir, as_dagman_counts)

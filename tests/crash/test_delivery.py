@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.dialect import sqlite_url
+from monitord_job.monitor import dispatcher
 from monitord_job.monitor.dispatcher import NotificationDispatcher
 from monitord_job.notifications import outbox, script_runner
 from monitord_job.notifications.matching import Notification
-from monitord_job.notifications.outbox import DeliveryState, Entry
+from monitord_job.notifications.outbox import DeliveryState, Entry, Patience
 from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.notifications.settings import DeliverySettings
 from monitord_job.recording.store import Store
@@ -34,9 +36,10 @@ class Runner:
         self._store.create()
         self.dispatcher = NotificationDispatcher(SubmitDir(folder, {}, "run.dag"), self._store, settings)
 
-    def add(self, key: str, *argv: str) -> None:
+    def add(self, key: str, *argv: str, about: str = "", moment: str = "1 end") -> None:
         environment = {"PEGASUS_EVENT": "end", "PEGASUS_JOBID": key}
-        due = Notification(key, "root", key, "1 end", "JOB * end", 0, argv, str(self._folder), environment)
+        place = str(self._folder)
+        due = Notification(key, "root", about or key, moment, "JOB * end", 0, argv, place, environment)
         with self._store.writing() as bulk:
             outbox.put(bulk, "root", [due])
 
@@ -253,3 +256,109 @@ def test_while_nobody_listens_scripts_go_on_and_their_limits_hold(runner, tmp_pa
     until(mark.exists, "the last one runs", LIMIT)
     until(lambda: not alive(int(mark.read_text())), "it has ended without us", LIMIT)
     assert run.done("hangs")[0].cause
+
+
+def test_one_that_is_to_be_tried_again_holds_back_nothing_about_the_same_job(runner):
+    """A mail server that is away for a day, and a script about the end of the same workflow."""
+    run = runner()
+    run.add("mail", "/bin/sh", "-c", "exit 75", about="wf", moment="1 start")
+    run.add("script", "/bin/true", about="wf", moment="2 end")
+    assert run.done("script")[0].code == 0
+    mail = run.now()["mail"]
+    assert (mail.state, mail.code, mail.tries) == (DeliveryState.DUE, 75, 1)
+    assert mail.not_before > mail.ended
+
+
+class Clock:
+    """Time as the dispatcher is told it, in seconds since the epoch."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize(
+    ("patience", "state", "tries"),
+    [(Patience(), DeliveryState.DELIVERED, 18), (Patience(seconds=1800), DeliveryState.FAILED, 11)],
+)
+def test_a_mail_server_that_is_away_for_an_hour(runner, tmp_path, monkeypatch, patience, state, tries):
+    """Tried after 5, 10, 20, 40, 80, 160 s, then every 300 s: until it is back, or patience is at its end."""
+    clock, server = Clock(), tmp_path / "server"
+    monkeypatch.setattr(dispatcher, "time", clock)
+    run = runner(patience=patience)
+    run.add("mail", "/bin/sh", "-c", f"test -e {server} || exit 75")
+    began = clock.now
+    while run.now()["mail"].state not in OVER:
+        before = run.now()["mail"].tries
+        until(lambda: run.dispatcher.step() or run.now()["mail"].ended == clock.now, "it was tried", LIMIT)
+        mail = run.now()["mail"]
+        assert mail.tries == before + 1
+        if mail.state is DeliveryState.DUE:
+            assert run.dispatcher.next_retry == mail.not_before
+            clock.now = mail.not_before
+        if clock.now - began >= 3600:
+            server.touch()
+    assert (mail.state, mail.tries) == (state, tries)
+    assert run.dispatcher.is_empty
+
+
+def test_new_ones_come_before_those_that_have_had_their_try(runner, monkeypatch):
+    """Ten that hang, again and again, block nobody else for longer than their limit."""
+    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.01)
+    run = runner(most=10, limit=1.0, patience=Patience(retries=1000))
+    for number in range(10):
+        run.add(f"hangs{number}", "/bin/sleep", "600")
+    for number in range(200):
+        run.add(str(number), "/bin/true")
+    others = run.done(*map(str, range(200)))
+    hanging = [entry for key, entry in run.now().items() if key.startswith("hangs")]
+    assert max(entry.tries for entry in hanging) <= 2, (
+        "all others had their turn before the second one was over"
+    )
+    assert all(done.code == 0 for done in others)
+
+
+def test_one_that_goes_on_after_its_limit_takes_nobodys_place(runner, monkeypatch):
+    run = runner(most=1, limit=0.5)
+    run.add("deaf", "/bin/sh", "-c", "trap '' TERM; while :; do sleep 600; done")
+    run.add("good", "/bin/true")
+    assert run.done("good")[0].code == 0
+    assert run.now()["deaf"].state is DeliveryState.RUNNING, "it has SIGKILL still before it"
+
+
+def test_tries_are_scripts_that_were_started(runner, tmp_path):
+    """Most of what a monitor has handed over when it is killed has not begun."""
+    run = runner(most=1)
+    mark = tmp_path / "mark"
+    run.add("runs", "/bin/sh", "-c", f"touch {mark}; exec sleep 600")
+    run.add("waits", "/bin/sh", "-c", "echo $BRIDLE_TRY")
+    for tries in (1, 2, 3):
+        run.dispatcher.step()
+        until(mark.exists, "it runs", LIMIT)
+        run.dispatcher.close()
+        mark.unlink()
+        run.dispatcher._left_by_others = True
+        now = run.now()
+        assert (now["runs"].tries, now["runs"].state) == (tries, DeliveryState.DUE)
+        if tries == 1:
+            assert (now["waits"].tries, now["waits"].state) == (0, DeliveryState.DUE)
+    assert run.done("waits")[0].stdout == "1\n"
+
+
+def test_what_waits_for_its_next_try_is_found_by_the_next_monitor(runner, tmp_path):
+    run = runner()
+    run.add("k", "/bin/sh", "-c", "test $BRIDLE_TRY = 2 || exit 75")
+    until(lambda: run.dispatcher.step() or run.now()["k"].tries, "it was tried", LIMIT)
+    run.close()
+    following = runner()
+    assert not following.dispatcher.is_empty
+    following.dispatcher.step()
+    assert following.dispatcher.next_retry == following.now()["k"].not_before
+    with following._store.writing() as bulk:
+        bulk.run("UPDATE bridle_notification SET not_before = ?", [(1.0,)])
+    assert runner().done("k")[0].tries == 2

@@ -12,6 +12,7 @@ import pytest
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import outbox
+from monitord_job.notifications.outbox import Patience
 from monitord_job.notifications.settings import _FOREVER, DeliverySettings, settings_of
 from tests.support.database import dump
 from tests.support.notified import kept
@@ -65,7 +66,9 @@ def test_properties_turn_it_off_and_set_its_limit(run):
         (".max = -1", DeliverySettings()),
         (".timeout = 7", DeliverySettings(limit=7)),
         (".timeout = 0", DeliverySettings(limit=_FOREVER)),
-        (".retries = 2", DeliverySettings(retries=2)),
+        (".retries = 2", DeliverySettings(patience=Patience(retries=2))),
+        (".patience = 3600", DeliverySettings(patience=Patience(seconds=3600))),
+        (".patience = 0", DeliverySettings(patience=Patience(seconds=0))),
         (" = FALSE", None),
         (" = true", DeliverySettings()),
     ],

@@ -113,8 +113,8 @@ def test_a_rewrite_that_is_killed_leaves_a_working_dag(submit_dir: SubmitDir) ->
         assert submit_dir.dag_file.read_bytes() == planned
 
     steps = killed_everywhere(submit_dir, lambda: rewrite(submit_dir, OPTIONS), look)
-    assert steps == 6 * 3 + 2 + 5, (
-        "six files to write, rename and make last; one to remove; before five, what a crash may have left goes"
+    assert steps == 7 * 3 + 2 + 6, (
+        "seven files to write, rename and make last; one to remove; before six, what a crash may have left goes"
     )
     assert len(set(complete)) == 1
 
@@ -156,7 +156,7 @@ def test_an_undo_that_is_killed_can_be_done_again(submit_dir: SubmitDir) -> None
         left = {name: data for name, data in content(submit_dir.path).items() if not name.endswith(".tmp")}
         assert left == before
 
-    assert killed_everywhere(submit_dir, lambda: undo(submit_dir), look) == 2 * 4 + 5 * 2
+    assert killed_everywhere(submit_dir, lambda: undo(submit_dir), look) == 2 * 4 + 6 * 2
 
 
 def test_limits_that_are_set_and_killed_leave_the_old_or_the_new_dag(submit_dir: SubmitDir) -> None:

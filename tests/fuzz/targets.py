@@ -245,7 +245,7 @@ TARGETS: Mapping[str, Target] = {
     "cluster-list": Target(_list, (), (("recorded/lclust", "merge_*.in"),)),
     "notify": Target(_rules(Dialect.PEGASUS), (), (("recorded/notify", "*.notify"),)),
     "bridle-notify": Target(_rules(Dialect.BRIDLE), (), (("recorded/notify", "*.notify"),)),
-    "delivered": Target(lambda data: [*delivery.results_in(data.splitlines(keepends=True))]),
+    "delivered": Target(lambda data: delivery.results_in(data.splitlines(keepends=True))),
     "dax": Target(lambda data: dax_xml.load(data, "w.dax"), (WorkflowError,)),
     "workflow": Target(
         lambda data: workflow_yaml.load(data, "w"), (WorkflowError,), ((_RUN, "workflow.yml"),)

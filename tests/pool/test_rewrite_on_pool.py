@@ -14,12 +14,11 @@ from planner_ext.pool.pool import Pool
 from planner_ext.pool.processes import wait_for
 from tests.conftest import PLANNED, Corpus
 
-# Stands in for the monitor: it tells what it was given and leaves when the DAG ends.
+# Stands in for the monitor: it tells what it was given and leaves when the DAG has ended.
 MONITOR = """\
 #!/bin/sh
 echo "$@"; echo "$BRIDLE_COLOUR"; pwd
-trap 'exit 0' TERM URG
-while :; do sleep 0.1; done
+until grep -q DAGMAN_FINISHED x-0.bridle.jobstate.log; do sleep 0.1; done
 """
 JOB = """\
 universe = local

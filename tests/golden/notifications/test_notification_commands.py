@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -230,14 +231,15 @@ def test_what_is_due_when_nobody_is_at_work_is_said_and_can_be_delivered(run, br
     assert head == "1 due, 0 running, 1 delivered, 0 failed", (
         "the end of the first run, and that of the second"
     )
-    said = "no monitor is running; to deliver what is due: bridle "
-    assert last == f"{said}monitord --catch-up --notify {run.path}"
+    assert last.startswith("no monitor is running")
+    assert last.endswith(f"; to deliver what is due: bridle monitord --deliver {run.path}")
     assert len(hook.runs()) == 1
+    assert shown(bridle)["delivered_by"] == last
     with locked(run.lock, this_process()):
-        assert "no monitor is at work" not in bridle("notifications")[1]
-    assert run_command(["monitord", "--catch-up", "--notify", str(run.path)]) == 0
+        assert f"delivered by the monitor at work, process {os.getpid()} on" in bridle("notifications")[1]
+    assert run_command(["monitord", "--deliver", str(run.path)]) == 0
     assert len(hook.runs()) == 2
-    assert "no monitor is at work" not in bridle("notifications")[1]
+    assert "deliver what is due" not in bridle("notifications")[1]
 
 
 def test_those_that_failed_are_delivered_again_without_a_monitor(run, bridle, mended):

@@ -49,6 +49,7 @@ def test_names_come_from_braindump_and_paths_from_where_the_directory_is(tmp_pat
         "m-0.bridle-notify": found.bridle_notify,
         "m-0.bridle.metrics": found.bridle_metrics,
         "m-0.bridle.properties": found.own_properties,
+        "m-0.bridle-notifying": found.notifying,
         "m-0.bridle-resend": found.resend,
         "m-0.bridle-delivered": found.delivered,
         "m-0.bridle.config": found.monitor_config,

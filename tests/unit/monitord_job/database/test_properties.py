@@ -45,7 +45,7 @@ def effect(name: str, value: str, submit_dir: SubmitDir) -> object:
     if name in MASTER_PROPERTIES:
         return str(find_master(submit_dir))
     settings = settings_of(submit_dir)
-    return settings and (settings.most, settings.limit, settings.retries)
+    return settings and (settings.most, settings.limit, settings.patience)
 
 
 def value_of(name: str, number: int) -> str:

@@ -26,7 +26,7 @@ SOUND = b'{"key": "k", "code": 0, "seconds": 0.1, "stdout": "", "stderr": "", "c
 def test_junk_among_results_costs_nothing_but_itself(tmp_path, junk):
     path = tmp_path / "w.bridle-delivered"
     path.write_bytes(SOUND + junk + b"\n" + SOUND)
-    assert [ended.key for ended in read_results(path)] == ["k", "k"]
+    assert [ended.key for ended in read_results(path).ended] == ["k", "k"]
 
 
 @pytest.mark.parametrize("unit", [b"a", b" ", b"\\", b"'a'", b"JOB a error x\n", b"\\\n"])
