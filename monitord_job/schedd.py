@@ -106,8 +106,8 @@ def dagman_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:
 
 def all_dagmans() -> list[QueuedJob]:
     """Every DAGMan job in the queue, of whatever user, and the monitors of bridle: one question. Raises ScheddError."""
-    found = _query("the queue", "JobUniverse == 7 || BridleMonitor =?= true")
-    return [job for job in found if job.is_dagman or job.is_monitor]
+    jobs = _query("the queue", "JobUniverse == 7 || BridleMonitor =?= true")
+    return [job for job in jobs if job.is_dagman or job.is_monitor]
 
 
 def machine() -> str:
@@ -127,26 +127,26 @@ def node_jobs(nodes_log: Path, *, only_monitors: bool = False) -> list[QueuedJob
 
 def jobs_below(dagmans: Iterable[str]) -> list[QueuedJob]:
     """All jobs in the queue below these DAGMan jobs, sub-workflows' DAGMans and their jobs too. Raises ScheddError."""
-    found: dict[str, QueuedJob] = {}
+    jobs: dict[str, QueuedJob] = {}
     clusters = [job.partition(".")[0] for job in dagmans]
     while clusters:
         below = _query("the queue", f"member(DAGManJobId, {{{', '.join(clusters)}}})")
-        new = {job.job: job for job in below if job.job not in found}
-        found.update(new)
+        new = {job.job: job for job in below if job.job not in jobs}
+        jobs.update(new)
         clusters = [job.job.partition(".")[0] for job in new.values() if job.is_dagman]
-    return list(found.values())
+    return list(jobs.values())
 
 
 def dagmans_below(dagmans: Iterable[str]) -> list[QueuedJob]:
     """The DAGMans of sub-workflows in the queue below these DAGMan jobs, at any depth. Raises ScheddError."""
-    found: dict[str, QueuedJob] = {}
+    jobs: dict[str, QueuedJob] = {}
     above = list(dagmans)
     while above:
         below = _query("the queue", f"JobUniverse == 7 && {_submitted_by(above)}")
-        new = {job.job: job for job in below if job.is_dagman and job.job not in found}
-        found.update(new)
+        new = {job.job: job for job in below if job.is_dagman and job.job not in jobs}
+        jobs.update(new)
         above = list(new)
-    return list(found.values())
+    return list(jobs.values())
 
 
 def held_jobs(dagmans: Iterable[str]) -> list[QueuedJob]:
@@ -285,8 +285,8 @@ def _expect_success(job: str, what: str, result: Mapping[str, object]) -> None:
 def throttles_of(job: str) -> dict[str, int]:
     """DAGMan's throttles as its job has them, by our words; 0 is no limit. Raises ScheddError."""
     with _asking(f"job {job}", "the queue cannot be asked"):
-        found = _one(job, list(THROTTLES.values()))
-        return {word: int(found[name]) for word, name in THROTTLES.items() if name in found}
+        attributes = _one(job, list(THROTTLES.values()))
+        return {word: int(attributes[name]) for word, name in THROTTLES.items() if name in attributes}
 
 
 def command_throttles(job: str, limits: Mapping[str, int]) -> dict[str, int]:
@@ -297,8 +297,8 @@ def command_throttles(job: str, limits: Mapping[str, int]) -> dict[str, int]:
     if isinstance(answer, str):
         hint = "is it running, and of HTCondor 25.10 or newer?"
         raise ScheddError(f"job {job}", f"DAGMan changed nothing: {answer}", hint)
-    found = {word: answer.get(name) for word, name in THROTTLES.items()}
-    return {word: int(number) for word, number in found.items() if number is not None}
+    throttles = {word: answer.get(name) for word, name in THROTTLES.items()}
+    return {word: int(number) for word, number in throttles.items() if number is not None}
 
 
 def edit_throttles(job: str, limits: Mapping[str, int]) -> None:
@@ -318,8 +318,8 @@ def _one(job: str, attributes: list[str]) -> Mapping[str, Any]:
     """These attributes of a job, as far as it has them; none if it has left the queue."""
     cluster, _, proc = job.partition(".")
     constraint = f"ClusterId == {int(cluster)} && ProcId == {int(proc or 0)}"
-    found: list[Mapping[str, Any]] = htcondor2.Schedd().query(constraint=constraint, projection=attributes)
-    return found[0] if found else {}
+    ads: list[Mapping[str, Any]] = htcondor2.Schedd().query(constraint=constraint, projection=attributes)
+    return ads[0] if ads else {}
 
 
 @contextmanager

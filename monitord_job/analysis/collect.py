@@ -120,32 +120,32 @@ def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Readi
 
 def analyse(questions: Questions, wf_uuid: str, scope: Scope = Scope(), lines: int = MOST_LINES) -> Analysis:
     """All that failed in a run, or is held, and why. Raises MonitorError if it is not in the database."""
-    found = reading(questions, wf_uuid, scope)
-    start = _Start.of(questions, found.workflows[0].wf_id)
+    stored = reading(questions, wf_uuid, scope)
+    start = _Start.of(questions, stored.workflows[0].wf_id)
     failed, held, failing = Grouping(), Grouping(), Grouping()
     through = 0
-    for one in found.troubles(start.last, lines):
+    for one in stored.troubles(start.last, lines):
         if one.through and scope.below:
             through += 1
         elif one.status in _TOLD:
             (failed if one.status is NodeStatus.FAILED else held).add(one.failure)
         else:
             failing.add(one.failure)
-    groups = _with_consequences(found, failed.largest(most=None))
-    counts = found.counts[found.workflows[0].wf_id]
-    done = not_begun(questions, found.workflows[0].wf_id, scope.done)
+    groups = _with_consequences(stored, failed.largest(most=None))
+    counts = stored.counts[stored.workflows[0].wf_id]
+    done = not_begun(questions, stored.workflows[0].wf_id, scope.done)
     counts.update({NodeStatus.SUCCEEDED: done, NodeStatus.UNREADY: -done})
-    run = _progress(found, start)
-    until = None if run.ended is not None else last_event(questions, found.wf_ids)
+    run = _progress(stored, start)
+    until = None if run.ended is not None else last_event(questions, stored.wf_ids)
     return Analysis(
         run,
-        tuple(found.workflows),
-        sum((found.counts[one.wf_id] for one in found.workflows[1:]), Counter()),
+        tuple(stored.workflows),
+        sum((stored.counts[one.wf_id] for one in stored.workflows[1:]), Counter()),
         groups,
         held.largest(most=None),
         failing.largest(most=None),
         through,
-        what_is_lacking(questions, found.workflows, until) if run.started is not None else (),
+        what_is_lacking(questions, stored.workflows, until) if run.started is not None else (),
     )
 
 
@@ -153,13 +153,13 @@ _MOST_FOLLOWED = 50
 """Groups whose consequences are looked for: the largest."""
 
 
-def _with_consequences(found: Reading, groups: Groups) -> Groups:
+def _with_consequences(stored: Reading, groups: Groups) -> Groups:
     suspected = any(leading_host(group.hosts) for group in groups.groups)
-    spread = attempts_by_host(found.questions, found.wf_ids) if suspected else {}
+    spread = attempts_by_host(stored.questions, stored.wf_ids) if suspected else {}
     told = []
     for at, group in enumerate(groups.groups):
         after = (
-            not_started(found.questions, group, found.parents) if at < _MOST_FOLLOWED else group.not_started
+            not_started(stored.questions, group, stored.parents) if at < _MOST_FOLLOWED else group.not_started
         )
         told.append(replace(group, suspect=suspect(group.hosts, spread), not_started=after))
     return replace(groups, groups=tuple(told))
@@ -196,9 +196,9 @@ FROM workflowstate WHERE wf_id = ? ORDER BY "timestamp", restart_count, state
 """
 
 
-def _progress(found: Reading, start: _Start) -> WorkflowProgress:
-    root = found.workflows[0]
-    counts = found.counts[root.wf_id]
+def _progress(stored: Reading, start: _Start) -> WorkflowProgress:
+    root = stored.workflows[0]
+    counts = stored.counts[root.wf_id]
     return WorkflowProgress(
         wf_uuid=root.wf_uuid,
         label=root.label,
@@ -209,6 +209,6 @@ def _progress(found: Reading, start: _Start) -> WorkflowProgress:
         total=counts.total(),
         counts=counts,
         reason=start.reason,
-        failed=found.failed_now,
-        held_below=sum(found.counts[one.wf_id][NodeStatus.HELD] for one in found.workflows[1:]),
+        failed=stored.failed_now,
+        held_below=sum(stored.counts[one.wf_id][NodeStatus.HELD] for one in stored.workflows[1:]),
     )

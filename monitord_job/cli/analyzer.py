@@ -238,16 +238,18 @@ def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[b
     from monitord_job.readers.run_outcome import RunState, ending, state_of
 
     diagnosis = _diagnosis(asked, how)
-    with _analysed(asked, how, wanted) as (found, examples):
-        run = found.run
+    with _analysed(asked, how, wanted) as (analysis, examples):
+        run = analysis.run
         state, ended = state_of(run, diagnosis), ending(run, diagnosis)
-        first = found.failed.groups[0].first.instance if found.failed.groups else None
-        steps = advice(found, examples.get(first) if first else None, diagnosis.advice if diagnosis else "")
+        first = analysis.failed.groups[0].first.instance if analysis.failed.groups else None
+        steps = advice(
+            analysis, examples.get(first) if first else None, diagnosis.advice if diagnosis else ""
+        )
         lines = [completed(one, asked.name) for one in steps]
-        failed = state is RunState.FAILED or found.has_failed
+        failed = state is RunState.FAILED or analysis.has_failed
         if as_json:
-            return failed, _document(found, state.value, ended and ended.value, diagnosis, examples, lines)
-        _show(found, state.value if ended is None else ended.value, diagnosis, examples, wanted, lines)
+            return failed, _document(analysis, state.value, ended and ended.value, diagnosis, examples, lines)
+        _show(analysis, state.value if ended is None else ended.value, diagnosis, examples, wanted, lines)
         return failed, {}
 
 
@@ -271,18 +273,18 @@ def _analysed(asked: _Asked, how: _How, wanted: Wanted) -> Iterator[tuple[Analys
 
     done = done_nodes(asked.submit_dir) if asked.submit_dir else frozenset()
     with asking(asked.target.database) as questions:
-        found = analyse(questions, asked.target.wf_uuid, Scope(how.recurse, how.former, done), how.lines)
-        where = places(asked.submit_dir, found.workflows) if asked.submit_dir else {}
+        analysis = analyse(questions, asked.target.wf_uuid, Scope(how.recurse, how.former, done), how.lines)
+        where = places(asked.submit_dir, analysis.workflows) if asked.submit_dir else {}
         examples = {}
-        for groups in (found.failed, found.held, found.failing):
+        for groups in (analysis.failed, analysis.held, analysis.failing):
             for group in groups.groups[: wanted.most]:
                 example = example_of(questions, group.first)
                 examples[group.first.instance] = with_logs(group.first, example, where)
-        yield found, examples
+        yield analysis, examples
 
 
 def _document(
-    found: Analysis,
+    analysis: Analysis,
     state: str,
     ended: str | None,
     diagnosis: Diagnosis | None,
@@ -291,7 +293,7 @@ def _document(
 ) -> dict[str, Any]:
     from monitord_job.analysis.views.json_document import document
 
-    run = found.run
+    run = analysis.run
     how_it_stands = {
         "state": state,
         "ending": ended,
@@ -301,11 +303,11 @@ def _document(
         "restarts": run.restarts,
         "diagnosis": diagnosis and diagnosis.as_json(),
     }
-    return document(found, how_it_stands, examples, steps)
+    return document(analysis, how_it_stands, examples, steps)
 
 
 def _show(
-    found: Analysis,
+    analysis: Analysis,
     word: str,
     diagnosis: Diagnosis | None,
     examples: dict[int, Example],
@@ -315,9 +317,11 @@ def _show(
     from monitord_job.analysis.views.screen import body, header, next_steps
     from monitord_job.readers.status_view import tell_diagnosis, worth_telling
 
-    for line in header(found, word):
+    for line in header(analysis, word):
         say(line)
-    if diagnosis is not None and (worth_telling(diagnosis) or not (found.has_failed or word == _SUCCEEDED)):
+    if diagnosis is not None and (
+        worth_telling(diagnosis) or not (analysis.has_failed or word == _SUCCEEDED)
+    ):
         tell_diagnosis(diagnosis, say)
-    for line in (*body(found, examples, wanted), *next_steps(steps)):
+    for line in (*body(analysis, examples, wanted), *next_steps(steps)):
         say(line)

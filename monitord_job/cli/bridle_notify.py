@@ -157,10 +157,10 @@ def _targets(words: tuple[str, ...], config: NotifyConfig, *, needed: bool) -> l
 
     if needed and not words:
         raise click.UsageError("name a target with --to")
-    found = targets_of(words, config, os.environ)
-    for target in found:
+    targets = targets_of(words, config, os.environ)
+    for target in targets:
         check(target)
-    return found
+    return targets
 
 
 def _report(about: EventContext, run: Path | None, url: str | None, *, known: bool) -> Report:

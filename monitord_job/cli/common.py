@@ -74,11 +74,11 @@ def properties_options(command: F) -> F:
 
 def run_of(path: Path) -> SubmitDir:
     """The submit directory or the DAG that a command was given; of DAGs that were submitted as one, the first."""
-    found = open_target(path)
-    first = None if found.is_planned else leading_dag(found.dag_file, found.condor_sub)
+    submit_dir = open_target(path)
+    first = None if submit_dir.is_planned else leading_dag(submit_dir.dag_file, submit_dir.condor_sub)
     if first is None:
-        return found
-    LOG.warning("%s was submitted as one with %s: this is about both", found.dag, first.name)
+        return submit_dir
+    LOG.warning("%s was submitted as one with %s: this is about both", submit_dir.dag, first.name)
     return open_target(first)
 
 

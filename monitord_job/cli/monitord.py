@@ -120,24 +120,24 @@ def monitord(
     from monitord_job.monitor.trouble import as_monitor_error
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
-    found = None
+    run = None
     try:
-        found = open_run(submit_dir)
+        run = open_run(submit_dir)
         outlet = None if events is None else _event_file(events, events_format)
         if mode == Mode.FOLLOW.value:
             return (
                 0
-                if session.follow_run(found, limits, lock_wait, url, outlet, notify)
+                if session.follow_run(run, limits, lock_wait, url, outlet, notify)
                 else ExitCode.NODES_FAILED
             )
         if mode == Mode.DELIVER.value:
-            session.deliver(found, limits, lock_wait, url)
+            session.deliver(run, limits, lock_wait, url)
         elif mode == Mode.CATCH_UP.value:
-            session.catch_up(found, limits, lock_wait, url, outlet, notify)
+            session.catch_up(run, limits, lock_wait, url, outlet, notify)
         else:
-            session.rebuild(found, limits, lock_wait, url, outlet, notify)
+            session.rebuild(run, limits, lock_wait, url, outlet, notify)
     except (BridleError, OSError) as error:
-        if mode == Mode.FOLLOW.value and (found is not None or not _is_no_run(error)):
+        if mode == Mode.FOLLOW.value and (run is not None or not _is_no_run(error)):
             raise as_monitor_error(error) from error
         if isinstance(error, DatabaseVersionError | OSError):
             raise

@@ -153,9 +153,9 @@ def statistics(
 
     places, targets = _targets(runs, url, conf, by_uuid=by_uuid, several=several, as_it_stands=as_it_stands)
     wanted = frozenset(Level(name) for name in levels)
-    with opened(targets, wanted, any_attempt=uses_pmc) as found:
-        beside = _beside(other, found.statistics, wanted, as_it_stands=as_it_stands)
-        contents = Contents(found.statistics, found.attempts, Per(per.lower()), len(targets) > 1, beside)
+    with opened(targets, wanted, any_attempt=uses_pmc) as stored:
+        beside = _beside(other, stored.statistics, wanted, as_it_stands=as_it_stands)
+        contents = Contents(stored.statistics, stored.attempts, Per(per.lower()), len(targets) > 1, beside)
         if as_json or form == "json":
             _put_json(contents, wanted)
             return
@@ -165,7 +165,7 @@ def statistics(
 
 
 def _beside(
-    other: Path | None, found: Statistics, wanted: frozenset[Level], *, as_it_stands: bool
+    other: Path | None, ours: Statistics, wanted: frozenset[Level], *, as_it_stands: bool
 ) -> tuple[Compared, ...]:
     """The figures of the runs beside those of another one, if there is any."""
     from monitord_job.statistics.runs import opened, target_of
@@ -175,7 +175,7 @@ def _beside(
         return ()
     target = target_of(open_run(other), None, as_it_stands=as_it_stands)
     with opened([target], wanted, any_attempt=False) as there:
-        return tuple(compared(found, there.statistics))
+        return tuple(compared(ours, there.statistics))
 
 
 def _targets(
@@ -199,9 +199,9 @@ def _targets(
         if by_uuid and not runs:
             raise click.UsageError("which run? name its wf_uuid")
         return [], [Target(str(uuid), named) for uuid in runs] or all_runs(named)
-    found = [open_run(path) for path in runs or (here(),)]
+    submit_dirs = [open_run(path) for path in runs or (here(),)]
     asked = None if named is None else named.url.render_as_string(hide_password=False)
-    return found, [target_of(one, asked, as_it_stands=as_it_stands) for one in found]
+    return submit_dirs, [target_of(one, asked, as_it_stands=as_it_stands) for one in submit_dirs]
 
 
 def _own_folder(places: Sequence[SubmitDir]) -> Path | None:
@@ -217,7 +217,7 @@ def _put_json(contents: Contents, wanted: frozenset[Level]) -> None:
     from monitord_job.statistics.views.json_document import against, document
 
     more = {"against": against(contents.against)} if contents.against else {}
-    for piece in document(contents.found, wanted, contents.per, contents.attempts, more):
+    for piece in document(contents.statistics, wanted, contents.per, contents.attempts, more):
         say(piece, newline=False)
     say("")
 
@@ -227,7 +227,7 @@ def _put_screen(contents: Contents) -> None:
     from monitord_job.statistics.views.screen import screen
     from monitord_job.statistics.views.text_files import tables
 
-    for piece in screen(contents.found, several=contents.several):
+    for piece in screen(contents.statistics, several=contents.several):
         say(piece, newline=False)
     if contents.against:
         say("".join(tables([against_table(contents.against)], "")))

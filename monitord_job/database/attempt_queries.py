@@ -70,10 +70,10 @@ def read_attempts(
     connection: Connection, instances: Sequence[int], depth: int = 0
 ) -> dict[int, StoredAttempt]:
     """By job_instance_id, of those that are there."""
-    found: dict[int, StoredAttempt] = {}
+    attempts: dict[int, StoredAttempt] = {}
     for start in range(0, len(instances), _AT_ONCE):
-        found |= _read(connection, instances[start : start + _AT_ONCE], depth)
-    return found
+        attempts |= _read(connection, instances[start : start + _AT_ONCE], depth)
+    return attempts
 
 
 def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[int, StoredAttempt]:
@@ -84,7 +84,7 @@ def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[
     by_task: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for instance, task, raw, _ in codes:
         by_task[instance][task] = raw
-    found = {}
+    attempts = {}
     for row in _instances(connection, instances):
         number = row.job_instance_id
         facts = AttemptFacts(tuple(states[number]), row.exitcode, by_task[number], number in judged)
@@ -93,8 +93,8 @@ def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[
             cause = _of_sub_workflow(connection, row.subwf_id, cause, depth) or cause
         if cause and cause.kind is CauseKind.HELD and cause.reason.startswith(SUBMITTED_ON_HOLD):
             cause = replace(cause, inner=_of_attempt_before(connection, row, depth))
-        found[number] = StoredAttempt(cause, _output(row))
-    return found
+        attempts[number] = StoredAttempt(cause, _output(row))
+    return attempts
 
 
 def _of_attempt_before(connection: Connection, row: Any, depth: int) -> Cause | None:
@@ -122,10 +122,10 @@ def _states(
         .where(state.job_instance_id.in_(instances))
         .order_by(state.job_instance_id, state.jobstate_submit_seq)
     )
-    found: defaultdict[int, list[tuple[str, str | None]]] = defaultdict(list)
+    states: defaultdict[int, list[tuple[str, str | None]]] = defaultdict(list)
     for instance, word, reason in connection.execute(wanted).all():
-        found[instance].append((word, reason))
-    return found
+        states[instance].append((word, reason))
+    return states
 
 
 def _codes(connection: Connection, instances: Sequence[int]) -> Sequence[Any]:
@@ -188,8 +188,8 @@ def last_start(connection: Connection, wf_id: int) -> int | None:
     """When the last run of a workflow began, in seconds since the epoch."""
     table = s.WORKFLOWSTATE.c
     wanted = select(func.max(table.timestamp)).where(table.wf_id == wf_id, table.state == "WORKFLOW_STARTED")
-    found = connection.scalar(wanted)
-    return None if found is None else int(found)
+    start = connection.scalar(wanted)
+    return None if start is None else int(start)
 
 
 def held_nodes(connection: Connection, wf_id: int) -> list[tuple[str, int]]:

@@ -40,14 +40,18 @@ def fitted(rows: list[Any]) -> list[Any]:
 def with_short_names(rows: Iterable[Row]) -> Iterator[Row]:
     """Fitted rows as PostgreSQL's indexes can hold them, and a note for each name that had to be cut."""
     for row in rows:
-        found = row
+        shortened = row
         places = [place for place in _PLACES[row.__class__] if _is_long(row[place])]
         if places:
             yield from (_note(row, place) for place in places)
-            found = _with_short_names(row, places)
-        if isinstance(found, InstanceUpdate) and found.host and any(map(_is_long, found.host[:3])):
-            found = found._replace(host=_with_short_names(found.host, [0, 1, 2]))
-        yield found
+            shortened = _with_short_names(row, places)
+        if (
+            isinstance(shortened, InstanceUpdate)
+            and shortened.host
+            and any(map(_is_long, shortened.host[:3]))
+        ):
+            shortened = shortened._replace(host=_with_short_names(shortened.host, [0, 1, 2]))
+        yield shortened
 
 
 def short_name(name: str) -> str:

@@ -309,8 +309,8 @@ class Postgresql(Dialect):
     def new_keys(self, bulk: Bulk, table: Table, count: int) -> Sequence[int]:
         (column,) = table.primary_key.columns
         sequence = f"{table.name}_{column.name}_seq"
-        found = bulk.select("SELECT nextval(?) FROM generate_series(1, ?)", sequence, count)
-        return [row[0] for row in found]
+        rows = bulk.select("SELECT nextval(?) FROM generate_series(1, ?)", sequence, count)
+        return [row[0] for row in rows]
 
 
 _DIALECTS: dict[str, Dialect] = {one.backend.value: one for one in (Sqlite(), Postgresql())}

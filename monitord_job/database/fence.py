@@ -69,5 +69,5 @@ def take(bulk: Bulk, wf_uuid: str, holder: str, now_ns: int) -> Fence:
 
 
 def _standing(bulk: Bulk, wf_uuid: str) -> tuple[int, str]:
-    found = bulk.select_for_update(_STANDING, wf_uuid)
-    return found[0] if found else (0, "")
+    rows = bulk.select_for_update(_STANDING, wf_uuid)
+    return rows[0] if rows else (0, "")

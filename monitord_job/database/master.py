@@ -49,7 +49,7 @@ def standing(connection: Connection, wf_uuid: str, db_url: str) -> Standing | No
     )
 
 
-def write(url: URL, found: Standing) -> None:
+def write(url: URL, run_standing: Standing) -> None:
     """Bring the master database up to that, in one transaction; others' rows stay, and what is there is left.
 
     The tables are made where there are none. Raises TryAgainError if it cannot be written.
@@ -59,8 +59,8 @@ def write(url: URL, found: Standing) -> None:
         with engine.begin() as connection:
             dialect_of(url).lock_tables(connection)
             _make_tables(connection)
-            wf_id = _workflow(connection, found.workflow)
-            _states(connection, wf_id, found.states)
+            wf_id = _workflow(connection, run_standing.workflow)
+            _states(connection, wf_id, run_standing.states)
     except SQLAlchemyError as error:
         what = f"the master database cannot be written: {words_of(error)}"
         raise TryAgainError(dialect_of(url).shown(url), what, _HINT) from error
@@ -81,11 +81,11 @@ def _make_tables(connection: Connection) -> None:
 def _workflow(connection: Connection, row: Mapping[str, Any]) -> int:
     table = MASTER_WORKFLOW
     wanted = select(table.c.wf_id).where(table.c.wf_uuid == row["wf_uuid"])
-    found = connection.scalar(wanted)
-    if found is None:
+    wf_id = connection.scalar(wanted)
+    if wf_id is None:
         connection.execute(table.insert(), dict(row))
-        found = connection.scalar(wanted)
-    return int(found or 0)
+        wf_id = connection.scalar(wanted)
+    return int(wf_id or 0)
 
 
 def _states(connection: Connection, wf_id: int, states: tuple[Mapping[str, Any], ...]) -> None:

@@ -54,12 +54,14 @@ def version_of(connection: Connection, where: str, root_wf_uuid: str | None = No
         if root_wf_uuid is not None and not _has_run(connection, root_wf_uuid):
             return UNTOUCHED
         raise DatabaseVersionError(where, "this Stampede database was made by another monitor", _REBUILD)
-    found = connection.scalar(select(func.max(BRIDLE_SCHEMA.c.version))) or 0
-    if found > BRIDLE_VERSION:
-        raise _newer(connection, where, found)
-    if found < OLDEST_VERSION:
-        raise DatabaseVersionError(where, f"it is of bridle schema {found}, older than any release", _REBUILD)
-    return int(found)
+    stored_version = connection.scalar(select(func.max(BRIDLE_SCHEMA.c.version))) or 0
+    if stored_version > BRIDLE_VERSION:
+        raise _newer(connection, where, stored_version)
+    if stored_version < OLDEST_VERSION:
+        raise DatabaseVersionError(
+            where, f"it is of bridle schema {stored_version}, older than any release", _REBUILD
+        )
+    return int(stored_version)
 
 
 def _has_run(connection: Connection, root_wf_uuid: str) -> bool:
@@ -67,25 +69,25 @@ def _has_run(connection: Connection, root_wf_uuid: str) -> bool:
     return connection.scalar(statement) is not None
 
 
-def _newer(connection: Connection, where: str, found: int) -> NewerDatabaseError:
+def _newer(connection: Connection, where: str, stored_version: int) -> NewerDatabaseError:
     # With *, because this program may ask a table from the future for no column by name.
     row = connection.exec_driver_sql("SELECT * FROM bridle_schema ORDER BY version DESC").mappings().first()
     program = (row and row.get("program")) or "the bridle that made it"
-    what = f"it is of bridle schema {found}, this bridle knows none later than {BRIDLE_VERSION}"
+    what = f"it is of bridle schema {stored_version}, this bridle knows none later than {BRIDLE_VERSION}"
     return NewerDatabaseError(where, what, f"use {program} or a later one; nothing in it was changed")
 
 
-def migrate(connection: Connection, where: str, found: int, now: int) -> None:
-    """Take the tables up from version `found` to today's, within the caller's transaction. `now` is in seconds.
+def migrate(connection: Connection, where: str, stored_version: int, now: int) -> None:
+    """Take the tables up from `stored_version` to today's, within the caller's transaction. `now` is in seconds.
 
     Raises TryAgainError if the tables belong to another role of the server.
     """
     try:
-        for number in range(found + 1, BRIDLE_VERSION + 1):
+        for number in range(stored_version + 1, BRIDLE_VERSION + 1):
             for statement in MIGRATIONS[number]:
                 connection.exec_driver_sql(statement)
     except ProgrammingError as error:
-        what = f"it cannot be taken up from bridle schema {found} to {BRIDLE_VERSION}: {error.orig}"
+        what = f"it cannot be taken up from bridle schema {stored_version} to {BRIDLE_VERSION}: {error.orig}"
         hint = "let the owner of its tables run `bridle monitord --catch-up SUBMIT_DIR` once"
         raise TryAgainError(where, what, hint) from error
     note_version(connection, now)

@@ -66,20 +66,20 @@ def properties_of(submit_dir: SubmitDir) -> tuple[str, Mapping[str, str]]:
     """Where they stand, for messages, and the properties that hold for a run. Raises DatabaseUrlError, FileError."""
     what = _GIVEN.get()
     path = what.conf or _planners_file(submit_dir)
-    found = {} if path is None else read_properties(path)
+    properties = {} if path is None else read_properties(path)
     where = f"{path}, -D" if what.single and path else "-D" if what.single else str(path)
-    return where, {**found, **what.single}
+    return where, {**properties, **what.single}
 
 
 def given_url() -> tuple[str, str] | None:
     """The database that the command line's properties name, and where that stands; None if they name none."""
     what = _GIVEN.get()
-    for where, found in (
+    for where, properties in (
         ("-D", what.single),
         (str(what.conf), read_properties(what.conf) if what.conf else {}),
     ):
         for name in URL_PROPERTIES:
-            value = (found.get(name) or "").strip()
+            value = (properties.get(name) or "").strip()
             if value:
                 return f"{where}: {name}", value
     return None

@@ -44,13 +44,13 @@ class RowWriter:
         """Of the workflow and of the root of its hierarchy."""
         if self._wf is None:
             text = "SELECT wf_id, root_wf_id FROM workflow WHERE wf_uuid = ?"
-            found = self._bulk.select(text, self._wf_uuid)
-            if not found:
+            rows = self._bulk.select(text, self._wf_uuid)
+            if not rows:
                 where = self._bulk.connection.engine.url.render_as_string(hide_password=True)
                 raise BrokenDatabaseError(
                     where, f"workflow {self._wf_uuid} is not in it", self._bulk.dialect.refused_hint
                 )
-            self._wf = (found[0][0], found[0][1])
+            self._wf = (rows[0][0], rows[0][1])
         return self._wf
 
     def write(self, bulk: Bulk, rows: Iterable[r.Row]) -> None:
@@ -59,8 +59,8 @@ class RowWriter:
         remaining = iter(rows)
         while batch := list(islice(remaining, _AT_ONCE)):
             kinds = _by_kind(batch)
-            for kind, found in kinds.items():
-                kinds[kind] = fitted(found)
+            for kind, of_kind in kinds.items():
+                kinds[kind] = fitted(of_kind)
             if bulk.dialect.names_are_bounded:
                 kinds = _by_kind(with_short_names(chain.from_iterable(kinds.values())))
             _fold_updates(kinds)
@@ -80,8 +80,8 @@ class RowWriter:
             self._bulk.insert(s.WORKFLOW, columns, [(*keys, *values)])
 
     def _workflow_id(self, wf_uuid: str | None) -> int | None:
-        found = self._bulk.select("SELECT wf_id FROM workflow WHERE wf_uuid = ?", wf_uuid) if wf_uuid else []
-        return found[0][0] if found else None
+        rows = self._bulk.select("SELECT wf_id FROM workflow WHERE wf_uuid = ?", wf_uuid) if wf_uuid else []
+        return rows[0][0] if rows else None
 
     def _of_workflow(self, rows: list[Any], table: Table, clash: Clash = Clash.ERROR) -> None:
         """Rows whose fields are columns, to which only the workflow's key is added."""
@@ -127,15 +127,15 @@ class RowWriter:
         """The keys of files; whoever else adds one of them at the same time, there is one row of it."""
         wanted = _unique(names)
         text = "SELECT lfn, lfn_id FROM rc_lfn WHERE lfn IN (?*)"
-        found: dict[str, int] = dict(map(tuple, self._bulk.select(text, wanted)))
+        ids: dict[str, int] = dict(map(tuple, self._bulk.select(text, wanted)))
         # In one order for all writers: two of them that wait for each other would be a deadlock.
-        missing = [name for name in wanted if name not in found]
+        missing = [name for name in wanted if name not in ids]
         if missing:
             keys = self._bulk.new_keys(s.RC_LFN, len(missing))
             rows = list(zip(keys, missing, strict=True))
             self._bulk.insert(s.RC_LFN, "lfn_id lfn", rows, Clash.KEEP)
-            found.update(map(tuple, self._bulk.select(text, missing)))
-        return found
+            ids.update(map(tuple, self._bulk.select(text, missing)))
+        return ids
 
     def _file_meta(self, rows: list[r.FileMetaRow]) -> None:
         files = self._file_ids(row.lfn for row in rows)

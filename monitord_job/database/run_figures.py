@@ -87,15 +87,15 @@ def _figures(bulk: Bulk, version: int | None, uuids: Collection[str] | None) -> 
     if version is not None:
         held, jobs = dict(_pairs(bulk.select(_HELD_BELOW, keys))), dict(_pairs(bulk.select(_JOBS, keys)))
         told = {(row[0], row[1]): row[2] or 0 for row in bulk.select(_METRICS, keys)}
-    found = {}
+    figures = {}
     for row in runs:
         key = row[0]
         begun = max((int(state[0]) for state in states[key] if state[2] == "WORKFLOW_STARTED"), default=None)
         progress = _progress(row, states[key], totals.get(key, 0), counts[key], failed[key], held.get(key, 0))
         is_told = told.get((key, "end_time"), 0) >= (begun or 0) and (key, "DagStatus") in told
         ending = _ending(progress, int(told[key, "DagStatus"]) if is_told else None)
-        found[str(row[1])] = RunFigures(progress, begun, row[3], row[4], row[5], jobs.get(key), ending)
-    return found
+        figures[str(row[1])] = RunFigures(progress, begun, row[3], row[4], row[5], jobs.get(key), ending)
+    return figures
 
 
 def _ending(run: WorkflowProgress, dag_status: int | None) -> Ending | None:

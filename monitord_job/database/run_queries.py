@@ -66,8 +66,8 @@ def is_stored(database: Database, wf_uuid: str) -> bool:
         with reading(engine) as connection:
             if not has_table(connection, s.WORKFLOW):
                 return False
-            found = connection.scalar(select(s.WORKFLOW.c.wf_id).where(s.WORKFLOW.c.wf_uuid == wf_uuid))
-        return found is not None
+            wf_id = connection.scalar(select(s.WORKFLOW.c.wf_id).where(s.WORKFLOW.c.wf_uuid == wf_uuid))
+        return wf_id is not None
     finally:
         engine.dispose()
 
@@ -115,10 +115,10 @@ def _counts(connection: Connection, wf_id: int, *, over: bool) -> Counter[NodeSt
     """From the state of the rules, which has one row for each job that was ever looked at."""
     node, service = bridle_tables.BRIDLE_NODE.c, service_column(connection).label("service")
     statement = select(node.state, service, func.count()).where(node.wf_id == wf_id)
-    found: Counter[NodeStatus] = Counter()
+    counts: Counter[NodeStatus] = Counter()
     for state, is_service, number in connection.execute(statement.group_by(node.state, service)).all():
-        found[node_status(state, service=bool(is_service), over=over)] += number
-    return found
+        counts[node_status(state, service=bool(is_service), over=over)] += number
+    return counts
 
 
 def _failed_now(connection: Connection, wf_id: int) -> int:
@@ -194,11 +194,11 @@ def reading_any(engine: Engine) -> Iterator[tuple[Connection, int | None]]:
 def _is_of_today(connection: Connection) -> bool:
     """The usual case, asked with one question: to look for tables takes longer than all that is asked of a run."""
     try:
-        found = connection.exec_driver_sql("SELECT max(version) FROM bridle_schema").scalar()
+        version = connection.exec_driver_sql("SELECT max(version) FROM bridle_schema").scalar()
     except DatabaseError:
         connection.rollback()
         return False
-    return found == bridle_tables.BRIDLE_VERSION
+    return version == bridle_tables.BRIDLE_VERSION
 
 
 def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
@@ -237,9 +237,9 @@ def causes_before(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict[s
             )
             .order_by(before.c.job_submit_seq)  # the last one stays
         )
-        found = {str(job): int(number) for job, number in connection.execute(wanted)}
-        attempts = read_attempts(connection, list(found.values()))
-    causes = ((job, attempts[number].cause) for job, number in found.items())
+        instances = {str(job): int(number) for job, number in connection.execute(wanted)}
+        attempts = read_attempts(connection, list(instances.values()))
+    causes = ((job, attempts[number].cause) for job, number in instances.items())
     return {job: cause for job, cause in causes if cause is not None}
 
 
@@ -304,10 +304,10 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
 def _metrics(connection: Connection, wf_id: int) -> dict[str, dict[str, str | float | bool | None]]:
     table = bridle_tables.BRIDLE_WORKFLOW_METRICS
     wanted = select(table.c.source, table.c.key, table.c.value, table.c.number).where(table.c.wf_id == wf_id)
-    found: dict[str, dict[str, str | float | bool | None]] = {}
+    metrics: dict[str, dict[str, str | float | bool | None]] = {}
     for source, key, value, number in connection.execute(wanted.order_by(table.c.source, table.c.key)):
-        found.setdefault(source, {})[key] = value if number is None else json.loads(value)
-    return found
+        metrics.setdefault(source, {})[key] = value if number is None else json.loads(value)
+    return metrics
 
 
 def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]:
@@ -325,11 +325,13 @@ def _states(connection: Connection, wf_id: int) -> Sequence[Any]:
 def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:
     # All rows at once: as long as a question is open, SQLite lets nobody commit.
     rows = connection.execute(_newest_attempts(wf_id, service_column(connection))).all()
-    found = [(row, _status(row, over=over)) for row in rows]
+    with_status = [(row, _status(row, over=over)) for row in rows]
     telling = (NodeStatus.FAILED, NodeStatus.HELD)
-    attempts = read_attempts(connection, [row.job_instance_id for row, status in found if status in telling])
+    attempts = read_attempts(
+        connection, [row.job_instance_id for row, status in with_status if status in telling]
+    )
     jobs = []
-    for row, status in found:
+    for row, status in with_status:
         attempt = attempts.get(row.job_instance_id)
         jobs.append(
             Job(

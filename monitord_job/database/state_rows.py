@@ -69,11 +69,11 @@ def _load_nodes(connection: Connection, wf_id: int | None) -> Iterator[tuple[str
 def _load_details(connection: Connection, wf_id: int | None) -> dict[str, tuple[NodeLogEvent, ...]]:
     table = bridle_tables.BRIDLE_DETAIL
     statement = select(table).where(table.c.wf_id == wf_id).order_by(table.c.job, table.c.position)
-    found: dict[str, tuple[NodeLogEvent, ...]] = {}
+    details: dict[str, tuple[NodeLogEvent, ...]] = {}
     for row in connection.execute(statement):
         detail = NodeLogEvent(NodeLogKind(row.kind), row.job, row.value)
-        found[row.job] = (*found.get(row.job, ()), detail)
-    return found
+        details[row.job] = (*details.get(row.job, ()), detail)
+    return details
 
 
 def load_events(connection: Connection, wf_id: int) -> Iterator[StoredState]:

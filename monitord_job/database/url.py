@@ -65,9 +65,9 @@ def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
     if named is not None:
         return Database(parse_url(*named, submit_dir.path), wait)
     noted = submit_dir.own_properties
-    for source, found in ((noted, read_properties(noted)), (path, properties)):
+    for source, settings in ((noted, read_properties(noted)), (path, properties)):
         for name in URL_PROPERTIES:
-            value = (found.get(name) or "").strip()
+            value = (settings.get(name) or "").strip()
             if value:
                 return Database(parse_url(f"{source}: {name}", value, submit_dir.path), wait)
     return Database(sqlite_url(submit_dir.database), wait)

@@ -53,11 +53,11 @@ class EventFeed:
         """The same rows of the workflow `wf_uuid`; while they pass, their events go into the outbox."""
         if self._outlet is None and self._is_asked_for is False:
             return rows
-        found = bulk.select("SELECT sent FROM bridle_event_feed WHERE wf_uuid = ?", self._wf_uuid)
-        self._is_asked_for = bool(found) or self._outlet is not None
+        sent = bulk.select("SELECT sent FROM bridle_event_feed WHERE wf_uuid = ?", self._wf_uuid)
+        self._is_asked_for = bool(sent) or self._outlet is not None
         if not self._is_asked_for:
             return rows
-        self._sent = max(self._sent, found[0][0]) if found else 0
+        self._sent = max(self._sent, sent[0][0]) if sent else 0
         self._tidy(bulk)
         return self._tap(bulk, rows, EventStream(wf_uuid, now))
 
@@ -108,8 +108,8 @@ class _Outbox:
     def __init__(self, bulk: Bulk, wf_uuid: str, sent: int) -> None:
         self._bulk = bulk
         self._wf_uuid = wf_uuid
-        found = bulk.select("SELECT max(number) FROM bridle_event WHERE wf_uuid = ?", wf_uuid)
-        self._number = max(found[0][0] or 0, sent)
+        rows = bulk.select("SELECT max(number) FROM bridle_event WHERE wf_uuid = ?", wf_uuid)
+        self._number = max(rows[0][0] or 0, sent)
         self._lines: list[str] = []
         self._bytes = 0
         self._blocks: list[tuple[str, int, str]] = []

@@ -17,12 +17,12 @@ def output_files(where: Path, job: Job) -> dict[str, Path]:
         return {}
     newest = job.attempts[-1]
     try:
-        found = parse_submit_file(files.read(where / job.submit_file, files.SMALL))
+        description = parse_submit_file(files.read(where / job.submit_file, files.SMALL))
     except (RewriterError, OSError):
         return {}
-    macros = {"job": job.name, **found.assigned}
-    start = where / expand(found.text("initialdir") or "", macros)
-    named = {"stderr": found.error, "stdout": found.output}
+    macros = {"job": job.name, **description.assigned}
+    start = where / expand(description.text("initialdir") or "", macros)
+    named = {"stderr": description.error, "stdout": description.output}
     return {
         name: start / of_attempt(expand(text, macros), newest.condor_job, newest.row.number - 1)
         for name, text in named.items()

@@ -25,7 +25,7 @@ def resources_of(log: Path, job: str) -> tuple[Resource, ...]:
 
 
 def _last_table(lines: Iterable[bytes], job: str) -> tuple[Resource, ...]:
-    found: tuple[Resource, ...] = ()
+    table: tuple[Resource, ...] = ()
     event: list[str] | None = None
     for line in lines:
         header = _HEADER.match(line)
@@ -33,11 +33,11 @@ def _last_table(lines: Iterable[bytes], job: str) -> tuple[Resource, ...]:
             ours = header["number"] == Number.TERMINATED.value and job_of(header) == job
             event = [] if ours else None
         elif event is not None and line == _END:
-            found = tuple(table_in(event)) or found
+            table = tuple(table_in(event)) or table
             event = None
         elif event is not None:
             event.append(line.decode("utf-8", "replace"))
-    return found
+    return table
 
 
 def table_in(event: list[str]) -> Iterator[Resource]:

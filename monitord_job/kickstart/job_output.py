@@ -68,31 +68,31 @@ class _Ahead:
 
     def find(self, token: bytes, position: int) -> int:
         """As bytes.find, but the size of the data if there is none."""
-        asked, found = self._next.get(token, (0, -1))
-        if not asked <= position <= found:
-            found = self.data.find(token, position)
-            found = self.size if found < 0 else found
-            self._next[token] = position, found
-        return found
+        asked, place = self._next.get(token, (0, -1))
+        if not asked <= position <= place:
+            place = self.data.find(token, position)
+            place = self.size if place < 0 else place
+            self._next[token] = position, place
+        return place
 
     def find_line(self, position: int) -> int:
         """The next line that begins as a record or a cluster line does."""
-        asked, found = self._next.get(_LINE, (0, -1))
-        if not asked <= position <= found:
+        asked, place = self._next.get(_LINE, (0, -1))
+        if not asked <= position <= place:
             line = _START.search(self.data, max(position - 1, 0))
-            found = line.start() + 1 if line else self.size
-            self._next[_LINE] = position, found
-        return found
+            place = line.start() + 1 if line else self.size
+            self._next[_LINE] = position, place
+        return place
 
     def first(self, tokens: Iterable[bytes], start: int, end: int) -> int:
         """Where the first of the tokens between the two begins; `end` if none does."""
         known, first = self._next.get, end
         for token in tokens:
-            asked, found = known(token, (0, -1))
-            if not asked <= start <= found:  # seldom: a call for each takes as long as all the rest here
-                found = self.find(token, start)
-            if found < first and found + len(token) <= end:
-                first = found
+            asked, place = known(token, (0, -1))
+            if not asked <= start <= place:  # seldom: a call for each takes as long as all the rest here
+                place = self.find(token, start)
+            if place < first and place + len(token) <= end:
+                first = place
         return first
 
 
@@ -181,8 +181,8 @@ def _lines(
     read: Callable[[int, bytes], Iterator[Record]],
 ) -> _Piece:
     following = ahead.find(_NEXT_RECORD, start + 1)
-    found = after.search(ahead.data, start, following)
-    last = found.start() + 1 if found else following
+    match = after.search(ahead.data, start, following)
+    last = match.start() + 1 if match else following
     end = _cut_at(ahead, start, last)
     return _Piece(start, end, read(offset, ahead.data[start:end]), last + _LONGEST_START < ahead.size)
 
@@ -210,8 +210,8 @@ def _slowly(offset: int, text: str) -> Record:
 def _multipart(offset: int, record: bytes) -> Iterator[Record]:
     head, _, parts = record.partition(b"\n")
     offset, text = offset + len(head) + 1, text_of(parts)
-    found = regex_multipart.scan(offset, text)
-    yield from _multipart_slowly(offset, text) if found is None else found
+    records = regex_multipart.scan(offset, text)
+    yield from _multipart_slowly(offset, text) if records is None else records
 
 
 def _multipart_slowly(offset: int, text: str) -> Iterator[Record]:

@@ -35,26 +35,26 @@ def parse_lines(memo: str, lines: Iterable[bytes]) -> tuple[str, list[NodeLogEve
     ('A', '9')
     """
     node, _, said = memo.partition("\n")
-    found: list[NodeLogEvent] = []
+    events: list[NodeLogEvent] = []
     for line in lines:
         if not any(mark in line for mark in _MARKS):
             continue
         if match := _PRE.search(line):
             name, status, signal = match.groups()
             code = status or (b"-" + signal if signal else b"1")
-            found.append(NodeLogEvent(NodeLogKind.PRE_SCRIPT_FAILED, text_of(name), code.decode("ascii")))
+            events.append(NodeLogEvent(NodeLogKind.PRE_SCRIPT_FAILED, text_of(name), code.decode("ascii")))
         elif match := _SUBMITTING.search(line):
             node, said = text_of(match[1]), ""
         elif match := _EVENT.search(line):
-            found.append(_not_taken(text_of(match[1]), text_of(match[2]) or said))
+            events.append(_not_taken(text_of(match[1]), text_of(match[2]) or said))
             node = ""
         elif _FAILED.search(line):
             if node:  # newer DAGMans have said it in the line before
-                found.append(_not_taken(node, said))
+                events.append(_not_taken(node, said))
             node = ""
         elif node and (match := _WORDS.search(line)):
             said = "; ".join(filter(None, (said, text_of(match[1]))))[:_MOST]
-    return (f"{node}\n{said}" if node else ""), found
+    return (f"{node}\n{said}" if node else ""), events
 
 
 def _not_taken(node: str, reason: str) -> NodeLogEvent:

@@ -75,9 +75,7 @@ def learn(prefix: bytes, near: int, zone: tzinfo | None) -> str | None:
         return None
     for later in range(_LATE):
         when = datetime.fromtimestamp(near, zone) + timedelta(seconds=later)
-        ways = [
-            found for found, _ in zip(_formats(text, _samples(when), ()), range(_MOST_WAYS), strict=False)
-        ]
+        ways = [way for way, _ in zip(_formats(text, _samples(when), ()), range(_MOST_WAYS), strict=False)]
         whole = [way for way in ways if _is_whole(way)]
         if whole:
             best: Way = min(whole, key=_oddness)
@@ -92,7 +90,7 @@ Way = tuple[str, ...]
 def _samples(when: datetime) -> list[tuple[str, str]]:
     """How a time may be written, piece by piece: the longer ones first."""
     twelve = (when.hour - 1) % 12 + 1
-    found = [
+    samples = [
         ("s", str(int(when.timestamp()))),
         ("B", _MONTHS[when.month - 1]),
         ("A", _DAYS[when.weekday()]),
@@ -106,8 +104,8 @@ def _samples(when: datetime) -> list[tuple[str, str]]:
         ("p", "PM" if when.hour >= 12 else "AM"),
     ]
     for key, number in (("d", when.day), ("m", when.month), ("H", when.hour), ("I", twelve)):
-        found += [(key, sample) for sample in dict.fromkeys((f"{number:02d}", f"{number:2d}", str(number)))]
-    return found
+        samples += [(key, sample) for sample in dict.fromkeys((f"{number:02d}", f"{number:2d}", str(number)))]
+    return samples
 
 
 def _formats(text: str, samples: list[tuple[str, str]], before: Way) -> Iterator[Way]:
@@ -120,9 +118,9 @@ def _formats(text: str, samples: list[tuple[str, str]], before: Way) -> Iterator
         if text.startswith(sample) and _KIND[key] not in used:
             yield from _formats(text[len(sample) :], samples, (*before, f"%{key}"))
     for key, pattern in _AFTER_SECONDS.items() if "second" in used else ():
-        found = pattern.match(text)
-        if found and _KIND[key] not in used:
-            yield from _formats(text[found.end() :], samples, (*before, f"%{key}"))
+        match = pattern.match(text)
+        if match and _KIND[key] not in used:
+            yield from _formats(text[match.end() :], samples, (*before, f"%{key}"))
     if not text[0].isdigit() and text[0] != "%":
         yield from _formats(text[1:], samples, (*before, text[0]))
 

@@ -82,5 +82,5 @@ def refusal_in(tail: bytes) -> str:
     # With a low DAGMAN_VERBOSITY it counts nothing, and says of nodes only that they failed.
     if start < 0 or texts.NODE_TABLE.search(tail, start) or texts.NODES_RAN.search(tail, start):
         return ""
-    found = texts.REFUSAL.search(tail, start)
-    return one_line(text_of(found[0].strip())) if found else ""
+    match = texts.REFUSAL.search(tail, start)
+    return one_line(text_of(match[0].strip())) if match else ""

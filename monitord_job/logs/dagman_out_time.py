@@ -62,8 +62,8 @@ def epoch_of_learned(learned: TimeFormat, text: bytes, zone: tzinfo | None, floo
         return None
 
 
-def _american(found: re.Match[bytes]) -> datetime:
-    month, day, year, hour, minute, second = (int(found[group]) for group in range(2, 8))
+def _american(match: re.Match[bytes]) -> datetime:
+    month, day, year, hour, minute, second = (int(match[group]) for group in range(2, 8))
     return datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001
 
 

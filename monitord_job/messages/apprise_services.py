@@ -41,10 +41,10 @@ class _Reasons(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.found: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.found.append(record.getMessage())
+        self.messages.append(record.getMessage())
 
 
 @contextmanager
@@ -91,12 +91,12 @@ def service_of(target: Target, extra: Mapping[str, str] | None = None) -> Notify
         # apprise's way to say: another field of the payload.
         address += ("&" if "?" in address else "?") + urlencode({f":{key}": extra[key] for key in extra})
     with _listening():
-        found = Apprise.instantiate(address, asset=_asset(), suppress_exceptions=True)
-    if found is None:
+        service = Apprise.instantiate(address, asset=_asset(), suppress_exceptions=True)
+    if service is None:
         what = f"apprise does not understand the address that begins with {target.name.removesuffix('...')}"
         hint = "see https://github.com/caronc/apprise/wiki for how it is written"
         raise NotifyError("--to", what, hint)
-    return found
+    return service
 
 
 def _completed(address: str) -> str:
@@ -165,7 +165,7 @@ def send_to_service(
             body=body, title=message.subject, notify_type=severity.value, body_format=form, timeout=limit
         )
     if not done:
-        said = "; ".join(masked(reason, target.address) for reason in reasons.found[-3:])
+        said = "; ".join(masked(reason, target.address) for reason in reasons.messages[-3:])
         what = f"it did not accept the message{': ' + said if said else ''}"
         raise TryAgainError(target.name, what, "it will be tried again")
 

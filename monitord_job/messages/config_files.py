@@ -55,9 +55,9 @@ def _read(path: Path) -> NotifyConfig:
         about = os.fstat(handle.fileno())  # of the very file that is read
         data = handle.read(1 << 20)
     try:
-        found = parse_config(data.decode("utf-8"), str(path))
+        config = parse_config(data.decode("utf-8"), str(path))
     except UnicodeDecodeError:
         raise NotifyError(str(path), "it is not UTF-8", "save the file as UTF-8") from None
-    secrets = bool(found.targets) or _PASSWORD.search(found.via) is not None
+    secrets = bool(config.targets) or _PASSWORD.search(config.via) is not None
     check_private(about.st_mode, about.st_uid, os.geteuid(), str(path), secrets=secrets)
-    return found
+    return config

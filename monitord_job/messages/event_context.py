@@ -78,13 +78,13 @@ def event_context(environment: Mapping[str, str]) -> EventContext:
     -9
     """
     said = {name: one_line(value) for name, value in environment.items() if name.startswith(_OURS)}
-    found = _EVENT.fullmatch(said.get("PEGASUS_EVENT", ""))
+    match = _EVENT.fullmatch(said.get("PEGASUS_EVENT", ""))
     name = said.get("PEGASUS_JOBID", "")
     # pegasus-monitord gives a workflow's uuid in place of a job, and no other.
     uuid = said.get("BRIDLE_WORKFLOW", "") or (name if _UUID.fullmatch(name) else "")
     return EventContext(
-        event=found[1] if found else said.get("PEGASUS_EVENT", ""),
-        amount=(found[2] or "") if found else "",
+        event=match[1] if match else said.get("PEGASUS_EVENT", ""),
+        amount=(match[2] or "") if match else "",
         wf_uuid=uuid,
         workflow=said.get("PEGASUS_WFID", ""),
         directory=said.get("PEGASUS_SUBMIT_DIR", ""),

@@ -55,8 +55,8 @@ def plain_relay(address: str) -> Relay | None:
     Relay(host='relay.example.org', port=2525, security=<Security.PLAIN: 'insecure'>, user='', verify=True)
     >>> plain_relay("mailtos://me:s3cret@example.org")
     """
-    found = _PLAIN_RELAY.fullmatch(address)
-    return Relay(found[1], int(found[2] or 25)) if found else None
+    match = _PLAIN_RELAY.fullmatch(address)
+    return Relay(match[1], int(match[2] or 25)) if match else None
 
 
 @dataclass(frozen=True, slots=True)

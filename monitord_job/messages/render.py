@@ -99,12 +99,12 @@ def _took(report: Report) -> float | None:
 
 def _types(run: Run | None) -> dict[str, Counter[str]]:
     """How many jobs of each type are in which column."""
-    found: dict[str, Counter[str]] = {}
+    types: dict[str, Counter[str]] = {}
     for kind, counts in (run.types if run else {}).items():
-        shown = found.setdefault(kind, Counter())
+        shown = types.setdefault(kind, Counter())
         for status, count in counts.items():
             shown[_COLUMNS[status]] += count
-    return found
+    return types
 
 
 def _table(types: Mapping[str, Counter[str]], columns: tuple[str, ...]) -> list[str]:
@@ -143,7 +143,7 @@ def severity(report: Report) -> Severity:
 def fields(report: Report) -> dict[str, str]:
     """For programs: what a webhook gets beside title and text. Names stay; new ones may come."""
     about, run = report.about, report.run
-    found: dict[str, object] = {
+    values: dict[str, object] = {
         "event": about.event,
         "workflow": about.wf_uuid,
         "label": report.name,
@@ -156,11 +156,11 @@ def fields(report: Report) -> dict[str, str]:
         "key": about.key,
     }
     if run:
-        found |= {
+        values |= {
             "state": run.state,
             "done": run.done,
             "total": run.total,
             "failed": run.failed.count,
             "held": run.held.count,
         }
-    return {name: str(value) for name, value in found.items() if value not in (None, "")}
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}

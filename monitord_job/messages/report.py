@@ -124,13 +124,13 @@ def advice(report: Report) -> tuple[Advice, ...]:
     if not report.about.run:
         return ()
     where, run = shlex.quote(report.about.run), report.run
-    found = [Advice("Check its status", f"bridle status {where}")]
+    steps = [Advice("Check its status", f"bridle status {where}")]
     if report.about.on and report.about.on.meaning.needs_diagnosis:
-        found.append(Advice("Diagnose it", f"bridle recover {where}"))
+        steps.append(Advice("Diagnose it", f"bridle recover {where}"))
     if run and (run.held.count or run.held_below.count):
-        found.append(Advice("See which jobs are held, and why", "condor_q -hold -nobatch"))
-        found.append(Advice("When the cause is fixed, release a job", "condor_release JOB_ID"))
+        steps.append(Advice("See which jobs are held, and why", "condor_q -hold -nobatch"))
+        steps.append(Advice("When the cause is fixed, release a job", "condor_release JOB_ID"))
     if run and run.state == "failed":
-        found.append(Advice("See where the next run would start", f"bridle rescue show {where}"))
-        found.append(Advice("When the cause is fixed, resume from there", f"bridle run {where}"))
-    return tuple(found)
+        steps.append(Advice("See where the next run would start", f"bridle rescue show {where}"))
+        steps.append(Advice("When the cause is fixed, resume from there", f"bridle run {where}"))
+    return tuple(steps)

@@ -62,42 +62,44 @@ def report_of(about: EventContext, submit_dir: SubmitDir, database: Database, no
 
 def read_run(engine: Engine, wf_uuid: str) -> Run:
     """How far a workflow is and what failed in it. Raises MonitorError."""
-    found = progress(engine, wf_uuid)
+    run_progress = progress(engine, wf_uuid)
     with reading(engine) as connection:
         workflow = connection.execute(
             select(s.WORKFLOW.c.wf_id, s.WORKFLOW.c.submit_hostname).where(s.WORKFLOW.c.wf_uuid == wf_uuid)
         ).one()
         host = one_line(workflow.submit_hostname or "")
-        types = _types(connection, workflow.wf_id, over=found.ended is not None)
-        return _with_troubles(connection, replace(_run(found), host=host, types=types), wf_uuid)
+        types = _types(connection, workflow.wf_id, over=run_progress.ended is not None)
+        return _with_troubles(connection, replace(_run(run_progress), host=host, types=types), wf_uuid)
 
 
-def _run(found: WorkflowProgress) -> Run:
+def _run(run_progress: WorkflowProgress) -> Run:
     return Run(
-        label=one_line(found.label or ""),
-        state=state_of(found).value,
-        started=found.started,
-        ended=found.ended,
-        restarts=found.restarts,
-        done=found.count()[NodeStatus.SUCCEEDED],
-        total=found.total,
+        label=one_line(run_progress.label or ""),
+        state=state_of(run_progress).value,
+        started=run_progress.started,
+        ended=run_progress.ended,
+        restarts=run_progress.restarts,
+        done=run_progress.count()[NodeStatus.SUCCEEDED],
+        total=run_progress.total,
     )
 
 
 def _with_troubles(connection: Connection, run: Run, wf_uuid: str) -> Run:
     """With what failed and what is held, in the workflow and in all below it, as `bridle analyzer` has it."""
-    found = reading_failures(Questions(connection, str(connection.engine.url)), wf_uuid)
-    root = found.workflows[0].wf_id
+    failures = reading_failures(Questions(connection, str(connection.engine.url)), wf_uuid)
+    root = failures.workflows[0].wf_id
     groupings = {(status, here): Grouping() for status in _TOLD for here in (True, False)}
     through = 0
-    for one in found.troubles(most=MOST_LOOKED_AT):
+    for one in failures.troubles(most=MOST_LOOKED_AT):
         here = one.failure.wf_id == root
         if one.through and not here:
             through += 1  # what failed inside is told
         elif one.status in _TOLD:
             groupings[one.status, here].add(one.failure)
     counts = {
-        (status, here): sum(found.counts[wf_id][status] for wf_id in found.wf_ids if (wf_id == root) is here)
+        (status, here): sum(
+            failures.counts[wf_id][status] for wf_id in failures.wf_ids if (wf_id == root) is here
+        )
         for status, here in groupings
     }
     counts[NodeStatus.FAILED, False] -= through
@@ -121,12 +123,12 @@ def _types(connection: Connection, wf_id: int, *, over: bool) -> dict[str, dict[
         .where(job.wf_id == wf_id)
         .group_by(job.type_desc, node.state, service)
     )
-    found: dict[str, dict[str, int]] = {}
+    types: dict[str, dict[str, int]] = {}
     for kind, state, is_service, count in connection.execute(statement).all():
         status = node_status(state or "", service=bool(is_service), over=over)
-        counts = found.setdefault(kind, {})
+        counts = types.setdefault(kind, {})
         counts[status.value] = counts.get(status.value, 0) + count
-    return {kind: found[kind] for kind in sorted(found)}
+    return {kind: types[kind] for kind in sorted(types)}
 
 
 def _tail(column: Column[Any]) -> ColumnElement[str]:

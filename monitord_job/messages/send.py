@@ -77,12 +77,12 @@ def _site_relay(config: NotifyConfig) -> tuple[Relay, str]:
     plain = plain_relay(config.via or "mailto://localhost")
     if plain is not None:
         return plain, ""
-    found = relay_of(service_of(Target(Channel.SERVICE, config.via, "[mail] via")))
-    if found is None:
+    relay = relay_of(service_of(Target(Channel.SERVICE, config.via, "[mail] via")))
+    if relay is None:
         raise NotifyError(
             "[mail] via", "it is not a mail server", "write mailto://server:25, or mailtos://..."
         )
-    return found[0], found[1].sender
+    return relay[0], relay[1].sender
 
 
 def _by_relay(

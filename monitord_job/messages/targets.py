@@ -70,8 +70,8 @@ def targets_of(words: tuple[str, ...], config: NotifyConfig, environment: Mappin
     >>> targets_of(("a@b.org", "mailto://a@b.org"), NotifyConfig(), {})
     [Target(channel=<Channel.MAIL: 'mailto'>, name='a@b.org')]
     """
-    found = [target for word in words for target in _targets(word.strip(), config, environment, ())]
-    unique = list({(target.channel, target.address): target for target in found}.values())
+    targets = [target for word in words for target in _targets(word.strip(), config, environment, ())]
+    unique = list({(target.channel, target.address): target for target in targets}.values())
     if len(unique) > _MOST:
         raise NotifyError("--to", f"{len(unique)} targets are too many", f"name at most {_MOST}")
     return unique
@@ -115,10 +115,10 @@ def _target(word: str, within: tuple[str, ...]) -> Target:
     plain = _PLAIN_MAIL.fullmatch(word)
     if plain:
         return Target(Channel.MAIL, plain[1], plain[1])
-    found = _SCHEME.match(word)
-    if found is None:
+    match = _SCHEME.match(word)
+    if match is None:
         raise NotifyError(_where(within), "it is neither an address nor a URL", _NOWHERE)
-    scheme, rest = found[1].lower(), word[found.end() :]
+    scheme, rest = match[1].lower(), word[match.end() :]
     if scheme == Channel.SENDMAIL.value:
         address = rest.removeprefix("//")
         if not _ADDRESS.fullmatch(address) and not _NAME.fullmatch(address):
@@ -145,10 +145,10 @@ def may_hold_a_secret(word: str) -> bool:
     >>> [may_hold_a_secret(word) for word in ("ops", "me@example.org", "json://host/x", "slack://a/b/c", "json://u:p@h")]
     [False, False, False, True, True]
     """
-    found = _SCHEME.match(word)
-    if found is None or found[1].lower() in ("env", Channel.SENDMAIL.value, Channel.LOG.value):
+    match = _SCHEME.match(word)
+    if match is None or match[1].lower() in ("env", Channel.SENDMAIL.value, Channel.LOG.value):
         return False
-    return found[1].lower() not in _OPEN or _SECRET.search(word) is not None
+    return match[1].lower() not in _OPEN or _SECRET.search(word) is not None
 
 
 def _where(within: tuple[str, ...]) -> str:

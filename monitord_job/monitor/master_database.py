@@ -99,12 +99,12 @@ class MasterDatabase:
         """What the run's own database says now; False if that cannot be had."""
         try:
             with self._store.writing() as bulk:
-                found = master.standing(bulk.connection, self._wf_uuid, self._store.name)
+                standing = master.standing(bulk.connection, self._wf_uuid, self._store.name)
         except BridleError as error:
             LOG.info("%s", error)
             return False
-        self._wanted = found
-        return found is not None
+        self._wanted = standing
+        return standing is not None
 
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
@@ -127,8 +127,8 @@ def master_of(submit_dir: SubmitDir, store: Store) -> MasterDatabase | None:
     if not submit_dir.wf_uuid or submit_dir.root_wf_uuid not in (None, submit_dir.wf_uuid):
         return None
     try:
-        found = find_master(submit_dir)
+        url = find_master(submit_dir)
     except BridleError as error:
         LOG.warning("%s", error)
         return None
-    return None if found is None else MasterDatabase(found, store, submit_dir.wf_uuid)
+    return None if url is None else MasterDatabase(url, store, submit_dir.wf_uuid)

@@ -37,8 +37,8 @@ class AttemptFacts:
 
     def reason_of(self, state: str) -> str | None:
         """Why it came into a state the last time; None if it never did."""
-        found = [reason or "" for word, reason in self.states if word == state]
-        return found[-1] if found else None
+        reasons = [reason or "" for word, reason in self.states if word == state]
+        return reasons[-1] if reasons else None
 
     def code_of(self, task: int) -> int | None:
         """The exit code of an invocation, or minus the signal."""

@@ -24,24 +24,24 @@ def periods(states: Sequence[State], until: float | None) -> list[tuple[float, f
     >>> periods([State(True, 10), State(False, 20), State(True, 50)], 70)
     [(10, 20), (50, 70)]
     """
-    found: list[tuple[float, float]] = []
+    spans: list[tuple[float, float]] = []
     begun: float | None = None
     for state in sorted(states, key=lambda one: (one.restarts, one.at, not one.started)):
         if begun is not None:
-            found.append((begun, state.at))
+            spans.append((begun, state.at))
         begun = state.at if state.started else None
     if begun is not None and until is not None:
-        found.append((begun, max(begun, until)))
-    return found
+        spans.append((begun, max(begun, until)))
+    return spans
 
 
 def wall_time(states: Sequence[State], until: float | None) -> float | None:
     """The seconds in which a DAGMan was at work; None if none ever was."""
-    found = periods(states, until)
-    return float(sum(Decimal(str(end)) - Decimal(str(begin)) for begin, end in found)) if found else None
+    spans = periods(states, until)
+    return float(sum(Decimal(str(end)) - Decimal(str(begin)) for begin, end in spans)) if spans else None
 
 
 def elapsed(states: Sequence[State], until: float | None) -> float | None:
     """The seconds from the first start to the last end, with all pauses; None if none ever started."""
-    found = periods(states, until)
-    return found[-1][1] - found[0][0] if found else None
+    spans = periods(states, until)
+    return spans[-1][1] - spans[0][0] if spans else None

@@ -64,31 +64,31 @@ def _box(one: Distribution) -> dict[str, object]:
 
 def jobs_by_attempts(run: RunData) -> dict[int, Counter[str]]:
     """How many jobs had so many attempts, by their state in words; 0: none was made."""
-    found: dict[int, Counter[str]] = {}
+    by_number: dict[int, Counter[str]] = {}
     for number, counts in run.attempts_of_jobs.items():
-        words = found.setdefault(number, Counter())
+        words = by_number.setdefault(number, Counter())
         for status, count in counts.items():
             words[NODE_WORDS[status].value] += count
-    return found
+    return by_number
 
 
 def attempts(run: RunData) -> Figure:
     """How many jobs had how many attempts."""
     figure = new_figure(8, 4, f"{one_line(run.title, 60)}: attempts of jobs")
     axes = figure.subplots()
-    found = jobs_by_attempts(run)
-    places = range(len(found))
-    floor = [0] * len(found)
-    used = [word for word in STATE_COLOURS if any(counts[word] for counts in found.values())]
+    by_attempts = jobs_by_attempts(run)
+    places = range(len(by_attempts))
+    floor = [0] * len(by_attempts)
+    used = [word for word in STATE_COLOURS if any(counts[word] for counts in by_attempts.values())]
     for word in used:
-        heights = [counts[word] for counts in found.values()]
+        heights = [counts[word] for counts in by_attempts.values()]
         axes.bar(places, heights, bottom=floor, color=STATE_COLOURS[word], edgecolor=FAINT, linewidth=0.6)
         floor = [low + high for low, high in zip(floor, heights, strict=True)]
     for place, total in enumerate(floor):
         axes.annotate(
             f"{total:,}", (place, total), (0, 2), textcoords="offset points", ha="center", fontsize=8
         )
-    axes.set_xticks(places, [str(number) for number in found])
+    axes.set_xticks(places, [str(number) for number in by_attempts])
     axes.set_xlabel("attempts")
     axes.set_ylabel("jobs")
     in_numbers(axes)

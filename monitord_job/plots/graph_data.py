@@ -85,15 +85,15 @@ def dax_graph(questions: Questions, run: RunData) -> Graph:
 def _jobs(questions: Questions, run: RunData, wf_id: int) -> dict[str, Node]:
     """Those of a workflow. Of so many that the report leaves some out, these are read here: none of them failed."""
     known = {one.job: one for one in run.attempts if one.workflow == 0 and one.is_newest}
-    found = {}
+    nodes = {}
     for job, kind, transformation, instance, code in questions.rows(_JOBS, wf_id):
         told = known.get(job)
         if told is not None:
-            found[job] = Node(told.transformation, NODE_WORDS[told.status].value)
+            nodes[job] = Node(told.transformation, NODE_WORDS[told.status].value)
             continue
         status = attempt_status(None if instance is None else "EXECUTE", code)
-        found[job] = Node(transformation or kind, NODE_WORDS[status].value)
-    return found
+        nodes[job] = Node(transformation or kind, NODE_WORDS[status].value)
+    return nodes
 
 
 def graph(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> Graph:

@@ -92,7 +92,7 @@ def _bars(axes: Axes, rows: Sequence[Attempt], begin: float) -> None:
 
 def occupancy(rows: Sequence[Attempt], begin: float, end: float) -> np.ndarray:
     """[phase, row, column]: how many attempts of a row of points were at that, summed over the attempts in it."""
-    found = np.zeros((len(Phase), _ROWS, _COLUMNS), dtype=np.float32)
+    cells = np.zeros((len(Phase), _ROWS, _COLUMNS), dtype=np.float32)
     order = list(Phase)
     wide = max(end - begin, 1.0) / _COLUMNS
     for at, one in enumerate(rows):
@@ -100,8 +100,8 @@ def occupancy(rows: Sequence[Attempt], begin: float, end: float) -> np.ndarray:
         for segment in one.segments:
             first = min(int((segment.begin - begin) / wide), _COLUMNS - 1)
             last = min(int((segment.end - begin) / wide), _COLUMNS - 1)
-            found[order.index(segment.phase), row, first : last + 1] += 1
-    return found
+            cells[order.index(segment.phase), row, first : last + 1] += 1
+    return cells
 
 
 def _points(axes: Axes, rows: Sequence[Attempt], run: RunData) -> None:

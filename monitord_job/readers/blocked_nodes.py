@@ -28,9 +28,9 @@ def blocked_nodes(
     for parent, child in edges:
         children[parent].append(child)
     waiting = {job.name: place for place, job in enumerate(run.jobs) if job.status is NodeStatus.UNREADY}
-    found = ((name, _below(name, children, waiting)) for name in blocking)
+    blocked = ((name, _below(name, children, waiting)) for name in blocking)
     return tuple(
-        Blocked(name, tuple(sorted(below, key=waiting.__getitem__))) for name, below in found if below
+        Blocked(name, tuple(sorted(below, key=waiting.__getitem__))) for name, below in blocked if below
     )
 
 

@@ -186,8 +186,8 @@ def why_line(job: Job) -> str:
 
 def causes_of(workflow: Workflow, nodes: Iterable[str], last: LastRuns) -> dict[str, Job]:
     """Why those of these nodes (`S/X`: X of the sub-workflow S) failed that did so in their last attempt."""
-    found = ((node, _why(workflow, node, last)) for node in nodes)
-    return {node: job for node, job in found if job is not None}
+    causes = ((node, _why(workflow, node, last)) for node in nodes)
+    return {node: job for node, job in causes if job is not None}
 
 
 def _why(workflow: Workflow, node: str, last: LastRuns) -> Job | None:

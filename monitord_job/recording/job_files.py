@@ -232,18 +232,18 @@ def _assigned(data: bytes) -> dict[str, str]:
     >>> _assigned(b'Output = "a b"\\nMY.Pegasus_Site = x\\nqueue\\n')
     {'output': 'a b', '+pegasus_site': 'x'}
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     if b"\\" in data:  # lines that go on, or quotes within quotes
         description = parse_submit_file(data)
         for name in description.assigned:
-            found[name.replace("my.", "+", 1)] = description.text(name) or ""
-        return found
+            values[name.replace("my.", "+", 1)] = description.text(name) or ""
+        return values
     for name, assigned in _ASKED_FOR.findall("\n" + file_text(data)):
         value = assigned.strip()
         if value[:1] == '"' == value[-1:] and len(value) > 1:
             value = value[1:-1]
-        found[_canonical(name)] = value
-    return found
+        values[_canonical(name)] = value
+    return values
 
 
 @lru_cache(maxsize=64)  # the same ten in each submit file of a planner

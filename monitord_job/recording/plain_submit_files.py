@@ -24,10 +24,10 @@ def expand(text: str, macros: Mapping[str, str]) -> str:
     'A.$(Cluster).2'
     """
     for _ in range(_DEEPEST):
-        found = _MACRO.sub(lambda macro: _value(macro, macros), text)
-        if found == text or len(found) > _MOST:
+        expanded = _MACRO.sub(lambda macro: _value(macro, macros), text)
+        if expanded == text or len(expanded) > _MOST:
             break
-        text = found
+        text = expanded
     return text
 
 
@@ -43,11 +43,11 @@ def describe(
 
     Macros of an attempt stay in them. `read` gives the text of a file of `queue ... from`.
     """
-    found = parse_submit_file(data)
-    macros = {**dict(_macros(plan, job, found)), **first_item(text_of(data), read)}
+    submit_file = parse_submit_file(data)
+    macros = {**dict(_macros(plan, job, submit_file)), **first_item(text_of(data), read)}
 
     def said(*names: str) -> str | None:
-        values = (found.text(name) for name in names)
+        values = (submit_file.text(name) for name in names)
         value = next((value for value in values if value is not None), None)
         return None if value is None else expand(value, macros)
 
@@ -60,11 +60,11 @@ def describe(
         )
 
     return JobDescription(
-        site=found.site,
-        job_class=found.job_class,
-        transformation=found.transformation,
-        task=found.text("+pegasus_wf_dax_job_id"),
-        cores=found.number("+pegasus_cores") or 1,
+        site=submit_file.site,
+        job_class=submit_file.job_class,
+        transformation=submit_file.transformation,
+        task=submit_file.text("+pegasus_wf_dax_job_id"),
+        cores=submit_file.number("+pegasus_cores") or 1,
         executable=said("executable") or "",
         arguments=said("arguments"),
         stdin=path("input", "stdin"),
@@ -73,12 +73,12 @@ def describe(
     )
 
 
-def _macros(plan: JobPlan, job: UnplannedJob, found: SubmitDescription) -> Iterator[tuple[str, str]]:
+def _macros(plan: JobPlan, job: UnplannedJob, submit_file: SubmitDescription) -> Iterator[tuple[str, str]]:
     """By name in lower case; what the description sets goes before VARS, unless DAGMan was told otherwise."""
     yield "job", plan.name
     for name, value in job.macros:
         yield name.lower(), value
-    for name, value in found.assigned.items():
+    for name, value in submit_file.assigned.items():
         if f"$({name}" not in value.lower():  # what is added to its own earlier value
             yield name, value
 

@@ -95,15 +95,15 @@ class Store:
             # Two monitors that make the tables at the same time: the second waits and finds them.
             self._dialect.lock_tables(connection)
             root = None if self._claim is None else self._claim.root_wf_uuid
-            found = migrations.version_of(connection, self.name, root)
-            if found is None:
+            stored_version = migrations.version_of(connection, self.name, root)
+            if stored_version is None:
                 self._make_tables(connection)
-            elif found == migrations.UNTOUCHED:
+            elif stored_version == migrations.UNTOUCHED:
                 migrations.mend(connection, int(time.time()))
-            elif found < bridle_tables.BRIDLE_VERSION:
+            elif stored_version < bridle_tables.BRIDLE_VERSION:
                 # Whoever was at it before knows less of the tables, and stores nothing more from here on.
                 self._hold_right(connection)
-                migrations.migrate(connection, self.name, found, int(time.time()))
+                migrations.migrate(connection, self.name, stored_version, int(time.time()))
         self._take_over()
         self._ready = self._was_ready = True
         self.send_events()
@@ -353,11 +353,11 @@ class Store:
         if self._file is None:
             return
         try:
-            found = self._file.stat()
+            file_stat = self._file.stat()
         except FileNotFoundError:
             now = None
         else:
-            now = (found.st_dev, found.st_ino)
+            now = (file_stat.st_dev, file_stat.st_ino)
         if self._file_id is None:
             self._file_id = now
         elif self._file_id != now:
@@ -405,17 +405,17 @@ def delete_hierarchy(connection: Connection, root_wf_uuid: str) -> None:
     """Take away a workflow and all below it; what other workflows may share (rc_*) stays."""
     table = schema.WORKFLOW
     root = select(table.c.wf_id).where(table.c.wf_uuid == root_wf_uuid).scalar_subquery()
-    found = connection.scalars(select(table.c.wf_id).where(table.c.root_wf_id == root)).all()
-    if not found:
+    wf_ids = connection.scalars(select(table.c.wf_id).where(table.c.root_wf_id == root)).all()
+    if not wf_ids:
         return
     instances = schema.JOB_INSTANCE
-    jobs = select(schema.JOB.c.job_id).where(schema.JOB.c.wf_id.in_(found))
+    jobs = select(schema.JOB.c.job_id).where(schema.JOB.c.wf_id.in_(wf_ids))
     # From the leaves up, because a cascade looks at every row of a table whose reference has no index.
     for child in reversed(schema.METADATA.sorted_tables):
         if child is instances:
             connection.execute(instances.delete().where(instances.c.job_id.in_(jobs)))
         elif "wf_id" in child.c and not child.name.startswith("master_"):
-            connection.execute(child.delete().where(child.c.wf_id.in_(found)))
+            connection.execute(child.delete().where(child.c.wf_id.in_(wf_ids)))
 
 
 def replace_database(fresh: Path, old: Path) -> None:

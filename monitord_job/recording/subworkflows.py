@@ -33,9 +33,9 @@ def planned_place(parent: SubmitDir, plan: JobPlan) -> tuple[str, str] | None:
         return os.fspath(path.parent), path.name
     if plan.submit_file is None:
         return None
-    found = parse_submit_file(files.read_if_there(parent.start / plan.submit_file) or b"")
-    dag = _DAG_OPTION.search(found.arguments or "")
-    directory = found.text("initialdir")
+    description = parse_submit_file(files.read_if_there(parent.start / plan.submit_file) or b"")
+    dag = _DAG_OPTION.search(description.arguments or "")
+    directory = description.text("initialdir")
     return (directory, dag[1]) if directory and dag else None
 
 
@@ -69,22 +69,22 @@ def find(parent: SubmitDir, plan: JobPlan, seq: int, attempt: int) -> SubWorkflo
     return None
 
 
-def open_sub_directory(parent: SubmitDir, found: SubWorkflow) -> SubmitDir:
+def open_sub_directory(parent: SubmitDir, sub: SubWorkflow) -> SubmitDir:
     """The sub-workflow's own submit directory; one that Pegasus did not plan gets a uuid of its place in the whole."""
-    path = Path(os.path.normpath(parent.path / found.directory))
+    path = Path(os.path.normpath(parent.path / sub.directory))
     if was_planned(path):
         opened = open_submit_dir(path)
-        if opened.dag == found.dag:
+        if opened.dag == sub.dag:
             return opened
     root = parent.root_wf_uuid or ""
-    name = f"{parent.wf_uuid}/{found.directory}/{found.dag}"
+    name = f"{parent.wf_uuid}/{sub.directory}/{sub.dag}"
     wf_uuid = str(uuid5(UUID(root), name)) if root else name
-    braindump = {**_inherited(parent, found), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": found.dag}
-    return with_places(SubmitDir(path, braindump, found.dag))
+    braindump = {**_inherited(parent, sub), "wf_uuid": wf_uuid, "root_wf_uuid": root, "dag": sub.dag}
+    return with_places(SubmitDir(path, braindump, sub.dag))
 
 
-def _inherited(parent: SubmitDir, found: SubWorkflow) -> dict[str, str | None]:
+def _inherited(parent: SubmitDir, sub: SubWorkflow) -> dict[str, str | None]:
     planned = parent.braindump.get("submit_dir")
     said = {key: parent.braindump.get(key) for key in ("user", "submit_hostname", "grid_dn", "timestamp")}
-    place = os.path.normpath(os.path.join(planned, found.directory)) if planned else None  # noqa: PTH118 - as text
-    return {**said, "submit_dir": place, "dax_label": found.dag.removesuffix(".dag")}
+    place = os.path.normpath(os.path.join(planned, sub.directory)) if planned else None  # noqa: PTH118 - as text
+    return {**said, "submit_dir": place, "dax_label": sub.dag.removesuffix(".dag")}

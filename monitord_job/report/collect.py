@@ -152,8 +152,8 @@ class _Collector:
         service = (row.wf_id, row.job) in self._services
         status = attempt_status(last, row.exitcode, service=service, over=self._over[place])
         ran = segments(((state, at) for _, state, at in steps), self.end if row.exitcode is None else None)
-        found = [Record(*one) for one in records]
-        name = found[0].transformation if found else self._planned.get(row.job_id, row.kind)
+        kickstarts = [Record(*one) for one in records]
+        name = kickstarts[0].transformation if kickstarts else self._planned.get(row.job_id, row.kind)
         attempt = Attempt(
             instance=row.instance,
             workflow=place,
@@ -167,14 +167,14 @@ class _Collector:
             host=row.host,
             site=row.site,
             segments=ran,
-            kickstart=_measured(found),
-            cpu=_sum(one.cpu for one in found),
-            memory=max((one.memory for one in found if one.memory is not None), default=None),
+            kickstart=_measured(kickstarts),
+            cpu=_sum(one.cpu for one in kickstarts),
+            memory=max((one.memory for one in kickstarts if one.memory is not None), default=None),
         )
         if row.below is not None:
             self._below[row.wf_id, row.job] = row.below
         # What a sub-workflow takes is what its own jobs take.
-        self._measures.add(attempt, found, counts=row.below is None)
+        self._measures.add(attempt, kickstarts, counts=row.below is None)
         return attempt
 
     def _never_begun(self, standing: Standing) -> Iterator[Attempt]:

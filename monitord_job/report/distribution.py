@@ -32,17 +32,23 @@ def distribution(figures: Iterable[float]) -> Distribution | None:
     >>> distribution([4, 1, 3, 2, 5])
     Distribution(count=5, total=15, least=1, lower=2, middle=3, upper=4, most=5)
     """
-    found = sorted(figures)
-    if not found:
+    ordered = sorted(figures)
+    if not ordered:
         return None
     return Distribution(
-        len(found), sum(found), found[0], _below(found, 1), _below(found, 2), _below(found, 3), found[-1]
+        len(ordered),
+        sum(ordered),
+        ordered[0],
+        _below(ordered, 1),
+        _below(ordered, 2),
+        _below(ordered, 3),
+        ordered[-1],
     )
 
 
-def _below(found: list[float], quarters: int) -> float:
+def _below(ordered: list[float], quarters: int) -> float:
     """Between two figures, in proportion."""
-    whole, rest = divmod((len(found) - 1) * quarters, 4)
+    whole, rest = divmod((len(ordered) - 1) * quarters, 4)
     if not rest:
-        return found[whole]
-    return found[whole] + (found[whole + 1] - found[whole]) * rest / 4
+        return ordered[whole]
+    return ordered[whole] + (ordered[whole + 1] - ordered[whole]) * rest / 4

@@ -124,9 +124,9 @@ class Measures:
     def hosts(self) -> tuple[Host, ...]:
         """Those that ran the longest, first."""
         names = sorted(self._hosts, key=lambda name: (-self._hosts[name].seconds, name))
-        found = [self._host(name, [self._hosts[name]]) for name in names[:MOST_HOSTS]]
+        hosts = [self._host(name, [self._hosts[name]]) for name in names[:MOST_HOSTS]]
         others = [self._hosts[name] for name in names[MOST_HOSTS:]]
-        return (*found, self._host(f"{len(others)} more", others)) if others else tuple(found)
+        return (*hosts, self._host(f"{len(others)} more", others)) if others else tuple(hosts)
 
     def _host(self, name: str, there: list[_OnHost]) -> Host:
         busy = zip(*(one.level.values() for one in there), strict=True)
@@ -140,7 +140,7 @@ class Measures:
 
     def resources(self) -> tuple[Resources, ...]:
         """Of what took the most time, first."""
-        found = [
+        resources = [
             Resources(
                 name,
                 took.succeeded,
@@ -150,5 +150,5 @@ class Measures:
             for name, took in self._took.items()
         ]
         return tuple(
-            sorted(found, key=lambda one: (-(one.time.total if one.time else 0), one.transformation))
+            sorted(resources, key=lambda one: (-(one.time.total if one.time else 0), one.transformation))
         )

@@ -71,11 +71,11 @@ def _hash(text: str) -> str:
 
 def _most(resources: Sequence[Resources]) -> dict[str, float]:
     """Of each figure the largest: boxes of one column have one scale."""
-    found = {}
+    most = {}
     for name in ("time", "cpu", "memory", "read", "written"):
         spreads: list[Distribution | None] = [getattr(one, name) for one in resources[:100]]
-        found[name] = max((one.most for one in spreads if one is not None), default=0.0) or 1.0
-    return found
+        most[name] = max((one.most for one in spreads if one is not None), default=0.0) or 1.0
+    return most
 
 
 def _along(value: float, most: float) -> str:

@@ -24,7 +24,7 @@ class Texts:
     """Each text once; what stands in a column is its place. None and empty ones are -1.
 
     >>> texts = Texts()
-    >>> [texts.place(one) for one in ("a", "b", "a", None)], texts.found
+    >>> [texts.place(one) for one in ("a", "b", "a", None)], texts.in_order
     ([0, 1, 0, -1], ['a', 'b'])
     """
 
@@ -38,7 +38,7 @@ class Texts:
         return text in self._places
 
     @property
-    def found(self) -> list[str]:
+    def in_order(self) -> list[str]:
         return list(self._places)
 
 
@@ -51,7 +51,7 @@ def document(data: RunData) -> str:
     columns = _Columns(data.begin)
     for attempt in data.attempts:
         columns.add(attempt)
-    found = {
+    tables = {
         "begin": _brief(data.begin),
         "end": _brief(data.end),
         "phases": [phase.value for phase in Phase],
@@ -65,7 +65,7 @@ def document(data: RunData) -> str:
         "over": _over(data.over_time),
         "hosts": [_host(one) for one in data.hosts],
     }
-    return json.dumps(found, separators=(",", ":")).translate(_ESCAPES)
+    return json.dumps(tables, separators=(",", ":")).translate(_ESCAPES)
 
 
 _DICTIONARIES = ("job", "kind", "transformation", "host", "cause", "output", "file")
@@ -86,8 +86,8 @@ class _Columns:
         self.segments: dict[str, list[Any]] = {"phase": [], "begin": [], "seconds": []}
 
     def dictionaries(self, workflows: Iterable[str]) -> dict[str, list[str]]:
-        found = {name: texts.found for name, texts in self._texts.items()}
-        return {**found, "workflow": [one_line(label, 200) for label in workflows]}
+        dictionaries = {name: texts.in_order for name, texts in self._texts.items()}
+        return {**dictionaries, "workflow": [one_line(label, 200) for label in workflows]}
 
     def add(self, one: Attempt) -> None:
         cause, lines, file = one.output or ("", (), "")

@@ -61,7 +61,7 @@ def segments(steps: Iterable[tuple[str, float]], until: float | None = None) -> 
     >>> [(one.phase.value, one.seconds) for one in segments([("SUBMIT", 10), ("EXECUTE", 15), ("JOB_TERMINATED", 75)])]
     [('queued', 5), ('running', 60)]
     """
-    found: list[Segment] = []
+    closed: list[Segment] = []
     phase: Phase | None = None
     begin = 0.0
     for state, at in steps:
@@ -70,14 +70,14 @@ def segments(steps: Iterable[tuple[str, float]], until: float | None = None) -> 
             continue
         if following is phase:
             continue
-        _close(found, phase, begin, at)
+        _close(closed, phase, begin, at)
         phase, begin = following, at
     if until is not None:
-        _close(found, phase, begin, until)
-    return tuple(found)
+        _close(closed, phase, begin, until)
+    return tuple(closed)
 
 
-def _close(found: list[Segment], phase: Phase | None, begin: float, end: float) -> None:
+def _close(closed: list[Segment], phase: Phase | None, begin: float, end: float) -> None:
     # A job that ran within one second of the log did run.
     if phase is not None and (end > begin or phase is Phase.RUNNING):
-        found.append(Segment(phase, begin, max(end - begin, 0)))
+        closed.append(Segment(phase, begin, max(end - begin, 0)))

@@ -62,8 +62,8 @@ def _diagnosis(run: RunData) -> Iterator[str]:
         yield "no job has failed, and none is held"
 
 
-def _groups(found: Groups, word: str) -> Iterator[str]:
-    for group in found.groups[:MOST_GROUPS]:
+def _groups(groups: Groups, word: str) -> Iterator[str]:
+    for group in groups.groups[:MOST_GROUPS]:
         yield f"{group.count} {word}: {group.cause}"
         if group.suspect:
             suspect = group.suspect
@@ -77,7 +77,7 @@ def _groups(found: Groups, word: str) -> Iterator[str]:
         yield from (f"  | {line}" for line in group.first.lines)
         if group.first.file:
             yield f"  see {group.first.file}"
-    others = found.count - sum(group.count for group in found.groups[:MOST_GROUPS])
+    others = groups.count - sum(group.count for group in groups.groups[:MOST_GROUPS])
     if others:
         yield f"{others} more {word} for other reasons"
 
@@ -118,10 +118,10 @@ def _resources(resources: Sequence[Resources]) -> Iterator[str]:
         yield f"{len(resources) - _MOST_ROWS} more"
 
 
-def _three(found: Distribution | None, unit: int = 0) -> str:
-    if found is None:
+def _three(distribution: Distribution | None, unit: int = 0) -> str:
+    if distribution is None:
         return "-"
-    values = (found.least, found.middle, found.most)
+    values = (distribution.least, distribution.middle, distribution.most)
     return " / ".join(in_bytes(one, unit) if unit else figure(one) for one in values)
 
 

@@ -26,10 +26,10 @@ def seen(paths: tuple[Path, ...]) -> Seen:
 
 def _look(path: Path) -> tuple[str, int, int]:
     try:
-        found = path.stat()
+        file_stat = path.stat()
     except OSError:
         return str(path), -1, -1
-    return str(path), found.st_mtime_ns, found.st_size
+    return str(path), file_stat.st_mtime_ns, file_stat.st_size
 
 
 class KeptFigures:
@@ -74,13 +74,9 @@ def _place() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads(read_trusted(_place()) or b"{}")
+        kept = json.loads(read_trusted(_place()) or b"{}")
     except (FileError, ValueError, RecursionError, RuntimeError):
         return {}
-    if (
-        not isinstance(found, Mapping)
-        or found.get("form") != _FORM
-        or not isinstance(found.get("runs"), dict)
-    ):
+    if not isinstance(kept, Mapping) or kept.get("form") != _FORM or not isinstance(kept.get("runs"), dict):
         return {}
-    return dict(found["runs"])
+    return dict(kept["runs"])

@@ -69,9 +69,9 @@ class Listing:
 def list_runs(wanted: Wanted) -> Listing:
     """All that are found, as they were stored last. Raises MonitorError if the database at the URL cannot be read."""
     queue, silence = _queue()
-    found = [_listed(record, job, noted, queue) for record, job, noted in _records(wanted, queue or [])]
-    found.sort(key=lambda run: (-run.newest, run.record.name, run.record.directory))
-    return Listing(tuple(found), silence)
+    runs = [_listed(record, job, noted, queue) for record, job, noted in _records(wanted, queue or [])]
+    runs.sort(key=lambda run: (-run.newest, run.record.name, run.record.directory))
+    return Listing(tuple(runs), silence)
 
 
 def _queue() -> tuple[list[QueuedJob] | None, str]:

@@ -76,8 +76,8 @@ def _said(run: ListedRun) -> str:
 
 
 def _of_job(text: str, runs: Sequence[ListedRun]) -> list[ListedRun]:
-    found = _JOB.fullmatch(text)
-    return [run for run in runs if run.job == f"{found[1]}.0"] if found is not None else []
+    match = _JOB.fullmatch(text)
+    return [run for run in runs if run.job == f"{match[1]}.0"] if match is not None else []
 
 
 def _of_uuid(text: str, runs: Sequence[ListedRun]) -> list[ListedRun]:

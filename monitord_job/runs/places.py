@@ -43,16 +43,16 @@ def places_of(queue: Iterable[QueuedJob], *, folder: Path | None, all_users: boo
     """
     queued = {place.path.resolve(): place for place in _of_queue(queue)}
     noted = below(folder) if folder is not None else (Place(run.directory, run.noted) for run in known_runs())
-    found: dict[Path, Place] = {}
+    places: dict[Path, Place] = {}
     for place in noted:
         real = place.path.resolve()
-        found[real] = replace(place, job=queued[real].job if real in queued else None)
+        places[real] = replace(place, job=queued[real].job if real in queued else None)
     if folder is None:
-        more = {real: place for real, place in queued.items() if real not in found}
-        found |= {
+        more = {real: place for real, place in queued.items() if real not in places}
+        places |= {
             real: place for real, place in more.items() if all_users or other_owner(place.folder) is None
         }
-    return list(found.values())
+    return list(places.values())
 
 
 def _of_queue(jobs: Iterable[QueuedJob]) -> Iterator[Place]:

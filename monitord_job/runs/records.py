@@ -29,12 +29,12 @@ def record_at(path: Path, kept: KeptFigures) -> RunRecord:
     try:
         submit_dir = open_target(path)
         looked = seen(_files(submit_dir))  # before it is read: what changes meanwhile is read again
-        found = _read(submit_dir)
+        record = _read(submit_dir)
     except (BridleError, OSError) as error:
         return RunRecord(str(path), path.name.removesuffix(".dag"), str(path), unread=str(error))
-    if found.ended is not None:
-        kept.keep(path, found, looked)
-    return found
+    if record.ended is not None:
+        kept.keep(path, record, looked)
+    return record
 
 
 def _files(submit_dir: SubmitDir) -> tuple[Path, ...]:
@@ -63,10 +63,10 @@ def _read(submit_dir: SubmitDir) -> RunRecord:
     database = _database(submit_dir, owner)
     if database is None or submit_dir.wf_uuid is None:
         return plain
-    found = run_figures(database, [submit_dir.wf_uuid]).get(submit_dir.wf_uuid)
-    if found is None:
+    figures = run_figures(database, [submit_dir.wf_uuid]).get(submit_dir.wf_uuid)
+    if figures is None:
         return plain
-    record = with_figures(plain, found)
+    record = with_figures(plain, figures)
     return _as_dagman_counts(submit_dir, database, record)
 
 
@@ -79,10 +79,10 @@ def _database(submit_dir: SubmitDir, owner: str | None) -> Database | None:
         database = database_of(submit_dir)
         return database if database.file is None or database.file.is_file() else None
     try:
-        found = submit_dir.database.lstat()
+        file_stat = submit_dir.database.lstat()
     except OSError:
         return None
-    is_his = stat.S_ISREG(found.st_mode) and found.st_uid == submit_dir.path.stat().st_uid
+    is_his = stat.S_ISREG(file_stat.st_mode) and file_stat.st_uid == submit_dir.path.stat().st_uid
     return Database(sqlite_url(submit_dir.database)) if is_his else None
 
 
@@ -103,20 +103,20 @@ def _as_dagman_counts(submit_dir: SubmitDir, database: Database, record: RunReco
     return replace(record, counts=_by_word(counts))
 
 
-def with_figures(record: RunRecord, found: RunFigures) -> RunRecord:
+def with_figures(record: RunRecord, figures: RunFigures) -> RunRecord:
     """The record of a run with what its database says."""
-    run = found.progress
+    run = figures.progress
     return replace(
         record,
-        job=found.job,
+        job=figures.job,
         started=run.started,
-        begun=found.begun,
+        begun=figures.begun,
         ended=run.ended,
-        ending=found.ending and found.ending.value,
+        ending=figures.ending and figures.ending.value,
         total=run.total,
         counts=_by_word(run.count()),
         held_below=run.held_below,
-        user=record.user or found.user,
+        user=record.user or figures.user,
     )
 
 
@@ -125,17 +125,19 @@ def stored_at(url: str) -> list[RunRecord]:
     from monitord_job.database.run_figures import run_figures
     from monitord_job.database.url import Database, parse_url
 
-    found = run_figures(Database(parse_url("--url", url, Path.cwd())))
-    return [with_figures(_of_row(wf_uuid, figures), figures) for wf_uuid, figures in found.items()]
+    runs = run_figures(Database(parse_url("--url", url, Path.cwd())))
+    return [with_figures(_of_row(wf_uuid, figures), figures) for wf_uuid, figures in runs.items()]
 
 
-def _of_row(wf_uuid: str, found: RunFigures) -> RunRecord:
-    label, folder = found.progress.label, Path(found.submit_dir or "")
+def _of_row(wf_uuid: str, figures: RunFigures) -> RunRecord:
+    label, folder = figures.progress.label, Path(figures.submit_dir or "")
     # Pegasus puts a number after the label (mosaic-0.dag); the label of a DAG without Pegasus is that of its file.
-    is_planned = found.dag != f"{label}.dag"
-    dag_file = folder / (found.dag or f"{label}.dag")
+    is_planned = figures.dag != f"{label}.dag"
+    dag_file = folder / (figures.dag or f"{label}.dag")
     name = name_of(dag_file, label, is_planned=is_planned)
-    return RunRecord(str(dag_file), name, str(folder if is_planned else dag_file), wf_uuid, label, found.user)
+    return RunRecord(
+        str(dag_file), name, str(folder if is_planned else dag_file), wf_uuid, label, figures.user
+    )
 
 
 def _by_word(counts: Counter[NodeStatus]) -> dict[str, int]:

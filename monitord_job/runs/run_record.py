@@ -41,13 +41,13 @@ class RunRecord:
         return asdict(self)
 
 
-def record_of(found: Mapping[str, Any]) -> RunRecord:
+def record_of(values: Mapping[str, Any]) -> RunRecord:
     """The inverse of `as_json`; TypeError for what is none.
 
     >>> record_of(RunRecord("/r/x.dag", "x", counts={"held": 1}).as_json()).counts
     {'held': 1}
     """
-    return RunRecord(**found)
+    return RunRecord(**values)
 
 
 def name_of(dag_file: Path, label: str | None, *, is_planned: bool) -> str:

@@ -31,7 +31,7 @@ def metric_rows(source: MetricSource, file: str, data: bytes) -> list[Row]:
         return [unreadable(file, f"it is no JSON: {error}", data)]
     if not isinstance(value, dict):
         return [unreadable(file, "it is no JSON object", data)]
-    return [MetricRow(source.value, *found) for found in _flat("", value)]
+    return [MetricRow(source.value, *metric) for metric in _flat("", value)]
 
 
 def unreadable(file: str, reason: str, data: bytes = b"") -> QuarantineRow:

@@ -65,8 +65,8 @@ def values_of(lines: list[bytes], form: Form) -> list[tuple[str, ...]] | None:
     [('1', '2'), ('', '3')]
     """
     text = b"\n%b\n" % b"\n".join(lines)
-    found: list[tuple[str, ...]] = form.pattern.findall(text.decode("utf-8", "backslashreplace"))
-    return found if len(found) == len(lines) else None
+    values: list[tuple[str, ...]] = form.pattern.findall(text.decode("utf-8", "backslashreplace"))
+    return values if len(values) == len(lines) else None
 
 
 def parse(line: bytes) -> StaticEvent | Malformed | None:

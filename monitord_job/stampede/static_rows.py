@@ -133,7 +133,7 @@ def dag_rows(
             yield JobEdgeRow(parent, child)
 
 
-def _job_of_plan(plan: JobPlan, found: JobDescription) -> JobRow:
+def _job_of_plan(plan: JobPlan, description: JobDescription) -> JobRow:
     return JobRow(
         exec_job_id=plan.name,
         submit_file=plan.submit_file or plan.dag_file or "",
@@ -141,8 +141,8 @@ def _job_of_plan(plan: JobPlan, found: JobDescription) -> JobRow:
         clustered=False,
         max_retries=plan.retries,
         # A sub-DAG's submit file is made when its node starts: what is stored before is stored again by a rebuild.
-        executable="" if plan.is_subdag else found.executable,
-        argv=found.arguments,
+        executable="" if plan.is_subdag else description.executable,
+        argv=description.arguments,
         task_count=0,
     )
 

@@ -34,10 +34,10 @@ def read_run(
     Raises MonitorError if it is not in the database.
     """
     workflows, states = run_of(questions, wf_uuid)
-    found = _Found(questions, workflows, any_attempt=any_attempt)
-    figures = found.figures(levels)
+    reader = _Reader(questions, workflows, any_attempt=any_attempt)
+    figures = reader.figures(levels)
     until = _until(questions, workflows, states)
-    clock = found.clock() if Level.TIME in levels else Clock()
+    clock = reader.clock() if Level.TIME in levels else Clock()
     seconds = wall_time(states, until)
     lacking = what_is_lacking(questions, workflows, until)
     return Statistics(
@@ -73,7 +73,7 @@ def _until(questions: Questions, workflows: Sequence[Workflow], states: Sequence
     return newest if told is None else max(told, newest)
 
 
-class _Found:
+class _Reader:
     """The figures of all workflows of one run; each question is asked once for all of them."""
 
     def __init__(self, questions: Questions, workflows: list[Workflow], *, any_attempt: bool) -> None:
@@ -83,28 +83,28 @@ class _Found:
         self._any_attempt = any_attempt
 
     def figures(self, levels: Collection[Level]) -> tuple[Figures, ...]:
-        found = {one.wf_id: Figures(one) for one in self._workflows}
+        figures = {one.wf_id: Figures(one) for one in self._workflows}
         if _COUNTED.intersection(levels):
-            self._count(found)
+            self._count(figures)
         if {Level.BREAKDOWN, Level.SUMMARY, Level.USE}.intersection(levels):
             for wf_id, ran in invocations.breakdowns(self._questions, self._ids).items():
-                found[wf_id] = replace(found[wf_id], breakdown=ran.breakdown, kickstart=ran.kickstart)
+                figures[wf_id] = replace(figures[wf_id], breakdown=ran.breakdown, kickstart=ran.kickstart)
         if Level.INTEGRITY in levels or Level.SUMMARY in levels:
-            self._check(found)
-        return tuple(found.values())
+            self._check(figures)
+        return tuple(figures.values())
 
-    def _count(self, found: dict[int, Figures]) -> None:
+    def _count(self, figures: dict[int, Figures]) -> None:
         tasks = invocations.task_tallies(self._questions, self._ids, any_attempt=self._any_attempt)
         for wf_id, (counts, wall) in jobs.outcomes(self._questions, self._workflows).items():
             whole: Counts = replace(counts, tasks=tasks[wf_id])
             side: WallTime = wall
-            found[wf_id] = replace(found[wf_id], counts=whole, submit_side=side)
+            figures[wf_id] = replace(figures[wf_id], counts=whole, submit_side=side)
 
-    def _check(self, found: dict[int, Figures]) -> None:
+    def _check(self, figures: dict[int, Figures]) -> None:
         for wf_id, rows in invocations.checksums(self._questions, self._ids).items():
-            found[wf_id] = replace(found[wf_id], integrity=rows)
+            figures[wf_id] = replace(figures[wf_id], integrity=rows)
         for wf_id, (errors, failures) in invocations.integrity_errors(self._questions, self._ids).items():
-            found[wf_id] = replace(found[wf_id], integrity_errors=errors, integrity_failures=failures)
+            figures[wf_id] = replace(figures[wf_id], integrity_errors=errors, integrity_failures=failures)
 
     def clock(self) -> Clock:
         return Clock(

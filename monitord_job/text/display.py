@@ -24,7 +24,7 @@ def one_line(text: str, most: int = 2000) -> str:
     if not (text.isascii() and text.isprintable()):
         text = SEQUENCE.sub("", text)
         text = "".join(" " if one.isspace() else one for one in text)
-        text = _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+        text = _NO_TEXT.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
         text = "".join(one for one in text if unicodedata.category(one) not in _INVISIBLE)
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -35,6 +35,6 @@ def last_lines(text: str, most: int, width: int = 300) -> tuple[str, ...]:
     >>> last_lines("a\n\n b\x00\n \n", 2)
     ('a', ' b')
     """
-    found = (one_line(line.rstrip().expandtabs(4), width) for line in text.splitlines())
-    said = [line for line in found if line.strip()]
+    lines = (one_line(line.rstrip().expandtabs(4), width) for line in text.splitlines())
+    said = [line for line in lines if line.strip()]
     return tuple(line for line, before in zip(said, ["", *said], strict=False) if line != before)[-most:]

@@ -18,19 +18,19 @@ def environment(folder: str, filters: Filters = ()) -> Environment:
     """The templates there; a value that a template asks for and nobody gave is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    found = Environment(
+    jinja = Environment(
         loader=PackageLoader("condor_templates", folder),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(filters)
-    return found
+    jinja.filters.update(filters)
+    return jinja
 
 
 def source(folder: str, name: str) -> str:
     """A file beside the templates, as it is."""
-    found = environment(folder)
-    assert found.loader is not None
-    return found.loader.get_source(found, name)[0]
+    jinja = environment(folder)
+    assert jinja.loader is not None
+    return jinja.loader.get_source(jinja, name)[0]

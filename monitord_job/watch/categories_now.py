@@ -34,8 +34,8 @@ class Categories:
 
     def _look(self) -> None:
         try:
-            found = self._dir.dag_file.stat()
-            now = (found.st_mtime_ns, found.st_size)
+            file_stat = self._dir.dag_file.stat()
+            now = (file_stat.st_mtime_ns, file_stat.st_size)
             if now == self._read:
                 return
             self._read = now

@@ -50,7 +50,7 @@ def kinds_of(took: Iterable[tuple[str, float]]) -> dict[str, Kind]:
     for kind, seconds in took:
         by_kind[kind].append(seconds)
     return {
-        kind: Kind(fmean(found), pstdev(found)) for kind, found in by_kind.items() if len(found) >= _FEWEST
+        kind: Kind(fmean(times), pstdev(times)) for kind, times in by_kind.items() if len(times) >= _FEWEST
     }
 
 

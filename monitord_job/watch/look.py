@@ -145,7 +145,7 @@ class _Look:
 
     def _tried_again(self) -> list[NodeNow]:
         """Attempts that failed before one which began since the last look."""
-        found: list[NodeNow] = []
+        nodes: list[NodeNow] = []
         for wf_id, last in list(self._ask.rows(_LAST_SEQ, self._ids)):
             before = self._memory.last_seq.get(wf_id)
             self._memory.last_seq[wf_id] = last
@@ -164,8 +164,8 @@ class _Look:
                     continue  # it ran again though it had not failed: a rescue DAG said so
                 failed = replace(node, key=(*node.key[:2], instance), status=NodeStatus.FAILED, again=True)
                 job, output = str(jobs.get(instance) or ""), attempt.output or ""
-                found.append(replace(failed, job=job, host="", cause=attempt.cause, output=output))
-        return found
+                nodes.append(replace(failed, job=job, host="", cause=attempt.cause, output=output))
+        return nodes
 
     def _nodes(self, rows: Sequence[Any]) -> list[NodeNow]:
         """With their causes, which are read once for each attempt."""

@@ -96,8 +96,8 @@ class Watcher:
         file = self._where().file
         if file is None or not file.is_file():
             return None
-        found = file.stat()
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        file_stat = file.stat()
+        return file_stat.st_ino, file_stat.st_mtime_ns, file_stat.st_size
 
     def _read(self) -> Moment | None:
         database = self._where()

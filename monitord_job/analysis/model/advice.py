@@ -12,21 +12,21 @@ from monitord_job.outcome.cause import CauseKind
 _OF_INPUT = (CauseKind.JOB, CauseKind.POST_SCRIPT)
 
 
-def advice(found: Analysis, example: Example | None, diagnosed: str = "") -> Iterator[str]:
+def advice(analysis: Analysis, example: Example | None, diagnosed: str = "") -> Iterator[str]:
     """In sentences whose commands lack the run. `example` is that of the largest group of failures.
 
     `diagnosed` is what the diagnosis of the run advises, if it was made.
     """
-    over = found.run.ended is not None
-    if found.held.count and not over:
+    over = analysis.run.ended is not None
+    if analysis.held.count and not over:
         yield "mend what holds them, then `bridle release --jobs`"
-    if found.has_failed and not over:
+    if analysis.has_failed and not over:
         yield "the run goes on with what does not need them; when it has ended, mend them, then `bridle run`"
     elif diagnosed:
         yield diagnosed
-    elif found.has_failed:
+    elif analysis.has_failed:
         yield "mend them, then `bridle run`"
-    if found.has_failed and example is not None and example.parent and _may_be_input(found):
+    if analysis.has_failed and example is not None and example.parent and _may_be_input(analysis):
         node = shlex.quote(example.parent)
         yield (
             "if what an earlier job made is wrong, let that run again, too: "
@@ -34,8 +34,8 @@ def advice(found: Analysis, example: Example | None, diagnosed: str = "") -> Ite
         )
 
 
-def _may_be_input(found: Analysis) -> bool:
-    first = found.failed.groups[0].first if found.failed.groups else None
+def _may_be_input(analysis: Analysis) -> bool:
+    first = analysis.failed.groups[0].first if analysis.failed.groups else None
     return (
         first is not None and not first.workflow and first.cause is not None and first.cause.kind in _OF_INPUT
     )

@@ -149,26 +149,28 @@ class Grouping:
     """Groups failures as they come; keeps the first of each group, few names, and how many were on each host."""
 
     def __init__(self) -> None:
-        self._found: dict[Key, _Gathered] = {}
+        self._groups: dict[Key, _Gathered] = {}
         self._remembered = 0
 
     def add(self, failure: Failure) -> None:
         """One more."""
         key = alike(failure)
-        if key not in self._found and len(self._found) >= _MOST_KINDS:
+        if key not in self._groups and len(self._groups) >= _MOST_KINDS:
             key = key[:-1]
-        self._found.setdefault(key, _Gathered(failure)).add(failure, remember=self._remembered < MOST_MEMBERS)
+        self._groups.setdefault(key, _Gathered(failure)).add(
+            failure, remember=self._remembered < MOST_MEMBERS
+        )
         self._remembered += 1
 
     @property
     def count(self) -> int:
         """How many were added."""
-        return sum(one.count for one in self._found.values())
+        return sum(one.count for one in self._groups.values())
 
     def largest(self, count: int | None = None, most: int | None = MOST_GROUPS) -> Groups:
         """The largest groups of `count` failures (those that were not added are in none; None: all were added)."""
-        found = sorted(self._found.values(), key=lambda one: -one.count)[:most]
-        return Groups(self.count if count is None else count, tuple(one.group() for one in found))
+        groups = sorted(self._groups.values(), key=lambda one: -one.count)[:most]
+        return Groups(self.count if count is None else count, tuple(one.group() for one in groups))
 
 
 class _Gathered:

@@ -26,13 +26,13 @@ def last_words(
     ('no flag',)
     """
     pieces = _SECTION.split(unquote(stdout_text))
-    found = {(int(pieces[at]), pieces[at + 1]): pieces[at + 2] for at in range(1, len(pieces) - 2, 3)}
-    numbers = [task] if task is not None and any(task == number for number, _ in found) else []
-    numbers = numbers or sorted({number for number, _ in found})[-1:]
-    texts = [found.get((number, stream), "") for stream in ("stderr", "stdout") for number in numbers]
+    streams = {(int(pieces[at]), pieces[at + 1]): pieces[at + 2] for at in range(1, len(pieces) - 2, 3)}
+    numbers = [task] if task is not None and any(task == number for number, _ in streams) else []
+    numbers = numbers or sorted({number for number, _ in streams})[-1:]
+    texts = [streams.get((number, stream), "") for stream in ("stderr", "stdout") for number in numbers]
     own = _DECORATION.sub("", unquote(stderr_text))
-    texts.insert(len(texts) if "PegasusLite" in own or len(found) > 1 else 0, own)
-    texts.append("" if found else pieces[0])
+    texts.insert(len(texts) if "PegasusLite" in own or len(streams) > 1 else 0, own)
+    texts.append("" if streams else pieces[0])
     for text in texts:
         lines = last_lines(text, most)
         if lines:

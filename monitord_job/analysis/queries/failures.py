@@ -70,11 +70,11 @@ def failures(
 
 def _ran(questions: Questions, instances: list[int]) -> dict[int, tuple[int | None, str]]:
     """By attempt: the first of its tasks that failed, if one did, and what that, or its first task, ran."""
-    found: dict[int, tuple[int | None, str]] = {}
+    programs: dict[int, tuple[int | None, str]] = {}
     for instance, task, code, transformation, executable in questions.rows(_RAN, instances):
-        if code or instance not in found:
-            found[instance] = (task if code else None, _program(transformation, executable))
-    return found
+        if code or instance not in programs:
+            programs[instance] = (task if code else None, _program(transformation, executable))
+    return programs
 
 
 def _program(transformation: str | None, executable: str | None) -> str:

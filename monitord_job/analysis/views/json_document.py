@@ -16,21 +16,21 @@ VERSION = 1
 
 
 def document(
-    found: Analysis, state: Mapping[str, Any], examples: Mapping[int, Example], advice: Sequence[str]
+    analysis: Analysis, state: Mapping[str, Any], examples: Mapping[int, Example], advice: Sequence[str]
 ) -> dict[str, Any]:
     """One run. `state`: how it stands, as `bridle status --json` has it."""
     return {
-        "wf_uuid": found.run.wf_uuid,
-        "label": found.run.label,
+        "wf_uuid": analysis.run.wf_uuid,
+        "label": analysis.run.label,
         **state,
-        "incomplete": list(found.incomplete),
-        "jobs": _counts(found.run.counts),
-        "jobs_below": _counts(found.below),
-        "sub_workflows": len(found.workflows) - 1,
-        "failed_through_sub_workflows": found.through,
-        "failed": _groups(found.failed, examples),
-        "held": _groups(found.held, examples),
-        "failing": _groups(found.failing, examples),
+        "incomplete": list(analysis.incomplete),
+        "jobs": _counts(analysis.run.counts),
+        "jobs_below": _counts(analysis.below),
+        "sub_workflows": len(analysis.workflows) - 1,
+        "failed_through_sub_workflows": analysis.through,
+        "failed": _groups(analysis.failed, examples),
+        "held": _groups(analysis.held, examples),
+        "failing": _groups(analysis.failing, examples),
         "advice": list(advice),
     }
 
@@ -39,8 +39,8 @@ def _counts(counts: Mapping[NodeStatus, int]) -> dict[str, int]:
     return {"total": sum(counts.values()), **{one.value: counts.get(one, 0) for one in NodeStatus}}
 
 
-def _groups(found: Groups, examples: Mapping[int, Example]) -> dict[str, Any]:
-    return {"count": found.count, "groups": [_group(one, examples) for one in found.groups]}
+def _groups(groups: Groups, examples: Mapping[int, Example]) -> dict[str, Any]:
+    return {"count": groups.count, "groups": [_group(one, examples) for one in groups.groups]}
 
 
 def _group(one: Group, examples: Mapping[int, Example]) -> dict[str, Any]:

@@ -28,17 +28,17 @@ class Wanted:
     pre_scripts: bool = False
 
 
-def header(found: Analysis, word: str) -> Iterator[str]:
+def header(analysis: Analysis, word: str) -> Iterator[str]:
     """Which run it is, and in numbers how it stands; first of all what is lacking. `word`: its state."""
-    run = found.run
-    if found.incomplete:
-        yield f"incomplete: {'; '.join(found.incomplete)}"
+    run = analysis.run
+    if analysis.incomplete:
+        yield f"incomplete: {'; '.join(analysis.incomplete)}"
     yield f"{one_line(run.label or 'workflow')}  {run.wf_uuid}"
     code = f", DAGMan exit code {run.status}" if run.status else ""
     yield f"{word}{code}: {_counts(run.counts, run.total)}"
-    if below := sum(found.below.values()):
-        many = len(found.workflows) - 1
-        yield f"in {many} sub-workflow{'s' if many > 1 else ''}: {_counts(found.below, below)}"
+    if below := sum(analysis.below.values()):
+        many = len(analysis.workflows) - 1
+        yield f"in {many} sub-workflow{'s' if many > 1 else ''}: {_counts(analysis.below, below)}"
 
 
 def _counts(counts: Mapping[NodeStatus, int], total: int) -> str:
@@ -60,30 +60,30 @@ _ORDER = (
 )
 
 
-def body(found: Analysis, examples: Examples, wanted: Wanted) -> Iterator[str]:
+def body(analysis: Analysis, examples: Examples, wanted: Wanted) -> Iterator[str]:
     """The groups: what failed, what is held, what failed and is tried again."""
-    for word, groups in (("failed", found.failed), ("held", found.held), (_AGAIN, found.failing)):
+    for word, groups in (("failed", analysis.failed), ("held", analysis.held), (_AGAIN, analysis.failing)):
         yield from _groups(word, groups, examples, wanted)
-    if found.through:
-        nodes = "1 node" if found.through == 1 else f"{found.through} nodes"
+    if analysis.through:
+        nodes = "1 node" if analysis.through == 1 else f"{analysis.through} nodes"
         yield ""
-        yield f"{nodes} failed because of what failed in {'its' if found.through == 1 else 'their'} sub-workflow"
+        yield f"{nodes} failed because of what failed in {'its' if analysis.through == 1 else 'their'} sub-workflow"
 
 
 _AGAIN = "failed and tried again"
 
 
-def _groups(word: str, found: Groups, examples: Examples, wanted: Wanted) -> Iterator[str]:
-    shown = found.groups[: wanted.most]
-    if len(found.groups) > 1:
+def _groups(word: str, groups: Groups, examples: Examples, wanted: Wanted) -> Iterator[str]:
+    shown = groups.groups[: wanted.most]
+    if len(groups.groups) > 1:
         yield ""
-        yield f"{found.count} {word}, for {len(found.groups)} different reasons:"
+        yield f"{groups.count} {word}, for {len(groups.groups)} different reasons:"
     for group in shown:
         yield ""
         yield f"{_headline(word, group)}"
         if not wanted.summary:
             yield from (f"  {line}" for line in _details(group, examples.get(group.first.instance), wanted))
-    left = found.groups[len(shown) :]
+    left = groups.groups[len(shown) :]
     if left:
         yield ""
         yield f"{sum(one.count for one in left)} more {word}, for {len(left)} other reasons (--all shows them)"

@@ -100,19 +100,19 @@ def phases(states: Sequence[State], tasks: Sequence[Task] = ()) -> dict[str, flo
     >>> phases([State("SUBMIT", 5.0), State("EXECUTE", 8.0), State("JOB_TERMINATED", 18.0)])
     {'queue': 3.0, 'run': 10.0}
     """
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for name, begins, ends in _PHASES:
         began: float | None = None
         for state in states:
             if state.word in begins and began is None:
                 began = state.time
             elif state.word in ends and began is not None:
-                found[name] = found.get(name, 0.0) + max(0.0, state.time - began)
+                seconds[name] = seconds.get(name, 0.0) + max(0.0, state.time - began)
                 began = None
     kickstart = [task.seconds for task in tasks if task.number > 0 and task.seconds is not None]
     if kickstart:
-        found["kickstart"] = sum(kickstart)
-    return found
+        seconds["kickstart"] = sum(kickstart)
+    return seconds
 
 
 _OVER = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)

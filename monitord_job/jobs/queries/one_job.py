@@ -44,16 +44,16 @@ def find_job(questions: Questions, workflows: Sequence[Workflow], node: str, now
     wf_ids = [one.wf_id for one in workflows]
     counted, parents = current(questions, wf_ids[0], wf_ids)
     path = node.split("/")
-    found = [
+    candidates = [
         row
         for row in questions.rows(_JOBS, path[-1], counted)
         if _is_below(int(row[1]), path[:-1], parents, workflows)
     ]
-    if not found and len(path) == 1:
-        found = list(questions.rows(_JOBS, node, wf_ids))
-    if len(found) != 1:
-        raise _not_one(questions, node, wf_ids, [_path(int(row[1]), parents, path[-1]) for row in found])
-    job_id, wf_id, kind, submit_file, executable, argv = found[0]
+    if not candidates and len(path) == 1:
+        candidates = list(questions.rows(_JOBS, node, wf_ids))
+    if len(candidates) != 1:
+        raise _not_one(questions, node, wf_ids, [_path(int(row[1]), parents, path[-1]) for row in candidates])
+    job_id, wf_id, kind, submit_file, executable, argv = candidates[0]
     workflow = next(one for one in workflows if one.wf_id == wf_id)
     command = " ".join(word for word in (executable, argv) if word)
     rows = list(rows_of_job(questions, workflow, job_id, now))
@@ -81,9 +81,9 @@ def _path(wf_id: int, parents: Mapping[int, Parent], name: str) -> str:
     return "/".join(names)
 
 
-def _not_one(questions: Questions, node: str, wf_ids: list[int], found: Sequence[str]) -> MonitorError:
-    if found:
-        return MonitorError(node, "several jobs have this name", f"name one of {', '.join(found[:10])}")
+def _not_one(questions: Questions, node: str, wf_ids: list[int], paths: Sequence[str]) -> MonitorError:
+    if paths:
+        return MonitorError(node, "several jobs have this name", f"name one of {', '.join(paths[:10])}")
     known = [str(name) for (name,) in questions.rows(_NAMES, wf_ids)]
     near = get_close_matches(node.rpartition("/")[2], known, 3)
     hint = f"did you mean {', '.join(near)}?" if near else "`bridle jobs` lists all"
@@ -93,13 +93,13 @@ def _not_one(questions: Questions, node: str, wf_ids: list[int], found: Sequence
 def _attempts(questions: Questions, job_id: int, rows: Sequence[AttemptRow]) -> list[Attempt]:
     instances = list(questions.rows(_INSTANCES, job_id))
     causes = read_attempts(questions.connection, [row[0] for row in instances])
-    found = []
+    attempts = []
     for instance, row in zip(instances, rows, strict=False):
         number, sched_id, directory, stdout_file, stderr_file, stdout, stderr = instance
         states = tuple(State(word, at, reason or "") for word, at, reason in questions.rows(_STATES, number))
         tasks = tuple(_task(*task) for task in questions.rows(_TASKS, number))
         cause = causes[number].cause if number in causes else None
-        found.append(
+        attempts.append(
             Attempt(
                 row,
                 sched_id or "",
@@ -113,7 +113,7 @@ def _attempts(questions: Questions, job_id: int, rows: Sequence[AttemptRow]) -> 
                 tasks,
             )
         )
-    return found
+    return attempts
 
 
 def _task(

@@ -46,9 +46,9 @@ def _date(row: Busy, per: Per, zone: tzinfo | None) -> str:
 
 
 def _summed(rows: Iterable[tuple[str, str | None, Busy]]) -> list[Line]:
-    found: dict[tuple[str, str], Line] = {}
+    sums: dict[tuple[str, str], Line] = {}
     for date, host, row in rows:
         key = date, host or ""
-        before = found.get(key, Line(date, host, 0, 0.0))
-        found[key] = Line(date, host, before.count + row.count, before.seconds + row.seconds)
-    return [found[key] for key in sorted(found)]
+        before = sums.get(key, Line(date, host, 0, 0.0))
+        sums[key] = Line(date, host, before.count + row.count, before.seconds + row.seconds)
+    return [sums[key] for key in sorted(sums)]

@@ -64,11 +64,11 @@ def chain(ends: Mapping[int, float], parents: Mapping[int, int]) -> list[int]:
     if not ends:
         return []
     job: int | None = max(ends, key=lambda one: (ends[one], one))
-    found: dict[int, None] = {}
-    while job is not None and job not in found:
-        found[job] = None
+    path: dict[int, None] = {}
+    while job is not None and job not in path:
+        path[job] = None
         job = parents.get(job)
-    return list(reversed(found))
+    return list(reversed(path))
 
 
 def latest_parents(ends: Mapping[int, float], edges: Iterable[Sequence[int]]) -> dict[int, int]:
@@ -77,12 +77,12 @@ def latest_parents(ends: Mapping[int, float], edges: Iterable[Sequence[int]]) ->
     This, and going back from the last job, is all that a critical path over real times takes; a graph of a million
     jobs in networkx would take half a minute and a gigabyte.
     """
-    found: dict[int, int] = {}
+    latest: dict[int, int] = {}
     for parent, child in edges:
         end = ends.get(parent)
-        if end is not None and (child not in found or end > ends[found[child]]):
-            found[child] = parent
-    return found
+        if end is not None and (child not in latest or end > ends[latest[child]]):
+            latest[child] = parent
+    return latest
 
 
 def phases(times: Times, ready: float, periods: Sequence[tuple[float, float]]) -> Phases:

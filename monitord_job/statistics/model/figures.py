@@ -177,11 +177,11 @@ class Ran:
 
 def by_transformation(rows: Iterable[Ran]) -> list[Ran]:
     """One row for each transformation and outcome, sorted."""
-    found: dict[tuple[str, bool], Ran] = {}
+    sums: dict[tuple[str, bool], Ran] = {}
     for row in rows:
         key = row.transformation, row.succeeded
-        found[key] = found[key] + row if key in found else row
-    return [found[key] for key in sorted(found)]
+        sums[key] = sums[key] + row if key in sums else row
+    return [sums[key] for key in sorted(sums)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +199,11 @@ class Checksums:
 
 def by_file_type(rows: Iterable[Checksums]) -> list[Checksums]:
     """One row for each kind, sorted."""
-    found: dict[tuple[str, str], Checksums] = {}
+    sums: dict[tuple[str, str], Checksums] = {}
     for row in rows:
         key = row.type, row.file_type or ""
-        found[key] = found[key] + row if key in found else row
-    return [found[key] for key in sorted(found)]
+        sums[key] = sums[key] + row if key in sums else row
+    return [sums[key] for key in sorted(sums)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Usage:
         lost = {why: self.lost.get(why, Lost()) + other.lost.get(why, Lost()) for why in Loss}
         return Usage(
             self.groups + other.groups,
-            {why: found for why, found in lost.items() if found.times},
+            {why: loss for why, loss in lost.items() if loss.times},
             self.held_for + other.held_for,
         )
 
@@ -88,13 +88,13 @@ class Usage:
 
     def shares(self) -> list[Share]:
         """What each kind of job had of the time that jobs ran, most first."""
-        found: dict[str, tuple[int, float, float]] = {}
+        kinds: dict[str, tuple[int, float, float]] = {}
         for one in self.groups:
-            attempts, waited, ran = found.get(one.kind, (0, 0.0, 0.0))
-            found[one.kind] = attempts + one.attempts, waited + one.waited, ran + one.ran
+            attempts, waited, ran = kinds.get(one.kind, (0, 0.0, 0.0))
+            kinds[one.kind] = attempts + one.attempts, waited + one.waited, ran + one.ran
         whole = self.ran
         rows = [
-            Share(kind, *numbers, numbers[2] / whole if whole else 0.0) for kind, numbers in found.items()
+            Share(kind, *numbers, numbers[2] / whole if whole else 0.0) for kind, numbers in kinds.items()
         ]
         return sorted(rows, key=lambda row: (-row.ran, row.kind))
 

@@ -25,7 +25,7 @@ def what_is_lacking(
 ) -> tuple[str, ...]:
     """In the order of how much it matters; nothing of a run that is over and stored whole."""
     wf_ids = [one.wf_id for one in workflows]
-    found = []
+    lacking = []
     root = workflows[0]
     if not root.ended:
         when = (
@@ -33,21 +33,21 @@ def what_is_lacking(
             if until is None
             else f", last heard of at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(until))}"
         )
-        found.append(f"the run has not ended{when}")
+        lacking.append(f"the run has not ended{when}")
     still = sum(not one.ended for one in workflows[1:])
     if root.ended and still:
-        found.append(f"the end of {still} of {len(workflows) - 1} sub-workflows was not recorded")
+        lacking.append(f"the end of {still} of {len(workflows) - 1} sub-workflows was not recorded")
     attempts = _count(questions, _OPEN, wf_ids)
     if root.ended and attempts:
-        found.append(f"how {attempts} attempts of jobs ended was not recorded")
+        lacking.append(f"how {attempts} attempts of jobs ended was not recorded")
     below = _count(questions, _UNKNOWN_BELOW, wf_ids)
     if below:
-        found.append(f"what {below} sub-workflow jobs ran is not stored")
+        lacking.append(f"what {below} sub-workflow jobs ran is not stored")
     if questions.has(_QUARANTINE):
         pieces = _count(questions, f"SELECT count(*) FROM {_QUARANTINE} WHERE wf_id IN (?*)", wf_ids)
         if pieces:
-            found.append(f"{pieces} pieces of input could not be read (table {_QUARANTINE})")
-    return tuple(found)
+            lacking.append(f"{pieces} pieces of input could not be read (table {_QUARANTINE})")
+    return tuple(lacking)
 
 
 def _count(questions: Questions, text: str, wf_ids: list[int]) -> int:

@@ -45,12 +45,12 @@ def task_tallies(questions: Questions, wf_ids: list[int], *, any_attempt: bool =
     `any_attempt`: one that succeeded once has, as in the clusters of PMC, which do not run it again.
     """
     totals = {int(wf_id): int(count) for wf_id, count in questions.rows(_TASKS, wf_ids)}
-    found = {wf_id: Tally(total=totals.get(wf_id, 0)) for wf_id in wf_ids}
+    tallies = {wf_id: Tally(total=totals.get(wf_id, 0)) for wf_id in wf_ids}
     for wf_id, *numbers in questions.rows(_TASK_OUTCOMES, wf_ids):
         records, names, succeeded, failed, once = map(int, numbers)
         succeeded = once if any_attempt else succeeded
-        found[wf_id] = Tally(succeeded, failed, totals.get(wf_id, 0), retries=records - names)
-    return found
+        tallies[wf_id] = Tally(succeeded, failed, totals.get(wf_id, 0), retries=records - names)
+    return tallies
 
 
 _RAN = """
@@ -82,21 +82,21 @@ class Invocations(NamedTuple):
 
 def breakdowns(questions: Questions, wf_ids: list[int]) -> dict[int, Invocations]:
     """What the transformations of each workflow took."""
-    found = {wf_id: Invocations((), WallTime()) for wf_id in wf_ids}
+    invocations = {wf_id: Invocations((), WallTime()) for wf_id in wf_ids}
     for wf_id, name, code, is_script, count, *numbers in questions.rows(_RAN, wf_ids):
         *spreads, cpu_seconds, measured = numbers
         runtime, memory, cpu = (spread_of(*spreads[at : at + 4]) for at in (0, 4, 8))
-        before = found[wf_id]
+        before = invocations[wf_id]
         wall = before.kickstart
         if not is_script and name != DAGMAN and runtime is not None:
             bad = runtime.total if code > 0 else 0.0
             wall = WallTime(plus(wall.total, runtime.total), plus(wall.badput, bad))
         used = cpu_seconds or 0.0, measured or 0.0
         row = Ran(name, code == 0, int(count), runtime, memory, cpu, *used)
-        found[wf_id] = Invocations((*before.breakdown, row), wall)
+        invocations[wf_id] = Invocations((*before.breakdown, row), wall)
     return {
         wf_id: Invocations(tuple(by_transformation(one.breakdown)), one.kickstart)
-        for wf_id, one in found.items()
+        for wf_id, one in invocations.items()
     }
 
 
@@ -131,11 +131,11 @@ WHERE t.wf_id IN (?*) AND t.name = 'int.error' GROUP BY t.wf_id
 
 def checksums(questions: Questions, wf_ids: list[int]) -> dict[int, tuple[Checksums, ...]]:
     """Of each workflow that has any."""
-    found: dict[int, tuple[Checksums, ...]] = {}
+    rows: dict[int, tuple[Checksums, ...]] = {}
     for wf_id, kind, file_type, count, seconds in questions.rows(_CHECKSUMS, wf_ids):
         row = Checksums(kind, file_type, int(count), seconds)
-        found[wf_id] = (*found.get(wf_id, ()), row)
-    return found
+        rows[wf_id] = (*rows.get(wf_id, ()), row)
+    return rows
 
 
 def integrity_errors(questions: Questions, wf_ids: list[int]) -> dict[int, tuple[int, int]]:

@@ -32,9 +32,9 @@ Outcomes = dict[int, tuple[Counts, WallTime]]
 
 def outcomes(questions: Questions, workflows: list[Workflow]) -> Outcomes:
     """How the jobs of each workflow went. One pass over all attempts, counted in the database."""
-    found: Outcomes = {one.wf_id: (Counts(restarts=one.restarts), WallTime()) for one in workflows}
-    for wf_id, is_sub, place, code, has_run, count, seconds in questions.rows(_OUTCOMES, list(found)):
-        counts, wall = found[wf_id]
+    counted: Outcomes = {one.wf_id: (Counts(restarts=one.restarts), WallTime()) for one in workflows}
+    for wf_id, is_sub, place, code, has_run, count, seconds in questions.rows(_OUTCOMES, list(counted)):
+        counts, wall = counted[wf_id]
         more = _tally(int(place), code, int(count))
         # What a sub-workflow takes is what its own jobs take.
         if not (is_sub and has_run):
@@ -44,8 +44,8 @@ def outcomes(questions: Questions, workflows: list[Workflow]) -> Outcomes:
             counts = replace(counts, subworkflows=counts.subworkflows + more)
         else:
             counts = replace(counts, jobs=counts.jobs + more)
-        found[wf_id] = counts, wall
-    return found
+        counted[wf_id] = counts, wall
+    return counted
 
 
 def _tally(place: int, code: int | None, count: int) -> Tally:

@@ -30,13 +30,13 @@ def run_of(questions: Questions, wf_uuid: str) -> tuple[list[Workflow], list[Sta
 
     Raises MonitorError if it is not in the database.
     """
-    found = next(questions.rows(f"SELECT {_COLUMNS} FROM workflow w WHERE w.wf_uuid = ?", wf_uuid), None)
-    if found is None:
+    own_row = next(questions.rows(f"SELECT {_COLUMNS} FROM workflow w WHERE w.wf_uuid = ?", wf_uuid), None)
+    if own_row is None:
         hint = "name the database with --url, or run `bridle monitord --rebuild SUBMIT_DIR`"
         raise MonitorError(questions.where, f"workflow {wf_uuid} is not in it", hint)
-    wf_id, root = int(found[0]), found[4]
+    wf_id, root = int(own_row[0]), own_row[4]
     rest = f"SELECT {_COLUMNS} FROM workflow w WHERE w.root_wf_id = ? AND w.wf_id <> ? ORDER BY w.wf_id"
-    rows = [found, *questions.rows(rest, wf_id if root is None else root, wf_id)]
+    rows = [own_row, *questions.rows(rest, wf_id if root is None else root, wf_id)]
     if root is not None and root != wf_id:
         below = _below(wf_id, [(int(row[0]), row[3]) for row in rows])
         rows = [row for row in rows if row[0] in below]
@@ -49,21 +49,21 @@ def run_of(questions: Questions, wf_uuid: str) -> tuple[list[Workflow], list[Sta
 
 
 def _below(wf_id: int, parents: Sequence[tuple[int, int | None]]) -> set[int]:
-    found, grown = {wf_id}, True
+    below, grown = {wf_id}, True
     while grown:
-        more = {child for child, parent in parents if parent in found} - found
-        found |= more
+        more = {child for child, parent in parents if parent in below} - below
+        below |= more
         grown = bool(more)
-    return found
+    return below
 
 
 def states_of(questions: Questions, wf_ids: list[int]) -> dict[int, list[State]]:
     """When DAGMans of workflows started and ended, in that order."""
-    found: dict[int, list[State]] = {}
+    states: dict[int, list[State]] = {}
     for wf_id, word, at, restarts, status in questions.rows(_STATES, wf_ids):
         started = word == "WORKFLOW_STARTED"
-        found.setdefault(wf_id, []).append(State(started, at, int(restarts), status))
-    return found
+        states.setdefault(wf_id, []).append(State(started, at, int(restarts), status))
+    return states
 
 
 def _with_states(workflow: Workflow, states: dict[int, list[State]]) -> Workflow:

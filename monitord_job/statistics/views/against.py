@@ -64,12 +64,12 @@ def _transformations(here: Statistics, there: Statistics) -> Iterator[Compared]:
 
 
 def _means(run: Statistics) -> dict[str, float]:
-    found: dict[str, Spread] = {}
+    spreads: dict[str, Spread] = {}
     for row in run.breakdown:
         if row.runtime is not None and row.measured:
-            before = found.get(row.transformation)
-            found[row.transformation] = row.runtime if before is None else before + row.runtime
-    return {name: spread.mean for name, spread in found.items()}
+            before = spreads.get(row.transformation)
+            spreads[row.transformation] = row.runtime if before is None else before + row.runtime
+    return {name: spread.mean for name, spread in spreads.items()}
 
 
 def against_table(rows: Sequence[Compared]) -> Table:

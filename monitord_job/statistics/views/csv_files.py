@@ -33,85 +33,85 @@ def _owner(one: Figures | None) -> tuple[str, str]:
     return _ALL if one is None else (one.workflow.wf_uuid, one.workflow.label)
 
 
-def _each(found: Statistics) -> Iterator[Figures | None]:
-    yield from found.figures
+def _each(statistics: Statistics) -> Iterator[Figures | None]:
+    yield from statistics.figures
     yield None
 
 
-def summary(found: Statistics) -> Iterator[str]:
+def summary(statistics: Statistics) -> Iterator[str]:
     """summary.csv."""
     yield legends.SUMMARY + "\n"
-    yield from _rows([words.COUNTED, *words.counted(found.counts)])
+    yield from _rows([words.COUNTED, *words.counted(statistics.counts)])
 
 
-def summary_times(found: Statistics, *, several: bool) -> Iterator[str]:
+def summary_times(statistics: Statistics, *, several: bool) -> Iterator[str]:
     """summary-time.csv; the wall time of several runs together is no figure."""
     yield legends.TIMES
     rows = {
-        "workflow_wall_time": None if several else words.exact(found.wall_time, 6),
-        "workflow_cumulative_job_wall_time": _exact(found.kickstart.total),
-        "cumulative_job_walltime_from_submit_side": _exact(found.submit_side.total),
-        "workflow_cumulative_badput_time": _exact(found.kickstart.badput),
-        "cumulative_job_badput_walltime_from_submit_side": _exact(found.submit_side.badput),
+        "workflow_wall_time": None if several else words.exact(statistics.wall_time, 6),
+        "workflow_cumulative_job_wall_time": _exact(statistics.kickstart.total),
+        "cumulative_job_walltime_from_submit_side": _exact(statistics.submit_side.total),
+        "workflow_cumulative_badput_time": _exact(statistics.kickstart.badput),
+        "cumulative_job_badput_walltime_from_submit_side": _exact(statistics.submit_side.badput),
     }
     yield from _rows([("stat_type", "time_seconds"), *rows.items()])
 
 
-def workflows(found: Statistics) -> Iterator[str]:
+def workflows(statistics: Statistics) -> Iterator[str]:
     """workflow.csv."""
     yield legends.WORKFLOWS
     yield from _rows([(*words.OWNER, *words.COUNTED, "WF_Retries")])
-    for one in _each(found):
-        counts = found.counts if one is None else one.counts
+    for one in _each(statistics):
+        counts = statistics.counts if one is None else one.counts
         yield from _rows((*_owner(one), *row, counts.restarts) for row in words.counted(counts))
         if one is not None:
             yield "\n"
 
 
-def jobs(found: Statistics, attempts: Attempts) -> Iterator[str]:
+def jobs(statistics: Statistics, attempts: Attempts) -> Iterator[str]:
     """jobs.csv."""
     yield legends.JOBS
-    for one in found.figures:
+    for one in statistics.figures:
         yield from _rows([(*words.OWNER, *words.JOBS)])
         owner = _owner(one)
         yield from _rows((*owner, *words.attempt_row(row)) for row in attempts(one.workflow))
 
 
-def breakdown(found: Statistics) -> Iterator[str]:
+def breakdown(statistics: Statistics) -> Iterator[str]:
     """breakdown.csv."""
     yield legends.BREAKDOWN
-    for one in _each(found):
+    for one in _each(statistics):
         yield "\n"
         yield from _rows([(*words.OWNER, *words.BREAKDOWN)])
-        rows = found.breakdown if one is None else one.breakdown
+        rows = statistics.breakdown if one is None else one.breakdown
         yield from _rows((*_owner(one), *words.ran_row(row)) for row in rows)
 
 
-def integrity(found: Statistics) -> Iterator[str]:
+def integrity(statistics: Statistics) -> Iterator[str]:
     """integrity.csv."""
     yield legends.INTEGRITY
-    for one in _each(found):
-        rows = found.integrity if one is None else one.integrity
+    for one in _each(statistics):
+        rows = statistics.integrity if one is None else one.integrity
         if rows:
             yield from _rows([(*words.OWNER, *words.INTEGRITY)])
             yield from _rows((*_owner(one), *integrity_row(row)) for row in rows)
 
 
-def tables(found: Iterable[Table], legend: str) -> Iterator[str]:
+def tables(tables: Iterable[Table], legend: str) -> Iterator[str]:
     """use.csv, path.csv."""
     yield legend
-    for one in found:
+    for one in tables:
         yield f"\n# {one.title}\n"
         yield from _rows([one.columns, *one.rows])
 
 
-def times(found: Statistics, per: Per) -> Iterator[str]:
+def times(statistics: Statistics, per: Per) -> Iterator[str]:
     """time.csv."""
     yield legends.TIME.format(per=per.value)
     columns = ("stat_type", f"date{SHOWN[per]}", "count", "runtime (sec)")
     for head, kind, rows in (
-        ("Job instances statistics", "jobs", found.clock.jobs),
-        ("Invocation statistics run", "invocations", found.clock.invocations),
+        ("Job instances statistics", "jobs", statistics.clock.jobs),
+        ("Invocation statistics run", "invocations", statistics.clock.invocations),
     ):
         yield f"\n# {head} per {per.value}\n"
         name = f"{kind}/{per.value}"
@@ -119,11 +119,11 @@ def times(found: Statistics, per: Per) -> Iterator[str]:
         yield from _rows([columns, *shown])
 
 
-def times_per_host(found: Statistics, per: Per) -> Iterator[str]:
+def times_per_host(statistics: Statistics, per: Per) -> Iterator[str]:
     """time-per-host.csv."""
     yield legends.TIME.format(per=per.value)
     columns = ("stat_type", f"date{SHOWN[per]}", "host", "count", "runtime (sec)")
-    for kind, (head, rows) in zip(("jobs", "invocations"), per_host(found, per), strict=True):
+    for kind, (head, rows) in zip(("jobs", "invocations"), per_host(statistics, per), strict=True):
         yield f"\n# {head}\n"
         name = f"{kind}/host/{per.value}"
         yield from _rows([columns, *((name, *host_row(row)) for row in host_lines(rows, per))])

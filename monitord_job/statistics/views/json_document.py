@@ -29,18 +29,22 @@ VERSION = 1
 
 
 def document(
-    found: Statistics, levels: Collection[Level], per: Per, attempts: Attempts, more: dict[str, Any]
+    statistics: Statistics, levels: Collection[Level], per: Per, attempts: Attempts, more: dict[str, Any]
 ) -> Iterator[str]:
     """The text of the document. `more` has further keys."""
-    head = {"version": VERSION, "incomplete": list(found.incomplete), "workflows": _workflows(found)}
+    head = {
+        "version": VERSION,
+        "incomplete": list(statistics.incomplete),
+        "workflows": _workflows(statistics),
+    }
     parts: dict[Level, tuple[str, Callable[[], Any]]] = {
-        Level.SUMMARY: ("summary", lambda: _summary(found)),
-        Level.WORKFLOWS: ("workflow_counts", lambda: _counts_of_each(found)),
-        Level.BREAKDOWN: ("breakdown", lambda: _breakdown(found)),
-        Level.TIME: ("time", lambda: _time(found, per)),
-        Level.INTEGRITY: ("integrity", lambda: _integrity(found)),
-        Level.USE: ("use", lambda: _use(found)),
-        Level.PATH: ("critical_path", lambda: [_link(one) for one in found.path]),
+        Level.SUMMARY: ("summary", lambda: _summary(statistics)),
+        Level.WORKFLOWS: ("workflow_counts", lambda: _counts_of_each(statistics)),
+        Level.BREAKDOWN: ("breakdown", lambda: _breakdown(statistics)),
+        Level.TIME: ("time", lambda: _time(statistics, per)),
+        Level.INTEGRITY: ("integrity", lambda: _integrity(statistics)),
+        Level.USE: ("use", lambda: _use(statistics)),
+        Level.PATH: ("critical_path", lambda: [_link(one) for one in statistics.path]),
     }
     head |= {name: make() for level, (name, make) in parts.items() if level in levels}
     text = json.dumps(head | more, indent=2)
@@ -49,14 +53,14 @@ def document(
         return
     yield text.removesuffix("\n}") + ',\n  "jobs": ['
     separator = "\n    "
-    for one in found.figures:
+    for one in statistics.figures:
         for row in attempts(one.workflow):
             yield separator + json.dumps(_attempt(one.workflow, row))
             separator = ",\n    "
     yield "\n  ]\n}"
 
 
-def _workflows(found: Statistics) -> list[dict[str, Any]]:
+def _workflows(statistics: Statistics) -> list[dict[str, Any]]:
     return [
         {
             "wf_uuid": one.workflow.wf_uuid,
@@ -67,7 +71,7 @@ def _workflows(found: Statistics) -> list[dict[str, Any]]:
             "ended": one.workflow.ended,
             "status": one.workflow.status,
         }
-        for one in found.figures
+        for one in statistics.figures
     ]
 
 
@@ -100,25 +104,25 @@ def rounded(value: float | None, places: int = 3) -> float | None:
     return None if value is None else round(value, places)
 
 
-def _summary(found: Statistics) -> dict[str, Any]:
+def _summary(statistics: Statistics) -> dict[str, Any]:
     return {
-        **_counts(found.counts),
-        "wall_time_seconds": rounded(found.wall_time),
-        "elapsed_seconds": rounded(found.elapsed),
-        "jobs_by_kickstart": _wall(found.kickstart),
-        "jobs_by_dagman": _wall(found.submit_side),
-        "integrity_errors": found.integrity_errors,
-        "integrity_failures": found.integrity_failures,
+        **_counts(statistics.counts),
+        "wall_time_seconds": rounded(statistics.wall_time),
+        "elapsed_seconds": rounded(statistics.elapsed),
+        "jobs_by_kickstart": _wall(statistics.kickstart),
+        "jobs_by_dagman": _wall(statistics.submit_side),
+        "integrity_errors": statistics.integrity_errors,
+        "integrity_failures": statistics.integrity_failures,
     }
 
 
-def _counts_of_each(found: Statistics) -> list[dict[str, Any]]:
-    return [{"wf_uuid": one.workflow.wf_uuid, **_counts(one.counts)} for one in found.figures]
+def _counts_of_each(statistics: Statistics) -> list[dict[str, Any]]:
+    return [{"wf_uuid": one.workflow.wf_uuid, **_counts(one.counts)} for one in statistics.figures]
 
 
-def _breakdown(found: Statistics) -> list[dict[str, Any]]:
-    each = [_ran(row, one.workflow.wf_uuid) for one in found.figures for row in one.breakdown]
-    return each + [_ran(row, None) for row in found.breakdown]
+def _breakdown(statistics: Statistics) -> list[dict[str, Any]]:
+    each = [_ran(row, one.workflow.wf_uuid) for one in statistics.figures for row in one.breakdown]
+    return each + [_ran(row, None) for row in statistics.breakdown]
 
 
 def _ran(one: Ran, wf_uuid: str | None) -> dict[str, Any]:
@@ -147,8 +151,8 @@ def _spread(one: Spread | None) -> dict[str, Any] | None:
     }
 
 
-def _time(found: Statistics, per: Per) -> dict[str, Any]:
-    clock = found.clock
+def _time(statistics: Statistics, per: Per) -> dict[str, Any]:
+    clock = statistics.clock
     return {
         "per": per.value,
         "jobs": _lines(lines(clock.jobs, per)),
@@ -165,9 +169,9 @@ def _lines(rows: Iterable[Line]) -> list[dict[str, Any]]:
     ]
 
 
-def _integrity(found: Statistics) -> list[dict[str, Any]]:
-    each = [_checksums(row, one.workflow.wf_uuid) for one in found.figures for row in one.integrity]
-    return each + [_checksums(row, None) for row in found.integrity]
+def _integrity(statistics: Statistics) -> list[dict[str, Any]]:
+    each = [_checksums(row, one.workflow.wf_uuid) for one in statistics.figures for row in one.integrity]
+    return each + [_checksums(row, None) for row in statistics.integrity]
 
 
 def _checksums(one: Checksums, wf_uuid: str | None) -> dict[str, Any]:
@@ -206,8 +210,8 @@ def against(rows: Iterable[Compared]) -> list[dict[str, Any]]:
     ]
 
 
-def _use(found: Statistics) -> dict[str, Any]:
-    used = found.usage
+def _use(statistics: Statistics) -> dict[str, Any]:
+    used = statistics.usage
     return {
         "groups": [
             {

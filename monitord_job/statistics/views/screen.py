@@ -17,30 +17,31 @@ _LINKS = 6
 """of the critical path that are named: those that took the longest"""
 
 
-def screen(found: Statistics, *, several: bool) -> Iterator[str]:
+def screen(statistics: Statistics, *, several: bool) -> Iterator[str]:
     """Its text in pieces. The first line says what the figures lack, if anything."""
-    if found.incomplete:
-        yield f"incomplete: {'; '.join(found.incomplete)}\n"
-    yield from summary_tables(found, several=several, with_legends=False)
+    if statistics.incomplete:
+        yield f"incomplete: {'; '.join(statistics.incomplete)}\n"
+    yield from summary_tables(statistics, several=several, with_legends=False)
     yield "\n"
-    lines = [*_use(found), *_path(found)]
+    lines = [*_use(statistics), *_path(statistics)]
     yield from (f"{line}\n" for line in lines)
     if lines:
         yield "\n"
 
 
-def _use(found: Statistics) -> Iterator[str]:
-    used = found.usage
-    if found.elapsed is not None and found.wall_time is not None and found.elapsed > found.wall_time:
-        yield f"{'with the pauses between its runs':<57}: {words.duration(words.exact(found.elapsed, 6))}"
+def _use(statistics: Statistics) -> Iterator[str]:
+    used = statistics.usage
+    elapsed, wall_time = statistics.elapsed, statistics.wall_time
+    if elapsed is not None and wall_time is not None and elapsed > wall_time:
+        yield f"{'with the pauses between its runs':<57}: {words.duration(words.exact(elapsed, 6))}"
     if used.started:
         yield f"{'Wait in the queue, of ' + str(used.started) + ' attempts':<57}: {_waits(used)}"
     if used.ran:
         kinds = (f"{one.kind} {share_of(one.share)}" for one in used.shares()[:_KINDS])
         yield f"{'Job wall time by kind of job':<57}: {', '.join(kinds)}"
-    measured = sum(one.measured for one in found.breakdown)
+    measured = sum(one.measured for one in statistics.breakdown)
     if used.groups and measured:
-        busy = sum(one.cpu_seconds for one in found.breakdown)
+        busy = sum(one.cpu_seconds for one in statistics.breakdown)
         yield f"{'CPU time of it':<57}: {words.duration(busy)}, {share_of(busy / measured)} of what kickstart measured"
     for why, one in used.lost.items():
         what = f"Lost to attempts that {'were ' if why.value != 'failed' else ''}{why.value}"
@@ -56,16 +57,16 @@ def _waits(used: Usage) -> str:
     return f"{words.duration(round(mean, 1))} on average, at most {words.duration(used.longest_wait)}{share}"
 
 
-def _path(found: Statistics) -> Iterator[str]:
-    if not found.path:
+def _path(statistics: Statistics) -> Iterator[str]:
+    if not statistics.path:
         return
-    whole = summed(found.path)
+    whole = summed(statistics.path)
     parts = sorted(whole.named().items(), key=lambda part: -part[1])
     told = "".join(f", {name} {share_of(seconds / whole.total)}" for name, seconds in parts if seconds)
-    head = f"Critical path, {len(found.path)} jobs"
+    head = f"Critical path, {len(statistics.path)} jobs"
     yield f"{head:<57}: {words.duration(whole.total)}{told}"
-    longest = sorted(range(len(found.path)), key=lambda at: -found.path[at].phases.total)[:_LINKS]
-    yield from (f"  {_link(found.path[at])}" for at in sorted(longest))
+    longest = sorted(range(len(statistics.path)), key=lambda at: -statistics.path[at].phases.total)[:_LINKS]
+    yield from (f"  {_link(statistics.path[at])}" for at in sorted(longest))
 
 
 def _link(one: Link) -> str:

@@ -27,7 +27,7 @@ class Form(Enum):
 class Contents:
     """What goes into the files."""
 
-    found: Statistics
+    statistics: Statistics
     attempts: Attempts
     per: Per
     several: bool
@@ -84,14 +84,14 @@ _TITLES = {
 
 def _text(level: Level, of: Contents) -> Iterator[_File]:
     made = {
-        Level.SUMMARY: lambda: text_files.summary(of.found, several=of.several),
-        Level.WORKFLOWS: lambda: text_files.workflows(of.found),
-        Level.JOBS: lambda: text_files.jobs(of.found, of.attempts),
-        Level.BREAKDOWN: lambda: text_files.breakdown(of.found),
-        Level.TIME: lambda: text_files.times(of.found, of.per),
-        Level.INTEGRITY: lambda: text_files.integrity(of.found),
-        Level.USE: lambda: text_files.tables(use_tables(of.found), legends.USE),
-        Level.PATH: lambda: text_files.tables([path_table(of.found.path)], legends.PATH),
+        Level.SUMMARY: lambda: text_files.summary(of.statistics, several=of.several),
+        Level.WORKFLOWS: lambda: text_files.workflows(of.statistics),
+        Level.JOBS: lambda: text_files.jobs(of.statistics, of.attempts),
+        Level.BREAKDOWN: lambda: text_files.breakdown(of.statistics),
+        Level.TIME: lambda: text_files.times(of.statistics, of.per),
+        Level.INTEGRITY: lambda: text_files.integrity(of.statistics),
+        Level.USE: lambda: text_files.tables(use_tables(of.statistics), legends.USE),
+        Level.PATH: lambda: text_files.tables([path_table(of.statistics.path)], legends.PATH),
     }
     title, name = _TITLES[level]
     yield _File(title, f"{name}.txt", made[level]())
@@ -99,20 +99,22 @@ def _text(level: Level, of: Contents) -> Iterator[_File]:
 
 def _csv(level: Level, of: Contents) -> Iterator[_File]:
     made = {
-        Level.SUMMARY: lambda: csv_files.summary(of.found),
-        Level.WORKFLOWS: lambda: csv_files.workflows(of.found),
-        Level.JOBS: lambda: csv_files.jobs(of.found, of.attempts),
-        Level.BREAKDOWN: lambda: csv_files.breakdown(of.found),
-        Level.TIME: lambda: csv_files.times(of.found, of.per),
-        Level.INTEGRITY: lambda: csv_files.integrity(of.found),
-        Level.USE: lambda: csv_files.tables(use_tables(of.found), legends.USE),
-        Level.PATH: lambda: csv_files.tables([path_table(of.found.path)], legends.PATH),
+        Level.SUMMARY: lambda: csv_files.summary(of.statistics),
+        Level.WORKFLOWS: lambda: csv_files.workflows(of.statistics),
+        Level.JOBS: lambda: csv_files.jobs(of.statistics, of.attempts),
+        Level.BREAKDOWN: lambda: csv_files.breakdown(of.statistics),
+        Level.TIME: lambda: csv_files.times(of.statistics, of.per),
+        Level.INTEGRITY: lambda: csv_files.integrity(of.statistics),
+        Level.USE: lambda: csv_files.tables(use_tables(of.statistics), legends.USE),
+        Level.PATH: lambda: csv_files.tables([path_table(of.statistics.path)], legends.PATH),
     }
     title, name = _TITLES[level]
     yield _File(title, f"{name}.csv", made[level]())
     if level is Level.SUMMARY:
-        yield _File("Summary Time", "summary-time.csv", csv_files.summary_times(of.found, several=of.several))
+        yield _File(
+            "Summary Time", "summary-time.csv", csv_files.summary_times(of.statistics, several=of.several)
+        )
     if level is Level.TIME:
         yield _File(
-            "Time statistics (per host)", "time-per-host.csv", csv_files.times_per_host(of.found, of.per)
+            "Time statistics (per host)", "time-per-host.csv", csv_files.times_per_host(of.statistics, of.per)
         )

@@ -37,56 +37,58 @@ def _line(cells: Iterable[object], widths: Sequence[int]) -> str:
     return "".join(str(cell).ljust(width) for cell, width in zip(cells, widths, strict=False)) + "\n"
 
 
-def summary(found: Statistics, *, several: bool) -> Iterator[str]:
+def summary(statistics: Statistics, *, several: bool) -> Iterator[str]:
     """summary.txt."""
     yield legends.SUMMARY
     yield legends.TIMES
-    yield from summary_tables(found, several=several)
+    yield from summary_tables(statistics, several=several)
 
 
-def summary_tables(found: Statistics, *, several: bool, with_legends: bool = True) -> Iterator[str]:
+def summary_tables(statistics: Statistics, *, several: bool, with_legends: bool = True) -> Iterator[str]:
     """The same without what explains it. The wall time of several runs together is no figure."""
     rule = "-" * sum(_COUNTED) + "\n"
     yield rule
     yield _line(words.COUNTED, _COUNTED)
-    yield from (_line(row, _COUNTED) for row in words.counted(found.counts))
+    yield from (_line(row, _COUNTED) for row in words.counted(statistics.counts))
     yield rule + "\n"
     if not several:
-        yield _time("Workflow wall time", words.duration(words.exact(found.wall_time, 6)))
-    yield _time("Cumulative job wall time", words.duration(found.kickstart.total))
-    yield _time("Cumulative job wall time as seen from submit side", words.duration(found.submit_side.total))
-    yield _time("Cumulative job badput wall time", words.duration(found.kickstart.badput))
-    badput = words.duration(found.submit_side.badput)
+        yield _time("Workflow wall time", words.duration(words.exact(statistics.wall_time, 6)))
+    yield _time("Cumulative job wall time", words.duration(statistics.kickstart.total))
+    yield _time(
+        "Cumulative job wall time as seen from submit side", words.duration(statistics.submit_side.total)
+    )
+    yield _time("Cumulative job badput wall time", words.duration(statistics.kickstart.badput))
+    badput = words.duration(statistics.submit_side.badput)
     yield _time("Cumulative job badput wall time as seen from submit side", badput)
-    if found.integrity:
-        yield from _integrity_summary(found, with_legends=with_legends)
+    if statistics.integrity:
+        yield from _integrity_summary(statistics, with_legends=with_legends)
 
 
 def _time(name: str, value: str) -> str:
     return f"{name:<57}: {value}\n"
 
 
-def _integrity_summary(found: Statistics, *, with_legends: bool) -> Iterator[str]:
+def _integrity_summary(statistics: Statistics, *, with_legends: bool) -> Iterator[str]:
     yield "\n" + (legends.METRICS if with_legends else "")
     for kind, done in (("check", "compared"), ("compute", "generated")):
-        rows = [row for row in found.integrity if row.type == kind]
+        rows = [row for row in statistics.integrity if row.type == kind]
         if rows:
             took = words.duration(words.exact(sum(row.seconds for row in rows), 3))
             yield f"{sum(row.count for row in rows)} files checksums {done} with total duration of {took}\n"
     yield "\n" + (legends.ERRORS if with_legends else "")
-    if found.integrity_errors is not None:
-        yield f"Total:    A total of {found.integrity_errors} integrity errors encountered in the workflow\n"
-    yield f"Failures: {found.integrity_failures} job failures had integrity errors\n"
+    if statistics.integrity_errors is not None:
+        yield f"Total:    A total of {statistics.integrity_errors} integrity errors encountered in the workflow\n"
+    yield f"Failures: {statistics.integrity_failures} job failures had integrity errors\n"
 
 
-def workflows(found: Statistics) -> Iterator[str]:
+def workflows(statistics: Statistics) -> Iterator[str]:
     """workflow.txt."""
     yield legends.WORKFLOWS
     yield _line((*words.COUNTED, "WF Retries"), _WORKFLOWS)
-    for one in found.figures:
+    for one in statistics.figures:
         yield from _workflow(one.workflow.title, one.counts)
         yield "\n"
-    yield from _workflow("All Workflows", found.counts)
+    yield from _workflow("All Workflows", statistics.counts)
 
 
 def _workflow(title: str, counts: Counts) -> Iterator[str]:
@@ -96,10 +98,10 @@ def _workflow(title: str, counts: Counts) -> Iterator[str]:
     yield from (_line(row, _WORKFLOWS) for row in words.counted(counts))
 
 
-def jobs(found: Statistics, attempts: Attempts) -> Iterator[str]:
+def jobs(statistics: Statistics, attempts: Attempts) -> Iterator[str]:
     """jobs.txt: one table for each workflow."""
     yield legends.JOBS
-    for one in found.figures:
+    for one in statistics.figures:
         yield f"# {one.workflow.title}\n"
         yield from _table(words.JOBS, _JOBS, map(words.attempt_row, attempts(one.workflow)))
 
@@ -120,35 +122,35 @@ def _table(columns: Sequence[str], widths: Sequence[int], rows: Iterable[Sequenc
             yield layout % tuple(line[:-1].split("\t"))
 
 
-def _headed(found: Statistics) -> Iterator[tuple[str, Figures | None]]:
+def _headed(statistics: Statistics) -> Iterator[tuple[str, Figures | None]]:
     """Each workflow, and all of them (None)."""
-    yield from ((f"\n# {one.workflow.title}\n", one) for one in found.figures)
+    yield from ((f"\n# {one.workflow.title}\n", one) for one in statistics.figures)
     yield "\n# All (All)\n", None
 
 
-def breakdown(found: Statistics) -> Iterator[str]:
+def breakdown(statistics: Statistics) -> Iterator[str]:
     """breakdown.txt."""
     yield legends.BREAKDOWN
-    for head, one in _headed(found):
+    for head, one in _headed(statistics):
         yield head
-        rows = found.breakdown if one is None else one.breakdown
+        rows = statistics.breakdown if one is None else one.breakdown
         yield from _table(words.BREAKDOWN, _BREAKDOWN, map(words.ran_row, rows))
 
 
-def integrity(found: Statistics) -> Iterator[str]:
+def integrity(statistics: Statistics) -> Iterator[str]:
     """integrity.txt."""
     yield legends.INTEGRITY
-    for head, one in _headed(found):
+    for head, one in _headed(statistics):
         yield head
-        rows = found.integrity if one is None else one.integrity
+        rows = statistics.integrity if one is None else one.integrity
         if rows:
             yield from _table(words.INTEGRITY, _INTEGRITY, map(integrity_row, rows))
 
 
-def tables(found: Iterable[Table], legend: str) -> Iterator[str]:
+def tables(tables: Iterable[Table], legend: str) -> Iterator[str]:
     """use.txt, path.txt."""
     yield legend
-    for one in found:
+    for one in tables:
         yield f"\n# {one.title}\n"
         yield from _table(one.columns, [len(name) for name in one.columns], one.rows)
 
@@ -158,26 +160,26 @@ def integrity_row(row: Checksums) -> tuple[str, ...]:
     return row.type, str(row.file_type), str(row.count), str(words.exact(row.seconds, 3))
 
 
-def times(found: Statistics, per: Per) -> Iterator[str]:
+def times(statistics: Statistics, per: Per) -> Iterator[str]:
     """time.txt."""
     yield "\n" + legends.TIME.format(per=per.value)
     date = f"Date{SHOWN[per]}"
     for head, rows in (
-        (f"Job instances statistics per {per.value}", found.clock.jobs),
-        (f"Invocation statistics run per {per.value}", found.clock.invocations),
+        (f"Job instances statistics per {per.value}", statistics.clock.jobs),
+        (f"Invocation statistics run per {per.value}", statistics.clock.invocations),
     ):
         yield f"\n# {head}\n" + _line((date, "Count", "Runtime (sec)"), _TIME)
         for row in lines(rows, per):
             yield _line((row.date, row.count, words.number(row.seconds)), _TIME)
-    for head, rows in per_host(found, per):
+    for head, rows in per_host(statistics, per):
         yield f"\n# {head}\n" + _line((date, "Host", "Count", "Runtime (sec)"), _TIME_PER_HOST)
         yield from (_line(host_row(row), _TIME_PER_HOST) for row in host_lines(rows, per))
 
 
-def per_host(found: Statistics, per: Per) -> Iterator[tuple[str, tuple[Busy, ...]]]:
+def per_host(statistics: Statistics, per: Per) -> Iterator[tuple[str, tuple[Busy, ...]]]:
     """The tables that name hosts."""
-    yield f"Job instances statistics on host per {per.value}", found.clock.jobs
-    yield f"Invocation statistics on host per {per.value}", found.clock.invocations
+    yield f"Job instances statistics on host per {per.value}", statistics.clock.jobs
+    yield f"Invocation statistics on host per {per.value}", statistics.clock.invocations
 
 
 def host_row(row: Line) -> tuple[str, str, str, str]:

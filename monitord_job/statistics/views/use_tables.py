@@ -26,9 +26,9 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def use_tables(found: Statistics) -> Iterator[Table]:
+def use_tables(statistics: Statistics) -> Iterator[Table]:
     """Kinds of jobs, lost work, how well processors and memory were used."""
-    used = found.usage
+    used = statistics.usage
     shares = (
         (one.kind, str(one.attempts), words.number(one.waited), words.number(one.ran), share_of(one.share))
         for one in used.shares()
@@ -46,13 +46,13 @@ def use_tables(found: Statistics) -> Iterator[Table]:
             "CPU / runtime",
             "Memory that suffices (MB)",
         ),
-        tuple(_efficiency(found)),
+        tuple(_efficiency(statistics)),
     )
 
 
-def _efficiency(found: Statistics) -> Iterator[tuple[str, ...]]:
+def _efficiency(statistics: Statistics) -> Iterator[tuple[str, ...]]:
     rows: dict[str, tuple[int, float, float, float]] = {}
-    for one in found.breakdown:
+    for one in statistics.breakdown:
         if not one.measured:  # DAGMan's scripts, among others
             continue
         count, ran, cpu, memory = rows.get(one.transformation, (0, 0.0, 0.0, 0.0))
