@@ -70,11 +70,11 @@ def measured(form: str, jobs: int, more: int, times: int, start: Start) -> Row:
     small = in_form(jobs, form)
     theirs: list[dict[str, int]] = []
     peer, _ = least(times, [partial(replay, small, theirs), partial(ours, small, form)])
-    found = counted(small)
+    rows = counted(small)
     differing = [
-        f"{table} {found[table]:,}, the peer's {theirs[-1][table]:,}"
+        f"{table} {rows[table]:,}, the peer's {theirs[-1][table]:,}"
         for table in SAME
-        if found[table] != theirs[-1][table]
+        if rows[table] != theirs[-1][table]
     ]
     large = small if more == jobs else in_form(more, form)
     (taken,) = least(times, [partial(ours, large, form)])

@@ -136,16 +136,16 @@ def least(rounds: int, each: Sequence[Callable[[], Took]]) -> list[Took]:
 
     They take turns: a machine that is slow for a while is slow for all of them.
     """
-    found = [[one() for one in each] for _ in range(rounds)]
-    return [min(column, key=lambda took: took.cpu) for column in zip(*found, strict=True)]
+    times = [[one() for one in each] for _ in range(rounds)]
+    return [min(column, key=lambda took: took.cpu) for column in zip(*times, strict=True)]
 
 
 def afresh(run: Run) -> Took:
     """Ours, from the beginning."""
     run.forget()
-    found = catch_up(run)
+    cost = catch_up(run)
     require_rows(run)
-    return found
+    return cost
 
 
 def catch_up(run: Run) -> Took:
@@ -165,9 +165,9 @@ def replay(run: Run, rows: list[dict[str, int]]) -> Took:
     run.forget()
     environment = {"HOME": str(home), "PEGASUS_HOME": str(home), "PATH": os.environ["PATH"], "TZ": "UTC"}
     command = [str(PEER / "bin" / "python"), str(script), "-r", "fan-0.dag.dagman.out"]
-    found = took(command, run.path, environment)
+    cost = took(command, run.path, environment)
     rows.append(counted(run))
-    return found
+    return cost
 
 
 def counted(run: Run) -> dict[str, int]:
@@ -278,9 +278,9 @@ def written_live(run: Run, lines: list[bytes], events: list[bytes], before: int)
                     log.write(next(waiting))
                 states.write(line)
                 written.append(time.perf_counter())
-            found = stored(run) - before
+            rows = stored(run) - before
             seen = time.perf_counter()
-            latencies += [seen - then for then in written[len(latencies) : found]]
+            latencies += [seen - then for then in written[len(latencies) : rows]]
             if now - begin > len(lines) / RATE + 60:
                 sys.exit(f"{run.path}: {len(latencies)} of {len(lines)} lines stored a minute after the last")
             time.sleep(0.02)
@@ -345,10 +345,12 @@ def show_restart(run: Run, whole: Took) -> None:
 
 
 def show_live(run: Run) -> None:
-    found = live(run)
-    verdict(f"idle, following {run.jobs:,} jobs", f"{found.idle:.2%} of a core", "< 1%", found.idle < 0.01)
-    verdict("wake-ups of the idle monitor", f"{found.wakeups:.1f}/s", "< 10/s", found.wakeups < 10)
-    latency = found.latency
+    figures = live(run)
+    verdict(
+        f"idle, following {run.jobs:,} jobs", f"{figures.idle:.2%} of a core", "< 1%", figures.idle < 0.01
+    )
+    verdict("wake-ups of the idle monitor", f"{figures.wakeups:.1f}/s", "< 10/s", figures.wakeups < 10)
+    latency = figures.latency
     name = f"line to row, {latency.lines} lines at {RATE}/s"
     verdict(name, f"median {latency.median:.2f} s, worst {latency.worst:.2f} s", "< 1 s", latency.worst < 1)
 

@@ -264,19 +264,19 @@ def _template(name: str, word: str) -> tuple[str, str, str]:
 
 def _nodes(folder: Path, dag: str) -> dict[str, Node]:
     """The nodes, with what their submit files say of them."""
-    found = {}
+    nodes = {}
     for name, file in re.findall(r"^JOB (\S+) (\S+)$", dag, re.MULTILINE):
         submit = (folder / file).read_text()
         said = {key: _said(submit, f"+pegasus_{key}") for key in ("site", "wf_xformation", "wf_dax_job_id")}
         outputs = re.findall(r" -s (\S+?)=", submit)
         output = folder / file.removesuffix(".sub")
-        found[name] = Node(name, output, said["site"], said["wf_xformation"], said["wf_dax_job_id"], outputs)
-    return found
+        nodes[name] = Node(name, output, said["site"], said["wf_xformation"], said["wf_dax_job_id"], outputs)
+    return nodes
 
 
 def _said(submit: str, key: str) -> str:
-    found = re.search(rf'^{re.escape(key)} = "(.*)"$', submit, re.MULTILINE)
-    return found[1] if found else "null"
+    match = re.search(rf'^{re.escape(key)} = "(.*)"$', submit, re.MULTILINE)
+    return match[1] if match else "null"
 
 
 def _waves(nodes: dict[str, Node], dag: str) -> Iterator[list[Node]]:

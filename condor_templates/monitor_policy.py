@@ -68,11 +68,11 @@ def monitor_policy(layers: Iterable[Mapping[str, Any]]) -> MonitorPolicy:
 
 
 def _universe(value: object, where: str) -> Universe:
-    found = [kind for kind in Universe if kind.value == value]
-    if not found:
+    universes = [kind for kind in Universe if kind.value == value]
+    if not universes:
         names = ", ".join(kind.value for kind in Universe)
         raise PolicyError(where, f"{value!r} is not a universe for a monitor", f"write one of {names}")
-    return found[0]
+    return universes[0]
 
 
 def _max_starts(value: object, where: str) -> int:

@@ -169,13 +169,13 @@ class CategoryPolicy:
 
     def rules_for(self, facts: JobFacts) -> tuple[CategoryRule, ...]:
         """The rules of which the first that fits a node's name counts, for all nodes with this submit description."""
-        found = []
+        rules = []
         for rule in self.rules:
             if rule.fits_description(facts):
-                found.append(rule)
+                rules.append(rule)
                 if not rule.node:
                     break
-        return tuple(found)
+        return tuple(rules)
 
     def decided_by_class(self, job_class: int | None) -> bool:
         """Whether the class alone says in which category a node is, so that no more need be known of it.

@@ -124,18 +124,18 @@ def parse_properties(text: str, source: str) -> CategoryPolicy:
     """
     import javaproperties
 
-    found: dict[str, Limit] = {}
+    limits: dict[str, Limit] = {}
     line = 1
     try:
         for element in javaproperties.parse(StringIO(text)):
             if isinstance(element, javaproperties.KeyValue):
                 name = _category_of(element.key)
                 if name is not None:
-                    found[name] = _property_limit(element.key, element.value, source, line)
+                    limits[name] = _property_limit(element.key, element.value, source, line)
             line += element.source.count("\n")
     except javaproperties.InvalidUEscapeError as error:
         raise PolicyError(f"{source}:{line}", str(error), "write \\u and four hexadecimal digits") from None
-    return CategoryPolicy(properties=found)
+    return CategoryPolicy(properties=limits)
 
 
 def _category_of(key: str) -> str | None:

@@ -384,15 +384,15 @@ def _write_pieces(path: Path, pieces: Iterable[bytes], mode: int | None) -> None
 def copy(source: Path, path: Path) -> None:
     """Makes a new file with the content and mode of another one. FileExistsError, OSError."""
     with source.open("rb") as content:
-        found = os.fstat(content.fileno())
+        status = os.fstat(content.fileno())
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags, stat.S_IMODE(found.st_mode) & 0o700), "wb") as file:
+        with os.fdopen(os.open(path, flags, stat.S_IMODE(status.st_mode) & 0o700), "wb") as file:
             while piece := content.read(_PIECE):
                 file.write(piece)
             file.flush()
-            os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
+            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
             os.fsync(file.fileno())
-            os.utime(file.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def open_own(path: Path, *, append: bool = False, truncate: bool = False, mode: int = _NEW_FILE) -> int:
@@ -402,11 +402,11 @@ def open_own(path: Path, *, append: bool = False, truncate: bool = False, mode: 
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
     fd = os.open(path, flags | (os.O_APPEND if append else 0), mode)
-    found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise OSError(errno.ESPIPE, _KIND, str(path))
-    if found.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         os.close(fd)
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
     if truncate:
@@ -489,7 +489,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _is_listed(found: os.stat_result) -> bool:
+def _is_listed(status: os.stat_result) -> bool:
     """Whether the kernel has a lock on that file, without taking one (proc_locks(5)): in another user's directory."""
-    name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    name = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     return name in Path("/proc/locks").read_text().split()

@@ -187,8 +187,8 @@ class Workflow(_Described):
     ) -> TransformationBuilder:
         """The transformation namespace::name:version (name alone will do); `url` says where it is on `site`."""
         parsed = TransformationName.parse(name)
-        found = self._transformations.setdefault(parsed, TransformationBuilder(parsed))
-        return found if url is None else found.at(url, site=site, installed=installed)
+        builder = self._transformations.setdefault(parsed, TransformationBuilder(parsed))
+        return builder if url is None else builder.at(url, site=site, installed=installed)
 
     def file(self, lfn: str, url: str, *, site: str = "local") -> Workflow:
         """Says where an input is; a file may be in many places."""
@@ -269,7 +269,7 @@ class Workflow(_Described):
                 self._what, f"a second job has the id {wanted}", "give each job an id of its own"
             )
         numbered = (f"ID{number:07d}" for number in count(len(self._tasks) + 1))
-        return wanted or next(found for found in numbered if found not in self._tasks)
+        return wanted or next(candidate for candidate in numbered if candidate not in self._tasks)
 
     def _add(self, task: Task) -> TaskBuilder:
         builder = TaskBuilder(task)

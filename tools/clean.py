@@ -47,9 +47,9 @@ def _stop_strays(build: Path) -> None:
 
     def none_left() -> bool:
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-        found = [pid for pid in pids if mark in environment_of(pid)]
-        send(found, signal.SIGKILL)
-        return not found
+        left = [pid for pid in pids if mark in environment_of(pid)]
+        send(left, signal.SIGKILL)
+        return not left
 
     wait_for(none_left, 10)
 

@@ -95,15 +95,15 @@ def _requirement(name: str, lock: str) -> str:
     >>> _requirement("b", "a==1 \\\\\\n    --hash=x\\nb==2 \\\\\\n    --hash=y\\n    # via a\\nc==3\\n")
     'b==2 \\\\\\n    --hash=y\\n'
     """
-    found: list[str] = []
+    lines: list[str] = []
     for line in lock.splitlines(keepends=True):
         if line.startswith(f"{name}=="):
-            found.append(line)
-        elif found:
+            lines.append(line)
+        elif lines:
             if not line.startswith("    --hash"):
                 break
-            found.append(line)
-    return "".join(found)
+            lines.append(line)
+    return "".join(lines)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def parse_deb822(text: str) -> list[Source]:
     >>> parse_deb822("Types: deb\\nURIs: http://m/debian\\nSuites: bookworm sid\\nSigned-By: /k.gpg\\n")
     [Source(uri='http://m/debian', suites=('bookworm', 'sid'), keyring='/k.gpg')]
     """
-    found = []
+    sources = []
     for stanza in re.split(r"\n\s*\n", text):
         lines = [line for line in stanza.splitlines() if not line.startswith(("#", " ", "\t"))]
         pairs = (line.partition(":") for line in lines)
@@ -41,8 +41,8 @@ def parse_deb822(text: str) -> list[Source]:
             continue
         keyring = field.get("signed-by", "")
         suites = tuple(field.get("suites", "").split())
-        found += [Source(uri, suites, keyring) for uri in field.get("uris", "").split()]
-    return found
+        sources += [Source(uri, suites, keyring) for uri in field.get("uris", "").split()]
+    return sources
 
 
 def parse_one_line(text: str) -> list[Source]:
@@ -51,11 +51,11 @@ def parse_one_line(text: str) -> list[Source]:
     >>> parse_one_line("deb [arch=amd64 signed-by=/k.gpg] http://m/debian bookworm main\\n# deb http://m/old x y")
     [Source(uri='http://m/debian', suites=('bookworm',), keyring='/k.gpg')]
     """
-    found = []
+    sources = []
     for match in re.finditer(r"^deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)", text, re.MULTILINE):
         keyring = re.search(r"signed-by=(\S+)", match[1] or "")
-        found.append(Source(match[2], (match[3],), keyring[1] if keyring else ""))
-    return found
+        sources.append(Source(match[2], (match[3],), keyring[1] if keyring else ""))
+    return sources
 
 
 def host_source() -> Source:

@@ -37,9 +37,9 @@ def _fits(checkout: Path) -> bool:
 
 def _is_ours_alone(folder: Path) -> bool:
     """Whether nobody but the user and root can change what is in it."""
-    found = folder.stat()
-    open_to_others = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
-    return found.st_uid in (0, os.getuid()) and not open_to_others
+    status = folder.stat()
+    open_to_others = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
+    return status.st_uid in (0, os.getuid()) and not open_to_others
 
 
 def _name(checkout: Path) -> str:
@@ -53,8 +53,8 @@ def _own_folder(folder: Path) -> Path:
     Other users can pass through it and see nothing: the tests of two users need a way to what is given to the second.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise SystemExit(
             f"{folder}: not a folder of your own; remove it, or clone to a path that DAGMan takes"
         )

@@ -48,10 +48,10 @@ def bulk_edges(check: Check, scope: Scope, bulk: Mapping[bytes, Pairs]) -> bool:
         return False
     place = scope.nodes.__getitem__
     try:
-        found_parents, found_children = list(map(place, parents)), list(map(place, children))
+        parent_numbers, child_numbers = list(map(place, parents)), list(map(place, children))
     except KeyError:
         return False
-    check.graph.extend(found_parents, found_children)
+    check.graph.extend(parent_numbers, child_numbers)
     return True
 
 

@@ -50,12 +50,12 @@ def confirmed(path: Path) -> Confirmed | None:
     if data is None:
         return None
     try:
-        found = json.loads(data)
-        content = str(found["content"]).encode("utf-8", "surrogateescape")
-        entry = Confirmed(content, str(found["by"]), int(found["at"]))
+        record = json.loads(data)
+        content = str(record["content"]).encode("utf-8", "surrogateescape")
+        entry = Confirmed(content, str(record["by"]), int(record["at"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         content, entry = b"", None
-    if entry is None or hashlib.sha256(content).hexdigest() != found.get("sha256"):
+    if entry is None or hashlib.sha256(content).hexdigest() != record.get("sha256"):
         what = f"what was confirmed of {path} cannot be understood"
         raise FileError(str(place), what, "remove it, then `bridle notify confirm` again")
     return entry

@@ -84,14 +84,14 @@ def dagman_start(submit_file: bytes) -> DagmanStart:
     >>> dagman_start(text)
     DagmanStart(dags=('f/x.dag',), debug_log='o/x.out', event_log=None, outfile_dir='o', uses_dag_dir=False)
     """
-    found = parse_submit_file(submit_file)
-    words = words_of(found.arguments or "")
+    description = parse_submit_file(submit_file)
+    words = words_of(description.arguments or "")
     options = {word.lower() for word in words}
-    environment = words_of((found.text("environment") or "").replace(";", " "))
+    environment = words_of((description.text("environment") or "").replace(";", " "))
     return DagmanStart(
         tuple(after for word, after in itertools.pairwise(words) if word.lower() == "-dag"),
         next((word.removeprefix(_DEBUG_LOG) for word in environment if word.startswith(_DEBUG_LOG)), None),
-        found.text("log"),
+        description.text("log"),
         next((after for word, after in itertools.pairwise(words) if word.lower() == "-outfile_dir"), None),
         "-usedagdir" in options,
     )

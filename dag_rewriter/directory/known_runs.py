@@ -79,7 +79,7 @@ def known_runs() -> list[KnownRun]:
     with suppress(FileError, RuntimeError):
         folder = runs_folder()
         if files.mode_of(folder) is not None:
-            return [found for name in sorted(files.names_in(folder)) for found in _read(folder / name)]
+            return [run for name in sorted(files.names_in(folder)) for run in _read(folder / name)]
     return []
 
 
@@ -87,8 +87,8 @@ def _read(place: Path) -> Iterator[KnownRun]:
     if place.suffix != ".json" or len(place.stem) != _NAME:
         return
     try:
-        found = json.loads(read_trusted(place, files.SMALL) or b"null")
-        known = KnownRun(Path(str(found["dag"])), bool(found["planned"]), int(found["noted"]))
+        record = json.loads(read_trusted(place, files.SMALL) or b"null")
+        known = KnownRun(Path(str(record["dag"])), bool(record["planned"]), int(record["noted"]))
         if files.mode_of(known.dag_file) is not None:
             yield known
         elif time.time() - known.noted > _KEPT:

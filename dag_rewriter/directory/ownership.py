@@ -37,11 +37,11 @@ def become_owner(directory: Path) -> None:
         return
     if os.geteuid() != 0:
         require_own(directory)
-    found = directory.stat()
+    status = directory.stat()
     try:
-        user = pwd.getpwuid(found.st_uid)
+        user = pwd.getpwuid(status.st_uid)
     except KeyError:
-        what = f"it belongs to uid {found.st_uid}, which has no name here"
+        what = f"it belongs to uid {status.st_uid}, which has no name here"
         raise OtherOwnerError(str(directory), what, "do it on a machine that knows the user") from None
     os.initgroups(user.pw_name, user.pw_gid)
     os.setgid(user.pw_gid)

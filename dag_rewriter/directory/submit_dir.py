@@ -229,8 +229,8 @@ def open_submit_dir(path: Path) -> SubmitDir:
 def with_places(submit_dir: SubmitDir) -> SubmitDir:
     """With where DAGMan put what it wrote, if it was ever started here."""
     planned = submit_dir.braindump.get("submit_dir")
-    found = find_places(submit_dir.dag_file, submit_dir.condor_sub, planned)
-    return replace(submit_dir, places=replace(found, start=found.start or submit_dir.places.start))
+    places = find_places(submit_dir.dag_file, submit_dir.condor_sub, planned)
+    return replace(submit_dir, places=replace(places, start=places.start or submit_dir.places.start))
 
 
 def open_dag(dag_file: Path) -> SubmitDir:

@@ -50,9 +50,9 @@ def sub_dags(submit_dir: SubmitDir, dag: Dag) -> Iterator[SubmitDir]:
     seen = {submit_dir.dag_file.resolve()}
     waiting = [(submit_dir, dag)]
     while waiting:
-        above, found = waiting.pop()
+        above, current = waiting.pop()
         with suppress(RewriterError):
-            whole = read_whole(above) if found.has_parts else WholeDag((Part("", "", found),))
+            whole = read_whole(above) if current.has_parts else WholeDag((Part("", "", current),))
             for path in [path for part in whole.parts for path in _sub_dag_files(above, part)]:
                 if path.resolve() in seen:
                     continue

@@ -20,7 +20,7 @@ def read_trusted(path: Path, limit: files.Limit = files.MOST) -> bytes | None:
 
     UntrustedFileError if it belongs to anybody but the caller and root, or others may write it; FileError.
     """
-    return files.read_if_there(path, limit, lambda found: _require_trusted(path, found))
+    return files.read_if_there(path, limit, lambda status: _require_trusted(path, status))
 
 
 def read_trusted_beside(path: Path, limit: files.Limit = files.MOST) -> bytes | None:
@@ -31,7 +31,7 @@ def read_trusted_beside(path: Path, limit: files.Limit = files.MOST) -> bytes | 
         owner = path.parent.stat().st_uid
     except OSError:
         owner = os.geteuid()
-    return files.read_if_there(path, limit, lambda found: _require_trusted(path, found, owner))
+    return files.read_if_there(path, limit, lambda status: _require_trusted(path, status, owner))
 
 
 def require_trusted_folder(folder: Path) -> None:
@@ -45,23 +45,23 @@ def require_trusted_folder(folder: Path) -> None:
             _require_trusted_place(place, place.lstat(), above=place != folder)
 
 
-def _require_trusted(path: Path, found: os.stat_result, owner: int = 0) -> None:
-    if found.st_rdev == files.NULL_DEVICE:  # it says nothing, whoever may write it
+def _require_trusted(path: Path, status: os.stat_result, owner: int = 0) -> None:
+    if status.st_rdev == files.NULL_DEVICE:  # it says nothing, whoever may write it
         return
-    if found.st_uid not in (os.geteuid(), 0, owner):
-        what = f"it belongs to {user_name(found.st_uid)}, and what it says is done as you"
+    if status.st_uid not in (os.geteuid(), 0, owner):
+        what = f"it belongs to {user_name(status.st_uid)}, and what it says is done as you"
         raise UntrustedFileError(str(path), what, "see what is in it, and make a copy of your own")
-    if others_may_write(path, found):
+    if others_may_write(path, status):
         hint = f"see what is in it, then `chmod go-w {path}`"
         raise UntrustedFileError(str(path), "others may write it, and what it says is done as you", hint)
 
 
-def _require_trusted_place(place: Path, found: os.stat_result, *, above: bool) -> None:
-    if found.st_uid != os.geteuid() and found.st_uid not in rulers():
-        owner = user_name(found.st_uid)
+def _require_trusted_place(place: Path, status: os.stat_result, *, above: bool) -> None:
+    if status.st_uid != os.geteuid() and status.st_uid not in rulers():
+        owner = user_name(status.st_uid)
         hint = f"choose a directory that {owner} cannot replace"
         raise UntrustedFileError(str(place), f"belongs to {owner}", hint)
-    if others_may_write(place, found) and not (above and found.st_mode & stat.S_ISVTX):
+    if others_may_write(place, status) and not (above and status.st_mode & stat.S_ISVTX):
         hint = f"see what is in it, then `chmod go-w {place}`, or choose another directory"
         raise UntrustedFileError(str(place), "other users may write in it, and so run programs as you", hint)
 
@@ -72,13 +72,13 @@ def rulers() -> set[int]:
     return {0} if whole else {0, int(Path("/proc/sys/kernel/overflowuid").read_text())}
 
 
-def others_may_write(place: Path, found: os.stat_result) -> bool:
+def others_may_write(place: Path, status: os.stat_result) -> bool:
     """Whether anybody but its owner and root may write it, by mode; a group of one user's own does not count."""
-    if found.st_mode & stat.S_IWOTH:
+    if status.st_mode & stat.S_IWOTH:
         return True
-    if not found.st_mode & stat.S_IWGRP:
+    if not status.st_mode & stat.S_IWGRP:
         return False
-    return not _is_private_group(found.st_gid) or _ACCESS_LIST in os.listxattr(place)
+    return not _is_private_group(status.st_gid) or _ACCESS_LIST in os.listxattr(place)
 
 
 def _is_private_group(gid: int) -> bool:

@@ -40,5 +40,5 @@ def verbosity_in(text: bytes) -> int | None:
     >>> verbosity_in(b"x DAGMAN_VERBOSITY setting: 1\\n")
     1
     """
-    found = _VERBOSITY.findall(text)
-    return int(found[-1]) if found else None
+    levels = _VERBOSITY.findall(text)
+    return int(levels[-1]) if levels else None

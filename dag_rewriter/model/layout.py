@@ -44,8 +44,8 @@ def lay_out(
 ) -> Layout:
     """A row for each level. An edge that passes levels has a lane of its own in each, which edges of one node share.
 
-    >>> found = lay_out([["a"], ["b"], ["c"]], [("a", "b"), ("b", "c"), ("a", "c")], dict.fromkeys("abc", 50.0))
-    >>> len(found.lines["a", "b"]), len(found.lines["a", "c"])
+    >>> layout = lay_out([["a"], ["b"], ["c"]], [("a", "b"), ("b", "c"), ("a", "c")], dict.fromkeys("abc", 50.0))
+    >>> len(layout.lines["a", "b"]), len(layout.lines["a", "c"])
     (2, 4)
     """
     edges = list(edges)

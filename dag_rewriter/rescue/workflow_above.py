@@ -25,10 +25,10 @@ def root_above(submit_dir: SubmitDir) -> tuple[SubmitDir, str]:
     """The run at the top, and the nodes from there down to this workflow (`S/T`); itself and "" where it is the top."""
     top, path, seen = submit_dir, "", {submit_dir.dag_file.resolve()}
     while True:
-        found = _above(top)
-        if found is None or found[0].dag_file.resolve() in seen:
+        above = _above(top)
+        if above is None or above[0].dag_file.resolve() in seen:
             return top, path
-        top, node = found
+        top, node = above
         seen.add(top.dag_file.resolve())
         path = f"{node}/{path}" if path else node
 

@@ -23,10 +23,10 @@ SCRIPTS = "SELECT transformation, count(*) FROM invocation WHERE task_submit_seq
 
 def database_of(submit_dir: Path) -> Path:
     """The one database in a submit directory."""
-    found = sorted(submit_dir.glob("*.stampede.db"))
-    if len(found) != 1:
-        raise SystemExit(f"summary: {submit_dir} has {len(found)} databases (*.stampede.db), not one")
-    return found[0]
+    databases = sorted(submit_dir.glob("*.stampede.db"))
+    if len(databases) != 1:
+        raise SystemExit(f"summary: {submit_dir} has {len(databases)} databases (*.stampede.db), not one")
+    return databases[0]
 
 
 def summary_lines(submit_dir: Path) -> Iterator[str]:

@@ -48,13 +48,13 @@ class Job:
     def uses(self, is_input: bool) -> list[FileUse]:
         """The files that the job's tasks read or write and that leave or enter the job, without repeats."""
         inside = {use.lfn for task in self.tasks for use in task.uses if not use.is_input}
-        found = {
+        by_lfn = {
             use.lfn: use
             for task in self.tasks
             for use in task.uses
             if use.is_input is is_input and not (is_input and use.lfn in inside)
         }
-        return list(found.values())
+        return list(by_lfn.values())
 
     @property
     def transformation(self) -> str:

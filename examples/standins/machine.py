@@ -58,13 +58,13 @@ def machine_lines() -> Iterator[str]:
 
 def _key_values(path: str) -> dict[str, str]:
     """`key : value` lines of a /proc file; the first of each key."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     with open(path, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             key, colon, value = line.partition(":")
             if colon:
-                found.setdefault(key.strip(), value.strip())
-    return found
+                values.setdefault(key.strip(), value.strip())
+    return values
 
 
 def _process_lines() -> Iterator[str]:

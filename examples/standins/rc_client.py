@@ -81,11 +81,11 @@ def _insert(
 
 
 def _attributes(paths: list[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    attributes: dict[str, dict[str, str]] = {}
     for path in paths:
         with open(path, encoding="utf-8") as stream:
-            found.update({entry["_id"]: entry["_attributes"] for entry in json.load(stream)})
-    return found
+            attributes.update({entry["_id"]: entry["_attributes"] for entry in json.load(stream)})
+    return attributes
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ class Ended(NamedTuple):
 def executable_of(command: str, path: str | None) -> tuple[str, int]:
     """(file to execute, 0) or (command as given, errno): absolute, in the working directory, or on PATH."""
     if command.startswith("/") or os.path.isfile(command):
-        found: str | None = command if os.path.isfile(command) else None
+        executable: str | None = command if os.path.isfile(command) else None
     else:
-        found = shutil.which(command, path=path or "")
-    if not found:
+        executable = shutil.which(command, path=path or "")
+    if not executable:
         return command, 2
-    return (found, 0) if os.access(found, os.R_OK | os.X_OK) else (command, 13)
+    return (executable, 0) if os.access(executable, os.R_OK | os.X_OK) else (command, 13)
 
 
 def run(

@@ -122,7 +122,7 @@ def _key(line: bytes) -> tuple[int, str, str]:
 
 def outputs(record: Record) -> dict[str, dict[str, str]]:
     """The record's output files with the attributes that Pegasus keeps of them, in its order."""
-    found: dict[str, dict[str, str]] = {}
+    by_lfn: dict[str, dict[str, str]] = {}
     for lfn, fields in record.files.items():
         if fields.get("output") != "True" or "sha256" not in fields:
             continue
@@ -130,5 +130,5 @@ def outputs(record: Record) -> dict[str, dict[str, str]]:
         attributes["checksum.type"] = "sha256"
         attributes["checksum.value"] = fields["sha256"]
         attributes["checksum.timing"] = str(float(fields.get("checksum_timing", "0")))
-        found[lfn] = attributes
-    return found
+        by_lfn[lfn] = attributes
+    return by_lfn

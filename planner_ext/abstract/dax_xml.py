@@ -54,9 +54,7 @@ def load(data: bytes, path: str) -> AbstractWorkflow:
         edges=tuple(sorted(set(reader.edges(root, {task.id for task in tasks})))),
         hooks=reader.hooks(root),
         metadata=_metadata(root),
-        files=tuple(
-            File(found.get("name"), _places(found), _metadata(found)) for found in _all(root, "file")
-        ),
+        files=tuple(File(file.get("name"), _places(file), _metadata(file)) for file in _all(root, "file")),
         transformations=merged(reader.transformations(root)),
     )
 
@@ -74,16 +72,16 @@ def _text(element: Element) -> str:
 
 
 def _metadata(parent: Element) -> Pairs:
-    return pairs((found.get("key"), _text(found).strip()) for found in _all(parent, "metadata"))
+    return pairs((item.get("key"), _text(item).strip()) for item in _all(parent, "metadata"))
 
 
 def _profiles(parent: Element) -> tuple[Profile, ...]:
-    found = _all(parent, "profile")
-    return profiles(Profile(item.get("namespace"), item.get("key"), _text(item).strip()) for item in found)
+    elements = _all(parent, "profile")
+    return profiles(Profile(item.get("namespace"), item.get("key"), _text(item).strip()) for item in elements)
 
 
 def _places(parent: Element) -> Pairs:
-    return places((found.get("site") or "local", found.get("url")) for found in _all(parent, "pfn"))
+    return places((pfn.get("site") or "local", pfn.get("url")) for pfn in _all(parent, "pfn"))
 
 
 def _name(element: Element) -> TransformationName:
@@ -97,7 +95,7 @@ class _Reader:
         self._document = document
 
     def hooks(self, parent: Element) -> tuple[Hook, ...]:
-        return tuple(self._hook(found) for found in _all(parent, "invoke"))
+        return tuple(self._hook(invoke) for invoke in _all(parent, "invoke"))
 
     def _hook(self, invoke: Element) -> Hook:
         on = hook_condition(invoke.get("when"))
@@ -127,7 +125,7 @@ class _Reader:
             transformation=_name(element) if kind is TaskKind.JOB else None,
             file=file,
             label=element.get("node-label"),
-            arguments=arguments(_text(found) for found in _all(element, "argument")),
+            arguments=arguments(_text(argument) for argument in _all(element, "argument")),
             uses=uses(_used(_all(element, "uses")), file),
             stdin=self._stream(element, "stdin"),
             stdout=self._stream(element, "stdout"),
@@ -138,10 +136,10 @@ class _Reader:
         )
 
     def _stream(self, element: Element, tag: str) -> str | None:
-        found = list(_all(element, tag))
-        if len(found) > 1:
-            raise self._error(found[1], f"a second {tag} of job {element.get('id')}", "remove one of them")
-        return found[0].get("name") if found else None
+        streams = list(_all(element, tag))
+        if len(streams) > 1:
+            raise self._error(streams[1], f"a second {tag} of job {element.get('id')}", "remove one of them")
+        return streams[0].get("name") if streams else None
 
     def transformations(self, root: Element) -> Iterator[Transformation]:
         for element in root.iterchildren(f"{QUALIFIED}executable", f"{QUALIFIED}transformation"):
@@ -154,9 +152,7 @@ class _Reader:
                 metadata=_metadata(element),
                 # Other than for a job's, `executable` is true where nothing is said.
                 requires=tuple(
-                    str(_name(found))
-                    for found in _all(element, "uses")
-                    if found.get("executable", "true") in _TRUE
+                    str(_name(use)) for use in _all(element, "uses") if use.get("executable", "true") in _TRUE
                 ),
             )
 
@@ -287,13 +283,13 @@ def _add_requirements(root: Element, transformation: Transformation) -> None:
     name = transformation.name
     element = _add(root, "transformation", name=name.name, namespace=name.namespace, version=name.version)
     for required in transformation.requires:
-        found = TransformationName.parse(required)
+        parsed = TransformationName.parse(required)
         _add(
             element,
             "uses",
-            name=found.name,
-            namespace=found.namespace,
-            version=found.version,
+            name=parsed.name,
+            namespace=parsed.namespace,
+            version=parsed.version,
             executable="true",
         )
 

@@ -164,7 +164,7 @@ class AbstractWorkflow:
     """what the reader did not understand and left out: file:line, what, what to do"""
 
     def transformation(self, name: TransformationName) -> Transformation | None:
-        return next((found for found in self.transformations if found.name == name), None)
+        return next((item for item in self.transformations if item.name == name), None)
 
 
 def pairs(items: Iterable[tuple[str, str]]) -> Pairs:
@@ -195,11 +195,11 @@ def uses(items: Iterable[Use], own_file: str | None = None) -> tuple[Use, ...]:
 
 def merged(items: Iterable[Transformation]) -> tuple[Transformation, ...]:
     """One value for each transformation, in their order: XML has an element for each site, and <transformation>."""
-    found: dict[TransformationName, Transformation] = {}
+    by_name: dict[TransformationName, Transformation] = {}
     for item in items:
-        known = found.get(item.name)
-        found[item.name] = item if known is None else _joined(known, item)
-    return tuple(found.values())
+        known = by_name.get(item.name)
+        by_name[item.name] = item if known is None else _joined(known, item)
+    return tuple(by_name.values())
 
 
 def _joined(one: Transformation, other: Transformation) -> Transformation:

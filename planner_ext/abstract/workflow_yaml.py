@@ -185,8 +185,8 @@ def _profiles(owner: Fields) -> tuple[Profile, ...]:
 
 
 def _metadata(owner: Fields) -> Pairs:
-    found = owner.mapping("metadata")
-    return pairs(found.texts()) if found else ()
+    metadata = owner.mapping("metadata")
+    return pairs(metadata.texts()) if metadata else ()
 
 
 def _edges(top: Fields, ids: set[str]) -> Iterator[tuple[str, str]]:
@@ -206,8 +206,8 @@ def _files(top: Fields) -> Iterator[File]:
     for node in catalog.list("replicas") if catalog else ():
         fields = top.within(node, "a replica")
         pfns = [fields.within(item, "a place of a replica") for item in fields.list("pfns")]
-        found = places((pfn.text("site") or "local", pfn.required("pfn")) for pfn in pfns)
-        yield File(fields.required("lfn"), found, _metadata(fields))
+        locations = places((pfn.text("site") or "local", pfn.required("pfn")) for pfn in pfns)
+        yield File(fields.required("lfn"), locations, _metadata(fields))
 
 
 def _catalog(top: Fields) -> tuple[Transformation, ...]:
@@ -272,10 +272,10 @@ def _without_nothing(**fields: Any) -> dict[str, Any]:
 
 
 def _children(edges: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    children: dict[str, list[str]] = {}
     for parent, child in edges:
-        found.setdefault(parent, []).append(child)
-    return found
+        children.setdefault(parent, []).append(child)
+    return children
 
 
 def _shell(hooks: Iterable[Hook]) -> dict[str, Any]:
@@ -284,10 +284,10 @@ def _shell(hooks: Iterable[Hook]) -> dict[str, Any]:
 
 
 def _by_namespace(items: Iterable[Profile]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    namespaces: dict[str, dict[str, str]] = {}
     for profile in items:
-        found.setdefault(profile.namespace, {})[profile.key] = profile.value
-    return found
+        namespaces.setdefault(profile.namespace, {})[profile.key] = profile.value
+    return namespaces
 
 
 def _replica(file: File) -> dict[str, Any]:
@@ -306,8 +306,12 @@ def _entry(transformation: Transformation) -> dict[str, Any]:
         where = f"transformation {transformation.name}"
         raise WorkflowError(where, "it is on no site, and YAML wants one", "say where it is")
     sites = [
-        {"name": found.site, "pfn": found.url, "type": "installed" if found.installed else "stageable"}
-        for found in transformation.executables
+        {
+            "name": executable.site,
+            "pfn": executable.url,
+            "type": "installed" if executable.installed else "stageable",
+        }
+        for executable in transformation.executables
     ]
     return _without_nothing(
         namespace=transformation.name.namespace,

@@ -42,10 +42,10 @@ class Document:
         if line < _MAX_LINE:
             return line
         if element.tag != f"{QUALIFIED}invoke":
-            return next(line for found, line in self._elements() if found is element)
+            return next(line for candidate, line in self._elements() if candidate is element)
         if not self._late_invokes:
             self._late_invokes.update(
-                (found, line) for found, line in self._elements() if found.tag == element.tag
+                (candidate, line) for candidate, line in self._elements() if candidate.tag == element.tag
             )
         return self._late_invokes[element]
 

@@ -119,7 +119,7 @@ def _loaded(path: Path, data: bytes) -> Mapping[str, str]:
 def _expanded(text: str, home: Path, here: Path, environment: Mapping[str, str]) -> str:
     """Java's own names, and those of the environment; what is neither stays."""
     known = {"user.home": str(home), "user.dir": str(here), "user.name": environment.get("USER", "")}
-    return _VARIABLE.sub(lambda found: known.get(found[1]) or environment.get(found[1]) or found[0], text)
+    return _VARIABLE.sub(lambda match: known.get(match[1]) or environment.get(match[1]) or match[0], text)
 
 
 def _sqlite_file(said: Mapping[str, str], kind: Kind, here: Path) -> Path:
@@ -173,13 +173,13 @@ def guess(name: str, head: bytes, kind: Kind) -> Format:
     return ending if ending in allowed else kind.defaults[0][1]
 
 
-def _one_of(found: Format, allowed: set[Format], name: str) -> Format:
-    if found not in allowed:
+def _one_of(guessed: Format, allowed: set[Format], name: str) -> Format:
+    if guessed not in allowed:
         known = ", ".join(sorted(one.value for one in allowed))
         raise CatalogError(
-            name, f"it looks like {found.value}, which this catalog never is", f"it may be {known}"
+            name, f"it looks like {guessed.value}, which this catalog never is", f"it may be {known}"
         )
-    return found
+    return guessed
 
 
 def guess_output(name: str, kind: Kind) -> Format:

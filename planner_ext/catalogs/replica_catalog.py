@@ -45,7 +45,7 @@ def read_names(source: Source) -> Iterator[Replica]:
         yield from replica_lines.read_names(stream, source.name)
 
 
-def found(
+def matching(
     source: Source, names: Iterable[str] | None, pfn: str | None = None, site: str | None = None
 ) -> Iterator[Replica]:
     """The entries with one of these names (None: any), and of each the places that were asked for."""

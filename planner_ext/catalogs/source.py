@@ -72,10 +72,10 @@ def source_of(catalog: Catalog, kind: Kind) -> Source:
     if catalog.path == STDIN:
         stdin = sys.stdin.buffer
         head = stdin.peek(_HEAD) if isinstance(stdin, io.BufferedReader) else b""
-        found = catalog.format or guess("-", head, kind)
-        if found is Format.SQLITE:
+        detected = catalog.format or guess("-", head, kind)
+        if detected is Format.SQLITE:
             raise CatalogError("standard input", "a database cannot be read from there", "name its file")
-        return Source(STDIN, found)
+        return Source(STDIN, detected)
     return Source(
         catalog.path, catalog.format or guess(catalog.path.name, files.read_begin(catalog.path, _HEAD), kind)
     )

@@ -63,11 +63,11 @@ def listed(document: Document, wanted: Name | None = None, site: str | None = No
     """The executables of a catalog, of one transformation, of one site."""
     for item in items_of(document):
         for entry in sites_of(item):
-            found = as_text(entry.get("name"))
-            if (wanted is None or wanted.is_of(item)) and site in (None, found):
+            entry_site = as_text(entry.get("name"))
+            if (wanted is None or wanted.is_of(item)) and site in (None, entry_site):
                 said = {key: value for key, value in item.items() if key != "sites"} | {"site": entry}
                 yield Listed(
-                    name_of(item), found, as_text(entry.get("type")), as_text(entry.get("pfn")), said
+                    name_of(item), entry_site, as_text(entry.get("type")), as_text(entry.get("pfn")), said
                 )
 
 

@@ -72,8 +72,8 @@ def named(kind: Kind, catalog: Path | None, format_word: str | None, conf: Path 
     wanted = None if format_word is None else Format(format_word)
     if catalog is not None:
         return Catalog(catalog, wanted)
-    found = find(kind, conf, Path.cwd(), Path.home(), os.environ)
-    return found if wanted is None else Catalog(found.path, wanted)
+    located = find(kind, conf, Path.cwd(), Path.home(), os.environ)
+    return located if wanted is None else Catalog(located.path, wanted)
 
 
 def opened(kind: Kind, catalog: Path | None, format_word: str | None, conf: Path | None) -> Source:

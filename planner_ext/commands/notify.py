@@ -187,15 +187,15 @@ def list_command(target: Path, *, as_json: bool) -> None:
     """
     from planner_ext.notify import own_rules
 
-    found = own_rules.list_rules(open_target(target))
+    rules = own_rules.list_rules(open_target(target))
     if as_json:
-        print_json(_listed_as_json(found))
+        print_json(_listed_as_json(rules))
         return
-    for line in found:
+    for line in rules:
         say(f"{line.source}: {_mark(line)}{line.text}")
-    if not all(line.is_confirmed for line in found):
+    if not all(line.is_confirmed for line in rules):
         say(f"`bridle notify confirm {target}` lets the unconfirmed ones be run; a job may have written them")
-    if not found:
+    if not rules:
         say("no rules; `bridle notify add -h` says how to make some")
 
 
@@ -226,8 +226,8 @@ def confirm(target: Path, *, yes: bool, as_json: bool) -> None:
     """
     from planner_ext.notify import own_rules
 
-    found = own_rules.doubtful_files(open_target(target))
-    rules = [rule for each in found for rule in each.rules]
+    doubtful = own_rules.doubtful_files(open_target(target))
+    rules = [rule for each in doubtful for rule in each.rules]
     if not as_json:
         for rule in rules:
             say(f"{rule.source}: {rule.text}")
@@ -235,7 +235,7 @@ def confirm(target: Path, *, yes: bool, as_json: bool) -> None:
         if not sys.stdin.isatty():
             raise click.UsageError("there is no terminal to ask at: look at them, then add --yes")
         click.confirm("Are these rules yours?", abort=True, err=True)
-    own_rules.confirm_files(found)
+    own_rules.confirm_files(doubtful)
     if as_json:
         print_json({"confirmed": [_rule_as_json(rule.rule) for rule in rules if rule.rule]})
     else:

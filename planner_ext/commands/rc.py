@@ -114,14 +114,14 @@ def _show(
     as_json: bool,
 ) -> int:
     from planner_ext.catalogs.locate import REPLICAS
-    from planner_ext.catalogs.replica_catalog import found
+    from planner_ext.catalogs.replica_catalog import matching
 
     source = opened(REPLICAS, catalog, format_word, conf)
     count = 0
 
     def counted() -> Iterator[Replica]:
         nonlocal count
-        for one in found(source, lfns, site=site):
+        for one in matching(source, lfns, site=site):
             count += 1
             yield one
 

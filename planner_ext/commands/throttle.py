@@ -48,24 +48,24 @@ def throttle(submit_dir: Path, as_json: bool, **wanted: int | None) -> None:
 
     opened = open_target(submit_dir)
     limits = {word: number for word, number in wanted.items() if number is not None}
-    found = set_throttles(opened, limits) if limits else show_throttles(opened)
+    dagman = set_throttles(opened, limits) if limits else show_throttles(opened)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(dagman))
     else:
-        for line in throttle_lines(found):
+        for line in throttle_lines(dagman):
             say(line)
 
 
-def throttle_lines(found: Throttles) -> Iterator[str]:
+def throttle_lines(dagman: Throttles) -> Iterator[str]:
     """The throttles, for people.
 
     >>> from planner_ext.operations.throttle import Throttles
     >>> list(throttle_lines(Throttles("7.0", {"nodes": 0, "idle": 20}, "25.14.1", "shown")))
     ['DAGMan job 7.0 (HTCondor 25.14.1)', 'nodes  unlimited', 'idle   20']
     """
-    yield f"DAGMan job {found.job} (HTCondor {found.version})"
-    width = max((len(word) for word in found.throttles), default=0)
-    for word, number in found.throttles.items():
+    yield f"DAGMan job {dagman.job} (HTCondor {dagman.version})"
+    width = max((len(word) for word in dagman.throttles), default=0)
+    for word, number in dagman.throttles.items():
         yield f"{word:{width}}  {number or UNLIMITED}"
-    if found.within_seconds:
-        yield f"DAGMan {found.version} looks for changes every {found.within_seconds} s"
+    if dagman.within_seconds:
+        yield f"DAGMan {dagman.version} looks for changes every {dagman.within_seconds} s"

@@ -50,7 +50,7 @@ class PlannedRules:
 def planned_rules(workflow: AbstractWorkflow, jobs: Sequence[PlannedJob], wf_uuid: str) -> PlannedRules:
     """All hooks of the workflow as rules for its planned jobs."""
     tasks = {task.id: task for task in workflow.tasks}
-    by_name = {found.name: found for found in workflow.transformations}
+    by_name = {transformation.name: transformation for transformation in workflow.transformations}
     blocks = [_block(Entity.WORKFLOW, wf_uuid, None, workflow.hooks)]
     for job in jobs:
         known = [tasks.get(task_id) for task_id in job.tasks]

@@ -105,8 +105,8 @@ def _signed(content: bytes) -> bytes:
 
 def _is_ours(data: bytes) -> bool:
     """Whether we wrote all of it."""
-    found = _OURS.match(data)
-    return found is not None and hashlib.sha256(data[found.end() :]).hexdigest().encode() == found[1]
+    match = _OURS.match(data)
+    return match is not None and hashlib.sha256(data[match.end() :]).hexdigest().encode() == match[1]
 
 
 def _check_nothing_is_lost(path: Path, before: bytes, made: NotifyFile) -> None:

@@ -185,7 +185,7 @@ def _listed(place: RulePlace) -> Iterator[Listed]:
 def doubtful_files(submit_dir: SubmitDir) -> list[Doubtful]:
     """The files of a submit directory with rules that are not confirmed, as they are now. Raises BridleError."""
     require_own(submit_dir.path)
-    found = []
+    doubtful = []
     for place in rule_files(submit_dir, ()):
         data = read_trusted(place.path, files.MANY) if place.jobs_write else None
         if not data:
@@ -199,11 +199,11 @@ def doubtful_files(submit_dir: SubmitDir) -> list[Doubtful]:
             for text in _texts([rule])
         )
         if rules:
-            found.append(Doubtful(place.path, data, rules))
-    return found
+            doubtful.append(Doubtful(place.path, data, rules))
+    return doubtful
 
 
-def confirm_files(found: Iterable[Doubtful]) -> None:
+def confirm_files(doubtful: Iterable[Doubtful]) -> None:
     """What was shown of these files may be run from now on, and nothing that was written since."""
-    for each in found:
+    for each in doubtful:
         confirm(each.path, each.data)

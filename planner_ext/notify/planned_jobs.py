@@ -26,9 +26,9 @@ def planned_jobs(submit_dir: SubmitDir, tasks: tuple[Task, ...]) -> tuple[Planne
     """All nodes, in the planner's order."""
     data = files.read_if_there(submit_dir.static_bp)
     if data is not None:
-        found = from_static_bp(data)
-        if found:
-            return found
+        jobs = from_static_bp(data)
+        if jobs:
+            return jobs
     return tuple(_from_submit_files(submit_dir, tasks))
 
 
@@ -67,21 +67,27 @@ def _from_submit_files(submit_dir: SubmitDir, tasks: tuple[Task, ...]) -> Iterat
     dag = read_dag(submit_dir)
     for node in dag.nodes.values():
         if node.kind is NodeKind.SUBDAG:
-            found = dag_task_of(node.name, tasks)
-            yield PlannedJob(node.name, Entity.DAGJOB, (found,) if found else ())
+            task = dag_task_of(node.name, tasks)
+            yield PlannedJob(node.name, Entity.DAGJOB, (task,) if task else ())
     paths = {path: node for node, path, _ in dag.submit_files()}
     for path, data in files.read_many(submit_dir.path, paths):
         if data is not None:
             yield _from_submit_file(submit_dir, paths[path], path, parse_submit_file(data))
 
 
-def _from_submit_file(submit_dir: SubmitDir, node: str, path: str, found: SubmitDescription) -> PlannedJob:
-    entity = Entity.DAXJOB if found.job_class == JobClass.SUB_WORKFLOW.value else Entity.JOB
-    task = found.text("+pegasus_wf_dax_job_id")
+def _from_submit_file(
+    submit_dir: SubmitDir, node: str, path: str, description: SubmitDescription
+) -> PlannedJob:
+    entity = Entity.DAXJOB if description.job_class == JobClass.SUB_WORKFLOW.value else Entity.JOB
+    task = description.text("+pegasus_wf_dax_job_id")
     if task and task != _NO_TASK:
         return PlannedJob(node, entity, (task,))
     # PegasusLite has the list inside its script, everything else reads it from stdin.
-    names = [path.removesuffix(".sub") + suffix for suffix in (".in", ".sh")] if found.job_class == 1 else []
+    names = (
+        [path.removesuffix(".sub") + suffix for suffix in (".in", ".sh")]
+        if description.job_class == 1
+        else []
+    )
     for _, data in files.read_many(submit_dir.path, names):
         listed = parse_list(data.decode("utf-8", "surrogateescape")) if data else ()
         if listed:

@@ -109,7 +109,7 @@ def _jobs_of(submit_dir: SubmitDir, nodes: Sequence[str]) -> list[QueuedJob]:
     top = [job.job for job in _dagmans(submit_dir)[:1]]
     there = [job for job in jobs_below(top) if job.status in LIVE]
     paths = node_paths(there, top)
-    found: dict[str, QueuedJob] = {}
+    jobs: dict[str, QueuedJob] = {}
     for node in nodes:
         meant = {path for path in paths.values() if path == node or path.endswith(f"/{node}")}
         if not meant:
@@ -119,8 +119,8 @@ def _jobs_of(submit_dir: SubmitDir, nodes: Sequence[str]) -> list[QueuedJob]:
             what = f"node {node} is in several workflows: {', '.join(sorted(meant)[:5])}"
             raise NotRunningError(str(submit_dir.path), what, "name it with the nodes that lead to it")
         path = node if node in meant else meant.pop()
-        found |= {job.job: job for job in there if paths[job.job] == path}
-    return list(found.values())
+        jobs |= {job.job: job for job in there if paths[job.job] == path}
+    return list(jobs.values())
 
 
 def halt(submit_dir: SubmitDir) -> Done:
@@ -216,12 +216,12 @@ def _store_the_rest(submit_dir: SubmitDir) -> None:
 
 def _all_jobs(submit_dir: SubmitDir, dagmans: set[str] | None = None) -> list[QueuedJob]:
     """All jobs of the run in the queue, also of DAGMans that were there before."""
-    found = {job.job: job for job in dagman_jobs(submit_dir)}
-    found |= {job.job: job for job in node_jobs(submit_dir.nodes_log)}
-    above = {job.job for job in found.values() if job.is_dagman} | (dagmans or set())
+    jobs = {job.job: job for job in dagman_jobs(submit_dir)}
+    jobs |= {job.job: job for job in node_jobs(submit_dir.nodes_log)}
+    above = {job.job for job in jobs.values() if job.is_dagman} | (dagmans or set())
     if above:
-        found |= {job.job: job for job in jobs_below(sorted(above))}
-    return list(found.values())
+        jobs |= {job.job: job for job in jobs_below(sorted(above))}
+    return list(jobs.values())
 
 
 def _dagmans(submit_dir: SubmitDir) -> list[QueuedJob]:

@@ -170,11 +170,11 @@ def scripts_at_work(log: bytes) -> set[str]:
     >>> scripts_at_work(started + b"2 B PRE_SCRIPT_SUCCESS - - - 2\\n")
     {'A'}
     """
-    found: set[str] = set()
+    nodes: set[str] = set()
     for event in map(jobstate_log.parse, log.splitlines()):
         if isinstance(event, NodeEvent) and "_SCRIPT_" in event.state:
-            (found.add if event.state.endswith("_STARTED") else found.discard)(event.node)
-    return found
+            (nodes.add if event.state.endswith("_STARTED") else nodes.discard)(event.node)
+    return nodes
 
 
 def _bring_back(

@@ -92,11 +92,11 @@ def _end_cool_down(submit_dir: SubmitDir, diagnosis: Diagnosis) -> None:
     wait_for(lambda: look(submit_dir).condition is not Condition.COOLING_DOWN, _START_LIMIT)
 
 
-def _resume(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _resume(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     resume_run(submit_dir)
 
 
-def _end_orphans(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _end_orphans(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     """SIGTERM: DAGMan leaves its jobs in the queue, and its log in order, as when its host goes down."""
 
     def orphans() -> list[int]:
@@ -110,30 +110,30 @@ def _end_orphans(submit_dir: SubmitDir, _found: Diagnosis) -> None:
         raise RecoverError(str(submit_dir.path), what, f"`kill -9 {orphans()[0]}`, then try again")
 
 
-def _submit(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _submit(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     start(submit_dir)
 
 
-def _catch_up(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _catch_up(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     catch_up(submit_dir, Limits(), deliver=True)
 
 
-def _set_lock_aside(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _set_lock_aside(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     put_in_order(submit_dir)
 
 
-def _remove_left_behind(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _remove_left_behind(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     remove_left_behind(submit_dir)
 
 
-def _release_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _release_monitor(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     for job in schedd.node_jobs(submit_dir.nodes_log):
         if job.is_monitor and job.status == JobStatus.HELD:
             schedd.release_job(job.job, _REASON)
     _await_monitor(submit_dir)
 
 
-def _start_monitor(submit_dir: SubmitDir, _found: Diagnosis) -> None:
+def _start_monitor(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
     """As HTCondor would, but it dies with this machine and nobody starts it again."""
     target = "." if submit_dir.is_planned else submit_dir.dag
     command = find_bridle(script_directories(), os.environ.get("PATH", ""))

@@ -191,9 +191,9 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
     Raises LostError if DAGMan is held or gone and its run has not ended.
     """
     while True:
-        queued = [found for found in dagman_jobs(submit_dir) if found.job == job]
-        found = None if queued else _stored_to_its_end(submit_dir)
-        yield found
+        queued = [dagman for dagman in dagman_jobs(submit_dir) if dagman.job == job]
+        summary = None if queued else _stored_to_its_end(submit_dir)
+        yield summary
         if queued and queued[0].status == JobStatus.HELD:
             what = f"DAGMan job {job} is held: {queued[0].hold_reason}"
             raise LostError(str(submit_dir.path), what, f"mend that, then `bridle release {submit_dir.path}`")
@@ -201,7 +201,7 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
             what = f"ABORT-DAG-ON ended it, and HTCondor starts DAGMan job {job} again, for ever"
             raise LostError(str(submit_dir.path), what, f"see `bridle recover {submit_dir.path}`")
         if not queued:
-            if found is None or state_of(found) in (RunState.NOT_STARTED, RunState.RUNNING):
+            if summary is None or state_of(summary) in (RunState.NOT_STARTED, RunState.RUNNING):
                 what = f"DAGMan job {job} has left the queue, but the run has not ended"
                 raise LostError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
             return

@@ -121,9 +121,9 @@ class PoolProcesses:
             master = self.master()
             send([master] if master else [], signal.SIGSTOP)
             send(self.all(), signal.SIGSTOP)
-            found = self.all()
-            send(found, signal.SIGKILL)
-            return not found
+            processes = self.all()
+            send(processes, signal.SIGKILL)
+            return not processes
 
         wait_for(is_empty, 10)
         self.pid_file.unlink(missing_ok=True)

@@ -29,8 +29,8 @@ class Release:
 
     def folder(self, candidates: tuple[str, ...]) -> Path:
         """The first of the candidates that is there (looks at the disk), else the first of them."""
-        found = (self.root / name for name in candidates if (self.root / name).is_dir())
-        return next(found, self.root / candidates[0])
+        folders = (self.root / name for name in candidates if (self.root / name).is_dir())
+        return next(folders, self.root / candidates[0])
 
     def config_lines(self) -> str:
         """What HTCondor's configuration must be told about this tree."""
@@ -61,23 +61,23 @@ def find_release(explicit: Path | None, path: str, fallback: Path | None) -> Rel
     Raises PoolError if there is none.
     """
     if explicit is not None:
-        found = release_in(explicit)
-        if found is None:
+        release = release_in(explicit)
+        if release is None:
             raise PoolError(
                 str(explicit),
                 f"there is no sbin/{MASTER} below it",
                 "name the folder that holds HTCondor's sbin",
             )
-        return found
+        return release
     if master := shutil.which(MASTER, path=path):
         # /sbin may be a link to /usr/sbin: only the resolved place has libexec beside it.
         sbin = Path(master).resolve().parent
         return Release(sbin.parent, sbin)
-    found = release_in(fallback) if fallback is not None else None
-    if found is None:
+    release = release_in(fallback) if fallback is not None else None
+    if release is None:
         raise PoolError(
             MASTER,
             "not found in PATH",
             "install HTCondor, or name the folder it is in with --release or BRIDLE_HTCONDOR",
         )
-    return found
+    return release

@@ -70,11 +70,11 @@ def missing_inputs(workflow: Workflow, runs: Collection[str]) -> tuple[MissingIn
     """What is gone of the inputs of these nodes (`S/X`: X of the sub-workflow S), and of those of the nodes that make
     them, and so on. Raises BridleError where nodes have cleaned up, and it cannot be told what."""
     own = [name for name in runs if name.partition("/")[0] not in workflow.children]
-    found = list(_missing(workflow, own))
+    missing = list(_missing(workflow, own))
     for node, child in workflow.children.items():
         inner = [name.removeprefix(f"{node}/") for name in runs if name.startswith(f"{node}/")]
-        found += [_inside(node, each) for each in (missing_inputs(child, inner) if inner else ())]
-    return tuple(found)
+        missing += [_inside(node, each) for each in (missing_inputs(child, inner) if inner else ())]
+    return tuple(missing)
 
 
 def _inside(node: str, each: MissingInput) -> MissingInput:
@@ -145,7 +145,7 @@ def _is_there(url: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Found:
+class _FileFacts:
     """Collected on the way through the nodes."""
 
     reads: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -173,7 +173,7 @@ _WITH_LISTS = {
 def _planned_files(submit_dir: SubmitDir, whole: WholeDag, done: Collection[str]) -> _PlannedFiles | None:
     """None where no cleanup node has run."""
     paths = {path: part.prefix + name for part in whole.parts for name, path, _ in part.dag.submit_files()}
-    found, classes = _Found(), dict[str, int]()
+    facts, classes = _FileFacts(), dict[str, int]()
     for path, data in files.read_many(submit_dir.start, paths):
         job_class = None if data is None else facts_of(paths[path], data).job_class
         if job_class is not None and job_class in _WITH_LISTS:
@@ -184,21 +184,21 @@ def _planned_files(submit_dir: SubmitDir, whole: WholeDag, done: Collection[str]
     if not cleaned:
         return None
     for path, job_class in classes.items():
-        _take_list(found, paths[path], job_class, _list_beside(submit_dir, path))
+        _take_list(facts, paths[path], job_class, _list_beside(submit_dir, path))
     tasks = {task.id: task for task in load_workflow(find_workflow(submit_dir)).tasks}
     for job in planned_jobs(submit_dir, tuple(tasks.values())):
         uses = [use for task in job.tasks if task in tasks for use in tasks[task].uses]
         made = {use.lfn for use in uses if use.link in (Link.OUTPUT, Link.INOUT)}
         for lfn in made:
-            found.makers[lfn].add(job.node)
-        found.reads[job.node] |= {use.lfn for use in uses if use.link in (Link.INPUT, Link.INOUT)} - made
+            facts.makers[lfn].add(job.node)
+        facts.reads[job.node] |= {use.lfn for use in uses if use.link in (Link.INPUT, Link.INOUT)} - made
     return _PlannedFiles(
-        found.reads,
-        found.makers,
-        found.removals,
-        found.directories,
-        found.makers_of_directories,
-        found.equips,
+        facts.reads,
+        facts.makers,
+        facts.removals,
+        facts.directories,
+        facts.makers_of_directories,
+        facts.equips,
     )
 
 
@@ -211,26 +211,26 @@ def _list_beside(submit_dir: SubmitDir, path: str) -> list[Any]:
     return [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
 
 
-def _take_list(found: _Found, node: str, job_class: int, entries: list[Any]) -> None:
+def _take_list(facts: _FileFacts, node: str, job_class: int, entries: list[Any]) -> None:
     if job_class == JobClass.CHMOD.value:
-        found.equips.add(node)
+        facts.equips.add(node)
     for entry in entries:
         target = entry.get("target")
         url = str(target.get("url", "")) if isinstance(target, dict) else ""
         if job_class == JobClass.CREATE_DIR.value:
-            found.makers_of_directories[url] = node
+            facts.makers_of_directories[url] = node
         elif job_class == JobClass.CLEANUP.value:
             if str(target.get("recursive") if isinstance(target, dict) else "").lower() == "true":
-                found.directories[node] = url
+                facts.directories[node] = url
             else:
-                found.removals.setdefault(node, []).append(url.replace("/./", "/"))
+                facts.removals.setdefault(node, []).append(url.replace("/./", "/"))
         elif entry.get("lfn") == _WORKER:
-            found.equips.add(node)
+            facts.equips.add(node)
         elif isinstance(entry.get("lfn"), str):
             if job_class != JobClass.STAGE_IN.value:
-                found.reads[node].add(entry["lfn"])
+                facts.reads[node].add(entry["lfn"])
             if job_class != JobClass.STAGE_OUT.value:
-                found.makers[entry["lfn"]].add(node)
+                facts.makers[entry["lfn"]].add(node)
 
 
 def why_unknown(error: BridleError) -> str:

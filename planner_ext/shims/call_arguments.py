@@ -71,8 +71,10 @@ def dag_of_submit_file(arguments: Sequence[str]) -> str | None:
     >>> dag_of_submit_file(["-terse", "x.dag.condor.sub"]), dag_of_submit_file(["a.sub"])
     ('x.dag', None)
     """
-    found = [word for word in arguments if word.endswith(f".dag{CONDOR_SUB}") and not word.startswith("-")]
-    return found[0].removesuffix(CONDOR_SUB) if len(found) == 1 else None
+    submit_files = [
+        word for word in arguments if word.endswith(f".dag{CONDOR_SUB}") and not word.startswith("-")
+    ]
+    return submit_files[0].removesuffix(CONDOR_SUB) if len(submit_files) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

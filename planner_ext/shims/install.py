@@ -60,12 +60,12 @@ def install(directory: Path, bridle: str) -> list[Path]:
 
 def uninstall(directory: Path) -> list[Path]:
     """Remove the shims, and the directory if nothing else is in it; what was removed."""
-    found = [directory / name for name in PROGRAMS if is_shim(_head(directory / name))]
-    for path in found:
+    shims = [directory / name for name in PROGRAMS if is_shim(_head(directory / name))]
+    for path in shims:
         files.remove(path)
     with suppress(OSError):  # something else is in it, or it was never there
         directory.rmdir()
-    return found
+    return shims
 
 
 def states(directory: Path, search_path: str) -> list[ShimState]:

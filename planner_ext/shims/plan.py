@@ -82,10 +82,10 @@ def find_submit_dir(said: bytes) -> Path | None:
     >>> find_submit_dir(b'{"submit_dir": "/home/me/run 1"}'), find_submit_dir(b"\npegasus-run  /home/me/run0001\n\n")
     (PosixPath('/home/me/run 1'), PosixPath('/home/me/run0001'))
     """
-    found = _JSON.findall(said)
-    if found:
+    objects = _JSON.findall(said)
+    if objects:
         with suppress(ValueError):
-            return Path(json.loads(found[-1]))
+            return Path(json.loads(objects[-1]))
     lines = _MESSAGE.findall(said)
     return Path(os.fsdecode(lines[-1])) if lines else None
 

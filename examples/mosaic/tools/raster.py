@@ -60,11 +60,11 @@ def read_png(path: str) -> list[bytes]:
         if data[start + 4 : start + 8] == b"IDAT":
             packed += data[start + 8 : start + 8 + length]
         start += length + 12
-    raw, above, found = zlib.decompress(packed), bytes(columns * 3), []
+    raw, above, lines = zlib.decompress(packed), bytes(columns * 3), []
     for index in range(rows):
         line = raw[index * (columns * 3 + 1) : (index + 1) * (columns * 3 + 1)]
         if line[0] != 2:
             raise ValueError(f"{path}: row {index} has filter {line[0]}, not one of ours")
         above = bytes((a + b) & 255 for a, b in zip(line[1:], above, strict=True))
-        found.append(above)
-    return found
+        lines.append(above)
+    return lines

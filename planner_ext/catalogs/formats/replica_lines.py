@@ -89,19 +89,19 @@ def parse_line(line: bytes, number: int = 0, path: str = "-") -> Replica | None:
         raise CatalogError(f"{path}:{number}", "it is no entry of a replica catalog", _HINT)
     lfn, pfn = _text(head, 1), _text(head, 3)
     attributes, end = {}, head.end()
-    while found := _ATTRIBUTE(text, end):
-        attributes[found[1]] = _text(found, 2)
-        end = found.end()
+    while match := _ATTRIBUTE(text, end):
+        attributes[match[1]] = _text(match, 2)
+        end = match.end()
     if not _BLANK(text, end):
         what = f"it is no entry of a replica catalog from character {end + 1} on"
         raise CatalogError(f"{path}:{number}", what, _HINT)
     return of_attributes(lfn, pfn, attributes, number)
 
 
-def _text(found: re.Match[str], group: int) -> str:
-    quoted = found[group]
+def _text(match: re.Match[str], group: int) -> str:
+    quoted = match[group]
     if quoted is None:
-        return found[group + 1]
+        return match[group + 1]
     return _ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted
 
 

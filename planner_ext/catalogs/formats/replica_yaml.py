@@ -52,8 +52,8 @@ def _place(fields: Fields) -> Place:
 
 
 def _mapping(fields: Fields, key: str) -> Document:
-    found = fields.mapping(key)
-    return {name: value_of(node) for name, node in found.node.items.items()} if found else {}
+    mapping = fields.mapping(key)
+    return {name: value_of(node) for name, node in mapping.node.items.items()} if mapping else {}
 
 
 def _unknown(fields: Fields, known: tuple[str, ...]) -> Document:

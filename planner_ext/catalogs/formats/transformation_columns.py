@@ -62,10 +62,10 @@ def _item(columns: list[str], where: str) -> Document:
 
 
 def _system(text: str, where: str) -> Document:
-    found = _SYSTEM(text)
-    if found is None:
+    match = _SYSTEM(text)
+    if match is None:
         raise CatalogError(where, f"{text[:80]!r} is no system", "write for example INTEL64::LINUX, or NULL")
-    arch, system, version, glibc = found.groups()
+    arch, system, version, glibc = match.groups()
     fields: Document = {"arch": _ARCHS.get(arch.lower(), arch.lower()), "os.type": system.lower()}
     release, _, number = (version or "").partition("_")
     for key, value in (("os.release", release), ("os.version", number), ("x-glibc", glibc)):
@@ -90,12 +90,12 @@ def _profiles(text: str, where: str) -> Document:
         values = as_dict(profiles.setdefault(head[1].lower(), {}))
         end, last = head.end(), ","
         while last == ",":
-            found = _PROFILE(text, end)
-            if found is None:
+            match = _PROFILE(text, end)
+            if match is None:
                 raise _bad_profile(text, end, where)
-            key, quoted, bare, last = found.groups()
+            key, quoted, bare, last = match.groups()
             values[key] = bare if quoted is None else _ESCAPE.sub(r"\1", quoted)
-            end = found.end()
+            end = match.end()
     return profiles
 
 

@@ -58,8 +58,8 @@ class _Token:
 
 def _tokens(text: str, path: str) -> Iterator[_Token]:
     line = 1
-    for found in _TOKEN.finditer(text):
-        string, brace, word, space, wrong = found.groups()
+    for match in _TOKEN.finditer(text):
+        string, brace, word, space, wrong = match.groups()
         if string is not None:
             yield _Token(_Kind.STRING, _ESCAPE.sub(r"\1", string), line)
         elif brace:

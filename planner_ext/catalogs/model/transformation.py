@@ -35,11 +35,11 @@ class Name:
 
     def is_of(self, item: Document) -> bool:
         """Whether the item has that name; what was not said may be anything."""
-        found = name_of(item)
+        other = name_of(item)
         return (
-            found.name == self.name
-            and self.namespace in (None, found.namespace)
-            and self.version in (None, found.version)
+            other.name == self.name
+            and self.namespace in (None, other.namespace)
+            and self.version in (None, other.version)
         )
 
 
@@ -69,11 +69,11 @@ def catalog_of(items: list[Document], containers: list[Document]) -> Document:
     for number, item in enumerate(items):
         rest = {key: value for key, value in item.items() if key != "sites"}
         key = str(name_of(item))
-        found = merged.get(key)
-        if found is not None and {key: value for key, value in found.items() if key != "sites"} == rest:
-            found["sites"] = [*as_list(found.get("sites")), *as_list(item.get("sites"))]
+        entry = merged.get(key)
+        if entry is not None and {key: value for key, value in entry.items() if key != "sites"} == rest:
+            entry["sites"] = [*as_list(entry.get("sites")), *as_list(item.get("sites"))]
         else:
-            merged[key if found is None else f"{key} {number}"] = dict(item)
+            merged[key if entry is None else f"{key} {number}"] = dict(item)
     found_containers: list[Value] = [*containers]
     return {
         "pegasus": FORMAT_VERSION,
