@@ -88,7 +88,7 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     """Reads one file into a scope; False if it is not there, or is being read already."""
     identity = check.files.identity(path)
     if identity in check.active:
-        check.error(place, f"{path} is read while it is being read", "take the line out")
+        check.error(place, f"{path} includes or splices itself", "take the line out")
         return False
     check.files_left -= 1
     if check.files_left < 0 or len(check.active) > MAX_DEPTH:

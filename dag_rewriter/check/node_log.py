@@ -36,6 +36,6 @@ def node_log_findings(dag: Path, directory: Path, config: str | None) -> Iterato
     place = _DIRECTORY.sub(str(dag.parent.absolute()), said.get("DAGMAN_DEFAULT_NODE_LOG", "@(DAG_DIR)/x"))
     log = directory.absolute() / place
     if log.parts[:2] == ("/", "tmp") and said.get("DAGMAN_USE_STRICT") != "0":
-        what = "the node log would be below /tmp, and DAGMan leaves at once then"
+        what = "the node log would be below /tmp, where DAGMan refuses to run"
         hint = "put the DAG elsewhere, or set DAGMAN_USE_STRICT = 0, as a rewritten DAG has it"
         yield Finding(str(dag), 0, Severity.WARNING, what, hint)

@@ -30,7 +30,9 @@ def close(check: Check, scope: Scope) -> None:
     for limit, place in scope.max_jobs.items():
         close_to = next((c for c in scope.categories if c != limit and c.lower() == limit.lower()), None)
         if close_to is not None and limit not in scope.categories:
-            what = f"MAXJOBS {text_of(limit)} is not about the category {text_of(close_to)}: the case differs"
+            what = (
+                f"MAXJOBS {text_of(limit)} does not limit the category {text_of(close_to)}: the case differs"
+            )
             check.warn(place, what, "write both in the same way")
 
 

@@ -80,12 +80,12 @@ def _fits(check: Check, scope: Scope, kind: NodeKind, name: bytes, file: bytes, 
     shown = text_of(name)
     if b"+" in name:
         hint = "take the + out, or set DAGMAN_ALLOW_ANY_NODE_NAME_CHARACTERS"
-        check.error(place, f"the name {shown} has a + in it, which DAGMan keeps for splices", hint)
+        check.error(place, f"the name {shown} has a + in it, which DAGMan reserves for splices", hint)
     elif file.endswith(_SUBMIT) and kind not in (NodeKind.FINAL, NodeKind.SUBDAG):
         hint = f"write: SUBDAG EXTERNAL {shown} {text_of(file.removesuffix(_SUBMIT))}"
-        check.error(place, "DAGMan takes no DAG as an ordinary node", hint)
+        check.error(place, f"{kind.value} cannot take the submit file of a DAG (*{text_of(_SUBMIT)})", hint)
     elif kind is NodeKind.FINAL and scope.prefix:
-        check.error(place, "a splice has no FINAL node", "define it in the DAG itself")
+        check.error(place, "a splice cannot have a FINAL node", "define it in the DAG itself")
     elif kind is NodeKind.FINAL and kind in scope.special.values():
         check.error(place, f"there is a FINAL node already, and {shown} is another one", _ONE_ONLY)
     elif kind is NodeKind.PROVISIONER and kind in scope.special.values():
@@ -117,8 +117,8 @@ def _description(check: Check, _scope: Scope, fields: Fields, _place: Place) -> 
 
 
 def _reject(check: Check, _scope: Scope, _fields: Fields, place: Place) -> None:
-    hint = "mend what is said above the line in the file, then take it out"
-    check.error(place, "REJECT: the file says itself that it shall not run", hint)
+    hint = "mend the errors that the file tells of above this line, then take the line out"
+    check.error(place, "REJECT: the file is marked as not to be run", hint)
 
 
 def _nothing(_check: Check, _scope: Scope, _fields: Fields, _place: Place) -> None:

@@ -67,14 +67,20 @@ def unknown(check: Check, scope: Scope, name: bytes, place: Place) -> None:
     what = f"there is no node {text_of(name)}"
     if name in scope.splices:
         check.error(
-            place, f"{text_of(name)} is a splice and no node", "say it of the splice's nodes, in its own file"
+            place,
+            f"{text_of(name)} is a splice, not a node",
+            "name its nodes instead, in the splice's own file",
         )
         return
     if b"+" in name and name.partition(b"+")[0] in scope.splices:
-        check.error(place, f"{what} before the splice is in its place", "say it in the splice's own file")
+        check.error(
+            place,
+            f"{what} yet: a splice's nodes join the DAG at the end of the file",
+            "put the line into the splice's own file",
+        )
         return
     close = _similar(text_of(name), scope) if len(check.findings) < _FINDINGS else None
-    check.error(place, what, f"define it before; {_NOBODY}" if close is None else f"is it {close}?")
+    check.error(place, what, f"define it before; {_NOBODY}" if close is None else f"did you mean {close}?")
 
 
 def _similar(name: str, scope: Scope) -> str | None:
@@ -91,7 +97,7 @@ def _meant(check: Check, scope: Scope, name: bytes, place: Place) -> Iterator[in
         ordinary = [number for node, number in scope.nodes.items() if node not in scope.special]
         if not ordinary and not scope.incomplete:
             check.error(
-                place, "ALL_NODES is said, and there are no ordinary nodes", f"define some; {_NOBODY}"
+                place, "ALL_NODES is used, but there are no ordinary nodes", f"define some; {_NOBODY}"
             )
         yield from ordinary
     elif name in scope.nodes:
@@ -142,7 +148,7 @@ def _abort(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
     list(_meant(check, scope, name, place))
     code = status if returned is None else returned
     if not 0 <= code <= _LAST_END:
-        what = f"DAGMan ends with {code} then, and HTCondor starts it again for any code but 0, 1 and 2: for ever"
+        what = f"DAGMan then exits with {code}, and HTCondor starts it again for ever, as for any code but 0, 1 and 2"
         check.warn(place, what, f"ABORT-DAG-ON {text_of(name)} {status} RETURN 1")
 
 
@@ -153,10 +159,10 @@ _LAST_END = 2
 def _done(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
     name = fields[0]
     if is_everyone(name):
-        check.error(place, "DONE takes no ALL_NODES", "name the nodes one by one")
+        check.error(place, "DONE cannot be used with ALL_NODES", "name the nodes one by one")
     elif name in scope.special:
         kind = scope.special[name].value
-        what = f"{text_of(name)} is a {kind} node, and DONE cannot be said of it"
+        what = f"{text_of(name)} is a {kind} node and cannot be marked DONE"
         check.error(place, what, "take the line out (with DAGMAN_USE_STRICT = 0 DAGMan ignores it)")
     else:
         check.done.update(_meant(check, scope, name, place))

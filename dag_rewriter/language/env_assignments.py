@@ -33,7 +33,7 @@ def _problem_of_quoted(variables: str) -> str:
         return "a double quote has no end"
     inner, behind = match.groups()
     if behind:
-        return f"{behind[:40]!r} stands behind the closing quote"
+        return f"{behind[:40]!r} follows the closing quote"
     if re.sub(_WORD, "", inner).strip():
         return "a single quote has no end"
     return _first_problem(_WORD.findall(inner))
@@ -45,5 +45,5 @@ def _first_problem(pairs: Iterable[str]) -> str:
         if pair and not sign:
             return f"there is no = after {name[:40]!r}"
         if pair and not name:
-            return f"no name stands before {pair[:40]!r}"
+            return f"there is no name before {pair[:40]!r}"
     return ""

@@ -50,7 +50,7 @@ def _node(kind: NodeKind, skip: int, text: bytes, body: bytes | None) -> Fields:
     if not submit:
         raise MalformedError("the node's file has no name", example)
     if name.upper() in _RESERVED:
-        raise MalformedError(f"{name.decode()} is a reserved word and no name of a node", example)
+        raise MalformedError(f"{name.decode()} is a reserved word and cannot be the name of a node", example)
     if len(kept) == skip + 2:
         return kind, name, submit, None, False, False, body
     directory, noop, done = _options(kept, bare, skip + 2, example)

@@ -54,7 +54,7 @@ def problem_of(assignments: str) -> str:
     """
     found_pairs, left = _read(assignments)
     if left or not found_pairs:
-        return f"{left[:40]!r} is no key=value pair" if left else "the key=value pairs are missing"
+        return f"{left[:40]!r} is not a key=value pair" if left else "the key=value pairs are missing"
     for name, _ in found_pairs:
         if name == "My.":
             return "a variable has no name"

@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 30
 MAX_DEPTH = 100
 MAX_EDGES = 50_000_000
 """Dependencies: a PARENT line of 10,000 parents and 10,000 children has twice as many."""
-ABSURD = "see what is in it; nobody writes so much there in earnest"
+ABSURD = "look into the file: no real DAG needs as much"
 
 
 def too_much(source: str, most: str) -> DagSyntaxError:
