@@ -2,24 +2,28 @@
 
 What a job brings back may be any file of the submit directory, of any name: so what may be run stands elsewhere, in the
 user's own `~/.local/state/bridle/confirmed`, a file for each: the content that was confirmed, its SHA-256, by whom and
-when. HOME and not XDG_STATE_HOME: the first is what DAGMan has, and so the monitor as BRIDLE_HOME.
+when; the programs that it names, pinned; and earlier contents, for what they made due may be delivered. HOME and not
+XDG_STATE_HOME: the first is what DAGMan has, and so the monitor as BRIDLE_HOME.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
+from typing import Any
 
 from dag_rewriter import files
 from dag_rewriter.directory.known_runs import state_folder
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.policy_paths import FOLDER_POLICY
+from dag_rewriter.directory.programs import changed, pins
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.trusted_files import read_trusted
 from dag_rewriter.errors import FileError, UntrustedFileError
@@ -30,49 +34,110 @@ _TRACES = (".dagman.out", ".dagman.log", ".nodes.log", ".jobstate.log")
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What a user said may be run: the whole content of a file, by whom and when (seconds since the epoch)."""
+    """What a user said may be run: the whole content of a file, by whom and when (seconds since the epoch).
 
+    `path`: of the file, as it was then. `earlier`: contents that were confirmed before and have what this has not.
+    `programs`: SHA-256 of the files that they name, by `programs.place_of`; None: an earlier bridle did not look.
+    """
+
+    path: Path
     data: bytes
     by: str
     at: int
+    earlier: tuple[bytes, ...] = ()
+    programs: Mapping[str, str] | None = None
+
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """All that was ever confirmed."""
+        return self.data, *self.earlier
+
+
+_EARLIER = 100
+"""Contents that are remembered."""
+
+
+def confirmations() -> Path:
+    """The folder in which it stands what was confirmed."""
+    return state_folder() / "confirmed"
 
 
 def confirmation_file(path: Path) -> Path:
     """Where it stands what was confirmed of the file at that path."""
     key = hashlib.sha256(bytes(path.parent.resolve() / path.name)).hexdigest()
-    return state_folder() / "confirmed" / f"{key[:40]}.json"
+    return confirmations() / f"{key[:40]}.json"
 
 
 def confirmed(path: Path) -> Confirmed | None:
     """What was confirmed of a file; None if nothing was. FileError or UntrustedFileError if that cannot be known."""
-    place = confirmation_file(path)
+    return read_confirmation(confirmation_file(path), str(path))
+
+
+def read_confirmation(place: Path, of: str = "a file") -> Confirmed | None:
+    """The same from where it stands."""
     data = read_trusted(place, files.OUR_OWN)
     if data is None:
         return None
     try:
         record = json.loads(data)
-        content = str(record["content"]).encode("utf-8", "surrogateescape")
-        entry = Confirmed(content, str(record["by"]), int(record["at"]))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        content, entry = b"", None
-    if entry is None or hashlib.sha256(content).hexdigest() != record.get("sha256"):
-        what = f"what was confirmed of {path} cannot be understood"
+        content = _bytes(record["content"])
+        is_whole = hashlib.sha256(content).hexdigest() == record.get("sha256")
+        programs = record.get("programs")
+        entry = Confirmed(
+            Path(str(record.get("path"))),
+            content,
+            str(record["by"]),
+            int(record["at"]),
+            tuple(map(_bytes, record.get("earlier", ()))),
+            None if programs is None else {str(name): str(said) for name, said in programs.items()},
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        is_whole = False
+    if not is_whole:
+        what = f"what was confirmed of {of} cannot be understood"
         raise FileError(str(place), what, "remove it, then `bridle notify confirm` again")
     return entry
 
 
-def confirm(path: Path, data: bytes) -> None:
-    """From now on, the rules of this content may be run wherever they stand in that file. FileError."""
+def _bytes(text: Any) -> bytes:
+    return str(text).encode("utf-8", "surrogateescape")
+
+
+def confirm(path: Path, data: bytes, named: bytes | None = None, *, below: bool = False) -> None:
+    """From now on, the rules of this content may be run wherever they stand in that file. FileError.
+
+    The programs that `named` names (None: all of it) may be run as they are now, others as they were before. `below`:
+    as far as they are in the file's own folder; where jobs of the workflow above write, they may be another's by now.
+    """
     place = confirmation_file(path)
     files.make_private(place.parent)
+    known = None
+    with suppress(FileError):  # what cannot be understood says nothing of what was
+        known = confirmed(path)
+    programs: dict[str, str] | None = pins(data if named is None else named, path.parent)
+    if below:
+        inside = os.path.realpath(path.parent) + os.sep
+        programs = {name: said for name, said in (programs or {}).items() if name.startswith(inside)}
+    if known is not None:
+        is_unknown = known.programs is None and named is not None
+        programs = None if is_unknown else {**(known.programs or {}), **(programs or {})}
     entry = {
         "path": str(path),
         "by": getuser(),
         "at": int(time.time()),
         "sha256": hashlib.sha256(data).hexdigest(),
         "content": data.decode("utf-8", "surrogateescape"),
+        "earlier": [text.decode("utf-8", "surrogateescape") for text in _earlier(known, data)],
+        "programs": programs,
     }
     files.replace(place, json.dumps(entry, indent=1).encode() + b"\n", mode=0o600)
+
+
+def _earlier(known: Confirmed | None, data: bytes) -> list[bytes]:
+    """What was confirmed before, as far as any line of it is no more."""
+    there = frozenset(data.splitlines())
+    contents = () if known is None else dict.fromkeys(known.contents)
+    return [text for text in contents if not there.issuperset(text.splitlines())][:_EARLIER]
 
 
 def command_files(submit_dir: SubmitDir) -> tuple[Path, Path, Path]:
@@ -89,26 +154,29 @@ def confirm_at_submit(submit_dir: SubmitDir, *, below: bool) -> tuple[str, ...]:
     if other_owner(submit_dir.path) is not None:
         return ()
     candidates = command_files(submit_dir)[:1] if below else command_files(submit_dir)
-    return tuple(_confirm_new(submit_dir, candidates))
+    return tuple(_confirm_new(submit_dir, candidates, below=below))
 
 
-def _confirm_new(submit_dir: SubmitDir, candidates: tuple[Path, ...]) -> Iterator[str]:
+def _confirm_new(submit_dir: SubmitDir, candidates: tuple[Path, ...], *, below: bool) -> Iterator[str]:
     has_run: bool | None = None
     for path in candidates:
         try:
             data = read_trusted(path, files.MANY)
             known = confirmed(path) if data else None
-            if not data or (known is not None and known.data == data):
+            others = changed(known.programs or {}) if known is not None else []
+            if not data or (known is not None and known.data == data and not others):
                 continue
             if has_run is None:
                 has_run = _has_run(submit_dir)
             if not has_run:
-                confirm(path, data)
+                confirm(path, data, below=below)
         except UntrustedFileError as error:
             yield f"its rules do not hold: {error}"
             continue
-        if has_run:
+        if has_run and (known is None or known.data != data):
             yield unconfirmed_note(path, submit_dir, changed=known is not None)
+        if has_run:
+            yield from (f"{program} {CHANGED}: it is {not_run(submit_dir)}" for program in others)
 
 
 def unconfirmed_note(path: Path, submit_dir: SubmitDir, *, changed: bool) -> str:
@@ -118,6 +186,14 @@ def unconfirmed_note(path: Path, submit_dir: SubmitDir, *, changed: bool) -> str
         f"{path.name} {came} since a DAGMan ran here, and may come from a job: what is new in it is not run until you "
         f"say `bridle notify confirm {target_of(submit_dir)}`"
     )
+
+
+CHANGED = "has changed since the rules that name it were confirmed"
+
+
+def not_run(submit_dir: SubmitDir) -> str:
+    """What becomes of a command that may come from a job, and the way out."""
+    return f"not run until you say `bridle notify confirm {target_of(submit_dir)}`"
 
 
 def target_of(submit_dir: SubmitDir) -> Path:

@@ -61,12 +61,14 @@ def notifications(
     found = open_run(submit_dir)
     resent = outbox.resend(found, wanted, url) if wanted else None
     entries = resent.found if resent else outbox.read_outbox(found, url)
+    refused = outbox.not_run(found, entries)
     if as_json:
-        print_json(outbox.as_json(entries) | {"delivered_by": outbox.who_delivers(found, entries)})
+        shown = outbox.as_json(entries, refused)
+        print_json(shown | {"delivered_by": outbox.who_delivers(found, entries, refused)})
         return int(resent is not None and resent.failed)
-    for line in outbox.lines(entries, [DeliveryState(state) for state in states]):
+    for line in outbox.lines(entries, [DeliveryState(state) for state in states], refused):
         say(line)
-    deliverer = outbox.who_delivers(found, entries)
+    deliverer = outbox.who_delivers(found, entries, refused)
     if deliverer is not None:
         say(deliverer)
     if resent:

@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.database.bulk_sql import Bulk
 from monitord_job.database.url import database_of
 from monitord_job.errors import MonitorError
 from monitord_job.notifications import outbox
@@ -24,6 +25,7 @@ from monitord_job.notifications.delivery import (
     remove_results,
 )
 from monitord_job.notifications.outbox import Ended, Task, Wanted
+from monitord_job.notifications.permits import Permits
 from monitord_job.notifications.resend_requests import drop_requests, pending_requests
 from monitord_job.notifications.settings import URL_VARIABLE, DeliverySettings
 from monitord_job.recording.store import Store
@@ -53,6 +55,7 @@ class NotificationDispatcher:
         """a heap: from when on which one is due again"""
         self._after = 0
         self._left_by_others = True
+        self._permits = Permits(submit_dir)
         self._delivered: set[str] = set()
         """known from our log, where the outbox may not know"""
 
@@ -79,9 +82,10 @@ class NotificationDispatcher:
         """Store what has ended, hand over what is due. Raises TryAgainError if the database cannot be used now."""
         if self._requests.exists():
             self._take_requests()
+        more_is_permitted = self._permits.refresh()
         if self._left_by_others:
             self._take_over()
-        if self._tap.is_another:
+        elif more_is_permitted or self._tap.is_another:
             self._look_anew()
         if self._tap.may_lack_deliveries:
             self._delivered |= delivered_before(self._log)
@@ -116,21 +120,26 @@ class NotificationDispatcher:
         left.ended.extend(self._ended)  # also where the file could not be written
         with self._store.writing() as bulk:
             found = outbox.take_over(bulk, self._tap.wf_uuid, left, self._settings.patience, time.time())
-        for task, done in found.done:
+            self._retries = self._retries_in(bulk)
+        for task, done in found:
             self._write_log(task, done)
         self._running.clear()
-        self._ended, self._retries, self._after = [], found.retries, 0
-        heapify(self._retries)
+        self._ended, self._after = [], 0
         self._tap.may_be_due = True
         self._left_by_others = self._tap.is_another = False
         remove_results(self._results)
 
     def _look_anew(self) -> None:
-        """The database may be another one than it was."""
+        """The database may be another one than it was, or more of it may be run."""
         with self._store.writing() as bulk:
-            self._retries = outbox.retries(bulk, self._tap.wf_uuid)
-        heapify(self._retries)
-        self._after, self._tap.is_another = 0, False
+            self._retries = self._retries_in(bulk)
+        self._after = 0
+        self._tap.may_be_due, self._tap.is_another = True, False
+
+    def _retries_in(self, bulk: Bulk) -> list[tuple[float, str]]:
+        found = outbox.retries(bulk, self._tap.wf_uuid, self._permits.permitted, time.time())
+        heapify(found)
+        return found
 
     def _collect(self) -> None:
         assert self._runner is not None
@@ -152,9 +161,10 @@ class NotificationDispatcher:
         try:
             with self._store.writing() as bulk:
                 again = outbox.store_results(bulk, self._ended, self._settings.patience, now)
-                found = outbox.take(bulk, self._tap.wf_uuid, Wanted(in_flight, room, self._after, now))
+                wanted = Wanted(in_flight, room, self._after, now, self._permits.permitted)
+                found = outbox.take(bulk, self._tap.wf_uuid, wanted)
                 retries = ripe[: room - len(found.tasks)]
-                tasks = [*found.tasks, *outbox.take_again(bulk, [key for _, key in retries], now)]
+                tasks = [*found.tasks, *outbox.take_again(bulk, [key for _, key in retries], wanted)]
         except BaseException:
             self._put_back(ripe)
             raise

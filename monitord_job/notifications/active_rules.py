@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
-from dag_rewriter.directory.confirmed import confirmation_file, confirmed
+from dag_rewriter.directory.confirmed import confirm, confirmation_file, confirmed
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.policy_paths import policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -209,12 +209,24 @@ def _stamp(path: Path) -> _Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+def _remember(path: Path) -> None:
+    """What a policy makes due may be delivered also when the policy says it no more."""
+    try:
+        data, known = read_trusted(path, files.MANY), confirmed(path)
+        if data and (known is None or known.data != data):
+            confirm(path, data)
+    except BridleError as error:
+        LOG.warning("%s", error)
+
+
 def _read(file: RulePlace, say: Callable[..., None]) -> Iterator[Rule]:
     try:
         standing = read_standing(file)
     except BridleError as error:
         say("its rules are ignored: %s", error)
         return
+    if not file.jobs_write:
+        _remember(file.path)
     for damaged in standing.file.damaged:
         say("%s", damaged)
     for rule in standing.unconfirmed[:_SHOWN]:

@@ -8,10 +8,10 @@ that were started. What has failed, and is due again later, is a retry: it holds
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from dag_rewriter.language.text import show_bytes
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION, BRIDLE_NOTIFYING
@@ -131,6 +131,10 @@ def _wait_after(tries: int) -> float:
     return min(_FIRST_WAIT * 2.0 ** min(tries - 1, 30), _LONGEST_WAIT)
 
 
+Permitted: TypeAlias = Callable[[Task], Task | None]
+"""A task as it may be run; None if it may not: what the database says may come from a job."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What delivery asks for: so many, with higher numbers than `after`, beside those that it has."""
@@ -140,6 +144,7 @@ class Wanted:
     after: int
     now: float
     """seconds since the epoch"""
+    permitted: Permitted
 
 
 @dataclass(slots=True)
@@ -213,22 +218,18 @@ _LEFT = (
 _COUNT = "UPDATE bridle_notification SET tries = ? WHERE key = ? AND tries < ?"
 _RELEASE = "UPDATE bridle_notification SET state = ? WHERE root_wf_uuid = ? AND state = ?"
 _RETRIES = (
-    "SELECT not_before, key FROM bridle_notification WHERE root_wf_uuid = ? AND state = ? AND tries > 0"
+    "SELECT not_before, key, argv, directory, environment, tries FROM bridle_notification "
+    "WHERE root_wf_uuid = ? AND state = ? AND tries > 0"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOver:
-    """What an earlier runner's scripts did that was not stored, and all that is to be run again: when, and key."""
+def take_over(bulk: Bulk, root: str, left: Left, patience: Patience, now: float) -> list[tuple[Task, Ended]]:
+    """Note how far what was handed over had come when its runner died: what had ended has, the rest is due again.
 
-    done: list[tuple[Task, Ended]]
-    retries: list[tuple[float, str]]
-
-
-def take_over(bulk: Bulk, root: str, left: Left, patience: Patience, now: float) -> TakenOver:
-    """Note how far what was handed over had come when its runner died: what had ended has, the rest is due again."""
+    Returned is what had ended.
+    """
     tasks = {
-        key: Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries + 1)
+        key: _task_of(key, argv, directory, environment, tries)
         for key, argv, directory, environment, tries in bulk.select(_LEFT, root, DeliveryState.RUNNING.value)
     }
     found = {
@@ -238,12 +239,17 @@ def take_over(bulk: Bulk, root: str, left: Left, patience: Patience, now: float)
     bulk.run(_COUNT, begun)
     store_results(bulk, found.values(), patience, now)
     bulk.run(_RELEASE, [(DeliveryState.DUE.value, root, DeliveryState.RUNNING.value)])
-    return TakenOver([(tasks[key], done) for key, done in found.items()], retries(bulk, root))
+    return [(tasks[key], done) for key, done in found.items()]
 
 
-def retries(bulk: Bulk, root: str) -> list[tuple[float, str]]:
-    """All that are to be run again: from when on, and key."""
-    return [(float(when), key) for when, key in bulk.select(_RETRIES, root, DeliveryState.DUE.value)]
+def retries(bulk: Bulk, root: str, permitted: Permitted, now: float) -> list[tuple[float, str]]:
+    """All that are to be run again, and may be: from when on, and key."""
+    return [
+        # No wait is longer, whatever the database says.
+        (min(float(when), now + _LONGEST_WAIT), row[0])
+        for when, *row in bulk.select(_RETRIES, root, DeliveryState.DUE.value)
+        if permitted(_task_of(*row)) is not None
+    ]
 
 
 _NEXT = (
@@ -252,7 +258,7 @@ _NEXT = (
     "ORDER BY number LIMIT ?"
 )
 _AGAIN = (
-    "SELECT number, key, wf_uuid, entity, occasion, argv, directory, environment, tries "
+    "SELECT key, argv, directory, environment, tries "
     "FROM bridle_notification WHERE key IN (?*) AND state = ? AND tries > 0"
 )
 _RUN = "UPDATE bridle_notification SET state = ?, started = ? WHERE key = ?"
@@ -261,36 +267,71 @@ _RUN = "UPDATE bridle_notification SET state = ?, started = ? WHERE key = ?"
 def take(bulk: Bulk, root: str, wanted: Wanted) -> Found:
     """Those that were never tried, marked as running.
 
-    Of those about the same job or workflow, only those of its oldest trigger that is not over: order is kept.
+    What is not permitted stays as it is, and holds back nothing. Of those about the same job or workflow, only those of
+    its oldest trigger that is not over: order is kept.
     """
     found = Found(after=-1)
     oldest: dict[tuple[str, str], str] = {}
     for row in _pages(bulk, root, wanted.after):
-        number, key, wf_uuid, entity, occasion, *_ = row
+        number, key, wf_uuid, entity, occasion, *stored = row
+        if oldest.get((wf_uuid, entity), occasion) != occasion:
+            continue
+        task = _task_of(key, *stored)
+        is_running = key in wanted.in_flight
+        may_run = task if is_running else wanted.permitted(task)
+        if may_run is None:
+            continue
+        oldest[wf_uuid, entity] = occasion
         if found.after < 0:
             found.after = number - 1
-        if oldest.setdefault((wf_uuid, entity), occasion) != occasion or key in wanted.in_flight:
+        if is_running:
             continue
         if len(found.tasks) >= wanted.room:
             found.more = True
             break
-        found.tasks.append(_task(row))
+        found.tasks.append(may_run)
     if found.after < 0:
         found.after = _highest_number(bulk, root)
     bulk.run(_RUN, [(DeliveryState.RUNNING.value, wanted.now, task.key) for task in found.tasks])
     return found
 
 
-def take_again(bulk: Bulk, keys: list[str], now: float) -> list[Task]:
-    """These, as far as they are still due again, marked as running."""
-    tasks = [_task(row) for row in bulk.select(_AGAIN, keys, DeliveryState.DUE.value)] if keys else []
-    bulk.run(_RUN, [(DeliveryState.RUNNING.value, now, task.key) for task in tasks])
+def take_again(bulk: Bulk, keys: list[str], wanted: Wanted) -> list[Task]:
+    """These, as far as they are still due again and permitted, marked as running."""
+    rows = bulk.select(_AGAIN, keys, DeliveryState.DUE.value) if keys else []
+    tasks = [task for row in rows if (task := wanted.permitted(_task_of(*row))) is not None]
+    bulk.run(_RUN, [(DeliveryState.RUNNING.value, wanted.now, task.key) for task in tasks])
     return tasks
 
 
-def _task(row: Any) -> Task:
-    _, key, _, _, _, argv, directory, environment, tries = row
-    return Task(key, tuple(json.loads(argv)), directory, json.loads(environment), tries + 1)
+def _task_of(key: str, argv: object, directory: object, environment: object, tries: int) -> Task:
+    return Task(key, words_of(argv), str(directory), values_of(environment), tries + 1)
+
+
+def words_of(argv: object) -> tuple[str, ...]:
+    """The command line as it is stored; () for what is none.
+
+    >>> words_of('["a", "b"]'), words_of('{"a": 1}'), words_of(None)
+    (('a', 'b'), (), ())
+    """
+    found = _loaded(argv)
+    is_one = isinstance(found, list) and all(isinstance(word, str) for word in found)
+    return tuple(found) if is_one else ()
+
+
+def values_of(environment: object) -> dict[str, str]:
+    """The variables as they are stored; none of what is no text."""
+    found = _loaded(environment)
+    if not isinstance(found, dict):
+        return {}
+    return {name: said for name, said in found.items() if isinstance(said, str)}
+
+
+def _loaded(text: object) -> Any:
+    try:
+        return json.loads(str(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _pages(bulk: Bulk, root: str, last: int) -> Iterator[Any]:
@@ -310,8 +351,8 @@ def entries(bulk: Bulk, root: str) -> list[Entry]:
 
 def _entry(values: dict[str, Any]) -> Entry:
     values["state"] = DeliveryState(values["state"])
-    values["argv"] = tuple(json.loads(values["argv"]))
-    values["environment"] = json.loads(values["environment"])
+    values["argv"] = words_of(values["argv"])
+    values["environment"] = values_of(values["environment"])
     return Entry(**values)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from monitord_job.lock import holder_of
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.notifications.outbox import DeliveryState, Entry, entries
+from monitord_job.notifications.permits import Permits
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.notifications.settings import settings_of
 from monitord_job.readers.status import brought_up
@@ -47,9 +48,23 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     ]
 
 
-def who_delivers(submit_dir: SubmitDir, found: Iterable[Entry]) -> str | None:
-    """Who delivers what is due or running, in words; None: nothing is. Asks the schedd where no monitor is at work."""
-    if not any(one.state in (DeliveryState.DUE, DeliveryState.RUNNING) for one in found):
+def not_run(submit_dir: SubmitDir, found: Iterable[Entry]) -> dict[str, str]:
+    """By key, why what is due is not run, and the way out."""
+    permits = Permits(submit_dir)
+    permits.refresh()
+    said = {
+        one.key: permits.refusal(one.argv, one.directory) for one in found if one.state is DeliveryState.DUE
+    }
+    return {key: why for key, why in said.items() if why}
+
+
+def who_delivers(submit_dir: SubmitDir, found: Iterable[Entry], refused: Mapping[str, str]) -> str | None:
+    """Who delivers what is due or running, in words; None: nothing is that may be run.
+
+    Asks the schedd where no monitor is at work.
+    """
+    going = (one for one in found if one.key not in refused)
+    if not any(one.state in (DeliveryState.DUE, DeliveryState.RUNNING) for one in going):
         return None
     if files.is_locked(submit_dir.lock):
         return f"delivered by the monitor at work, {holder_of(submit_dir.lock) or 'which does not say who it is'}"
@@ -120,14 +135,18 @@ def _keys(word: str, found: Sequence[Entry]) -> list[str]:
     return [meant[0].key]
 
 
-def as_json(found: Iterable[Entry]) -> dict[str, Any]:
-    """For --json; times are seconds since the epoch."""
-    shown = [asdict(one) | {"state": one.state.value, "not_before": one.not_before or None} for one in found]
+def as_json(found: Iterable[Entry], refused: Mapping[str, str]) -> dict[str, Any]:
+    """For --json; times are seconds since the epoch. `not_run`: why one that is due is not delivered."""
+    shown = [
+        asdict(one)
+        | {"state": one.state.value, "not_before": one.not_before or None, "not_run": refused.get(one.key)}
+        for one in found
+    ]
     counts = Counter(one["state"] for one in shown)
     return {"counts": {state.value: counts[state.value] for state in DeliveryState}, "notifications": shown}
 
 
-def lines(found: Sequence[Entry], states: Sequence[DeliveryState]) -> list[str]:
+def lines(found: Sequence[Entry], states: Sequence[DeliveryState], refused: Mapping[str, str]) -> list[str]:
     """For people: how many there are, and the newest of each of these states."""
     counts = Counter(one.state for one in found)
     said = [", ".join(f"{counts[state]} {state.value}" for state in DeliveryState)]
@@ -136,16 +155,15 @@ def lines(found: Sequence[Entry], states: Sequence[DeliveryState]) -> list[str]:
         left_out = len(those) - _MOST
         if left_out > 0:
             said.append(f"{state.value}: {left_out} earlier ones (--json shows all)")
-        said += [_line(one) for one in those[-_MOST:]]
+        said += [_line(one, refused.get(one.key)) for one in those[-_MOST:]]
     return said
 
 
-def _line(one: Entry) -> str:
+def _line(one: Entry, refused: str | None) -> str:
     whom = one.environment.get("PEGASUS_JOBID", one.entity)
     event = one.environment.get("PEGASUS_EVENT", one.rule)
-    return (
-        f"{one.state.value} {one.key[:12]} {event} of {whom}: {shlex.join(one.argv)}{_SAID[one.state](one)}"
-    )
+    how = f"; NOT RUN: {refused}" if refused else _SAID[one.state](one)
+    return f"{one.state.value} {one.key[:12]} {event} of {whom}: {shlex.join(one.argv)}{how}"
 
 
 def _how_it_ended(one: Entry) -> str:

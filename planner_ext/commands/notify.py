@@ -200,7 +200,7 @@ def list_command(target: Path, *, as_json: bool) -> None:
 
 
 def _mark(line: Listed) -> str:
-    if line.rule is None:
+    if line.rule is None and line.is_confirmed:
         return "NO RULE: "
     return "" if line.is_confirmed else "NOT CONFIRMED, NOT RUN: "
 
@@ -210,11 +210,12 @@ def _mark(line: Listed) -> str:
 @click.option("--yes", is_flag=True, help="Do not ask: these rules are yours.")
 @json_option
 def confirm(target: Path, *, yes: bool, as_json: bool) -> None:
-    """Let rules be run that were written into a submit directory by hand while the workflow ran.
+    """Let rules be run that were written into a submit directory by hand while the workflow ran, and changed scripts.
 
     A file that a job brings back may have any name, also that of a file with rules. So rules there hold if they stood
     there when the workflow was submitted, came by `bridle notify add`, or are confirmed: those in question are
-    shown, and hold as soon as you say yes. Sub-workflows have their own files.
+    shown, and hold as soon as you say yes. So are the scripts in the submit directory that rules name: they are run as
+    they were when these were confirmed. Sub-workflows have their own files.
 
     \b
     Example:
@@ -228,18 +229,22 @@ def confirm(target: Path, *, yes: bool, as_json: bool) -> None:
 
     doubtful = own_rules.doubtful_files(open_target(target))
     rules = [rule for each in doubtful for rule in each.rules]
+    programs = [program for each in doubtful for program in each.programs]
     if not as_json:
         for rule in rules:
             say(f"{rule.source}: {rule.text}")
-    if rules and not yes:
+        for program in programs:
+            say(f"{program}: a rule names it, and it may come from a job")
+    if doubtful and not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("there is no terminal to ask at: look at them, then add --yes")
-        click.confirm("Are these rules yours?", abort=True, err=True)
+        click.confirm("Are these yours?", abort=True, err=True)
     own_rules.confirm_files(doubtful)
     if as_json:
-        print_json({"confirmed": [_rule_as_json(rule.rule) for rule in rules if rule.rule]})
+        shown = [_rule_as_json(rule.rule) for rule in rules if rule.rule]
+        print_json({"confirmed": shown, "programs": programs})
     else:
-        say("they hold now" if rules else "all rules hold, there is nothing to confirm")
+        say("they hold now" if doubtful else "all rules hold, there is nothing to confirm")
 
 
 def _added_as_json(added: Added) -> dict[str, Any]:

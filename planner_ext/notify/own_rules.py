@@ -11,8 +11,9 @@ from pathlib import Path
 
 from condor_templates.errors import BridleError
 from dag_rewriter import files
-from dag_rewriter.directory.confirmed import confirm, confirmed
+from dag_rewriter.directory.confirmed import CHANGED, Confirmed, confirm, confirmed
 from dag_rewriter.directory.ownership import require_own
+from dag_rewriter.directory.programs import changed, pins
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.trusted_files import read_trusted
 from monitord_job.messages.config_files import read_config
@@ -57,11 +58,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A file with rules that are not confirmed, as it was read, and these."""
+    """A file with rules that are not confirmed, as it was read, and these; and programs that are others than were."""
 
     path: Path
     data: bytes
     rules: tuple[Listed, ...]
+    programs: tuple[str, ...] = ()
 
 
 def add(submit_dir: SubmitDir, conditions: Sequence[str], actions: Sequence[Action], about: About) -> Added:
@@ -94,7 +96,8 @@ def _confirm_more(path: Path, wanted: Iterable[Rule]) -> None:
     before = parse(known.data if known else b"", str(path), Dialect.BRIDLE)
     more = [rule for rule in dict.fromkeys(wanted) if rule not in before.rules]
     if more:
-        confirm(path, render(with_rules(before, more)))
+        added = render(with_rules(parse(b"", str(path), Dialect.BRIDLE), more))
+        confirm(path, render(with_rules(before, more)), added)
 
 
 def _whom(submit_dir: SubmitDir, condition: str, about: About) -> Iterator[tuple[str, ...]]:
@@ -173,6 +176,9 @@ def _listed(place: RulePlace) -> Iterator[Listed]:
     except BridleError as error:
         yield Listed(str(place.path), None, str(error))
         return
+    known = confirmed(place.path) if place.jobs_write else None
+    for program in changed(known.programs or {}) if known else ():
+        yield Listed(str(place.path), None, f"{program} {CHANGED}", is_confirmed=False)
     doubtful = frozenset(standing.unconfirmed)
     for line in standing.file.lines:
         if isinstance(line.content, Rule):
@@ -198,9 +204,20 @@ def doubtful_files(submit_dir: SubmitDir) -> list[Doubtful]:
             if rule not in agreed
             for text in _texts([rule])
         )
-        if rules:
-            doubtful.append(Doubtful(place.path, data, rules))
+        programs = tuple(_doubtful_programs(place.path, data, known))
+        if rules or programs:
+            doubtful.append(Doubtful(place.path, data, rules, programs))
     return doubtful
+
+
+def _doubtful_programs(path: Path, data: bytes, known: Confirmed | None) -> Iterator[str]:
+    """The files that rules name, and jobs may have written since these were confirmed."""
+    if known is None or known.programs is None:
+        return
+    inside = os.path.realpath(path.parent) + os.sep
+    for program, now in pins(data, path.parent).items():
+        if program.startswith(inside) and known.programs.get(program) != now:
+            yield program
 
 
 def confirm_files(doubtful: Iterable[Doubtful]) -> None:
