@@ -226,6 +226,23 @@ def read_process(pid: int, name: str) -> bytes:
         return b""
 
 
+def written_at(path: Path) -> int:
+    """When what it holds was last written, in nanoseconds since the epoch. Who wrote it can say another time."""
+    return _times(path).st_mtime_ns
+
+
+def changed_at(path: Path) -> int:
+    """When it was last written, or came to this place: the kernel's own time, which nobody can say otherwise."""
+    return _times(path).st_ctime_ns
+
+
+def _times(path: Path) -> os.stat_result:
+    try:
+        return path.lstat()
+    except OSError as error:
+        raise file_error(path, "look at it", error) from error
+
+
 def names_in(directory: Path) -> list[str]:
     """The names of all that is in a directory; FileError when it cannot be read."""
     try:

@@ -158,7 +158,6 @@ def confirm_at_submit(submit_dir: SubmitDir, *, below: bool) -> tuple[str, ...]:
 
 
 def _confirm_new(submit_dir: SubmitDir, candidates: tuple[Path, ...], *, below: bool) -> Iterator[str]:
-    has_run: bool | None = None
     for path in candidates:
         try:
             data = read_trusted(path, files.MANY)
@@ -166,16 +165,15 @@ def _confirm_new(submit_dir: SubmitDir, candidates: tuple[Path, ...], *, below: 
             others = changed(known.programs or {}) if known is not None else []
             if not data or (known is not None and known.data == data and not others):
                 continue
-            if has_run is None:
-                has_run = _has_run(submit_dir)
-            if not has_run:
+            is_doubted = _may_be_a_jobs(submit_dir, path)
+            if not is_doubted:
                 confirm(path, data, below=below)
         except UntrustedFileError as error:
             yield f"its rules do not hold: {error}"
             continue
-        if has_run and (known is None or known.data != data):
+        if is_doubted and (known is None or known.data != data):
             yield unconfirmed_note(path, submit_dir, changed=known is not None)
-        if has_run:
+        if is_doubted:
             yield from (f"{program} {CHANGED}: it is {not_run(submit_dir)}" for program in others)
 
 
@@ -201,8 +199,29 @@ def target_of(submit_dir: SubmitDir) -> Path:
     return submit_dir.path if submit_dir.is_planned else submit_dir.dag_file
 
 
-def _has_run(submit_dir: SubmitDir) -> bool:
-    """Whether any DAGMan has run there: jobs can make such files, and not take them away."""
+def _may_be_a_jobs(submit_dir: SubmitDir, path: Path) -> bool:
+    """Whether a job may have brought a file back, in a directory that jobs can write to.
+
+    So it may if a DAGMan has run this DAG there, or has run another one and was at work, or is, when the file was
+    written. Jobs can make traces of a DAGMan, and not take them away.
+    """
     with suppress(FileError):
-        return any(name.endswith(_TRACES) for name in files.names_in(submit_dir.path))
+        names = files.names_in(submit_dir.path)
+        runs: dict[str, list[str]] = {}
+        for name in names:
+            if (trace := next(filter(name.endswith, _TRACES), None)) is not None:
+                runs.setdefault(name.removesuffix(trace), []).append(name)
+        own = (f"{submit_dir.dag}.", f"{submit_dir.base}.")
+        if runs and (submit_dir.is_planned or any(f"{dag}.".startswith(own) for dag in runs)):
+            return True
+        if any(f"{dag}.lock" in names for dag in runs):
+            return True
+        ended = (_at_work_until(submit_dir.path, dag, traces) for dag, traces in runs.items())
+        return max(ended, default=0) >= files.changed_at(path)
     return True
+
+
+def _at_work_until(directory: Path, dag: str, traces: list[str]) -> int:
+    """By what DAGMan wrote last: its monitor, whose events stand in X.nodes.log, may outlive it."""
+    log = f"{dag}{_TRACES[0]}"
+    return max(files.written_at(directory / name) for name in ([log] if log in traces else traces))

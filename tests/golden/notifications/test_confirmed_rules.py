@@ -168,6 +168,32 @@ def test_once_a_dagman_has_run_there_a_submit_confirms_nothing(plain, hook, trac
     assert not holds(plain)
 
 
+@pytest.mark.parametrize(
+    "trace", ["other.dag.dagman.out", "other.dag.nodes.log", "other.bridle.jobstate.log"]
+)
+def test_what_was_written_after_another_dag_had_run_there_holds_for_the_next_one(plain, hook, trace):
+    """Several DAGs in one directory, one after the other: each with its rules, written before it is submitted."""
+    path = plain.path / trace
+    path.touch()
+    os.utime(path, (0, 0))
+    assert rewrite(plain, Options(executable="/bin/true")).unconfirmed == ()
+    assert holds(plain)
+
+
+def test_the_end_of_a_run_is_dagmans_and_not_its_monitors(plain, hook):
+    for name, seconds in (("other.dag.dagman.out", 0), ("other.dag.nodes.log", 2**31)):
+        (plain.path / name).touch()
+        os.utime(plain.path / name, (seconds, seconds))
+    assert rewrite(plain, Options(executable="/bin/true")).unconfirmed == ()
+
+
+def test_what_was_written_while_another_dag_is_at_work_is_doubted(plain, hook):
+    for name in ("other.dag.dagman.out", "other.dag.lock"):
+        (plain.path / name).touch()
+        os.utime(plain.path / name, (0, 0))
+    assert rewrite(plain, Options(executable="/bin/true")).unconfirmed != ()
+
+
 def test_of_a_sub_workflow_that_is_planned_while_others_run_only_the_planners_rules_hold(plain, hook):
     plain.notify.write_text(f"JOB a end {hook.path} planned\n")
     rewrite(plain, Options(monitor=False))
