@@ -34,8 +34,6 @@ FILES = {
     "nine.sh": "#!/bin/sh\nexit 9\n",
     "killed.sh": "#!/bin/sh\nkill -KILL $$\n",
     "below.dag": "JOB inner three.sub\nJOB other ok.sub\n",
-    "renamed.dag": "JOB inner ok.sub\n",
-    "renamed.dag.rescue001": "DONE nobody\n",
     "wrong.dag": "JOB inner ok.sub\nNONSENSE inner\n",
 }
 RULES = "WORKFLOW * success shell: echo success >> told\nWORKFLOW * error shell: echo error >> told\n"
@@ -94,13 +92,7 @@ ENDS = {
     ),
     # 25 has condor_submit_dag read it, 23 only DAGMan.
     "refused sub-workflow": End(
-        "SUBDAG EXTERNAL fit wrong.dag\n", "failed", "ERROR: wrong.dag", "submission or sub-workflow"
-    ),
-    "refused rescue DAG of a sub-workflow": End(
-        "SUBDAG EXTERNAL fit renamed.dag\n",
-        "failed",
-        "sub-workflow: DAGMan refused the DAG: ERROR: ",
-        "sub-workflow",
+        "SUBDAG EXTERNAL fit wrong.dag\n", "failed", "ERROR: ", "submission or sub-workflow"
     ),
     "masked by FINAL": End("JOB fit three.sub\nFINAL f ok.sub\n", "failed", "exit code 3", "job"),
     "aborted": End("JOB fit three.sub\nABORT-DAG-ON fit 3 RETURN 0\n", "aborted", "exit code 3", "job"),
