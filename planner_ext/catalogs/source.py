@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from condor_templates.terminal import put_out
 from dag_rewriter import files
 from planner_ext.catalogs.locate import Catalog, Format, Kind, guess
 from planner_ext.errors import CatalogError
 
 STDIN = Path("-")
 _HEAD = 1 << 16
+_BLOCK = 1 << 16
 MOST = 64 << 20
 """bytes of a catalog that is held whole: transformations and sites"""
 
@@ -84,9 +86,19 @@ def source_of(catalog: Catalog, kind: Kind) -> Source:
 def write(path: Path, pieces: Iterable[bytes]) -> None:
     """Replace a file at once; it keeps its mode, and a link to it stays one. On standard output for `-`. FileError."""
     if path == STDIN:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
+        for piece in _in_blocks(pieces):
+            put_out(piece)
         return
     target = path.resolve()
     mode = files.mode_of(target)
     files.replace_by(target, pieces, None if mode is None else stat.S_IMODE(mode))
+
+
+def _in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    block = bytearray()
+    for piece in pieces:
+        block += piece
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
-from condor_templates.terminal import say
+from condor_templates.terminal import put_out, say
 
 if TYPE_CHECKING:
     from planner_ext.shims.plan import Planned
@@ -37,15 +36,10 @@ def plan(arguments: tuple[str, ...]) -> int:
     """
     from planner_ext.shims.plan import run_planner
 
-    done = run_planner(arguments, _shims(), os.environ, _put)
+    done = run_planner(arguments, _shims(), os.environ, put_out)
     if done.code or done.submit_dir is None:
         return done.code
     return _finish(done, done.submit_dir)
-
-
-def _put(piece: bytes) -> None:
-    sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
 
 
 def _shims() -> Path | None:

@@ -294,7 +294,7 @@ def test_jobs_on_hold_are_seen_and_released_at_any_depth(pool, work_dir):
     command = [str(BRIDLE), "run", "--wait", "x.dag"]
     run = subprocess.Popen(command, env=pool.environment(), cwd=work_dir, stdout=subprocess.PIPE, text=True)
     _until_running(pool, work_dir, "fit")
-    watch = [str(BRIDLE), "watch", "x"]
+    watch = [str(BRIDLE), "watch", "x.dag"]
     watcher = subprocess.Popen(watch, env=pool.environment(), cwd=work_dir, stdout=subprocess.PIPE, text=True)
     assert watcher.stdout is not None
     until(lambda: "jobs done" in watcher.stdout.readline(), "watch has begun")
