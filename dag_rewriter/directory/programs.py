@@ -32,12 +32,12 @@ def place_of(word: str, folder: str | Path) -> str:
 
 def pins(data: bytes, folder: Path) -> dict[str, str]:
     """SHA-256 by path (`place_of`) of all files there are that any word in a file with rules names."""
-    found = {}
+    hashes = {}
     for word in _words(data.decode("utf-8", "surrogateescape")):
         with suppress(OSError, ValueError):
             if os.path.isfile(place := place_of(word, folder)):  # noqa: PTH113 - for each word
-                found[place] = sha256_of(place)
-    return {place: said for place, said in found.items() if said}
+                hashes[place] = sha256_of(place)
+    return {place: said for place, said in hashes.items() if said}
 
 
 def changed(pinned: Mapping[str, str]) -> list[str]:
@@ -49,10 +49,10 @@ def sha256_of(place: str) -> str:
     """Of a regular file's content, hexadecimal; "" where there is none, or none that is read."""
     try:
         # By its times also: what sets one of them sets the other.
-        found = os.stat(place)  # noqa: PTH116
+        status = os.stat(place)  # noqa: PTH116
     except (OSError, ValueError):
         return ""
-    return _sha256(place, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _sha256(place, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @lru_cache(maxsize=4096)
@@ -68,15 +68,15 @@ def _sha256(place: str, _inode: int, size: int, _modified: int, _changed: int) -
 
 def _words(text: str) -> Iterable[str]:
     """All that may be a name in it, whatever quotes it: words as a shell has them, and what stands between signs."""
-    found: dict[str, None] = {}
+    words: dict[str, None] = {}
     for line in text.splitlines():
         for word in _split(line):
-            found[word] = None
+            words[word] = None
             if _BETWEEN.search(word):  # a text for a shell, a string of a policy
-                found.update(dict.fromkeys((*_split(word), *_BETWEEN.split(word))))
-        found.update(dict.fromkeys(_BETWEEN.split(line)))
-    found.pop("", None)
-    return found
+                words.update(dict.fromkeys((*_split(word), *_BETWEEN.split(word))))
+        words.update(dict.fromkeys(_BETWEEN.split(line)))
+    words.pop("", None)
+    return words
 
 
 def _split(text: str) -> Iterator[str]:
