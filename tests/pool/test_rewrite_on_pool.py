@@ -14,11 +14,11 @@ from planner_ext.pool.pool import Pool
 from planner_ext.pool.processes import wait_for
 from tests.conftest import PLANNED, Corpus
 
-# Stands in for the monitor: it tells what it was given and leaves when the DAG has ended.
+# Stands in for the monitor: it tells what it was given and leaves when the DAG has ended, or the test, with the folder.
 MONITOR = """\
 #!/bin/sh
 echo "$@"; echo "$BRIDLE_COLOUR"; pwd
-until grep -q DAGMAN_FINISHED x-0.bridle.jobstate.log; do sleep 0.1; done
+until grep -q DAGMAN_FINISHED x-0.bridle.jobstate.log; do [ -e x-0.dag ] || exit 0; sleep 0.1; done
 """
 JOB = """\
 universe = local
