@@ -214,7 +214,7 @@ def _may_be_a_jobs(submit_dir: SubmitDir, path: Path) -> bool:
         own = (f"{submit_dir.dag}.", f"{submit_dir.base}.")
         if runs and (submit_dir.is_planned or any(f"{dag}.".startswith(own) for dag in runs)):
             return True
-        if any(f"{dag}.lock" in names for dag in runs):
+        if any(f"{dag}.lock" in names for dag in runs if not dag.endswith(".bridle")):  # that is a monitor's
             return True
         ended = (_at_work_until(submit_dir.path, dag, traces) for dag, traces in runs.items())
         return max(ended, default=0) >= files.changed_at(path)

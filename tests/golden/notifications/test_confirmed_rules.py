@@ -181,7 +181,13 @@ def test_what_was_written_after_another_dag_had_run_there_holds_for_the_next_one
 
 
 def test_the_end_of_a_run_is_dagmans_and_not_its_monitors(plain, hook):
-    for name, seconds in (("other.dag.dagman.out", 0), ("other.dag.nodes.log", 2**31)):
+    (plain.path / "other.bridle.lock").touch()
+    later = 2**31
+    for name, seconds in (
+        ("other.dag.dagman.out", 0),
+        ("other.bridle.jobstate.log", 0),
+        ("other.dag.nodes.log", later),
+    ):
         (plain.path / name).touch()
         os.utime(plain.path / name, (seconds, seconds))
     assert rewrite(plain, Options(executable="/bin/true")).unconfirmed == ()
