@@ -11,12 +11,10 @@ import pytest
 from rich.console import Console
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job import schedd
 from monitord_job.cli.common import open_run
 from monitord_job.diagnosis import facts
 from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.run_states import Condition, Diagnosis
-from monitord_job.errors import ScheddError
 from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.readers.run_outcome import RunState, state_of
 from monitord_job.readers.status import read_status
@@ -30,12 +28,7 @@ DAGMAN_LOG = (
 )
 
 
-@pytest.fixture(autouse=True)
-def no_schedd(monkeypatch):
-    def silent(*_words: object, **_more: object) -> None:
-        raise ScheddError("schedd", "it is not here", "start it")
-
-    monkeypatch.setattr(schedd, "dagman_jobs", silent)
+pytestmark = pytest.mark.usefixtures("no_schedd")
 
 
 def ran(folder: Path, log: str | None, code: int = 1) -> SubmitDir:

@@ -27,6 +27,7 @@ from monitord_job.watch.watching import Watcher
 from planner_ext.cli import run_command
 from tests.support.played import START, Played
 
+pytestmark = pytest.mark.usefixtures("no_schedd")
 UUID = "00000000-0000-0000-0000-000000000000"
 
 
