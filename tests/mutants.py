@@ -168,15 +168,15 @@ MUTANTS = (
         RUNS,
     ),
     Mutant(
-        "monitord_job/readers/run_outcome.py",
-        "failed = run.status != 0 or",
-        "failed = run.status != 0 and",
-        "tests/golden tests/unit/monitord_job",
+        "monitord_job/outcome/ending.py",
+        "if code or failed else",
+        "if code and failed else",
+        "tests/golden/recording tests/unit/monitord_job monitord_job/outcome",
     ),
     Mutant(
-        "monitord_job/messages/report.py",
-        "100 * self.done // self.total if self.total else 0",
-        "100 - 100 * self.done // self.total if self.total else 0",
+        "monitord_job/outcome/node_status.py",
+        "return 100 * done // total if total else 100",
+        "return 100 - 100 * done // total if total else 100",
         "tests/unit/monitord_job tests/golden/notifications",
     ),
     Mutant(

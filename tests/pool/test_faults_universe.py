@@ -18,6 +18,7 @@ from tests.support.faults import (
     jobs_of,
     kill,
     module_folder,
+    monitor_job,
     new_monitor,
     note_recovery,
     open_gate,
@@ -79,17 +80,20 @@ def test_to_leave_with_75_is_no_reason_to_wait_for_300_seconds(pool, runs, told)
     succeeded_once(pool, submit_dir)
 
 
-def test_one_that_hangs_at_the_end_is_killed_in_time_and_the_next_reader_stores_the_rest(pool, folder):
-    """Vanilla: HTCondor's 600 s (`job_max_vacate_time`), shortened here."""
+def test_one_that_hangs_outlives_the_dag_and_removed_leaves_the_rest_to_the_next_reader(pool, folder):
+    """Vanilla: HTCondor kills it after 600 s (`job_max_vacate_time`), shortened here."""
     submit_dir = planned_run(folder / "hangs")
     assert bridle(pool, "rewrite", "--universe", "vanilla", str(submit_dir.path)).returncode == 0
     description = submit_dir.path / f"{submit_dir.dag_file.stem}.bridle.sub"
     description.write_text(description.read_text().replace("\nqueue\n", "\njob_max_vacate_time = 5\nqueue\n"))
     tool(pool, "condor_submit_dag", submit_dir.dag, cwd=submit_dir.path)
     until(lambda: waiting(submit_dir), "its jobs wait")
-    monitor = monitor_pid(submit_dir)
+    job, monitor = monitor_job(pool, submit_dir), monitor_pid(submit_dir)
     kill(monitor, signal.SIGSTOP)
     open_gate(submit_dir)
+    until(lambda: not submit_dir.dagman_lock.exists(), "DAGMan has ended")
+    assert monitor_pid(submit_dir) == monitor, "DAGMan removes no monitor"
+    tool(pool, "condor_rm", job)
     until(lambda: monitor_pid(submit_dir) is None, "the monitor was killed", 120)
     assert not ended(submit_dir), "it had not stored the end"
     deliver(pool, submit_dir)

@@ -16,7 +16,10 @@ ASKS = re.compile(
 
 
 def test_nothing_else_asks_which_database_it_is() -> None:
-    product = [path for room in ("monitord_job", "planner_ext") for path in (CHECKOUT / room).rglob("*.py")]
+    """But for Pegasus's catalogs, which are SQLite files of their own."""
+    rooms = [CHECKOUT / "monitord_job", CHECKOUT / "planner_ext"]
+    catalogs = CHECKOUT / "planner_ext" / "catalogs"
+    product = [path for room in rooms for path in room.rglob("*.py") if catalogs not in path.parents]
     assert [path.name for path in product if ASKS.search(path.read_text())] == ["dialect.py"]
 
 
