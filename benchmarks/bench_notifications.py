@@ -11,14 +11,19 @@ each script is a process of its own (/bin/sh, which writes its key into a file),
   process, with its part in the delivery (not the runner's, not the scripts'), and the wall seconds, in which all of
   them compete for the cores. Wall seconds say little while other work does, too.
 
+- All at once: with --at-once, so many jobs have ended before anybody delivers. How long `bridle monitord --deliver`
+  takes then, and the memory of its largest process.
+
     make bench                                              # a minute
     build/venv/bin/python benchmarks/bench_notifications.py --rounds 9
+    build/venv/bin/python benchmarks/bench_notifications.py --at-once 100000
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import sqlite3
@@ -31,6 +36,7 @@ from typing import NamedTuple
 
 from recorded_run import recorded_run
 
+from dag_rewriter.directory.confirmed import confirm
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +70,11 @@ class Bench(NamedTuple):
         for path in (self.submit_dir.bridle_notify, self.log):
             path.unlink(missing_ok=True)
 
+    def give(self, rules: str) -> None:
+        """The run has these rules, and its user says so."""
+        self.submit_dir.bridle_notify.write_text(rules)
+        confirm(self.submit_dir.bridle_notify, rules.encode())
+
 
 def made(jobs: int) -> Bench:
     """A run of about so many jobs that is over."""
@@ -87,7 +98,7 @@ def rules(bench: Bench) -> str:
 def watched(bench: Bench, rules: str) -> tuple[Stored, int]:
     """A monitor of its own, from nothing to the end; how many scripts had ended when the logs were stored."""
     bench.forget()
-    bench.submit_dir.bridle_notify.write_text(rules)
+    bench.give(rules)
     command = [sys.executable, __file__, "--watched", str(bench.submit_dir.path), str(bench.log)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     cpu, wall, meanwhile = json.loads(done.stdout)
@@ -141,6 +152,37 @@ def how_fast(rounds: int) -> None:
     )
 
 
+def all_at_once(jobs: int) -> None:
+    bench = made(jobs)
+    bench.give(f"JOB * end/final {bench.hook}\n")
+    bench.submit_dir.notifying.write_text(
+        "1\n"
+    )  # as a rewrite says it: who stores rows makes notifications due
+    bridle("monitord", "--catch-up", bench)
+    (due,) = outbox(bench, "SELECT count(*) FROM bridle_notification WHERE state = 'due'")
+    seconds, megabytes = bridle("monitord", "--deliver", bench)
+    (delivered,) = outbox(bench, "SELECT count(*) FROM bridle_notification WHERE state = 'delivered'")
+    keys = bench.log.read_text().split()
+    all_of_them = due == delivered == len(keys) == len(set(keys))
+    value = f"{due:,} due, {delivered:,} delivered, {len(keys):,} scripts; {seconds:.0f} s, {megabytes} MB"
+    verdict("due before anybody delivers", value, "each delivered, once", all_of_them and due >= jobs)
+
+
+def bridle(command: str, mode: str, bench: Bench) -> tuple[float, int]:
+    """Seconds, and megabytes of the largest process."""
+    began = time.perf_counter()
+    words = [str(Path(sys.executable).with_name("bridle")), command, mode, str(bench.submit_dir.path)]
+    _, status, usage = os.wait4(os.posix_spawn(words[0], words, os.environ), 0)
+    if status:
+        sys.exit(f"{' '.join(words)}: {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - began, usage.ru_maxrss >> 10
+
+
+def outbox(bench: Bench, query: str) -> tuple[int]:
+    with closing(sqlite3.connect(bench.submit_dir.database)) as database:
+        return tuple(database.execute(query).fetchone())
+
+
 def what_it_costs(jobs: int, rounds: int) -> None:
     bench = made(jobs)
     without, beside = [], []
@@ -161,15 +203,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=10 * HOOKS, help=f"at least {HOOKS}")
     parser.add_argument("--rounds", type=int, default=3, help="of each kind")
+    parser.add_argument(
+        "--at-once", type=int, metavar="N", help="so many that are due at once, and nothing else"
+    )
     parser.add_argument("--watched", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.watched:
         watch(*options.watched)
         return
     BENCH.mkdir(parents=True, exist_ok=True)
+    os.environ["HOME"] = str(BENCH / "notifications-home")  # where it stands which rules are confirmed
     print("\n| notifications | measured | target | met |\n|---|---|---|---|")
-    how_fast(options.rounds)
-    what_it_costs(max(options.jobs, HOOKS), options.rounds)
+    if options.at_once:
+        all_at_once(options.at_once)
+    else:
+        how_fast(options.rounds)
+        what_it_costs(max(options.jobs, HOOKS), options.rounds)
     for folder in BENCH.glob("notifications-*"):
         shutil.rmtree(folder)
 
