@@ -122,4 +122,5 @@ def test_one_that_cannot_work_waits_in_the_scheduler_universe_after_its_fourth_s
     until(waits, "it cools down", 90)
     assert tool(pool, *words).split()[0] == "4"
     tool(pool, "condor_rm", dagman_job(submit_dir))
+    tool(pool, "condor_rm", *monitor)  # it outlives DAGMan, for it has not stored the end
     until(lambda: not jobs_of(pool, submit_dir), "all of it has left")
