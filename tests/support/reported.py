@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,8 +159,10 @@ _COLUMNS = {
 
 
 def _store(path: Path, made: _Made) -> None:
-    METADATA.create_all(create_engine(f"sqlite:///{path}"))
-    with sqlite3.connect(path) as connection:
+    engine = create_engine(f"sqlite:///{path}")
+    METADATA.create_all(engine)
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as connection, connection:
         put = connection.execute
         put("INSERT INTO dbversion VALUES (1, ?, '14', 0)", [STAMPEDE_VERSION])
         put("INSERT INTO bridle_schema VALUES (?, 0, 'test')", [BRIDLE_VERSION])
