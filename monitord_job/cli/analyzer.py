@@ -14,7 +14,7 @@ from condor_templates.exit_codes import ExitCode
 from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option, print_json
-from monitord_job.cli.common import give_conf, here, open_run, property_option, url_option
+from monitord_job.cli.common import any_database_options, as_it_stands_option, here, open_run
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -106,26 +106,9 @@ Exit codes:
     is_flag=True,
     help="Do not ask the database: read the logs anew, into a copy.",
 )
-@click.option(
-    "--ignore-db-inconsistency",
-    "as_it_stands",
-    is_flag=True,
-    help="Take the database as it stands: do not store first what the logs hold beyond it.",
-)
-@click.option(
-    "-c",
-    "--conf",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    callback=give_conf,
-    help="Properties that name the database (pegasus.catalog.workflow.url).",
-)
-@click.option(
-    "-u", "--isuuid", "by_uuid", is_flag=True, help="RUN is a wf_uuid of the database of --url or --conf."
-)
+@as_it_stands_option()
 @json_option
-@property_option
-@url_option
+@any_database_options
 def analyzer(
     runs: tuple[Path, ...],
     *,

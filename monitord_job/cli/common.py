@@ -21,7 +21,7 @@ url_option = click.option("--url", help="The database, if the monitor was told o
 _GIVEN = "bridle.properties"
 
 
-def give_conf(ctx: click.Context, _option: click.Parameter, conf: Path | None) -> Path | None:
+def _give_conf(ctx: click.Context, _option: click.Parameter, conf: Path | None) -> Path | None:
     """Let the properties of a file go before those of the run, as long as the command lasts."""
     if conf is not None:
         _give(ctx, conf=conf)
@@ -48,7 +48,7 @@ def _give(ctx: click.Context, **more: Any) -> None:
     ctx.with_resource(given(ctx.meta[_GIVEN]))
 
 
-property_option = click.option(
+_property_option = click.option(
     "-D",
     "properties",
     metavar="KEY=VALUE",
@@ -59,17 +59,46 @@ property_option = click.option(
 )
 
 
-def properties_options(command: F) -> F:
-    """--conf FILE and -Dkey=value."""
-    conf = click.option(
+def _conf_option(*short: str, expose_value: bool, text: str) -> Callable[[F], F]:
+    return click.option(
+        *short,
         "--conf",
         metavar="FILE",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        expose_value=False,
-        callback=give_conf,
-        help="Properties of Pegasus, in place of those that the planner left beside the DAG.",
+        expose_value=expose_value,
+        callback=_give_conf,
+        help=text,
     )
-    return conf(property_option(command))
+
+
+def properties_options(command: F) -> F:
+    """--conf FILE and -Dkey=value."""
+    text = "Properties of Pegasus, in place of those that the planner left beside the DAG."
+    return _conf_option(expose_value=False, text=text)(_property_option(command))
+
+
+def any_database_options(command: F) -> F:
+    """-c, -u, -D and --url, of commands that count or analyse runs of any Stampede database, as Pegasus's own do."""
+    by_uuid = click.option(
+        "-u",
+        "--isuuid",
+        "by_uuid",
+        is_flag=True,
+        help="RUN is a wf_uuid of the database of --url or --conf.",
+    )
+    text = "Properties that name the database (pegasus.catalog.workflow.url)."
+    return _conf_option("-c", expose_value=True, text=text)(by_uuid(_property_option(url_option(command))))
+
+
+def as_it_stands_option(*short: str) -> Callable[[F], F]:
+    """--ignore-db-inconsistency; in short -i, as Pegasus has it, where the command leaves that letter free."""
+    return click.option(
+        *short,
+        "--ignore-db-inconsistency",
+        "as_it_stands",
+        is_flag=True,
+        help="Take the database as it stands: do not store first what the logs hold beyond it.",
+    )
 
 
 def run_of(path: Path) -> SubmitDir:

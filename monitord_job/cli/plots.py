@@ -9,7 +9,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN
-from monitord_job.cli.common import open_run, properties_options, url_option
+from monitord_job.cli.common import as_it_stands_option, open_run, properties_options, url_option
 from monitord_job.errors import MonitorError
 
 _NAMES = ("dag", "dax", "gantt", "hosts", "time", "breakdown", "states", "attempts")
@@ -47,13 +47,7 @@ Exit codes:
     type=click.Choice(["png", "svg"]),
     help="In this form; by default in both.",
 )
-@click.option(
-    "-i",
-    "--ignore-db-inconsistency",
-    "as_it_stands",
-    is_flag=True,
-    help="Take the database as it stands: do not store first what the logs hold beyond it.",
-)
+@as_it_stands_option("-i")
 @properties_options
 @url_option
 def plots(

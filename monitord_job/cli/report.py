@@ -8,7 +8,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN
-from monitord_job.cli.common import open_run, properties_options, url_option
+from monitord_job.cli.common import as_it_stands_option, open_run, properties_options, url_option
 
 
 @click.command(
@@ -31,13 +31,7 @@ Exit codes:
     help="Where it is written; without it, report.html (with --text: standard output).",
 )
 @click.option("--text", "as_text", is_flag=True, help="The same as text.")
-@click.option(
-    "-i",
-    "--ignore-db-inconsistency",
-    "as_it_stands",
-    is_flag=True,
-    help="Take the database as it stands: do not store first what the logs hold beyond it.",
-)
+@as_it_stands_option("-i")
 @properties_options
 @url_option
 def report(run: Path, *, output: Path | None, as_text: bool, as_it_stands: bool, url: str | None) -> None:

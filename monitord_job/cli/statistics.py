@@ -11,7 +11,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option
-from monitord_job.cli.common import give_conf, here, open_run, property_option, url_option
+from monitord_job.cli.common import any_database_options, as_it_stands_option, here, open_run
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -94,36 +94,18 @@ Exit codes:
     help="Several runs together; without RUN, all of the database.",
 )
 @click.option(
-    "-u", "--isuuid", "by_uuid", is_flag=True, help="RUN is a wf_uuid of the database of --url or --conf."
-)
-@click.option(
     "-p",
     "--ispmc",
     "uses_pmc",
     is_flag=True,
     help="Clusters are of PMC: a task that succeeded once has succeeded.",
 )
-@click.option(
-    "-i",
-    "--ignore-db-inconsistency",
-    "as_it_stands",
-    is_flag=True,
-    help="Take the database as it stands: do not store first what the logs hold beyond it.",
-)
-@click.option(
-    "-c",
-    "--conf",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    callback=give_conf,
-    help="Properties that name the database (pegasus.catalog.workflow.url).",
-)
+@as_it_stands_option("-i")
 @click.option(
     "--against", "other", metavar="RUN", type=RUN, help="Show the same figures of another run beside these."
 )
 @json_option
-@property_option
-@url_option
+@any_database_options
 def statistics(
     runs: tuple[Path, ...],
     *,
