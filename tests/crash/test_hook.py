@@ -13,10 +13,10 @@ import pytest
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
-from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import BadDagError
+from dag_rewriter.files import writing
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.rewriting.rewrite import is_rewritten, rewrite, undo
 from monitord_job.diagnosis.run_states import Facts
@@ -177,7 +177,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return counting
 
     for name in ("_write", "_link", "sync_directory"):
-        monkeypatch.setattr(files, name, counted(getattr(files, name)))
+        monkeypatch.setattr(writing, name, counted(getattr(writing, name)))
     monkeypatch.setattr(Path, "replace", counted(Path.replace))
     monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
     monkeypatch.setattr(handlers, "_call", counted(handlers._call))

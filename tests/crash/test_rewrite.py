@@ -17,9 +17,9 @@ import pytest
 
 from condor_templates.errors import BridleError
 from condor_templates.policy import MonitorKind
-from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import DagSyntaxError, RunningError, SubmitDirError
+from dag_rewriter.files import writing
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.dag import parse_dag
 from dag_rewriter.rescue.newest_rescue import newest_rescue
@@ -67,9 +67,9 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
         return counted
 
-    monkeypatch.setattr(files, "_write", wrapped("_write", files._write))
-    monkeypatch.setattr(files, "_link", wrapped("_link", files._link))
-    monkeypatch.setattr(files, "sync_directory", wrapped("sync", files.sync_directory))
+    monkeypatch.setattr(writing, "_write", wrapped("_write", writing._write))
+    monkeypatch.setattr(writing, "_link", wrapped("_link", writing._link))
+    monkeypatch.setattr(writing, "sync_directory", wrapped("sync", writing.sync_directory))
     monkeypatch.setattr(Path, "replace", wrapped("replace", Path.replace))
     monkeypatch.setattr(Path, "unlink", wrapped("unlink", Path.unlink))
 
@@ -216,7 +216,7 @@ def test_a_read_only_directory_is_left_as_it_is(
     def read_only(path: Path, data: bytes, mode: int | None) -> None:
         raise OSError(30, os.strerror(30))
 
-    monkeypatch.setattr(files, "_write", read_only)
+    monkeypatch.setattr(writing, "_write", read_only)
     for work in (
         lambda: rewrite(submit_dir, OPTIONS),
         lambda: rewrite(submit_dir, Options(executable="/b", kind=MonitorKind.JOB)),

@@ -12,6 +12,7 @@ from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
 from dag_rewriter.directory.locate import jobstate_log, open_target
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_submit_dir
 from dag_rewriter.errors import FileError, RewriterError, SubmitDirError
+from dag_rewriter.files import reading
 from dag_rewriter.model.dag import parse_dag
 
 BRAINDUMP = """\
@@ -159,7 +160,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def denied(path: Path) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(files, "open_regular", denied)  # root may read everything
+    monkeypatch.setattr(reading, "open_regular", denied)  # root may read everything
     with pytest.raises(FileError) as error:
         open_submit_dir(planned(tmp_path))
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""Everything that we write goes through `dag_rewriter.files`: not through a link, ours alone, whatever the umask."""
+"""Everything that we write goes through `dag_rewriter.files.writing`: not through a link, ours, whatever the umask."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from planner_ext.shims.install import install
 from tests.support.places import CHECKOUT
 
 PACKAGES = ("condor_templates", "dag_rewriter", "monitord_job", "planner_ext")
-DOOR = "dag_rewriter/files.py"
+DOOR = "dag_rewriter/files/writing.py"
 # The script runner has nothing but the standard library. What it appends to is of the monitor that starts it.
-ELSEWHERE = {("monitord_job/notifications/script_runner.py", "open_results")}
+# An exclusive lock needs a descriptor that could write (fcntl(2)).
+ELSEWHERE = {
+    ("monitord_job/notifications/script_runner.py", "open_results"),
+    ("dag_rewriter/files/locks.py", "is_locked"),
+}
 READ_ONLY = frozenset({"r", "rb", "rt"})
 WRITERS = frozenset(
     [
