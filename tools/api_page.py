@@ -14,6 +14,7 @@ from typing import Any
 MODULES = (
     "dag_rewriter.submit_dir",
     "dag_rewriter.rewrite",
+    "planner_ext",
     "planner_ext.builder",
     "condor_templates.errors",
 )
