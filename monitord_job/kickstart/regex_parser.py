@@ -46,7 +46,7 @@ def _usage(indent: int, decimal: str = DECIMAL, rss: str = INT) -> str:
 
 def _stat(size: str = LONG, ctime: str = TIME, user: str = _MAYBE_WORD) -> str:
     return (
-        lines(6, "mode: 0o[0-7]+", f"size: {size}", f"inode: {LONG}", f"nlink: {LONG}")
+        lines(6, "mode: 0o[0-7]++", f"size: {size}", f"inode: {LONG}", f"nlink: {LONG}")
         + maybe(lines(6, f"blksize: {LONG}", f"blocks: {LONG}"))
         + lines(6, f"mtime: {TIME}", f"atime: {TIME}", f"ctime: {ctime}", f"uid: {ID}")
         + maybe(lines(6, f"user: {user}"))
@@ -86,9 +86,9 @@ def _job(
         + lines(6, f"file_name: {executable}")
         + maybe(_stat())
         + lines(4, "argument_vector:")
-        + f"(?:      - {ESCAPED}\\n)*"
+        + f"(?:      - {ESCAPED}\\n)*+"
         + lines(4, "procs:")
-        + f"(?:      {ID}:\\n(?:        [a-z]{{1,20}}: {PATH}\\n)*)*"
+        + f"(?:      {ID}:\\n(?:        [a-z]{{1,20}}: {PATH}\\n)*+)*+"
     )
 
 
@@ -108,7 +108,7 @@ _HEAD = (
     + maybe(lines(2, f"user: ({_MAYBE_WORD})"))
     + lines(2, f"gid: {ID}")
     + maybe(lines(2, f"group: {_MAYBE_WORD}"))
-    + lines(2, "umask: 0o[0-7]+")
+    + lines(2, "umask: 0o[0-7]++")
     + maybe(_job("setup"))
     + maybe(_job("prejob"))
     + _job(
@@ -116,37 +116,37 @@ _HEAD = (
         f"({TIME})",
         f"({DECIMAL})",
         _usage(6, f"({DECIMAL})", f"({INT})"),
-        f"(-?{INT})",
+        f"(-?+{INT})",
         f"({LONG})",
         f"({QUOTED})",
         f"({PATH})",
     )
     + maybe(_job("postjob"))
     + maybe(_job("cleanup"))
-    + maybe(lines(2, "jobids:") + f"(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*")
+    + maybe(lines(2, "jobids:") + f"(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*+")
     + lines(2, f"cwd: ({_MAYBE_PATH})", "usage:")
     + _usage(4)
     + maybe(
         lines(2, "machine:")
         + lines(4, f"page-size: {LONG}", f"uname_system: ({PHRASE})", f"uname_nodename: ({PHRASE})")
         + lines(4, f"uname_release: ({PHRASE})", f"uname_machine: ({PHRASE})", f"ram_total: ({INT})")
-        + f"(?:    (?!uname_|ram_total)[a-z][a-z0-9_]{{0,60}}: {_MAYBE_PHRASE}\\n)*"
+        + f"(?:    (?!uname_|ram_total)[a-z][a-z0-9_]{{0,60}}+: {_MAYBE_PHRASE}\\n)*+"
     )
     + lines(2, "files:")
 )
 
 _ENTRY = (
     lines(4, f"({PATH}|{QUOTED}):")
-    + f"(?:      (?:comment|note|error): {PATH}\\n)*"
+    + f"(?:      (?:comment|note|error): {PATH}\\n)*+"
     + maybe(lines(6, f"lfn: {QUOTED}"))
-    + f"(?:      note: {PATH}\\n)*"
+    + f"(?:      note: {PATH}\\n)*+"
     + maybe(lines(6, f"(?:file_name|temporary_name|fifo_name): (?:{PATH}|{QUOTED})"))
-    + maybe(lines(6, f"descriptor(?:_number)?: {LONG}"))
+    + maybe(lines(6, f"descriptor(?:_number|): {LONG}"))
     + maybe(lines(6, f"count: {LONG}", f"rsize: {LONG}", f"wsize: {LONG}"))
     + maybe(_stat(f"({LONG})", f"({TIME})", f"({_MAYBE_WORD})"))
     + maybe(lines(6, "output: (True)"))
     + either(
-        lines(6, "sha256: ([0-9a-f]+)") + maybe(lines(6, f"checksum_timing: ({DECIMAL})")),
+        lines(6, "sha256: ([0-9a-f]++)") + maybe(lines(6, f"checksum_timing: ({DECIMAL})")),
         lines(6, f"integrity_error: ({PATH})"),
         "",
     )
@@ -234,6 +234,7 @@ def _invocation(
         machine,
         ram_total,
     ) = rest
+    # In the order of the fields: by name it takes three times as long.
     return Invocation(
         offset,
         _unquoted(transformation),
@@ -242,22 +243,22 @@ def _invocation(
         hostaddr,
         hostname,
         user or None,
-        start=epoch(start),
-        duration=float(duration),
-        utime=float(utime),
-        stime=float(stime),
-        maxrss=int(maxrss),
-        raw=int(raw),
-        signal=signal_words(_unquoted(signal_name), signal) if signal else None,
-        executable=executable,
-        cwd=cwd or None,
-        node_name=node,
-        uname=uname(system, release, machine),
-        ram_total=int(ram_total) if ram_total else None,
-        stdout=printed.get("stdout"),
-        stderr=printed.get("stderr"),
-        outputs=tuple([output for output in files.values() if output]),
-        integrity_error=next(iter(errors.values()), None),
+        epoch(start),
+        float(duration),
+        float(utime),
+        float(stime),
+        int(maxrss),
+        int(raw),
+        signal_words(_unquoted(signal_name), signal) if signal else None,
+        executable,
+        cwd or None,
+        node,
+        uname(system, release, machine),
+        int(ram_total) if ram_total else None,
+        printed.get("stdout"),
+        printed.get("stderr"),
+        tuple([output for output in files.values() if output]),
+        next(iter(errors.values()), None),
     )
 
 
