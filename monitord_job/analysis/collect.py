@@ -22,8 +22,8 @@ from monitord_job.analysis.queries.newest_attempts import (
 )
 from monitord_job.analysis.queries.sub_workflows import Parent, current
 from monitord_job.database.run_values import WorkflowProgress
-from monitord_job.outcome.cause import CauseKind
-from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.cause import Cause, CauseKind
+from monitord_job.outcome.node_status import NodeStatus, in_queue
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.incomplete import what_is_lacking
 from monitord_job.statistics.queries.questions import Questions
@@ -51,6 +51,8 @@ class Reading:
     parents: Mapping[int, Parent]
     counts: dict[int, Counter[NodeStatus]] = field(default_factory=dict)
     """by wf_id; whole when `troubles` has ended"""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """job (`cluster.proc`) -> reason, of those that are on hold in the queue: no log tells of some"""
     failed_now: int = 0
     """nodes of the run itself that failed since its last start and count for how it ends"""
 
@@ -69,7 +71,8 @@ class Reading:
         labels = {one.wf_id: one.label or one.wf_uuid for one in self.workflows[1:]}
         self.counts = {wf_id: Counter() for wf_id in self.wf_ids}
         told = 0
-        for page in unsuccessful(self.questions, self.wf_ids, over):
+        for stored in unsuccessful(self.questions, self.wf_ids, over):
+            page = [replace(row, status=in_queue(row.status, self.held.get(row.sched_id))) for row in stored]
             self._count(page, since)
             for one in self._of_page(page, labels, lines) if most is None or told < most else ():
                 told += 1
@@ -92,12 +95,18 @@ class Reading:
         before = attempts_before(self.questions, [row.job_id for row in again])
         again = [replace(row, instance=before[row.job_id]) for row in again if row.job_id in before]
         rows = [*told, *again]
-        for row, failure in zip(rows, failures(self.questions, rows, labels, lines), strict=True):
+        for row, stored in zip(rows, failures(self.questions, rows, labels, lines), strict=True):
+            failure = self._as_queued(row, stored)
             cause = failure.cause
             if row.status not in _TOLD and cause is None:
                 continue  # it ran again though it had not failed: a rescue DAG said so
             inside = cause is not None and cause.kind is CauseKind.SUB_WORKFLOW and cause.inner is not None
             yield Trouble(row.status, failure, inside)
+
+    def _as_queued(self, row: Newest, failure: Failure) -> Failure:
+        if row.status is not NodeStatus.HELD or row.sched_id not in self.held:
+            return failure
+        return replace(failure, cause=Cause(CauseKind.HELD, reason=self.held[row.sched_id]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,8 @@ class Scope:
     former: bool = False
     done: frozenset[str] = frozenset()
     """nodes of the run itself that the DAG says are done: nothing was ever to be told of them"""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """as `Reading.held`"""
 
 
 def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Reading:
@@ -115,7 +126,8 @@ def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Readi
     workflows, _ = run_of(questions, wf_uuid)
     counted, parents = current(questions, workflows[0].wf_id, ids(workflows))
     wanted = set(ids(workflows) if scope.former else counted) if scope.below else {workflows[0].wf_id}
-    return Reading(questions, [one for one in workflows if one.wf_id in wanted], parents)
+    kept = [one for one in workflows if one.wf_id in wanted]
+    return Reading(questions, kept, parents, held=scope.held)
 
 
 def analyse(questions: Questions, wf_uuid: str, scope: Scope = Scope(), lines: int = MOST_LINES) -> Analysis:

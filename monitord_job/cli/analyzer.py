@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,7 +221,8 @@ def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[b
     from monitord_job.readers.run_outcome import RunState, ending, state_of
 
     diagnosis = _diagnosis(asked, how)
-    with _analysed(asked, how, wanted) as (analysis, examples):
+    held = {one.job: one.reason for one in diagnosis.held} if diagnosis else {}
+    with _analysed(asked, how, wanted, held) as (analysis, examples):
         run = analysis.run
         state, ended = state_of(run, diagnosis), ending(run, diagnosis)
         first = analysis.failed.groups[0].first.instance if analysis.failed.groups else None
@@ -247,7 +248,10 @@ def _diagnosis(asked: _Asked, how: _How) -> Diagnosis | None:
 
 
 @contextmanager
-def _analysed(asked: _Asked, how: _How, wanted: Wanted) -> Iterator[tuple[Analysis, dict[int, Example]]]:
+def _analysed(
+    asked: _Asked, how: _How, wanted: Wanted, held: Mapping[str, str]
+) -> Iterator[tuple[Analysis, dict[int, Example]]]:
+    """`held`: jobs on hold in the queue, with the reason."""
     from monitord_job.analysis.collect import Scope, analyse
     from monitord_job.analysis.evidence import places, with_logs
     from monitord_job.analysis.queries.examples import example_of
@@ -256,7 +260,8 @@ def _analysed(asked: _Asked, how: _How, wanted: Wanted) -> Iterator[tuple[Analys
 
     done = done_nodes(asked.submit_dir) if asked.submit_dir else frozenset()
     with asking(asked.target.database) as questions:
-        analysis = analyse(questions, asked.target.wf_uuid, Scope(how.recurse, how.former, done), how.lines)
+        scope = Scope(how.recurse, how.former, done, held)
+        analysis = analyse(questions, asked.target.wf_uuid, scope, how.lines)
         where = places(asked.submit_dir, analysis.workflows) if asked.submit_dir else {}
         examples = {}
         for groups in (analysis.failed, analysis.held, analysis.failing):

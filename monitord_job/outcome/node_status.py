@@ -97,6 +97,18 @@ def attempt_status(
     return _OF_STATE.get(state, NodeStatus.RUNNING)
 
 
+def in_queue(status: NodeStatus, reason: str | None) -> NodeStatus:
+    """Where a job stands that is on hold in the queue for a reason; None: it is not. Of some holds no log tells.
+
+    >>> in_queue(NodeStatus.QUEUED, "no space left"), in_queue(NodeStatus.QUEUED, None)
+    (<NodeStatus.HELD: 'held'>, <NodeStatus.QUEUED: 'queued'>)
+    """
+    return NodeStatus.HELD if reason is not None and status in _MAY_BE_HELD else status
+
+
+_MAY_BE_HELD = (NodeStatus.QUEUED, NodeStatus.RUNNING)
+
+
 def percent_done(done: int, total: int) -> int:
     """Of the nodes of a run; 100 only when all are done, also where there is none.
 

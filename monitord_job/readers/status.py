@@ -24,7 +24,7 @@ from monitord_job.errors import LockedError, StoppedError, TryAgainError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.outcome.cause import Cause, CauseKind
-from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.node_status import NodeStatus, in_queue
 from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
 from monitord_job.readers.done_nodes import with_done_nodes
 from monitord_job.readers.other_users import seen_database
@@ -51,13 +51,14 @@ def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowSum
 def with_held(run: WorkflowSummary, diagnosis: Diagnosis) -> WorkflowSummary:
     """The run, with jobs as held that the queue has so: HTCondor logs no hold of one that is submitted on hold."""
     reasons = {one.node: one.reason for one in diagnosis.held}
+    below = len(reasons.keys() - {job.name for job in run.jobs})
     jobs = (
         replace(job, status=NodeStatus.HELD, cause=Cause(CauseKind.HELD, reason=reasons[job.name]))
-        if job.status is NodeStatus.QUEUED and job.name in reasons
+        if in_queue(job.status, reasons.get(job.name)) is not job.status
         else job
         for job in run.jobs
     )
-    return replace(run, jobs=tuple(jobs)) if reasons else run
+    return replace(run, jobs=tuple(jobs), held_below=max(run.held_below, below)) if reasons else run
 
 
 def _with_blocked(engine: OpenDatabase, run: WorkflowSummary) -> WorkflowSummary:

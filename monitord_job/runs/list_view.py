@@ -33,8 +33,7 @@ def lines(runs: Sequence[ListedRun], *, with_user: bool = False) -> Iterator[str
 def _row(run: ListedRun, *, with_user: bool) -> tuple[str, ...]:
     record = run.record
     counts = record.counts
-    is_known = bool(counts) or not record.total
-    done = f"{counts.get(NodeStatus.SUCCEEDED.value, 0)}/{record.total}" if record.total and is_known else "-"
+    done = f"{counts.get(NodeStatus.SUCCEEDED.value, 0)}/{record.total}" if record.total and counts else "-"
     held = counts.get(NodeStatus.HELD.value, 0) + record.held_below
     user = (record.user or "-",) if with_user else ()
     return (
@@ -57,6 +56,7 @@ def as_mapping(listing: Listing, runs: Sequence[ListedRun]) -> dict[str, Any]:
 
 def _mapping(run: ListedRun) -> dict[str, Any]:
     record = run.record
+    unknown = bool(record.total) and not record.counts
     return {
         "name": record.name,
         "directory": record.directory,
@@ -69,7 +69,7 @@ def _mapping(run: ListedRun) -> dict[str, Any]:
         "job": run.job,
         "jobs": {
             "total": record.total,
-            **{each.value: record.counts.get(each.value, 0) for each in NodeStatus},
+            **{each.value: None if unknown else record.counts.get(each.value, 0) for each in NodeStatus},
         },
         "held_below": record.held_below,
         "since": run.since,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dag_rewriter import files
@@ -101,6 +101,8 @@ def _listed(record: RunRecord, job: QueuedJob | None, noted: int, queue: list[Qu
     cluster = 0 if job is None else int(job.job.partition(".")[0])
     monitors = tuple(one for one in queue or () if one.is_monitor and cluster and one.parent == cluster)
     monitor = monitor_of(condition, _at_work(record), monitors)
+    if condition in OVER and record.ended is None:
+        record = replace(record, counts={})  # what its last jobs did is in its logs, and not stored yet
     last = witnesses.last.job if witnesses.last is not None else record.job
     return ListedRun(record, condition, monitor, last if job is None else job.job, noted)
 

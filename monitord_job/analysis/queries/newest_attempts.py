@@ -15,7 +15,7 @@ PAGE = 2000
 _SERVICE = "(SELECT n.service FROM bridle_node n WHERE n.wf_id = j.wf_id AND n.name = j.exec_job_id)"
 _NEWEST = """
 SELECT i.job_instance_id, j.wf_id, j.job_id, j.exec_job_id, j.type_desc, i.job_submit_seq, i.exitcode, i.subwf_id,
-       (SELECT h.hostname FROM host h WHERE h.host_id = i.host_id),
+       i.sched_id, (SELECT h.hostname FROM host h WHERE h.host_id = i.host_id),
        (SELECT e.state FROM jobstate e WHERE e.job_instance_id = i.job_instance_id
         ORDER BY e.jobstate_submit_seq DESC LIMIT 1),
        (SELECT CAST(max(e."timestamp") AS DOUBLE PRECISION) FROM jobstate e
@@ -40,6 +40,8 @@ class Newest:
     seq: int
     exitcode: int | None
     subwf_id: int | None
+    sched_id: str
+    """what HTCondor calls it, `cluster.proc`"""
     host: str
     state: str
     told: float
@@ -60,15 +62,15 @@ def unsuccessful(questions: Questions, wf_ids: list[int], over: Collection[int])
 
 def _newest(
     instance: int, wf_id: int, job_id: int, job: str, kind: str, seq: int, exitcode: int | None,
-    subwf_id: int | None, host: str | None, state: str | None, told: float | None,
+    subwf_id: int | None, sched_id: object, host: str | None, state: str | None, told: float | None,
     attempts: int, service: object, *,
     over: Collection[int],
 ) -> Newest:  # fmt: skip
     is_service = bool(service)
     status = attempt_status(state, exitcode, service=is_service, over=wf_id in over)
     return Newest(
-        instance, wf_id, job_id, job, kind, seq, exitcode, subwf_id, host or "", state or "", told or 0, attempts,
-        is_service, status,
+        instance, wf_id, job_id, job, kind, seq, exitcode, subwf_id, str(sched_id or ""), host or "", state or "",
+        told or 0, attempts, is_service, status,
     )  # fmt: skip
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.rewriting.rewrite import Options, rewrite
+from monitord_job.analysis.collect import Scope, analyse
 from monitord_job.cli.common import open_run
 from monitord_job.database.run_values import Job, WorkflowSummary
+from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, StoppedJob
 from monitord_job.diagnosis.stopped_jobs import with_failures
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers.status import read_status, with_held
+from monitord_job.statistics.queries.questions import asking
 from tests.support.played import Played
 
 REASON = "submitted on hold at user's request"
@@ -52,6 +55,31 @@ def test_the_queue_says_what_no_log_says(played: Played) -> None:
     assert [one.reason for one in held] == [TOLD, "no space"]
     job = of_fit(with_held(run, Diagnosis(Condition.RUNNING, "", held=held)))
     assert (job.status, job.cause and job.cause.phrase) == (NodeStatus.HELD, f"held: {TOLD}")
+
+
+def test_the_analyzer_hears_of_it_from_the_queue_too(played: Played) -> None:
+    submit_dir = played.write()
+    run = read_status(submit_dir)
+    held = with_failures((StoppedJob("fit", "102.0", REASON),), submit_dir)
+    run = with_held(run, Diagnosis(Condition.RUNNING, "", held=held))
+    with asking(database_of(submit_dir)) as questions:
+        scope = Scope(held={one.job: one.reason for one in held})
+        analysis = analyse(questions, submit_dir.wf_uuid or "", scope)
+    (group,) = analysis.held.groups
+    assert (group.cause, group.names) == (f"held: {TOLD}", ("fit",))
+    assert analysis.failing.groups == ()
+    assert analysis.run.count() == run.count()
+
+
+def test_a_hold_that_is_not_stored_yet_is_told_as_the_queue_has_it(played: Played) -> None:
+    played.say("fit EXECUTE 102.0 - - 2")
+    run = read_status(played.write())
+    assert of_fit(run).status is NodeStatus.RUNNING
+    there = (StoppedJob("fit", "102.0", "no space"), StoppedJob("below/b", "9.0", "no space"))
+    told = with_held(run, Diagnosis(Condition.RUNNING, "", held=there))
+    job = of_fit(told)
+    assert (job.status, job.cause and job.cause.phrase) == (NodeStatus.HELD, "held: no space")
+    assert told.held_below == 1
 
 
 def test_where_the_hold_is_logged_it_is_the_same(played: Played) -> None:

@@ -91,6 +91,22 @@ def test_a_silent_queue_is_said_and_nothing_is_guessed(make_run, no_queue, capsy
     assert {run["name"]: run["state"] for run in told["runs"]} == {"x": "succeeded", "y": "unknown"}
 
 
+ENDED = """005 (099.000.000) 2026-11-23 05:40:00 Job terminated.
+\t(1) Normal termination (return value 0)
+...
+"""
+
+
+def test_of_one_that_ended_after_it_was_stored_nobody_says_how_much_is_done(make_run, queue, capsys) -> None:
+    run = make_run("behind", goes_on=True)
+    run.dagman_log.write_text(ENDED)
+    assert run_command(["list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["x", "succeeded", "-"]
+    assert run_command(["list", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (told["state"], told["jobs"]["total"], told["jobs"]["succeeded"]) == ("succeeded", 3, None)
+
+
 def test_the_table_as_people_see_it(make_run, queue, capsys, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
