@@ -66,9 +66,10 @@ def _without_queue(facts: Facts) -> Diagnosis:
     if facts.processes or facts.lock is Lock.LIVE:
         what = f"DAGMan is at work ({_who(facts)}), and the schedd does not answer"
         return Diagnosis(Condition.RUNNING, what, "start HTCondor again; DAGMan and its jobs belong to it")
-    if facts.submitted is None or facts.left or facts.ended is not None:
+    never = facts.submitted is None and not facts.has_run
+    if never or facts.left or facts.ended is not None:
         return _over(facts)
-    what = f"DAGMan job {facts.submitted} has not left the queue, but the schedd does not answer"
+    what = f"{_job(facts)} has not left the queue as far as is known, and the schedd does not answer"
     return Diagnosis(Condition.UNKNOWN, what, "ask again when HTCondor is up", job=facts.submitted)
 
 
@@ -141,6 +142,10 @@ _ENDED = {
 }
 
 
+def _job(facts: Facts) -> str:
+    return f"DAGMan job {facts.submitted}" if facts.submitted else "its DAGMan"
+
+
 def _over(facts: Facts) -> Diagnosis:
     if facts.submitted is None and not facts.has_run and facts.unreadable and facts.rescue:
         what = f"it has run, and its logs are gone; {facts.rescue} says where it goes on"
@@ -153,7 +158,7 @@ def _over(facts: Facts) -> Diagnosis:
             return Diagnosis(
                 Condition.UNKNOWN, what, "ask there: this is another schedd", job=facts.submitted
             )
-        what = f"DAGMan job {facts.submitted} has not ended, but the queue does not know it"
+        what = f"{_job(facts)} has not ended, but the queue does not know it"
         advice = "`bridle recover --fix` or `bridle run` takes up what is done"
         return Diagnosis(Condition.LOST, what, advice, Remedy.RESUBMIT, facts.submitted)
     diagnosis = _ENDED[facts.ending or Ending.FAILED]

@@ -23,7 +23,7 @@ _EVENT = re.compile(
 # dagman_submit.cpp, before that.
 _WORDS = re.compile(rb"(?:ERROR: |submit error: |From submit: (?:ERROR: )?|Failed to submit job \S+: )(.+)$")
 _FAILED = re.compile(rb"Job submit try \d+/\d+ failed|(?:Job|Node) submit failed after \d+ tr")
-_MARKS = (b"ubmi", b"PRE Script of", b"ERROR: ")
+_MARKS = (b"ubmi", b"_SUBMIT_FAILURE", b"PRE Script of", b"ERROR: ")
 _MOST = 2000
 """Characters of a reason that are kept."""
 

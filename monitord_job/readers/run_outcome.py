@@ -24,7 +24,7 @@ def state_of(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | Non
 
     Whatever did not run to its end has failed; `ending` says which way.
     """
-    if run.started is None and diagnosis is not None and diagnosis.unreadable:
+    if run.started is None and diagnosis is not None and _knows_more(diagnosis):
         return _TOLD.get(
             diagnosis.condition, RunState.FAILED if diagnosis.condition in OVER else RunState.RUNNING
         )
@@ -41,7 +41,7 @@ def ending(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None 
     Without one, with the word of DAGMan's metrics if they are of this run.
     """
     if run.ended is None:
-        if run.started is None and diagnosis is not None and diagnosis.unreadable:
+        if run.started is None and diagnosis is not None and _knows_more(diagnosis):
             return _ENDINGS.get(diagnosis.condition)
         return None
     told = _ENDINGS.get(diagnosis.condition) if diagnosis is not None else None
@@ -49,6 +49,11 @@ def ending(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None 
         return told
     status = _dag_status(run) if isinstance(run, WorkflowSummary) else None
     return ending_of(run.status or 0, run.failed, status, aborted=was_aborted(run.reason))
+
+
+def _knows_more(diagnosis: Diagnosis) -> bool:
+    """Of a run of which nothing is stored: its logs cannot be read, or DAGMan failed before it began."""
+    return bool(diagnosis.unreadable) or diagnosis.condition is Condition.FAILED
 
 
 def _dag_status(run: WorkflowSummary) -> int | None:

@@ -37,7 +37,7 @@ class Failure:
     """the label of its workflow, where that is a sub-workflow"""
     wf_id: int = 0
     instance: int = 0
-    """its key in the table job_instance"""
+    """its key in the table job_instance; of a job that was submitted once more, on hold, that of the one before"""
     attempts: int = 1
     host: str = ""
 

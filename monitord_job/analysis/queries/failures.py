@@ -8,8 +8,9 @@ from typing import Any
 
 from monitord_job.analysis.model.failure import Failure
 from monitord_job.analysis.model.last_words import MOST_LINES, last_words
-from monitord_job.analysis.queries.newest_attempts import Newest
-from monitord_job.database.attempt_queries import read_attempts
+from monitord_job.analysis.queries.newest_attempts import Newest, attempts_before
+from monitord_job.database.attempt_queries import StoredAttempt, read_attempts
+from monitord_job.outcome.cause import CauseKind
 from monitord_job.statistics.queries.questions import Questions
 from monitord_job.text.display import one_line
 
@@ -44,28 +45,44 @@ def failures(
     """One for each attempt, in their order. `labels`: what sub-workflows are called, by wf_id."""
     if not rows:
         return
-    instances = [row.instance for row in rows]
-    stored = read_attempts(questions.connection, instances)
+    stored = read_attempts(questions.connection, [row.instance for row in rows])
+    failed = _failed_before(questions, rows, stored)
+    instances = [failed.get(row.job_id, row.instance) for row in rows]
+    outputs = {**stored, **read_attempts(questions.connection, list(failed.values()))}
     texts = {number: (out or "", err or "") for number, out, err in questions.rows(_TEXTS, instances)}
     ran = _ran(questions, instances)
-    planned = _planned(questions, [row for row in rows if row.instance not in ran])
-    for row in rows:
-        attempt = stored.get(row.instance)
-        failed_task, program = ran.get(row.instance, (None, planned.get(row.job_id, "")))
-        out, err = texts.get(row.instance, ("", ""))
+    planned = _planned(
+        questions, [row for row, shown in zip(rows, instances, strict=True) if shown not in ran]
+    )
+    for row, instance in zip(rows, instances, strict=True):
+        attempt, output = stored.get(row.instance), outputs.get(instance)
+        failed_task, program = ran.get(instance, (None, planned.get(row.job_id, "")))
+        out, err = texts.get(instance, ("", ""))
         yield Failure(
             job=one_line(row.job, 200),
             type=row.type,
             cause=None if attempt is None else attempt.cause,
             lines=last_words(failed_task, out, err, lines),
-            file=one_line((attempt and attempt.output) or "", 300),
+            file=one_line((output and output.output) or "", 300),
             program=one_line(program, 200),
             workflow=one_line(labels.get(row.wf_id, ""), 60),
             wf_id=row.wf_id,
-            instance=row.instance,
+            instance=instance,
             attempts=row.attempts,
             host=_host(row.host),
         )
+
+
+def _failed_before(
+    questions: Questions, rows: Sequence[Newest], stored: Mapping[int, StoredAttempt]
+) -> dict[int, int]:
+    """By job_id, the attempt that failed, of jobs that are held because DAGMan submitted them once more on hold.
+
+    What is to be mended stands in what that one wrote.
+    """
+    causes = {row.job_id: stored[row.instance].cause for row in rows if row.instance in stored}
+    held = [job for job, cause in causes.items() if cause and cause.kind is CauseKind.HELD and cause.inner]
+    return attempts_before(questions, held)
 
 
 def _ran(questions: Questions, instances: list[int]) -> dict[int, tuple[int | None, str]]:

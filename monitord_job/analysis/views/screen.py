@@ -97,7 +97,8 @@ def _headline(word: str, group: Group) -> str:
 
 
 def _details(group: Group, example: Example | None, wanted: Wanted) -> Iterator[str]:
-    yield ", ".join(group.names) + (f" and {group.others} more" if group.others else "")
+    if group.count > 1:
+        yield ", ".join(group.names) + (f" and {group.others} more" if group.others else "")
     if group.suspect is not None:
         one = group.suspect
         yield (
@@ -124,13 +125,14 @@ def _example(failure: Failure, example: Example, wanted: Wanted) -> Iterator[str
 
 
 def _files(failure: Failure, example: Example) -> list[tuple[str, str]]:
+    log = "" if example.log is None else example.log.name
     return [
         ("site", example.site),
         ("directory", example.directory),
         ("submitted", "" if failure.file else example.submit_file),
         ("stderr", example.stderr_file if failure.file != example.stdout_file else ""),
-        ("stdout", example.stdout_file if failure.file else ""),
-        ("log", "" if example.log is None else example.log.name),
+        ("stdout", example.stdout_file if failure.file and example.stdout_file != log else ""),
+        ("log", log),
     ]
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.questions import Questions
 
+# What HTCondor did not take has ended with that: there is no exit code.
 _OPEN = """
 SELECT count(*) FROM job j JOIN job_instance i ON i.job_id = j.job_id
-WHERE j.wf_id IN (?*) AND i.exitcode IS NULL
+WHERE j.wf_id IN (?*) AND i.exitcode IS NULL AND NOT EXISTS
+  (SELECT 1 FROM jobstate e WHERE e.job_instance_id = i.job_instance_id AND e.state = 'SUBMIT_FAILED')
 """
 _UNKNOWN_BELOW = """
 SELECT count(DISTINCT j.job_id) FROM job j JOIN job_instance i ON i.job_id = j.job_id
