@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,6 +42,9 @@ def wherever(kind: str, names: Iterable[str]) -> list[Any]:
 def has_fixture(name: str) -> bool:
     return FIXTURES.joinpath(f"{name}.tar.xz").exists()
 
+
+LAST_POOL_TEST = 0.5
+"""Of the other files, how many have been given out when the last one that waits for daemons is."""
 
 CORPUS_PLANNED = [
     "cleanup-leaf",
@@ -74,6 +77,10 @@ def corpus_archives() -> Path | None:
     return folder if named and (folder / "planned").is_dir() else None
 
 
+BASETEMP = "pytest-tmp-oldest" if "BRIDLE_TESTED_HTCONDOR" in os.environ else "pytest-tmp"
+"""`make test` runs the tests on a pool with two HTCondors side by side."""
+AT_WORK = pytest.StashKey[TextIO]()
+"""A lock that all test runs in this checkout share: who gets it alone is the last one."""
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 """Key of WANTED -> how many tests are left out for want of it."""
 
@@ -97,9 +104,13 @@ def pytest_configure(config: pytest.Config) -> None:
             "no corpus in ../shared/corpus or $BRIDLE_CORPUS, and BRIDLE_CORPUS_REQUIRED is set"
         )
     # The planner's directories are made in tmp_path too. A worker of xdist is told a folder in that of the controller.
-    config.option.basetemp = config.option.basetemp or str(WORK / "pytest-tmp")
+    config.option.basetemp = config.option.basetemp or str(WORK / BASETEMP)
     # What is confirmed to be run stands in the home: it must not be that of who runs the tests.
     WORK.mkdir(parents=True, exist_ok=True)
+    if not hasattr(config, "workerinput"):
+        config.stash[AT_WORK] = lock = WORK.joinpath("testing.lock").open("w")
+        config.add_cleanup(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_SH)
     home = tempfile.mkdtemp(prefix="home-", dir=WORK)
     os.environ["HOME"] = home
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
@@ -118,6 +129,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[LEFT_OUT][name] = len(wanting)
             config.hook.pytest_deselected(items=wanting)
             items[:] = [item for item in items if item not in set(wanting)]
+    items.sort(key=turns(items))
+
+
+def turns(items: Iterable[pytest.Item]) -> Callable[[pytest.Item], float]:
+    """When a test's file is given to a worker, from 0 to 1: the longest ones first, so that no worker is left alone
+    with one at the end, and those that wait for daemons spread among those that need the processor.
+    """
+    busy, waiting = [], []
+    for path in dict.fromkeys(item.path for item in items):
+        (waiting if path.parent.name == "pool" else busy).append(path)
+    busy.sort(key=lambda path: path.parent.name != "crash")
+    turn = {path: number / len(busy) for number, path in enumerate(busy)}
+    turn |= {path: LAST_POOL_TEST * number / len(waiting) for number, path in enumerate(waiting)}
+    return lambda item: turn[item.path]
 
 
 def source(item: pytest.Item) -> str | None:
@@ -154,16 +179,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if hasattr(config, "workeroutput") or reporter is None:
         return
-    if WORK != BUILD and not reporter.stats.keys() & {"failed", "error"}:
+    if WORK != BUILD and not reporter.stats.keys() & {"failed", "error"} and is_last(config.stash[AT_WORK]):
         leave_nothing(WORK)
     for name, count in config.stash.get(LEFT_OUT, {}).items():
         reporter.write_line(f"{count} tests left out: they need {WANTED[name][1]} (tests/README.md)")
 
 
+def is_last(lock: TextIO) -> bool:
+    """Whether no other test run is at work in this checkout."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def leave_nothing(work: Path) -> None:
     """Remove what the workers share, and the folders that are empty then: the demo may be at work there."""
-    for name in ("pytest-tmp", "corpus", "postgresql-data"):
+    for name in ("pytest-tmp", "pytest-tmp-oldest", "corpus", "postgresql-data"):
         shutil.rmtree(work / name, ignore_errors=True)
+    work.joinpath("testing.lock").unlink(missing_ok=True)
     for folder in (work / "tests", work / "pools", work):
         with suppress(OSError):
             folder.rmdir()

@@ -77,8 +77,9 @@ def take_database_away(submit_dir: SubmitDir) -> None:
 
 
 def let_no_byte_be_written(submit_dir: SubmitDir) -> None:
-    """A full disk, as far as a database can tell."""
-    limit_file_size(monitor_pid(submit_dir), "4096")
+    """A full disk, as far as a database can tell; the monitor's log has room, however long this checkout's path is."""
+    assert submit_dir.database.stat().st_size > 4 * 65536
+    limit_file_size(monitor_pid(submit_dir), "65536")
 
 
 def limit_file_size(pid: int | None, size: str) -> None:

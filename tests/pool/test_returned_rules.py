@@ -69,7 +69,7 @@ TWO = {
 #!/bin/sh
 printf '#!/bin/sh\\ntouch {folder}/planted-script\\n' >mine.sh
 chmod 755 mine.sh
-{python} - <<'END'
+"{python}" - <<'END'
 import sqlite3
 database = sqlite3.connect("x.stampede.db")
 database.execute("UPDATE bridle_notification SET state = 'due', tries = 0")
