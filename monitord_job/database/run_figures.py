@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from monitord_job.database.attempt_queries import FAILED_STATES
+from monitord_job.database.bridle_tables import BRIDLE_VERSION
+from monitord_job.database.brief_reading import Brief, brief_reading
 from monitord_job.database.bulk_sql import Bulk
 from monitord_job.database.run_queries import open_database, reading_any
 from monitord_job.database.run_values import WorkflowProgress
@@ -61,6 +65,9 @@ def run_figures(database: Database, uuids: Collection[str] | None = None) -> dic
 
     A database of pegasus-monitord's is understood, too.
     """
+    figures = _of_today(database, uuids)
+    if figures is not None:
+        return figures
     engine = open_database(database)
     try:
         with reading_any(engine) as (connection, version):
@@ -69,7 +76,14 @@ def run_figures(database: Database, uuids: Collection[str] | None = None) -> dic
         engine.dispose()
 
 
-def _figures(bulk: Bulk, version: int | None, uuids: Collection[str] | None) -> dict[str, RunFigures]:
+def _of_today(database: Database, uuids: Collection[str] | None) -> dict[str, RunFigures] | None:
+    """The same in the usual case; None where it is another one."""
+    with suppress(sqlite3.Error), brief_reading(database) as brief:
+        return None if brief is None else _figures(brief, BRIDLE_VERSION, uuids)
+    return None
+
+
+def _figures(bulk: Bulk | Brief, version: int | None, uuids: Collection[str] | None) -> dict[str, RunFigures]:
     chosen = () if uuids is None else (list(uuids),)
     runs = bulk.select(f"{_RUNS} AND wf_uuid IN (?*)" if chosen else _RUNS, *chosen)
     keys = [int(row[0]) for row in runs]
@@ -127,10 +141,11 @@ def _progress(
 
 
 def _counts(
-    bulk: Bulk, version: int | None, keys: list[int], over: set[int]
+    bulk: Bulk | Brief, version: int | None, keys: list[int], over: set[int]
 ) -> tuple[defaultdict[int, Counter[NodeStatus]], Counter[int]]:
     """How many jobs are in which status, and how many nodes failed in the last run: of each workflow."""
     counts: defaultdict[int, Counter[NodeStatus]] = defaultdict(Counter)
+    states = set()
     if version is None:
         for wf_id, exitcode, number in bulk.select(_INSTANCES, keys):
             counts[wf_id][attempt_status("EXECUTE", exitcode)] += number
@@ -138,6 +153,9 @@ def _counts(
     service = "service" if version >= _SERVICES_SINCE else _NO_SERVICE
     for wf_id, state, is_service, number in bulk.select(_NODES.format(service=service), keys):
         counts[wf_id][node_status(state, service=bool(is_service), over=wf_id in over)] += number
+        states.add(state)
+    if states.isdisjoint(FAILED_STATES):
+        return counts, Counter()
     text = _FAILED.format(other="" if service == _NO_SERVICE else "AND (n.service IS NULL OR NOT n.service)")
     return counts, Counter(dict(_pairs(bulk.select(text, keys, list(FAILED_STATES)))))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from monitord_job.runs.places import places_of
 from monitord_job.runs.records import record_at, stored_at
 from monitord_job.runs.run_condition import Witnesses, condition_of, monitor_of
 from monitord_job.runs.run_record import RunRecord
+
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,23 @@ def _records(wanted: Wanted, queue: list[QueuedJob]) -> Iterator[tuple[RunRecord
             yield record, jobs.get(record.dag_file), 0
         return
     kept = KeptFigures()
-    for place in places_of(queue, folder=wanted.folder, all_users=wanted.all_users):
-        yield record_at(place.path, kept), place.job, place.noted
+    places = places_of(queue, folder=wanted.folder, all_users=wanted.all_users)
+    for place, record in zip(places, _at([place.path for place in places], kept), strict=True):
+        yield record, place.job, place.noted
     kept.write()
+
+
+def _at(paths: Sequence[Path], kept: KeptFigures) -> list[RunRecord]:
+    """The runs at these places, a few at a time: SQLite's work, most of a first look, goes on beside Python's."""
+    known = {path: record for path in paths if (record := kept.get(path)) is not None}
+    new = [path for path in paths if path not in known]
+    if not new:
+        return [known[path] for path in paths]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # Each in a context of its own: the properties of the command line are in it.
+        looks = [pool.submit(copy_context().run, record_at, path, kept) for path in new]
+        known |= {path: look.result() for path, look in zip(new, looks, strict=True)}
+    return [known[path] for path in paths]
 
 
 def _listed(record: RunRecord, job: QueuedJob | None, noted: int, queue: list[QueuedJob] | None) -> ListedRun:

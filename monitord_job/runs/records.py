@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def record_at(path: Path, kept: KeptFigures) -> RunRecord:
-    """The run at a place; one that cannot be read says why. Nothing is caught up: it is as it was stored last."""
-    known = kept.get(path)
-    if known is not None:
-        return known
+    """The run at a place, and kept if it has ended; one that cannot be read says why.
+
+    Nothing is caught up: it is as it was stored last.
+    """
     try:
         submit_dir = open_target(path)
         looked = seen(_files(submit_dir))  # before it is read: what changes meanwhile is read again

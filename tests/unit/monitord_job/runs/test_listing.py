@@ -11,6 +11,8 @@ import pytest
 
 from dag_rewriter.directory.known_runs import runs_folder
 from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.database import brief_reading, run_figures
+from monitord_job.database.properties import Given, given
 from monitord_job.diagnosis.run_states import Condition, Monitor
 from monitord_job.runs import records
 from monitord_job.runs.listing import Wanted, list_runs
@@ -58,6 +60,32 @@ def test_figures_of_what_has_ended_are_read_once_and_again_when_it_changed(
         log.write(f"{START + 99} INTERNAL *** DAGMAN_STARTED 100.0 ***\n")
     list_runs(Wanted())
     assert len(asked) == 1
+
+
+def test_a_first_look_opens_each_database_once_for_a_handful_of_questions(
+    make_run, queue, monkeypatch
+) -> None:
+    runs = [make_run(f"over{number}") for number in range(6)]
+    connected, opened, asked = brief_reading._connected, [], []
+
+    def counted(file):
+        opened.append(file)
+        connection = connected(file)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr(brief_reading, "_connected", counted)
+    monkeypatch.setattr(run_figures, "open_database", None)  # SQLAlchemy's engine is not asked for
+    assert [run.record.counts for run in list_runs(Wanted()).runs] == [{"succeeded": 3}] * 6
+    assert sorted(opened) == sorted(run.database for run in runs)
+    assert len(asked) <= 8 * len(runs)
+
+
+def test_the_properties_of_the_command_line_hold_for_a_first_look(make_run, queue, tmp_path) -> None:
+    make_run("over")
+    with given(Given({"pegasus.catalog.workflow.url": f"sqlite:///{tmp_path}/none.db"})):
+        assert [run.record.counts for run in list_runs(Wanted()).runs] == [{}]
+    assert [run.record.counts for run in list_runs(Wanted()).runs] == [{"succeeded": 3}]
 
 
 @pytest.mark.parametrize(
