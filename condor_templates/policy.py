@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class JobClass(Enum):
@@ -27,8 +28,7 @@ class JobClass(Enum):
     SUB_DAG = 11
 
 
-@dataclass(frozen=True, slots=True)
-class JobFacts:
+class JobFacts(NamedTuple):
     """What a rule may ask about a node; all but the name come from its submit file."""
 
     node: str

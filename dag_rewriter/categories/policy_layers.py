@@ -18,7 +18,7 @@ from dag_rewriter import files
 from dag_rewriter.categories.categories import CategoryRequest
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE, policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.submit_file import facts_of
+from dag_rewriter.directory.submit_file import facts_of, telling_lines
 from dag_rewriter.directory.submit_files import SubmitFiles
 from dag_rewriter.directory.trusted_files import read_trusted_beside
 from dag_rewriter.model.dag import Dag
@@ -103,5 +103,5 @@ def category_request(
             by_path[path] = facts_of("", data)
     described = cache(partial(facts_of, ""))
     inline = dag.inline_descriptions()
-    by_node = {node: described(text) for node, text in inline if node in without_file}
+    by_node = {node: described(telling_lines(text)) for node, text in inline if node in without_file}
     return CategoryRequest(policy, by_path, by_node)

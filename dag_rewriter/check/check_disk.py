@@ -50,11 +50,13 @@ def find_dag(path: Path) -> Path:
     return open_submit_dir(path).dag_file if path.is_dir() else path
 
 
-def check_path(path: Path, progress: Progress, data: bytes | None = None) -> Checked:
+def check_path(
+    path: Path, progress: Progress, data: bytes | None = None, *, programs: bool = True
+) -> Checked:
     """Checks a DAG and its sub-workflows; FileError when the DAG itself cannot be read.
 
     The files in the findings are named as seen from where `path` is. `data` is to be checked instead of what the DAG's
-    file holds.
+    file holds. `programs`: whether to look for those, too, of which there are warnings alone.
     """
     data = files.read_regular(path) if data is None else data  # the one file that must be there
     root, name = root_and_name(path)
@@ -66,7 +68,7 @@ def check_path(path: Path, progress: Progress, data: bytes | None = None) -> Che
     )
     findings += (_named(finding, root) for finding in first.findings)
     findings += node_log_findings(path, root, first.config)
-    is_short = data.count(b"\n") <= MOST_LINES
+    is_short = programs and data.count(b"\n") <= MOST_LINES
     if is_short and not any(finding.severity is Severity.ERROR for finding in findings):
         findings += (_named(finding, root) for finding in _programs(name, Disk(root, {name: data})))
     findings += below_findings(path, root, first.sub_dags)

@@ -21,10 +21,12 @@ _ONE_ONLY = "a DAG has one at most: take one of them out"
 
 def bulk_jobs(check: Check, scope: Scope, piece: Piece, file: str) -> bool:
     """Takes the JOB lines of a bulk piece; takes none and says so if something about one of them is wrong."""
-    jobs = (piece.bulk or {}).get(b"JOB", [])
-    names, files = [name for name, _ in jobs], [submit for _, submit in jobs]
-    if not jobs:
+    key = next(iter(regex_lines.NODES & (piece.bulk or {}).keys()), None)
+    if piece.bulk is None or key is None:
         return True
+    jobs = piece.bulk[key]
+    names = [job[0] for job in jobs]
+    files = [] if key in regex_lines.DESCRIBED else [job[1] for job in jobs]
     taken = not scope.nodes.keys().isdisjoint(names) or not scope.splices.keys().isdisjoint(names)
     if taken or len(set(names)) != len(names) or any(b"+" in name for name in names):
         return False

@@ -10,7 +10,7 @@ from dag_rewriter.check.scope import Check, Place, Scope
 from dag_rewriter.language.command_table import COMMANDS, About, CommandRow
 from dag_rewriter.language.commands import NodeKind, ScriptType
 from dag_rewriter.language.field_words import Fields
-from dag_rewriter.language.regex_lines import Pairs
+from dag_rewriter.language.regex_lines import NODES, Pairs
 from dag_rewriter.language.text import text_of
 
 _EVERYONE = b"ALL_NODES"
@@ -23,7 +23,7 @@ def bulk_settings(scope: Scope, bulk: Mapping[bytes, Pairs], check: Check) -> bo
     """Takes the settings of a bulk piece; takes none and says so if one of them may be wrong."""
     nodes = scope.nodes
     for key, pairs in bulk.items():
-        if key in (b"JOB", b"PARENT"):
+        if key == b"PARENT" or key in NODES:
             continue
         names = [name for name, _ in pairs]
         if not all(map(nodes.__contains__, names)):

@@ -6,7 +6,8 @@ Knows the commands that planners write. Where it cannot tell, the whole check de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
+from itertools import product
 
 from dag_rewriter.check.dependency_graph import never_ready
 from dag_rewriter.check.pass_two_nodes import is_everyone
@@ -15,7 +16,7 @@ from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.dag import Dag
 from dag_rewriter.model.index import Index
-from dag_rewriter.model.splices import MONITOR
+from dag_rewriter.model.splices import MONITOR, Part, WholeDag
 from dag_rewriter.rescue.rescue_dag import JOIN_NODE, RescueFile, is_whole_dag
 
 _HARMLESS = {
@@ -25,31 +26,75 @@ _HARMLESS = {
     b"NODE_STATUS_FILE",
     b"SET_JOB_ATTR",
     b"SUBMIT_DESCRIPTION",
-    b"CONFIG",
+    b"SPLICE",
 }
 """Commands about no node of which DAGMan asks no more than their form, which the parser has seen."""
 _SUBMIT = b".condor.sub"
 
 
-def is_surely_good(dag: Dag, exists: Callable[[str], bool], rescue: RescueFile | None = None) -> bool:
+def is_surely_good(
+    dag: Dag, whole: WholeDag, exists: Callable[[str], bool], rescue: RescueFile | None = None
+) -> bool:
     """Whether no line of the DAG, nor of the rescue DAG that would be taken, can be an error of `bridle check`.
 
-    False is no verdict. The submit files of nodes were looked for by whoever has parsed the DAG; `exists` tells of
-    paths from where DAGMan runs.
+    False is no verdict. The submit files of nodes were looked for by whoever has parsed the DAG; `whole` is the same
+    with its splices, `exists` tells of paths from where DAGMan runs.
     """
     index = dag.index
     return (
-        bool(index.ordinals)
-        and not index.other
-        and _HARMLESS.issuperset(index.lines)
+        bool(index.ordinals or len(whole.parts) > 1)
+        and _is_good(dag, _HARMLESS | {b"CONFIG"}, {NodeKind.JOB, NodeKind.SUBDAG})
         and len(dag.config_lines) <= 1
         and (dag.config is None or exists(dag.config))
-        and _names_are_good(index)
-        and all(kind in (NodeKind.JOB, NodeKind.SUBDAG) for kind in _special_kinds(index))
         and all(exists(join(*where)) for where in sub_dags_of(dag))
-        and not never_ready(len(index.ordinals), index.parents, index.children)
-        and (rescue is None or _fits(index, rescue))
+        and (rescue is None or (len(whole.parts) == 1 and _fits(index, rescue)))
+        and _are_good(whole.parts[1:], exists)
     )
+
+
+def _is_good(dag: Dag, harmless: set[bytes], kinds: Container[NodeKind]) -> bool:
+    """Whether all is well with a file as far as that can be told of it alone."""
+    index = dag.index
+    return (
+        not index.other
+        and harmless.issuperset(index.lines)
+        and _names_are_good(index)
+        and all(kind in kinds for kind in _special_kinds(index))
+        and _all_get_ready(dag)
+    )
+
+
+def _are_good(splices: Sequence[Part], exists: Callable[[str], bool]) -> bool:
+    """Whether all is well with files that are spliced in. Those that are used several times are looked at once."""
+    files = {(id(part.dag), part.directory): part for part in splices}.values()
+    dags = {id(part.dag): part.dag for part in files}.values()
+    return (
+        not any(part.has_includes for part in files)
+        and all(dag.index.nodes or dag.splices for dag in dags)
+        and all(_is_good(dag, _HARMLESS, {NodeKind.JOB}) for dag in dags)
+        and all(exists(part.directory or ".") for part in files)
+        and all(map(exists, {part.path(path) for part in files for path in part.dag.submit_paths()}))
+    )
+
+
+def _all_get_ready(dag: Dag) -> bool:
+    """Whether there is no cycle in a file, each of its splices taken for one node; and whether their names are free."""
+    index = dag.index
+    if b"SPLICE" not in index.lines:
+        return not index.groups and not never_ready(len(index.ordinals), index.parents, index.children)
+    splices = [fields[0] for _, fields in index.all(b"SPLICE")]
+    places = {name: number for number, name in enumerate(splices, len(index.ordinals))}
+    if len(places) < len(splices) or not places.keys().isdisjoint(index.ordinals) or index.elsewhere:
+        return False
+    places |= index.ordinals
+    parents, children = index.parents[:], index.children[:]
+    for above, below, _ in index.groups:
+        if not places.keys() >= {*above, *below}:
+            return False  # a node in a splice, of which nothing is known here
+        for parent, child in product(above, below):
+            parents.append(places[parent])
+            children.append(places[child])
+    return not never_ready(len(places), parents, children)
 
 
 def sub_dags_of(dag: Dag) -> Iterator[tuple[str, str]]:

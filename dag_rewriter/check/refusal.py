@@ -11,21 +11,23 @@ from dag_rewriter.directory.locate import root_and_name
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import BadDagError
 from dag_rewriter.model.dag import Dag
+from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.rescue_dag import RescueFile
 
 
-def refuse_bad(submit_dir: SubmitDir, dag: Dag, rescue: RescueFile | None) -> None:
+def refuse_bad(submit_dir: SubmitDir, dag: Dag, rescue: RescueFile | None, whole: WholeDag | None) -> None:
     """Raises BadDagError, which names the first error, for a DAG that DAGMan would refuse or that cannot succeed.
 
-    `dag` is what was parsed of it, without our block, and whose submit files are there; `rescue` the rescue DAG that
-    DAGMan would take. Reads the DAG once more only where that leaves a doubt.
+    `dag` is what was parsed of it, without our block, and whose submit files are there; `whole` the same with its
+    splices, if they could be put in; `rescue` the rescue DAG that DAGMan would take. Reads the DAG once more only where
+    that leaves a doubt.
     """
     path = submit_dir.dag_file
     root, _ = root_and_name(path)
-    if is_surely_good(dag, Disk(root).exists, rescue):
+    if whole is not None and is_surely_good(dag, whole, Disk(root).exists, rescue):
         _refuse(below_findings(path, root, sub_dags_of(dag)))
     else:
-        _refuse(check_path(path, lambda _done, _total: None, dag.index.data).findings)
+        _refuse(check_path(path, lambda _done, _total: None, dag.index.data, programs=False).findings)
 
 
 def _refuse(findings: Iterable[Finding]) -> None:

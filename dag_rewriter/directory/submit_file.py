@@ -152,6 +152,21 @@ def _slowly(data: bytes) -> tuple[int | None, int | None]:
     return job.job_class, job.priority
 
 
+_TELLING = re.compile(
+    rb"\n[ \t]*(?:universe|priority|(?:\+|my\.)pegasus_(?:job_class|wf_xformation|site))[ \t]*=[^\n]*",
+    re.IGNORECASE,
+)
+
+
+def telling_lines(data: bytes) -> bytes:
+    """The lines that `class_and_priority` and `facts_of` look at: in them few of a million descriptions differ.
+
+    >>> telling_lines(b"executable = a\\npriority = 1\\narguments = 7\\nqueue\\n")
+    b'\\npriority = 1'
+    """
+    return data if b"\\" in data else b"".join(_TELLING.findall(b"\n" + data))
+
+
 _JOB_FACTS = re.compile(
     rb"\n[ \t]*(universe|(?:\+|my\.)pegasus_(?:job_class|wf_xformation|site))[ \t]*=[ \t]*([^\n]*)",
     re.IGNORECASE,

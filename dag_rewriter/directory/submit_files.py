@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.submit_file import class_and_priority
+from dag_rewriter.directory.submit_file import class_and_priority, telling_lines
 from dag_rewriter.errors import SubmitDirError
 from dag_rewriter.model.dag import Dag, NodeKind
 
@@ -40,7 +40,7 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
         priorities.add(priority)
         if job_class is not None:
             classes[path] = job_class
-    for _, description in dag.inline_descriptions():
+    for description in {telling_lines(text) for _, text in dag.inline_descriptions()}:
         priorities.add(class_and_priority(description)[1])
     if missing:
         _complain_of_needed(submit_dir, dag, missing)

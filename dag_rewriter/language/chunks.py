@@ -53,15 +53,28 @@ def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
     while at < len(data):
         stop = _end_of_line(data, at + size)
         _refuse_long(line, at + size, stop)
-        framed = regex_lines.framed(data, at, stop)
-        bulk = regex_lines.read(framed, likely)
+        framed, bulk = _bulk(regex_lines.framed(data, at, stop), likely)
         likely = tuple(bulk or ())
         commands: tuple[Statement, ...] = ()
         if bulk is None:
             stop, commands = _whole(data, at, stop, line)
+        elif len(framed) <= stop - at:
+            stop = at + len(framed) - 1
         yield Piece(at, stop, line, framed, bulk, commands)
         line += data.count(b"\n", at, stop)
         at = stop
+
+
+def _bulk(framed: bytes, likely: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, regex_lines.Pairs] | None]:
+    """A framed piece and its lines if it is bulk: without its last node, whose description may go on behind it."""
+    is_likely = not regex_lines.DESCRIBED.keys().isdisjoint(likely)
+    for to_last_node in (is_likely, not is_likely):
+        end = regex_lines.last_node(framed) + 1 if to_last_node else len(framed)
+        piece = framed[:end]
+        bulk = regex_lines.read(piece, likely) if len(piece) > 1 else None
+        if bulk is not None:
+            return piece, bulk
+    return framed, None
 
 
 def _end_of_line(data: bytes, at: int) -> int:

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
-Pairs: TypeAlias = "list[tuple[bytes, bytes]]"
-"""(name of a node, the rest of its line) in file order"""
+Pairs: TypeAlias = "list[tuple[bytes, ...]]"
+"""(name of a node, the rest of its line) in file order; of DESCRIBED: (name, what opens the description, what ends
+it, the description as it stands, what each of its lines begins with)"""
 
 _WORD = rb"[^\s\0\"'\\]+"
 _END = rb"(?=\n)"  # the newline is the next line's first byte
@@ -29,10 +30,21 @@ PATTERNS = {
     b"PRE": rb"\nSCRIPT PRE (%s) ([^\s\0\\\"'](?:[^\n\0]*[^\s\0\\])?)%s" % (_WORD, _END),
     b"PARENT": rb"\nPARENT  ?(%s) CHILD (%s)%s" % (_WORD, _WORD, _END),
 }
-_COMPILED = {key: re.compile(pattern) for key, pattern in PATTERNS.items()}
+_NO_KEYWORD = rb"(?!(?:JOB|VARS|CATEGORY|RETRY|PRIORITY|SCRIPT|PARENT) )"
+_ASSIGNMENT = _NO_KEYWORD + rb"[A-Za-z+][^\n\0]*+(?<![ \t\r\v\f])"
+# Each line of it is indented alike; comments and empty lines are left to `lexer`.
+_DESCRIPTION = rb"((\n[ \t]*+)%s(?:\5%s)*+)\n[ \t]*+" % (_ASSIGNMENT, _ASSIGNMENT)
+DESCRIBED = {
+    b"JOB @=": rb"\nJOB (%s) (@=([A-Za-z0-9_]+))%s@\3%s" % (_WORD, _DESCRIPTION, _END),
+    b"JOB {": rb"\nJOB (%s) (\{())%s\}%s" % (_WORD, _DESCRIPTION, _END),
+}
+"""Nodes whose submit descriptions stand in the DAG."""
+NODES = frozenset((b"JOB", *DESCRIBED))
+_COMPILED = {key: re.compile(pattern) for key, pattern in (PATTERNS | DESCRIBED).items()}
 _NOTHING = re.compile(rb"\n(?=\n)")
 _COMMENT = re.compile(rb"\n#[^\n]*(?=\n)")
-_JOB = _COMPILED[b"JOB"]
+_JOB_LINES = re.compile(rb"|".join((PATTERNS[b"JOB"], rb"\nJOB %s (?:\{|@=[A-Za-z0-9_]+)%s" % (_WORD, _END))))
+_LAST_JOB = b"\nJOB "
 # Not found by a pattern, though a name may hold them: words that mean something else.
 _RESERVED = (b"ALL_NODES", b" PARENT ", b"JOB CHILD ", b" CHILD CHILD")
 
@@ -64,7 +76,7 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
         pairs = _COMPILED[key].findall(piece)
         if pairs:
             bulk[key] = pairs
-            rest -= len(pairs)
+            rest -= len(pairs) if key in PATTERNS else _lines_of(pairs)
             if not rest:
                 break
     if rest and b"\n#" in piece:
@@ -72,7 +84,30 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
     if rest:
         return None
     capitals = piece.upper()
-    return None if any(word in capitals for word in _RESERVED) else bulk
+    if any(word in capitals for word in _RESERVED):
+        return None
+    # Nodes of two kinds would not stay in their order.
+    return bulk if sum(key in bulk for key in NODES) <= 1 else None
+
+
+def _lines_of(described: Pairs) -> int:
+    """How many lines these nodes take."""
+    return sum([node[3].count(b"\n") for node in described]) + 2 * len(described)
+
+
+def last_node(piece: bytes) -> int:
+    """Where in a framed piece that has descriptions in it the last node begins, 0 if nothing is before it."""
+    at = piece.rfind(_LAST_JOB) if b" @=" in piece or b" {" in piece else 0
+    return max(at, 0)
+
+
+def described(nodes: Pairs) -> list[bytes]:
+    """The submit descriptions of DESCRIBED nodes as `lexer` gives them: no line is indented.
+
+    >>> described([(b"A", b"{", b"", b"\\n  executable = a\\n  priority = 1", b"\\n  ")])
+    [b'executable = a\\npriority = 1\\n']
+    """
+    return [b"%b\n" % body.replace(indent, b"\n")[1:] for _, _, _, body, indent in nodes]
 
 
 def select(piece: bytes, key: bytes) -> Pairs:
@@ -90,7 +125,7 @@ def job_lines(piece: bytes, first: int) -> list[int]:
     lines: list[int] = []
     at = 0
     line = first - 1
-    for match in _JOB.finditer(piece):
+    for match in _JOB_LINES.finditer(piece):
         begin = match.start() + 1
         line += piece.count(b"\n", at, begin)
         at = begin

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from condor_templates.policy import JobClass, JobFacts
-from dag_rewriter.directory.submit_file import facts_of
+from dag_rewriter.directory.submit_file import facts_of, telling_lines
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.splices import WholeDag
@@ -124,7 +124,10 @@ def jobs_in(counts: Tally, facts: Mapping[str, JobFacts]) -> Counter[JobFacts]:
     jobs: Counter[JobFacts] = Counter()
     for path, number in counts.submit_files.items():
         jobs[facts.get(path, _UNKNOWN)] += number
+    descriptions: Counter[bytes] = Counter()
     for description, number in counts.descriptions.items():
+        descriptions[telling_lines(description)] += number
+    for description, number in descriptions.items():
         jobs[facts_of("", description)] += number
     jobs[_SUBDAG] += counts.kinds[NodeKind.SUBDAG]
     jobs[_UNKNOWN] += counts.kinds.total() - jobs.total()

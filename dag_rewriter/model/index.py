@@ -57,7 +57,8 @@ class Index:
     ordinals: dict[bytes, int] = field(default_factory=dict)
     """name -> place in `nodes`"""
     nodes: list[bytes | Fields] = field(default_factory=list)
-    """the submit file of a plain JOB, else the fields of the NodeCommand with the line's number before them"""
+    """the submit file of a plain JOB, else the fields of the NodeCommand with the line's number before them, or 0 if it
+    is one of many"""
     special: list[int] = field(default_factory=list)
     """places in `nodes` of those that are no plain JOB"""
     parents: array[int] = field(default_factory=lambda: array("I"))
@@ -69,6 +70,8 @@ class Index:
     """edges of bulk pieces that name nodes of later pieces"""
     pending: list[bytes] = field(default_factory=list)
     """names in settings that no line before them defined"""
+    elsewhere: frozenset[bytes] = frozenset()
+    """names in settings, and in DONE lines, that no line of this file defines: of splices, their nodes, includes"""
     done: set[bytes] = field(default_factory=set)
     lines: dict[bytes, list[tuple[int, Fields]]] = field(default_factory=dict)
     """keyword -> (line, fields) of the commands that are about no node: CONFIG, SPLICE, DOT, ..."""
@@ -104,7 +107,7 @@ class Index:
     def line_of(self, ordinal: int) -> int:
         """The number of the line that defines a node."""
         fields = self.nodes[ordinal]
-        if not isinstance(fields, bytes):
+        if not isinstance(fields, bytes) and fields[0]:
             line: int = fields[0]
             return line
         if not self.line_numbers:
@@ -149,17 +152,17 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
 def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, source: str) -> None:
     """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
     ordinals = index.ordinals
-    jobs = bulk.pop(b"JOB", None)
     here: frozenset[bytes] = frozenset()
-    if jobs is not None:
-        names, submit_files = zip(*jobs, strict=True)
+    for key in regex_lines.NODES & bulk.keys():  # one of them at most
+        jobs = bulk.pop(key)
+        names = tuple([job[0] for job in jobs])
         here = frozenset(names)
-        before = len(ordinals)
-        known = ordinals.keys().isdisjoint(names) if before else True
-        ordinals.update(zip(names, count(before)))
-        if not known or len(ordinals) != before + len(names):
-            raise twice_in_bulk(source, index.data, piece, names, ordinals, before)
-        index.nodes.extend(submit_files)
+        _name(index, names, piece, source)
+        if key in regex_lines.DESCRIBED:
+            index.special.extend(range(len(index.nodes), len(index.nodes) + len(jobs)))
+            index.nodes.extend(_described(jobs))
+        else:
+            index.nodes.extend([job[1] for job in jobs])
     edges = bulk.pop(b"PARENT", None)
     if edges is not None and not _edges(index, edges):
         index.later.append(edges)
@@ -167,6 +170,22 @@ def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, so
         # Most are about nodes of the same piece, and a small set is in the processor's cache.
         elsewhere = {name for name, _ in pairs} - here
         index.pending += [name for name in elsewhere if name not in ordinals]
+
+
+def _name(index: Index, names: tuple[bytes, ...], piece: Piece, source: str) -> None:
+    """Takes the names of new nodes."""
+    ordinals = index.ordinals
+    before = len(ordinals)
+    known = ordinals.keys().isdisjoint(names) if before else True
+    ordinals.update(zip(names, count(before)))
+    if not known or len(ordinals) != before + len(names):
+        raise twice_in_bulk(source, index.data, piece, names, ordinals, before)
+
+
+def _described(jobs: regex_lines.Pairs) -> Iterator[Fields]:
+    """What `nodes` keeps of nodes whose descriptions stand in the DAG; their lines are found when asked for."""
+    for job, description in zip(jobs, regex_lines.described(jobs), strict=True):
+        yield 0, NodeKind.JOB, job[0], job[1], None, False, False, description
 
 
 def _edges(index: Index, pairs: regex_lines.Pairs) -> bool:
@@ -307,6 +326,8 @@ def _resolve(index: Index, source: str) -> None:
     index.groups, index.later = left, []
     if not index.all(b"INCLUDE"):  # which may define anything
         _refuse_unknown(index, source)
+    named = index.done.union(index.pending)
+    index.elsewhere = frozenset(n for n in named if n not in known and n.upper() != b"ALL_NODES")
     index.pending = []
 
 

@@ -38,6 +38,8 @@ class Part:
     """where DAGMan is when it reads the file, from where it runs: "" or a DIR"""
     dag: Dag
     is_splice: bool = False
+    has_includes: bool = False
+    """whether the text of other files stands in it: of those there is no more to be seen"""
 
     def nodes(self) -> Iterator[Node]:
         """Its nodes under their whole names. SERVICE nodes of a splice are left out: DAGMan never starts them."""
@@ -175,14 +177,16 @@ class _Files:
     read: Read
     left: int = MAX_FILES
     edges: int = 0
-    dags: dict[tuple[str, str], Dag] = field(default_factory=dict)
+    dags: dict[tuple[str, str], tuple[Dag, bool]] = field(default_factory=dict)
 
-    def dag(self, file: str, directory: str, above: Sequence[str]) -> Dag:
-        """Raises DagSyntaxError for one file too many."""
+    def dag(self, file: str, directory: str, above: Sequence[str]) -> tuple[Dag, bool]:
+        """The DAG in a file, and whether it includes others. Raises DagSyntaxError for one file too many."""
         key = file, directory
         self.take()
         if key not in self.dags:
-            self.dags[key] = parse_dag(_with_includes(self.read(file), directory, self.included, above), file)
+            data = self.read(file)
+            text = _with_includes(data, directory, self.included, above)
+            self.dags[key] = parse_dag(text, file), text != data
         return self.dags[key]
 
     def included(self, file: str) -> bytes:
@@ -206,7 +210,8 @@ def _scope(
 ) -> _Scope:
     """`inside` is the splice that it is, with its plus sign, or ""; `number` stands before each of its names."""
     prefix = inside + number
-    part = Part(prefix, directory, files.dag(source, directory, above), bool(inside))
+    dag, has_includes = files.dag(source, directory, above)
+    part = Part(prefix, directory, dag, bool(inside), has_includes)
     files.connect(len(part.dag.index.parents))
     scope = _Scope(parts=[part])
     splices = {}

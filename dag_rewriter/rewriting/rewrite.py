@@ -149,7 +149,8 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
 def require_good(submit_dir: SubmitDir) -> None:
     """Raises BadDagError for a DAG in which `bridle check` finds an error, and as `plan_for`."""
     planned = plan_for(submit_dir)
-    refuse_bad(submit_dir, planned.dag, planned.context.rescue)
+    whole = _with_parts(planned)
+    refuse_bad(submit_dir, planned.dag, planned.context.rescue, _if_whole(whole))
 
 
 def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
@@ -162,9 +163,10 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
         require_own(submit_dir.path)
     planned = plan_for(submit_dir, options)
     dag, parts = planned.dag, planned.parts
+    whole = _with_parts(planned)
     if not options.force:
-        refuse_bad(submit_dir, dag, planned.context.rescue)
-    context, unmeasured = _measured(planned)
+        refuse_bad(submit_dir, dag, planned.context.rescue, _if_whole(whole))
+    context, unmeasured = _measured(planned, whole)
     changes = changes_of(dag, context)
     # Only a monitor of ours is what the planner's submit file stands in the way of.
     sets_aside = bool(changes["monitor"].added)
@@ -202,27 +204,32 @@ def _confirmed_rules(submit_dir: SubmitDir, dag: Dag, options: Options) -> tuple
     return tuple(note for each in (submit_dir, *below) for note in confirm_at_submit(each, below=False))
 
 
-def _measured(planned: Planned) -> tuple[Context, tuple[str, ...]]:
+def _measured(planned: Planned, whole: WholeDag | RewriterError) -> tuple[Context, tuple[str, ...]]:
     """With the metrics, if they are asked for: they are the one pass that needs all of the DAG's edges."""
     if "metrics" not in planned.choice.passes:
         return planned.context, ()
-    dag = planned.dag
-    try:
-        single = WholeDag((Part("", "", dag),))
-        whole = _with_parts(planned) if dag.splices or dag.includes else single
-    except RewriterError as error:
-        return planned.context, (f"no metrics are made: {error}",)
+    if isinstance(whole, RewriterError):
+        return planned.context, (f"no metrics are made: {whole}",)
     metrics = measure(planned.submit_dir, whole)
     ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, metrics)]
     return replace(planned.context, metrics=MetricFiles(ours[0], metrics.dag, tuple(planners))), ()
 
 
-def _with_parts(planned: Planned) -> WholeDag:
-    """The DAG without our block, and all that it splices in and includes."""
+def _with_parts(planned: Planned) -> WholeDag | RewriterError:
+    """The DAG without our block, and all that it splices in and includes; or why that cannot be put in."""
+    if not (planned.dag.splices or planned.dag.includes):
+        return WholeDag((Part("", "", planned.dag),))
     submit_dir = planned.submit_dir
     dag = submit_dir.named(submit_dir.dag_file)
     known = {dag: planned.parts.original}
-    return expand(dag, lambda name: known.get(name) or files.read_regular(submit_dir.start / name))
+    try:
+        return expand(dag, lambda name: known.get(name) or files.read_regular(submit_dir.start / name))
+    except RewriterError as error:
+        return error
+
+
+def _if_whole(whole: WholeDag | RewriterError) -> WholeDag | None:
+    return None if isinstance(whole, RewriterError) else whole
 
 
 def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.check import refusal
+from dag_rewriter.check.check_disk import check_path
 from dag_rewriter.check.quick_verdict import is_surely_good
+from dag_rewriter.check.scope import Severity
 from dag_rewriter.directory.submit_dir import open_dag
 from dag_rewriter.errors import BadDagError, RewriterError
 from dag_rewriter.model.dag import parse_dag
+from dag_rewriter.model.splices import Part, WholeDag, expand
 from dag_rewriter.rescue.rescue_dag import RescueFile
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from tests.support.dag_verdicts import BAD, GOOD
@@ -30,7 +33,8 @@ def write(folder: Path, case: str | dict[str, str]) -> Path:
 def verdict(dag: Path, rescue: str | None = None) -> bool:
     taken = None if rescue is None else RescueFile("x.dag", 1, rescue.encode())
     parsed = parse_dag(dag.read_bytes(), "x.dag")
-    return is_surely_good(parsed, lambda name: (dag.parent / name).exists(), taken)
+    whole = expand("x.dag", lambda name: (dag.parent / name).read_bytes())
+    return is_surely_good(parsed, whole, lambda name: (dag.parent / name).exists(), taken)
 
 
 @pytest.mark.parametrize("name", list(BAD))
@@ -65,7 +69,49 @@ def test_what_planners_write_is_not_read_a_second_time(
     monkeypatch.setattr(refusal, "check_path", None)
     dag = write(tmp_path, PLANNERS)
     submit_dir = open_dag(dag)
-    refusal.refuse_bad(submit_dir, parse_dag(dag.read_bytes(), "x.dag"), None)
+    parsed = parse_dag(dag.read_bytes(), "x.dag")
+    refusal.refuse_bad(submit_dir, parsed, None, WholeDag((Part("", "", parsed),)))
+
+
+SPLICED = TWO + "SPLICE S s.dag\nSPLICE T s.dag\nPARENT A S CHILD T B\n"
+
+
+@pytest.mark.parametrize(
+    ("top", "spliced", "good"),
+    [
+        (SPLICED, TWO + "PARENT A CHILD B\n", True),
+        (SPLICED, "JOB A @=E\nexecutable = a\n@E\n", True),
+        (SPLICED, TWO + "SPLICE U u.dag\nPARENT U CHILD A\n", True),
+        (TWO + "SPLICE S s.dag DIR sub\n", "JOB A e.sub\n", True),
+        (TWO + "SPLICE S s.dag DIR sub\n", "JOB A a.sub\n", False),
+        (SPLICED + "PARENT T CHILD S\n", TWO, False),
+        (SPLICED + "PARENT S+A CHILD S\n", TWO, False),
+        (SPLICED + "RETRY S+C 3\n", TWO, False),
+        (SPLICED + "SPLICE A s.dag\n", TWO, False),
+        (SPLICED + "SPLICE S s.dag\n", TWO, False),
+        (SPLICED, "", False),
+        (SPLICED, "JOB A none.sub\n", False),
+        (SPLICED, TWO + "PARENT A CHILD B\nPARENT B CHILD A\n", False),
+        (SPLICED, TWO + "FINAL F a.sub\n", False),
+        (SPLICED, TWO + "RETRY I 3\nINCLUDE i.dag\n", False),
+        (SPLICED, TWO + "PIN_IN A 1\n", False),
+        (SPLICED, TWO + "CONFIG d.config\n", False),
+        (SPLICED, TWO + "SUBDAG EXTERNAL D none.dag\n", False),
+        (SPLICED, TWO + "SPLICE U none.dag DIR none\n", None),
+    ],
+)
+def test_splices_are_good_where_the_whole_check_says_so(
+    tmp_path: Path, top: str, spliced: str, good: bool | None
+) -> None:
+    others = {"u.dag": "JOB A a.sub\n", "i.dag": "JOB I a.sub\n", "sub/s.dag": spliced, "sub/e.sub": ""}
+    dag = write(tmp_path, {"x.dag": top, "s.dag": spliced, **others})
+    if good is None:
+        with pytest.raises(BadDagError):
+            rewrite(open_dag(dag))
+        return
+    assert verdict(dag) == good
+    errors = [f for f in check_path(dag, lambda _done, _all: None).findings if f.severity is Severity.ERROR]
+    assert not (good and errors)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,40 @@ FINAL F f.sub
 
 words = st.sampled_from(["A", "B", "n\u00e4", "ALL_NODES", "all_nodes"])
 nodes = st.sampled_from(["A", "B", "n\u00e4", "A"])
+body_lines = st.sampled_from(
+    [
+        *(
+            "  executable = /bin/true",
+            "  a = b \\",
+            "arguments = 1",
+            "",
+            "  # note",
+            "PRIORITY A 3",
+            "JOB E e.sub",
+        ),
+        *(
+            "  +x = @END",
+            "    Deeper = 1",
+            "  queue ",
+            "  }",
+            "@END DIR d",
+            "  RETRY A 1",
+            "\t+tab = {",
+            "JOB = x",
+        ),
+    ]
+)
+described = st.builds(
+    lambda name, ends, body: "\n".join([f"JOB {name} {ends[0]}", *body, ends[1]]),
+    st.sampled_from(["D", "E", "G", "H", "I", "K", "L"]),
+    st.sampled_from(
+        [("{", "}"), ("@=END", "@END"), ("@=x", "  @x"), ("@=END", "@END NOOP"), ("@=END", "@ENDE")]
+    ),
+    st.lists(st.sampled_from(["  executable = /bin/true", "  priority = 3"]), min_size=1, max_size=2)
+    | st.lists(body_lines, max_size=3),
+)
 lines = st.one_of(
+    described,
     st.builds("JOB {} {}.sub".format, st.sampled_from(["D", "E", "G", "H"]), words),
     st.builds("RETRY {} {}".format, words, st.integers(0, 3)),
     st.builds("PRIORITY {} {}".format, words, st.integers(-3, 3)),
@@ -169,6 +202,19 @@ def test_a_planners_dag_is_bulk() -> None:
     node = Dag(build_index(PLANNED, "x.dag", 64), "x.dag").nodes["näme_1"]
     assert (node.kind, node.line_no, node.retries, node.category) == (NodeKind.JOB, 12, 3, "cleanup")
     assert node.vars == (("a", "1"), ("b", "x y"), ("c", "3"))
+
+
+@pytest.mark.parametrize("ends", [("{", "}"), ("@=END", "@END")])
+@pytest.mark.parametrize("indent", ["", "  ", "\t"])
+def test_descriptions_in_the_dag_are_bulk(ends: tuple[str, str], indent: str) -> None:
+    node = "JOB A{0} {1}\n{3}executable = /bin/true\n{3}arguments = {0}\n{2}\nRETRY A{0} 3\n"
+    data = "".join(node.format(number, *ends, indent) for number in range(100)).encode()
+    found = list(pieces(data, 256))
+    assert all(piece.bulk is not None for piece in found), found
+    assert len(found) > 20, "one of them would prove nothing"
+    dag = Dag(build_index(data, "x.dag", 256), "x.dag")
+    assert dag.nodes["A41"].inline == "executable = /bin/true\narguments = 41\n"
+    assert (dag.nodes["A41"].line_no, dag.nodes["A41"].retries) == (41 * 5 + 1, 3)
 
 
 def test_an_include_may_define_the_nodes_of_bulk_lines() -> None:
