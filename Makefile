@@ -29,7 +29,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help api demo test test-newest test-oldest release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
+.PHONY: help api cli demo test test-newest test-oldest release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
@@ -46,6 +46,7 @@ help:
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make api     write docs/api.md anew from the docstrings"
+	@echo "make cli     write docs/cli.md and the man pages (docs/man) anew from the parser"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
 	@echo "make clean   stop every pool below build/ and remove what was made"
 
@@ -123,6 +124,9 @@ imports: $(STAMPS)/bridle
 
 api: $(STAMPS)/bridle
 	@$(VENV)/bin/python tools/api_page.py > docs/api.md
+
+cli: $(STAMPS)/bridle
+	@$(VENV)/bin/python tools/cli_pages.py
 
 setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(HTCONDOR) $(STAMPS)/htcondor-23
 

@@ -35,8 +35,8 @@ _OLD_NAMES = {"stage-in": "stagein", "stage-out": "stageout", "stage-inter": "st
 """What categories were called in properties of older planners; the planner still maps them."""
 _NUMBER = 'write a whole number from 1, or "unlimited", e.g. cleanup = 10'
 _TABLES = (
-    "a policy has [limits], [planner_limits], [[rule]] (docs/categories.md), [monitor] (docs/reliability.md) and "
-    "[notifications] (docs/notifications.md)"
+    "a policy has [limits], [planner_limits], [[rule]] (`bridle help categories`), [monitor] (`bridle help "
+    "reliability`) and [notifications] (`bridle help notifications`)"
 )
 
 

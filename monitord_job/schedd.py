@@ -24,8 +24,8 @@ _UP = "is HTCondor up, and is CONDOR_CONFIG set for it? try `condor_q`, or `brid
 _BINDING = "doesn't match server's network address"
 _OLDER = (
     "the schedd is older than these Python bindings of HTCondor: set SEC_FS_ENFORCE_CHANNEL_BINDING = False in the "
-    "configuration that bridle reads (docs/categories.md), or _CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING=False in its "
-    "environment"
+    "configuration that bridle reads (`bridle help categories`), or _CONDOR_SEC_FS_ENFORCE_CHANNEL_BINDING=False in "
+    "its environment"
 )
 
 

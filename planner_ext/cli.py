@@ -6,7 +6,6 @@ what it needs. A command's callback may return its exit code; None is 0.
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import os
@@ -15,16 +14,24 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import click
+from click.exceptions import NoSuchCommand
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
-from condor_templates.next_command import completed
 from condor_templates.terminal import PrintableFormatter, say
+from dag_rewriter.cli.common import print_json
+from planner_ext.failure import (
+    Failure,
+    asks_for_json,
+    bridle_failure,
+    internal_failure,
+    os_failure,
+    usage_failure,
+)
 
 
 class Subcommand(NamedTuple):
@@ -111,25 +118,23 @@ COMMANDS = {
     "sc": Subcommand(
         "planner_ext.commands.sc:sc", "Validate site catalogs, and convert XML 4.x to YAML 5.0."
     ),
+    "help": Subcommand(
+        "planner_ext.commands.help_pages:help_pages",
+        "Show how a command is used, or a page of the manual.",
+    ),
+    "completion": Subcommand(
+        "planner_ext.commands.completion:completion",
+        "Print what makes a shell complete commands, options, runs, nodes and categories.",
+    ),
+    "schema": Subcommand(
+        "planner_ext.commands.schema:schema",
+        "Print the JSON Schema of what a command prints under --json.",
+    ),
     "pool": Subcommand("planner_ext.commands.pool:pool", "Manage a personal HTCondor pool."),
 }
 
 ALIASES = {"why": "analyzer"}
 """Short names, which the help of the command itself tells."""
-
-# What the user can do about an OSError: errno -> advice, and whether it is what was named that is wrong.
-_ADVICE = {
-    errno.ENOENT: ("check the name", ExitCode.USAGE),
-    errno.ENOTDIR: ("name a directory", ExitCode.USAGE),
-    errno.EISDIR: ("name a file", ExitCode.USAGE),
-    errno.EACCES: ("check who may read and write it", ExitCode.USAGE),
-    errno.EPERM: ("check whose it is", ExitCode.USAGE),
-    errno.ESPIPE: ("put a file there: pipes and devices have no end", ExitCode.USAGE),
-    errno.ELOOP: ("no link is followed there: put a file there, or nothing", ExitCode.USAGE),
-    errno.EROFS: ("the file system is read-only: use another place", ExitCode.IO),
-    errno.ENOSPC: ("free some space, then try again", ExitCode.IO),
-    errno.EDQUOT: ("free some of your quota, then try again", ExitCode.IO),
-}
 
 
 @dataclass
@@ -143,12 +148,20 @@ class Verbosity:
     """that the command is about"""
     errors: int | None = None
     """what the command exits with after any error of the user's or the machine's, if it has one code for all"""
+    as_json: bool = False
+    """whether standard output is to hold JSON, errors too"""
 
     def resolve(self, typed: Path) -> Path:
         """The run that is meant, by whatever name. Raises AmbiguousRunError."""
         from monitord_job.runs.naming import resolved
 
         return resolved(typed)
+
+    def run_names(self) -> list[str]:
+        """What a shell completes where a run is wanted."""
+        from monitord_job.runs.naming import known_names
+
+        return known_names()
 
 
 class LazyGroup(click.Group):
@@ -165,6 +178,15 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand as error:
+            names = [*COMMANDS, *ALIASES]
+            raise NoSuchCommand(error.command_name, possibilities=names, ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -211,43 +233,37 @@ def run_command(arguments: Sequence[str], command: click.Command = cli, name: st
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except click.ClickException as error:
-        _show(error)
-        return error.exit_code if verbosity.errors is None else verbosity.errors
+        verbosity.as_json = verbosity.as_json or asks_for_json(arguments)
+        return _tell(verbosity, usage_failure(error))
     except (KeyboardInterrupt, click.Abort):
-        return _tell(verbosity, "interrupted", ExitCode.INTERRUPTED)
+        return _tell(verbosity, Failure("", "interrupted", "", ExitCode.INTERRUPTED))
     except BrokenPipeError:
         # Or the interpreter would complain once more when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PIPE
     except BridleError as error:
-        code = error.exit_code if verbosity.errors is None else verbosity.errors
-        return _tell(verbosity, completed(str(error), verbosity.run), code)
+        return _tell(verbosity, bridle_failure(error, verbosity.run))
     except OSError as error:
-        see = f"run again with `{name} -vv` to see where"
-        advice, code = _ADVICE.get(error.errno or 0, (see, ExitCode.IO))
-        where = error.filename if error.filename is not None else "input/output"
-        return _tell(
-            verbosity, f"{os.fsdecode(where)}: {error.strerror or error}; {advice}", verbosity.errors or code
-        )
+        return _tell(verbosity, os_failure(error, name))
     except Exception as error:  # noqa: BLE001 - the outermost line
-        what = f"internal error: {type(error).__name__}: {error}; run again with `{name} -vv` and report it"
-        return _tell(verbosity, what, ExitCode.INTERNAL)
+        return _tell(verbosity, internal_failure(error, name))
     return result if isinstance(result, int) else 0
 
 
-def _show(error: click.ClickException) -> None:
-    """As click shows it. The wrong word may be the name of a file, which the shell has put there."""
-    text = StringIO()
-    error.show(file=text)
-    say(text.getvalue(), newline=False, err=True)
-
-
-def _tell(verbosity: Verbosity, what: str, code: int) -> int:
-    if verbosity.level >= 2:
+def _tell(verbosity: Verbosity, failure: Failure) -> int:
+    """One code for all errors, if the command has it, but for those that are nobody's fault, or ours."""
+    if verbosity.errors is not None and failure.code not in (ExitCode.INTERRUPTED, ExitCode.INTERNAL):
+        failure = failure._replace(code=verbosity.errors)
+    if verbosity.level >= 2 and not failure.usage:
         say(traceback.format_exc(), newline=False, err=True)
-    # A file name may hold bytes that are no text.
-    say(f"{verbosity.name}: {what}", err=True)
-    return code
+    if verbosity.as_json:
+        print_json(failure.document(verbosity.name))
+    elif failure.usage:
+        say(failure.usage, newline=False, err=True)
+    else:
+        # A file name may hold bytes that are no text.
+        say(f"{verbosity.name}: {failure}", err=True)
+    return failure.code
 
 
 def main() -> None:

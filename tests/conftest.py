@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -202,6 +203,25 @@ def leave_nothing(work: Path) -> None:
     for folder in (work / "tests", work / "pools", work):
         with suppress(OSError):
             folder.rmdir()
+
+
+@pytest.fixture(autouse=True)
+def _documents_keep_to_their_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a command prints as JSON in the tests' own process is what `bridle schema` says of it."""
+    from condor_templates.terminal import say
+    from dag_rewriter.cli import common
+
+    def checked(text: str) -> None:
+        from tests.support.json_documents import check, name_of
+
+        ctx = click.get_current_context(silent=True)
+        words = ["error"] if ctx is None else ctx.command_path.removeprefix("bridle ").split()
+        name = name_of(words)
+        if name is not None:  # some tests call a function of a command that has no name then
+            check(name, text)
+        say(text)
+
+    monkeypatch.setattr(common, "say", checked)
 
 
 @pytest.fixture(scope="session", params=[OWN, CORPUS])

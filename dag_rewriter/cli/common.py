@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from condor_templates.terminal import say
 from dag_rewriter.directory.ownership import become_owner
@@ -26,7 +28,23 @@ as_owner_option = click.option(
     callback=_become_owner,
     help="Root only: do it as the user whom the directory belongs to.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def wants_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> bool:
+    """Errors are to be JSON too: whoever prints them has the context's object."""
+    if wanted and ctx.obj is not None:
+        ctx.obj.as_json = True
+    return wanted
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,  # so that wrong values of other options are told as JSON
+    callback=wants_json,
+    help="Print JSON, errors too (`bridle help json`).",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 force_option = click.option(
     "--force", is_flag=True, help="Go on with a DAG that `bridle check` finds errors in."
@@ -52,6 +70,14 @@ class _RunPath(click.Path):
         ctx.obj.run = path
         return path
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Runs by name; where none begins so, the shell completes files."""
+        known = ctx.obj.run_names() if ctx.obj is not None and self._by_name else []
+        names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
+        return [*super().shell_complete(ctx, param, incomplete), *names]
+
 
 RUN = _RunPath()
 _HERE = "."
@@ -64,6 +90,10 @@ monitored_argument = click.argument("submit_dir", type=_RunPath(by_name=False), 
 dag_argument = click.argument("target", metavar="[SUBMIT_DIR|X.dag]", type=RUN, default=_HERE, required=False)
 
 
-def print_json(value: object) -> None:
-    """One JSON document on standard output, in ASCII."""
-    say(json.dumps(value, indent=2))
+JSON_VERSION = 1
+"""Of a document that has no version of its own: it goes up before a key goes or changes its meaning (docs/json.md)."""
+
+
+def print_json(value: Mapping[str, object]) -> None:
+    """One JSON document on standard output, in ASCII, which has a version."""
+    say(json.dumps({"version": JSON_VERSION, **value}, indent=2))

@@ -12,6 +12,7 @@ from condor_templates.state_words import StateWord
 from condor_templates.terminal import put_out, say
 from dag_rewriter import files
 from dag_rewriter.cli.common import dag_argument, json_option, print_json
+from dag_rewriter.cli.completion import complete_nodes
 from dag_rewriter.directory.locate import open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
@@ -28,9 +29,19 @@ _MOST = 12
 @dag_argument
 @click.option("--levels", is_flag=True, help="All nodes, one line for each level.")
 @click.option("--critical-path", is_flag=True, help="The critical path, a node on each line.")
-@click.option("--ancestors", metavar="NODE", multiple=True, help="What NODE depends on, a node on each line.")
 @click.option(
-    "--descendants", metavar="NODE", multiple=True, help="What depends on NODE, a node on each line."
+    "--ancestors",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=complete_nodes,
+    help="What NODE depends on, a node on each line.",
+)
+@click.option(
+    "--descendants",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=complete_nodes,
+    help="What depends on NODE, a node on each line.",
 )
 @click.option("--dot", "dot", metavar="FILE", help="Write the graph for graphviz; - is standard output.")
 @click.option(

@@ -38,8 +38,8 @@ class Metrics:
     """whether pegasus-plan wrote X.metrics"""
 
     def as_json(self) -> dict[str, Any]:
-        """For --json: the planner's keys, and ours below `bridle`."""
-        return {**self.planner, "bridle": self.dag.as_json()}
+        """For --json: the planner's file, and what we count."""
+        return {"planner": dict(self.planner), "bridle": self.dag.as_json()}
 
 
 def read_facts(submit_dir: SubmitDir, paths: Iterable[str]) -> dict[str, JobFacts]:

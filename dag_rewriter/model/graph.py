@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from condor_templates.did_you_mean import did_you_mean
 from dag_rewriter.errors import DagSyntaxError, RewriterError
 from dag_rewriter.model.splices import ORDINARY, WholeDag
 
@@ -106,8 +107,7 @@ class DagGraph:
         return names
 
     def _advice(self, name: str) -> str:
-        like = next((known for known in self._children if name.lower() in known.lower()), None)
-        return "see `bridle graph --levels` for all nodes" if like is None else f"did you mean {like}?"
+        return did_you_mean(name, self._children) or "see `bridle graph --levels` for all nodes"
 
     def _networkx(self) -> Any:
         import networkx as nx

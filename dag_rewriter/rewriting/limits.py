@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from condor_templates.did_you_mean import did_you_mean
 from dag_rewriter import files
 from dag_rewriter.categories.categories import (
     SET_BY_COMMAND,
@@ -92,9 +93,8 @@ def check_known(submit_dir: SubmitDir, names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             has = ", ".join(sorted(known)) or "none"
-            raise RewriterError(
-                f"--set {name}", f"the DAG has no such category (it has {has})", "mind the case"
-            )
+            hint = did_you_mean(name, known) or "mind the case"
+            raise RewriterError(f"--set {name}", f"the DAG has no such category (it has {has})", hint)
 
 
 def with_limits(data: bytes, limits: Mapping[str, int | None]) -> bytes:

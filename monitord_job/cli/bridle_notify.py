@@ -96,8 +96,8 @@ def notify(
     """Send a message with a report: what happened, how far the run is, what failed and why, what to do now.
 
     A monitor runs it for the rules `to: TARGET`; any script of a notification may. What it is about is in the
-    environment (PEGASUS_EVENT, PEGASUS_JOBID, ..., see docs/notifications.md). Secrets belong in notify.toml, which
-    only you may read, not on command lines.
+    environment (PEGASUS_EVENT, PEGASUS_JOBID, ...; `bridle help notifications` has all). Secrets belong in notify.toml,
+    which only you may read, not on command lines.
     """
     if verbosity is not None:
         verbosity.level = verbose  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ import click
 
 from condor_templates.terminal import put_out, say
 from dag_rewriter.cli.common import RUN, json_option, print_json
+from dag_rewriter.cli.completion import complete_categories, complete_nodes
 from monitord_job.cli.common import open_run, properties_options, url_option
 from monitord_job.errors import MonitorError
 
@@ -56,12 +57,18 @@ Exit codes:
 """
 )
 @click.argument("run", metavar="[RUN]", default=".", type=RUN)
-@click.argument("node", metavar="[NODE]", required=False)
+@click.argument("node", metavar="[NODE]", required=False, shell_complete=complete_nodes)
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(_STATES, case_sensitive=False), help="Only these."
 )
 @click.option("--transformation", metavar="PATTERN", default="", help="Only of this transformation (*, ?).")
-@click.option("--category", metavar="PATTERN", default="", help="Only nodes of this category of the DAG.")
+@click.option(
+    "--category",
+    metavar="PATTERN",
+    default="",
+    shell_complete=complete_categories,
+    help="Only nodes of this category of the DAG.",
+)
 @click.option("--host", metavar="PATTERN", default="", help="Only attempts on this host.")
 @click.option(
     "--sub-workflow",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.terminal import say
-from dag_rewriter.cli.common import RUN, json_option
+from dag_rewriter.cli.common import RUN, json_option, wants_json
 from monitord_job.cli.common import any_database_options, as_it_stands_option, here, open_run
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ LOG = logging.getLogger("bridle.statistics")
 _ALL = ("summary", "wf_stats", "jb_stats", "tf_stats", "ti_stats", "int_stats")
 """what pegasus-statistics has"""
 _LEVELS = (*_ALL, "use_stats", "path_stats")
+
+
+def _form(ctx: click.Context, option: click.Parameter, word: str) -> str:
+    wants_json(ctx, option, word == "json")
+    return word
 
 
 def _levels(_ctx: click.Context, _option: click.Parameter, text: str) -> frozenset[str]:
@@ -66,6 +71,8 @@ Exit codes:
     "form",
     type=click.Choice(["text", "csv", "json"], case_sensitive=False),
     default="text",
+    is_eager=True,
+    callback=_form,
     show_default=True,
     help="How files are written; json: one document on standard output, and no files.",
 )

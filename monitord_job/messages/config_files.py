@@ -37,7 +37,9 @@ def read_config(named: Path | None = None) -> NotifyConfig:
         common = NotifyConfig()
     own = _read(named or user)
     if named is not None and not named.exists():
-        raise NotifyError(str(named), "there is no such file", "see docs/notifications.md for what is in it")
+        raise NotifyError(
+            str(named), "there is no such file", "`bridle help notifications` says what is in it"
+        )
     return replace(
         common,
         targets={**common.targets, **own.targets},

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dag_rewriter import files
+from dag_rewriter.directory.known_runs import known_runs
 from dag_rewriter.directory.locate import dags_in
 from dag_rewriter.directory.submit_dir import was_planned
 from dag_rewriter.errors import FileError
 from monitord_job.errors import MonitorError
+from monitord_job.runs.run_record import name_of
 
 if TYPE_CHECKING:
     from monitord_job.runs.listing import ListedRun
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _JOB = re.compile(r"(\d{1,10})(\.0)?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}", re.ASCII | re.IGNORECASE)
 _OF_A_PLANNER = re.compile(r".*\.static\.bp|pegasus\..*\.properties")
+_NUMBER = re.compile(r"-\d+\.dag$", re.ASCII)
+"""After a workflow's label, in the name of a DAG that Pegasus planned."""
 _SHOWN = 10
 
 
@@ -43,6 +47,17 @@ def resolved(typed: Path) -> Path:
     if len(inside) > 1:
         raise _ambiguous(str(typed), "it holds", [str(path) for path in inside])
     return inside[0] if inside else typed
+
+
+def known_names() -> list[str]:
+    """The names of the runs in the user's registry, the newest first, without a look at queue or databases."""
+    runs = sorted(known_runs(), key=lambda run: run.noted, reverse=True)
+    labels = (_NUMBER.sub("", run.dag_file.name) for run in runs)
+    names = (
+        name_of(run.dag_file, label, is_planned=run.is_planned)
+        for run, label in zip(runs, labels, strict=True)
+    )
+    return list(dict.fromkeys(names))
 
 
 def _inside(place: Path) -> list[Path]:

@@ -13,6 +13,7 @@ import click
 from condor_templates.policy_file import UNLIMITED, parse_setting
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from dag_rewriter.cli.completion import complete_limits
 from dag_rewriter.directory.locate import open_target
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     "settings",
     multiple=True,
     metavar="CATEGORY=LIMIT",
+    shell_complete=complete_limits,
     help=f"Change a limit, also while the workflow runs; {UNLIMITED} takes it away. May be repeated.",
 )
 @json_option

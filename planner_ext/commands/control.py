@@ -10,6 +10,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
+from dag_rewriter.cli.completion import complete_nodes
 from monitord_job.cli.common import open_run, properties_options
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def _nodes_option(what: str) -> Callable[[F], F]:
         "nodes",
         metavar="NAME",
         multiple=True,
+        shell_complete=complete_nodes,
         help=f"{what} of this node alone; below/NAME for one of a sub-workflow. May be given several times.",
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from condor_templates.terminal import say
-from dag_rewriter.cli.common import json_option
+from dag_rewriter.cli.common import JSON_VERSION, json_option
 from planner_ext.commands.catalog_options import (
     catalog_options,
     conversion,
@@ -137,14 +137,15 @@ def _lines(replicas: Iterable[Replica]) -> Iterator[str]:
 
 
 def _json_lines(replicas: Iterable[Replica]) -> Iterator[str]:
-    """One JSON list, written as it is made."""
+    """One JSON document, written as it is made."""
     from planner_ext.catalogs.formats.replica_yaml import document_of
 
-    before = "["
+    yield f'{{\n  "version": {JSON_VERSION},\n  "replicas": ['
+    before = "\n    "
     for one in replicas:
-        yield f"{before}\n  {json.dumps(document_of(one))}"
-        before = ","
-    yield "[]\n" if before == "[" else "\n]\n"
+        yield before + json.dumps(document_of(one))
+        before = ",\n    "
+    yield "\n  ]\n}\n"
 
 
 @rc.command()

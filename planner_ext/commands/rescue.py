@@ -15,6 +15,7 @@ from condor_templates.errors import BridleError
 from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, dry_run_option, json_option, print_json
+from dag_rewriter.cli.completion import complete_nodes
 from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rescue.rescue_files import Workflow, read_workflow, refuse_if_in_use
@@ -169,7 +170,7 @@ def scratch(target: Path, dry_run: bool, as_json: bool) -> None:
 
 @rescue.command()
 @_TARGET
-@click.argument("nodes", metavar="NODE...", nargs=-1, required=True)
+@click.argument("nodes", metavar="NODE...", nargs=-1, required=True, shell_complete=complete_nodes)
 @click.option("--with-descendants", is_flag=True, help="Also all nodes that depend on them.")
 @click.option(
     "--with-inputs", is_flag=True, help="Also the nodes that make inputs which cleanup nodes have removed."

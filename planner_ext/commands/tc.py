@@ -111,7 +111,7 @@ def _show(
     document = load(opened(TRANSFORMATIONS, catalog, format_word, conf))
     rows = list(listed(document, None if name is None else parse_name(name), site))
     if as_json:
-        print_json([one.document for one in rows])
+        print_json({"transformations": [one.document for one in rows]})
     else:
         put_lines(_columns(rows))
     return 0 if rows else 1

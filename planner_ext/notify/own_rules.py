@@ -118,7 +118,9 @@ def _rule(head: str, action: Action) -> Rule:
     line = parse(f"{head} x".encode("utf-8", "surrogateescape"), "", Dialect.BRIDLE).lines[0].content
     if not isinstance(line, Rule):
         what, hint = (
-            ("it is no rule", "see docs/notifications.md") if line is None else (line.what, line.hint)
+            ("it is no rule", "`bridle help notifications` has the form")
+            if line is None
+            else (line.what, line.hint)
         )
         raise NotifyFileError(f"rule {head!r}", what, hint)
     rule = Rule(line.entity, line.name, line.number, line.condition, action)

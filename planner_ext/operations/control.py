@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from condor_templates.did_you_mean import did_you_mean
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
@@ -114,7 +115,8 @@ def _jobs_of(submit_dir: SubmitDir, nodes: Sequence[str]) -> list[QueuedJob]:
         meant = {path for path in paths.values() if path == node or path.endswith(f"/{node}")}
         if not meant:
             what = f"no job of node {node} is in the queue"
-            raise NotRunningError(str(submit_dir.path), what, "see `bridle status`")
+            hint = did_you_mean(node, set(paths.values())) or "see `bridle status`"
+            raise NotRunningError(str(submit_dir.path), what, hint)
         if len(meant) > 1 and node not in meant:
             what = f"node {node} is in several workflows: {', '.join(sorted(meant)[:5])}"
             raise NotRunningError(str(submit_dir.path), what, "name it with the nodes that lead to it")

@@ -129,11 +129,11 @@ trap 'exit 130' HUP INT TERM
 
 _WHY: Mapping[str, str] = MappingProxyType(
     {
-        "condor_submit_dag": "Of what pegasus-plan has made, the DAG gets its monitor; see docs/hook.md.",
-        "condor_submit": "Before pegasus-run starts a DAGMan anew, the database is caught up; see docs/hook.md.",
-        "pegasus-run": "It does what `bridle run` does; see docs/hook.md.",
-        "pegasus-remove": "It does what `bridle remove --no-wait` does; see docs/hook.md.",
-        "pegasus-graphviz": "It draws the planner's DAG, where bridle has added lines; see docs/hook.md.",
+        "condor_submit_dag": "Of what pegasus-plan has made, the DAG gets its monitor; see bridle help hook.",
+        "condor_submit": "Before pegasus-run starts a DAGMan anew, the database is caught up; see bridle help hook.",
+        "pegasus-run": "It does what `bridle run` does; see bridle help hook.",
+        "pegasus-remove": "It does what `bridle remove --no-wait` does; see bridle help hook.",
+        "pegasus-graphviz": "It draws the planner's DAG, where bridle has added lines; see bridle help hook.",
     }
 )
 PROGRAMS = tuple(_WHY)

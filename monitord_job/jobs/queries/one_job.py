@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
+from condor_templates.did_you_mean import did_you_mean
 from monitord_job.analysis.queries.sub_workflows import Parent, current
 from monitord_job.database.attempt_queries import read_attempts
 from monitord_job.errors import MonitorError
@@ -85,8 +85,7 @@ def _not_one(questions: Questions, node: str, wf_ids: list[int], paths: Sequence
     if paths:
         return MonitorError(node, "several jobs have this name", f"name one of {', '.join(paths[:10])}")
     known = [str(name) for (name,) in questions.rows(_NAMES, wf_ids)]
-    near = get_close_matches(node.rpartition("/")[2], known, 3)
-    hint = f"did you mean {', '.join(near)}?" if near else "`bridle jobs` lists all"
+    hint = did_you_mean(node.rpartition("/")[2], known) or "`bridle jobs` lists all"
     return MonitorError(node, "the run has no such job", hint)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from planner_ext.cli import run_command
 from tests.conftest import Corpus, wherever
+from tests.support.json_documents import check
 
 LINES = b"""\
 # my catalog
@@ -224,7 +225,10 @@ def test_transformations_come_and_go_and_the_rest_stays(here):
 def test_a_catalog_is_made_where_there_is_none_and_found_by_name(here, capfd):
     assert bridle("tc add ns::keg:1.0 /bin/keg --site local") == 0
     assert bridle("tc lookup keg --json") == 0
-    assert json.loads(capfd.readouterr().out.partition("\n")[2])[0]["site"]["pfn"] == "/bin/keg"
+    assert (
+        json.loads(capfd.readouterr().out.partition("\n")[2])["transformations"][0]["site"]["pfn"]
+        == "/bin/keg"
+    )
     assert bridle("tc lookup ns::keg:2.0") == 1
     assert (here / "transformations.yml").is_file()
 
@@ -284,3 +288,17 @@ def test_catalogs_of_the_planner_say_the_same_in_our_yaml(archive, fresh_corpus:
             assert yaml.safe_load(out.read_text()) == expected
         seen += 1
     assert seen >= 3
+
+
+def test_replicas_are_one_document(here, capfd):
+    assert bridle("rc insert f.a /data/f.a --site local --catalog rc.yml") == 0
+    capfd.readouterr()
+    for words, code, lfns in (
+        ("rc list", 0, ["f.a"]),
+        ("rc lookup f.a", 0, ["f.a"]),
+        ("rc lookup f.b", 1, []),
+    ):
+        assert bridle(f"{words} --json --catalog rc.yml") == code
+        text = capfd.readouterr().out
+        check("-".join(words.split()[:2]), text)
+        assert [one["lfn"] for one in json.loads(text)["replicas"]] == lfns

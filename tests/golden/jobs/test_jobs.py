@@ -20,6 +20,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from planner_ext.cli import run_command
 from tests.conftest import wherever
+from tests.support.json_documents import check
 from tests.support.played import Played
 from tests.support.recorded import as_it_ran
 
@@ -31,7 +32,9 @@ def jobs(*words: object) -> int:
 def rows(capfd, *words: object) -> list[dict[str, Any]]:
     capfd.readouterr()
     assert jobs("--json", *words) == 0
-    told = json.loads(capfd.readouterr().out)
+    text = capfd.readouterr().out
+    check("jobs", text)
+    told = json.loads(text)
     assert told["version"] == 1
     return told["jobs"]
 

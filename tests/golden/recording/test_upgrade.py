@@ -224,10 +224,12 @@ def test_a_newer_one_is_refused_and_left_as_it_is(newer, at_work, capfd):
         with alone(newer.submit_dir.lock, 0.0) if at_work else nullcontext():
             words = [newer.target] if command[0] in ("run", "recover") else newer.words
             assert run_command([*command, *words]) == (75 if command is MONITOR else 2), command
-        said = capfd.readouterr().err.strip()
+        told = capfd.readouterr()
+        said = told.out if "--json" in command else told.err.strip()
         assert "bridle schema 999" in said, command
         assert "use pegasus-bridle 47.11 or a later one" in said, command
-        assert said.splitlines()[-1].startswith("bridle: "), command
+        beginning = '  "exit_code": 2' if "--json" in command else "bridle: "
+        assert any(line.startswith(beginning) for line in said.splitlines()[-2:]), command
         assert "Traceback" not in said
     if not at_work:
         assert notify_code(newer) == 2

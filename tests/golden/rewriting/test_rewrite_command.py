@@ -65,6 +65,7 @@ def test_a_diff_is_one_and_writes_nothing(planned: Path, commands: Path) -> None
 def test_json_for_programs(planned: Path, commands: Path) -> None:
     told = json.loads(bridle("rewrite", "--json", planned, path=commands).stdout)
     assert told == {
+        "version": 1,
         "submit_dir": str(planned),
         "dag": "subwfh-0.dag",
         "changed": True,

@@ -18,6 +18,7 @@ from monitord_job.monitor.session import catch_up
 from planner_ext.cli import run_command
 from tests.conftest import wherever
 from tests.support.database import query
+from tests.support.json_documents import check
 from tests.support.recorded import as_it_ran
 
 RUNS = ["failing-condorio", "subwf-dax-hooks"]
@@ -90,7 +91,9 @@ def test_json_has_the_numbers_of_the_tables(failing, tmp_path, capfd):
     capfd.readouterr()
     before = sorted(failing.path.rglob("*"))
     assert statistics("-s", "all", "--json", failing.path) == 0
-    found = json.loads(capfd.readouterr().out)
+    text = capfd.readouterr().out
+    check("statistics", text)
+    found = json.loads(text)
     assert (found["version"], found["incomplete"]) == (1, [])
     summary = rows(tmp_path / "summary.csv")
     assert list(found["summary"]["jobs"].values()) == [int(cell) for cell in summary["Jobs"]]

@@ -10,6 +10,7 @@ import pytest
 from dag_rewriter.directory.submit_dir import SubmitDir
 from tests.golden.statistics.test_statistics import recorded, statistics
 from tests.support.database import query
+from tests.support.json_documents import check
 
 
 @pytest.fixture
@@ -20,7 +21,9 @@ def failing(fresh_corpus) -> SubmitDir:
 def document(capfd, *words: object) -> dict:
     capfd.readouterr()
     assert statistics("--json", *words) == 0
-    return json.loads(capfd.readouterr().out)
+    text = capfd.readouterr().out
+    check("statistics", text)
+    return json.loads(text)
 
 
 def test_the_critical_path_fills_the_time_from_start_to_end(failing, capfd):

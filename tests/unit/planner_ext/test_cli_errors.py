@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import click
 import pytest
 
 from condor_templates.errors import BridleError
+from dag_rewriter.cli.common import json_option
 from planner_ext import cli
 from tests.support.places import CHECKOUT
 
@@ -74,6 +77,106 @@ def test_an_error_is_one_line_and_a_code(
     # After ^C click ends the terminal's line first.
     assert told.err.lstrip("\n").startswith(f"bridle: {line}")
     assert told.err.lstrip("\n").count("\n") == 1
+
+
+@pytest.fixture
+def json_command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """As `command`, and `bridle pool` has --json, and a number."""
+
+    def install(do: Callable[[], object]) -> None:
+        def callback(as_json: bool, number: int | None) -> object:
+            return do()
+
+        options = json_option(click.option("--number", type=int)(click.command("pool")(callback)))
+        module = ModuleType("a_command")
+        module.__dict__["pool"] = options
+        monkeypatch.setitem(sys.modules, "a_command", module)
+        monkeypatch.setitem(cli.COMMANDS, "pool", cli.Subcommand("a_command:pool", "Do it."))
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("error", "where", "what", "hint", "code"),
+    [
+        (
+            BridleError("x.dag:7", "no such node", "name another"),
+            "x.dag:7",
+            "no such node",
+            "name another",
+            2,
+        ),
+        (OddError("db", "locked", "wait"), "db", "locked", "wait", 75),
+        (OSError(errno.ENOENT, "No such file", b"r\xff"), "r\udcff", "No such file", "check the name", 2),
+        (KeyboardInterrupt(), "bridle", "interrupted", "", 130),
+        (
+            KeyError("DONE"),
+            "bridle",
+            "internal error: KeyError: 'DONE'",
+            "run again with `bridle -vv` and report it",
+            70,
+        ),
+    ],
+)
+def test_under_json_an_error_is_a_document_on_stdout(
+    json_command: Callable[[Callable[[], object]], None],
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    where: str,
+    what: str,
+    hint: str,
+    code: int,
+) -> None:
+    json_command(raising(error))
+    assert cli.run_command(["pool", "--json"]) == code
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {
+        "version": 1,
+        "error": {"where": where, "what": what, "hint": hint},
+        "exit_code": code,
+    }
+    assert told.err.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["pool", "--json", "--wrong"], "bridle pool"),
+        (["pool", "--wrong", "--json"], "bridle pool"),
+        (["pool", "--number", "many", "--json"], "bridle pool"),
+        (["pol", "--json"], "bridle"),
+    ],
+)
+def test_under_json_wrong_usage_is_a_document_too(
+    json_command: Callable[[Callable[[], object]], None],
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    where: str,
+) -> None:
+    json_command(lambda: None)
+    assert cli.run_command(words) == 2
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    assert (document["error"]["where"], document["exit_code"]) == (where, 2)
+    assert document["error"]["hint"] == f"`{where} -h` shows how it is used"
+    assert told.err == ""
+
+
+def test_statistics_in_json_tell_errors_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run_command(["statistics", "-f", "json", str(tmp_path)]) == 2
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 2
+    assert cli.run_command(["statistics", "-f", "text", str(tmp_path)]) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["statsu"], "'status'"), (["rescue", "lsit"], "'list'"), (["hlod", "x"], "'hold'")]
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str], words: list[str], meant: str
+) -> None:
+    assert cli.run_command(words) == 2
+    assert re.search(rf"[Dd]id you mean.*{meant}", capsys.readouterr().err)
 
 
 def test_a_traceback_only_with_vv(
