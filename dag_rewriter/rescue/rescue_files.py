@@ -48,7 +48,7 @@ class Workflow:
 
     @property
     def has_run(self) -> bool:
-        return bool(self.rescues) or self.history.started is not None or self.has_log
+        return bool(self.rescues) or self.history.started is not None or self.history.untold or self.has_log
 
     def state_from(self, start: NumberedRescue) -> RunState:
         """Where a run stands that goes on from that rescue DAG."""
@@ -78,12 +78,23 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
         rescues=rescues,
         set_aside=old,
         log=log,
-        history=parse_history(log),
+        history=_history(submit_dir, log),
         limit=rescue_limit(submit_dir, whole.dag.config),
         has_log=files.mode_of(submit_dir.nodes_log) is not None,
         has_lock=files.mode_of(submit_dir.dagman_lock) is not None,
         children=children,
     )
+
+
+def _history(submit_dir: SubmitDir, log: bytes) -> History:
+    """What the JOBSTATE_LOG tells; without one, how the DAGMan left the queue, as the schedd wrote it down."""
+    history = parse_history(log)
+    if history.started is None:
+        job = dagman_log.parse(files.read_if_there(submit_dir.dagman_log) or b"")
+        metrics = submit_dir.path / f"{submit_dir.dag}.metrics"
+        if job is not None or files.mode_of(metrics) is not None:
+            return History(exit_code=None if job is None else job.code, untold=True)
+    return history
 
 
 def find_rescues(submit_dir: SubmitDir) -> tuple[tuple[NumberedRescue, ...], tuple[str, ...]]:

@@ -47,10 +47,12 @@ class History:
     exit_code: int | None = None
     nodes: dict[str, Attempts] = field(default_factory=dict)
     ever: set[str] = field(default_factory=set)
+    untold: bool = False
+    """whether a DAGMan has run, and no JOBSTATE_LOG says what its nodes did"""
 
     @property
     def succeeded(self) -> bool:
-        return self.ended is not None and self.exit_code == 0
+        return self.exit_code == 0
 
 
 def parse_history(data: bytes, until: int | None = None) -> History:

@@ -91,7 +91,10 @@ def state_now(whole: WholeDag, rescues: Sequence[NumberedRescue], history: Histo
     ):  # RETURN 0 may cut a run short
         return RunState("the last run, which succeeded", dict.fromkeys(names, NodeState.DONE))
     if history.started is None:
-        return RunState("the DAG, which has not run", _states(whole, set(), set(), history))
+        source = (
+            "the DAG; no JOBSTATE_LOG tells of its run" if history.untold else "the DAG, which has not run"
+        )
+        return RunState(source, _states(whole, set(), set(), history))
     post = {node.name for node in whole.nodes() if node.post is not None}
     done = {name for name, attempts in history.nodes.items() if attempts.done(name in post)}
     failed = {name for name, attempts in history.nodes.items() if attempts.failed}

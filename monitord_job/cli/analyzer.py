@@ -305,7 +305,8 @@ def _show(
     from monitord_job.analysis.views.screen import body, header, next_steps
     from monitord_job.readers.status_view import tell_diagnosis, worth_telling
 
-    for line in header(analysis, word):
+    unread = diagnosis is not None and bool(diagnosis.unreadable) and analysis.run.started is None
+    for line in header(analysis, word, unread=unread):
         say(line)
     if diagnosis is not None and (
         worth_telling(diagnosis) or not (analysis.has_failed or word == _SUCCEEDED)

@@ -169,9 +169,11 @@ def _status(word: str) -> NodeStatus:
 
 
 def _target(submit_dir: SubmitDir, url: str | None) -> Target:
-    from monitord_job.statistics.runs import target_of
+    from monitord_job.statistics.runs import target_of, warn_of_unread
 
-    return target_of(submit_dir, url, as_it_stands=False)
+    target = target_of(submit_dir, url, as_it_stands=False)
+    warn_of_unread(submit_dir, target)
+    return target
 
 
 def _show_table(

@@ -177,7 +177,7 @@ def _targets(
     as_it_stands: bool,
 ) -> tuple[list[SubmitDir], list[Target]]:
     """The directories that were named, and the runs; UsageError if there is none or more than were to be."""
-    from monitord_job.statistics.runs import Target, all_runs, named_database, target_of
+    from monitord_job.statistics.runs import Target, all_runs, named_database, target_of, warn_of_unread
 
     if len(runs) > 1 and not several:
         raise click.UsageError("several runs are counted together with -m")
@@ -190,7 +190,10 @@ def _targets(
         return [], [Target(str(uuid), named) for uuid in runs] or all_runs(named)
     submit_dirs = [open_run(path) for path in runs or (here(),)]
     asked = None if named is None else named.url.render_as_string(hide_password=False)
-    return submit_dirs, [target_of(one, asked, as_it_stands=as_it_stands) for one in submit_dirs]
+    targets = [target_of(one, asked, as_it_stands=as_it_stands) for one in submit_dirs]
+    for submit_dir, target in zip(submit_dirs, targets, strict=True):
+        warn_of_unread(submit_dir, target)
+    return submit_dirs, targets
 
 
 def _own_folder(places: Sequence[SubmitDir]) -> Path | None:

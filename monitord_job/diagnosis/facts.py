@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dag_rewriter import files
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.errors import FileError, RewriterError
+from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
-from dag_rewriter.rescue.rescue_dag import numbered
 from dag_rewriter.rescue.rescue_files import nodes_of_the_next_run
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
@@ -29,7 +28,7 @@ from monitord_job.database.run_queries import (
 )
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
-from monitord_job.diagnosis.legibility import why_unreadable
+from monitord_job.diagnosis.legibility import dagman_metrics, newest_rescue, was_over, why_unreadable
 from monitord_job.diagnosis.run_states import MOST_NAMED, Facts, Lock, Monitor, StoppedJob
 from monitord_job.diagnosis.stopped_jobs import stopped_jobs, with_failures
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
@@ -60,12 +59,12 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     monitors = [job for job in nodes if job.is_monitor]
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
-    if job is None and not out and stored is not None:
-        word = replace(word, ended=stored.code)  # its logs were cleaned away, and what is stored stays so
+    metrics = dagman_metrics(submit_dir)
+    if job is None and not out and stored is not None:  # its logs were cleaned away
+        word = replace(word, ended=stored.code if stored.has_begun else _code(metrics))
     unreadable = ""
-    if stored is not None and not stored.has_begun and files.mode_of(jobstate_log(submit_dir)) is None:
-        rescue = _newest_rescue(submit_dir)
-        unreadable = why_unreadable(submit_dir, out, is_over=job.ended if job else rescue is not None)
+    if stored is not None and not stored.has_begun:
+        unreadable = why_unreadable(submit_dir, out, is_over=was_over(submit_dir, job))
     unread = 0 if unreadable else _unread(submit_dir, stored)
     return Facts(
         now=int(time.time()),
@@ -79,10 +78,10 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         halt_files=(halt.name,) if files.mode_of(halt) is not None else (),
         recovering=word.recovering,
         ended=word.ended,
-        ending=_ending(submit_dir, job, word, _Counted(counts.failed if counts else 0, unread, stored)),
+        ending=_ending(metrics, job, word, _Counted(counts.failed if counts else 0, unread, stored)),
         refusal=refusal_in(out),
         failures=() if stored is None or unread else stored.failures,
-        rescue=_newest_rescue(submit_dir),
+        rescue=newest_rescue(submit_dir),
         again=0 if dagmans or stored is None else len(_again(submit_dir, stored)),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
         monitor=_monitor(submit_dir, monitors),
@@ -91,11 +90,16 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         unread=unread,
         goes_on=stored is not None and stored.goes_on,
         started=max((job.started for job in dagmans or ()), default=0),
-        has_run=bool(out) or (stored is not None and stored.has_begun),
+        has_run=bool(out) or bool(metrics) or (stored is not None and stored.has_begun),
         unreadable=unreadable,
         held=with_failures(stopped[0], submit_dir, url),
         for_ever=stopped[1],
     )
+
+
+def _code(metrics: Mapping[str, Any]) -> int | None:
+    code = metrics.get("exitcode")
+    return code if isinstance(code, int) else None
 
 
 def _elsewhere(job: DagmanJob | None, here: str) -> str:
@@ -153,7 +157,9 @@ class _Counted:
         return self.stored is not None and self._is_stored and was_aborted(self.stored.reason)
 
 
-def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counted: _Counted) -> Ending | None:
+def _ending(
+    metrics: Mapping[str, Any], job: DagmanJob | None, word: LastWord, counted: _Counted
+) -> Ending | None:
     """From DAGMan's metrics if they are of this run, else from what its job's log says, or its own last word.
 
     DAGMan's last count is asked, too: the metrics of 23 leave failed nodes out.
@@ -161,21 +167,15 @@ def _ending(submit_dir: SubmitDir, job: DagmanJob | None, word: LastWord, counte
     code = word.ended if job is None or job.code is None else job.code
     aborted, failed = word.aborted or counted.aborted, counted.failed
     try:
-        data = files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics", files.SMALL)
-        metrics = json.loads(data or b"{}")
         if job is not None and str(metrics.get("dagman_id")) == job.job.partition(".")[0]:
             failed = max(int(metrics.get("nodes_failed", 0)), failed)
             status = int(metrics.get("DagStatus", 0))
             return ending_of(int(metrics["exitcode"]), failed, status, aborted=aborted)
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OverflowError, FileError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         pass  # cut short: the other witnesses are asked
     if job is not None and job.ended and job.code is None:
         return Ending.REMOVED
     return None if code is None else ending_of(code, failed, None, aborted=aborted)
-
-
-def _newest_rescue(submit_dir: SubmitDir) -> str | None:
-    return next(reversed(numbered(submit_dir.rescue_base, files.names_in(submit_dir.path)).values()), None)
 
 
 def _again(submit_dir: SubmitDir, stored: _Stored) -> set[str]:
@@ -219,7 +219,7 @@ def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:
                 run.failed,
                 tuple(map(one_line, failures(engine, wf_uuid, MOST_NAMED))) if run.failed else (),
                 run.reason,
-                frozenset(last_times(engine, wf_uuid) if _newest_rescue(submit_dir) else ()),
+                frozenset(last_times(engine, wf_uuid) if newest_rescue(submit_dir) else ()),
             )
         finally:
             engine.dispose()

@@ -24,6 +24,7 @@ from monitord_job.database.attempt_queries import service_column
 from monitord_job.database.run_queries import open_database, progress, reading
 from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.database.url import Database, database_of
+from monitord_job.diagnosis.legibility import unreadable_run
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import JobFacts, Report, Run
 from monitord_job.outcome.node_status import NodeStatus, node_status
@@ -55,6 +56,8 @@ def report_of(about: EventContext, submit_dir: SubmitDir, database: Database, no
     engine = open_database(database)
     try:
         run = read_run(engine, about.wf_uuid)
+        if run.started is None and (unread := unreadable_run(submit_dir)):
+            return Report(about, now, trouble=one_line(unread, 500))
         return Report(about, now, run, read_job(engine, about) if about.job else None)
     finally:
         engine.dispose()

@@ -107,10 +107,12 @@ def _next(workflow: Workflow, ending: Ending | None) -> str:
     if run_state.rescue is not None:
         goes_on = f"the next run goes on from {run_state.source}"
         return goes_on if ended is None else f"{ended}; {goes_on}"
-    if workflow.history.started is None:
+    if workflow.history.started is None and not workflow.has_run:
         return "nothing has run yet"
     if ending is Ending.SUCCEEDED or (ending is None and workflow.history.succeeded):
         return "the last run succeeded" + (", after these were written" if workflow.rescues else "")
+    if workflow.history.started is None:
+        return f"{ended or 'it has run'}: no JOBSTATE_LOG says where it stands"
     return f"{ended or 'the last run has not ended in order'}: its log says where it stands"
 
 

@@ -79,8 +79,11 @@ def zone_of(planned: str | None) -> tzinfo | None:
 
 
 def _only_source(debug_log: Path, log: Path) -> bool:
-    if log.exists():
-        return False
+    try:
+        if log.stat().st_size:
+            return False
+    except FileNotFoundError:
+        pass
     try:
         with stream_of(debug_log) as stream:
             return BOOTSTRAPPING in stream.read(_BEGINNING)

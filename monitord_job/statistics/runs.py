@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.properties import URL_PROPERTIES, given_url
 from monitord_job.database.url import Database, database_of, parse_url
+from monitord_job.diagnosis.legibility import unreadable_run
 from monitord_job.errors import DatabaseUrlError, DatabaseVersionError, NewerDatabaseError
 from monitord_job.readers.status import brought_up
 from monitord_job.statistics.collect import read_run, together
@@ -18,6 +20,7 @@ from monitord_job.statistics.queries.jobs import attempts
 from monitord_job.statistics.queries.questions import Questions, asking
 from monitord_job.statistics.queries.workflows import all_roots
 
+LOG = logging.getLogger("bridle")
 _PMC = "uses_pmc"
 """What the braindump says of a workflow that pegasus-mpi-cluster runs: its clusters are not run anew as a whole."""
 
@@ -46,6 +49,17 @@ def _database(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> 
         raise
     except DatabaseVersionError:
         return database_of(submit_dir, url)  # pegasus-monitord's: it is for that to keep
+
+
+def warn_of_unread(submit_dir: SubmitDir, target: Target) -> None:
+    """Say so where a run has begun, and nothing that is there tells what its nodes did."""
+    with asking(target.database) as questions:
+        begun = any(True for _ in questions.rows(_BEGUN, target.wf_uuid))
+    if not begun and (unread := unreadable_run(submit_dir)):
+        LOG.warning("%s", unread)
+
+
+_BEGUN = "SELECT 1 FROM workflowstate s JOIN workflow w ON w.wf_id = s.wf_id WHERE w.wf_uuid = ?"
 
 
 def named_database(url: str | None, conf: Path | None) -> Database | None:

@@ -10,7 +10,8 @@ from monitord_job.analysis.model.failure import Failure
 from monitord_job.analysis.model.last_words import MOST_LINES, last_words
 from monitord_job.analysis.queries.newest_attempts import Newest, attempts_before
 from monitord_job.database.attempt_queries import StoredAttempt, read_attempts
-from monitord_job.outcome.cause import CauseKind
+from monitord_job.outcome.cause import Cause, CauseKind
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.statistics.queries.questions import Questions
 from monitord_job.text.display import one_line
 
@@ -80,9 +81,18 @@ def _failed_before(
 
     What is to be mended stands in what that one wrote.
     """
-    causes = {row.job_id: stored[row.instance].cause for row in rows if row.instance in stored}
-    held = [job for job, cause in causes.items() if cause and cause.kind is CauseKind.HELD and cause.inner]
+    held = [
+        row.job_id
+        for row in rows
+        if row.instance in stored and _is_once_more(row, stored[row.instance].cause)
+    ]
     return attempts_before(questions, held)
+
+
+def _is_once_more(row: Newest, cause: Cause | None) -> bool:
+    if cause is None:  # the queue alone says that it is held
+        return row.status is NodeStatus.HELD
+    return cause.kind is CauseKind.HELD and cause.inner is not None
 
 
 def _ran(questions: Questions, instances: list[int]) -> dict[int, tuple[int | None, str]]:

@@ -28,13 +28,19 @@ class Wanted:
     pre_scripts: bool = False
 
 
-def header(analysis: Analysis, word: str) -> Iterator[str]:
-    """Which run it is, and in numbers how it stands; first of all what is lacking. `word`: its state."""
+def header(analysis: Analysis, word: str, *, unread: bool = False) -> Iterator[str]:
+    """Which run it is, and in numbers how it stands; first of all what is lacking. `word`: its state.
+
+    `unread`: nothing that is there tells what its nodes did.
+    """
     run = analysis.run
     if analysis.incomplete:
         yield f"incomplete: {'; '.join(analysis.incomplete)}"
     yield f"{one_line(run.label or 'workflow')}  {run.wf_uuid}"
     code = f", DAGMan exit code {run.status}" if run.status else ""
+    if unread:
+        yield f"{word}{code}: how many of {run.total} jobs are done is not known"
+        return
     yield f"{word}{code}: {_counts(run.counts, run.total)}"
     if below := sum(analysis.below.values()):
         many = len(analysis.workflows) - 1

@@ -67,6 +67,7 @@ def test_the_analyzer_hears_of_it_from_the_queue_too(played: Played) -> None:
         analysis = analyse(questions, submit_dir.wf_uuid or "", scope)
     (group,) = analysis.held.groups
     assert (group.cause, group.names) == (f"held: {TOLD}", ("fit",))
+    assert group.first.instance == 1, "what the attempt that failed wrote is shown"
     assert analysis.failing.groups == ()
     assert analysis.run.count() == run.count()
 

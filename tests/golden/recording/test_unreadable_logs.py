@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import tarfile
@@ -11,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.cli.bridle_notify import notify
 from monitord_job.cli.common import open_run
 from monitord_job.diagnosis import facts
 from monitord_job.diagnosis.diagnose import diagnose
@@ -19,6 +21,7 @@ from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.readers.run_outcome import RunState, state_of
 from monitord_job.readers.status import read_status
 from monitord_job.readers.status_view import as_mapping, show
+from planner_ext.cli import run_command
 from tests.support.database import query
 
 RECORDED = Path(__file__).with_name("dagman_out") / "time_formats.tar.xz"
@@ -71,6 +74,63 @@ def test_logs_that_were_deleted(tmp_path, capsys, code, state):
     assert "x.dag.dagman.out is there" in text
     assert "0 of 2" not in text
     assert "all is done" not in f"{text}{diagnosis.what}"
+
+
+def with_emptied_log(submit_dir: SubmitDir) -> SubmitDir:
+    with submit_dir.dag_file.open("a") as dag:
+        dag.write("JOBSTATE_LOG states.log\n")
+    (submit_dir.path / "states.log").touch()
+    return open_run(submit_dir.dag_file)
+
+
+COMMANDS = ("analyzer", "jobs", "statistics", "rescue show", "rescue list", "message")
+
+
+@pytest.mark.parametrize("left", ["dagman.log", "metrics", "empty JOBSTATE_LOG"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_takes_what_cannot_be_known_for_what_has_not_run(tmp_path, capsys, caplog, command, left):
+    submit_dir = ran(tmp_path, None, 0)
+    if left == "metrics":
+        submit_dir.dagman_log.unlink()
+        (tmp_path / "x.dag.metrics").write_text('{"dagman_id": "99", "exitcode": 0, "nodes_failed": 0}')
+    if left == "empty JOBSTATE_LOG":
+        submit_dir = with_emptied_log(submit_dir)
+    state, diagnosis, text = told(submit_dir, capsys)
+    assert (state, diagnosis.condition) == (RunState.SUCCEEDED, Condition.SUCCEEDED)
+    assert "x.dag.dagman.out is" in text
+    if command == "message":
+        with contextlib.suppress(SystemExit):
+            notify(["--run", str(submit_dir.dag_file), "--dry-run"])
+    else:
+        run_command([*command.split(), str(submit_dir.dag_file)])
+    said = f"{capsys.readouterr().out}{caplog.text}"
+    is_told = (
+        "cannot be known",
+        "the last run succeeded",
+        "the last run, which succeeded",
+        "no JOBSTATE_LOG",
+    )
+    assert any(words in said for words in is_told), said
+    assert "has not run" not in said
+    assert "nothing has run" not in said
+    assert "0 of 2" not in said
+
+
+def test_a_jobstate_log_that_was_emptied_leaves_what_dagman_out_says(tmp_path, capsys):
+    submit_dir = with_emptied_log(ran(tmp_path, "verb4"))
+    state, _, text = told(submit_dir, capsys)
+    assert state is RunState.FAILED
+    assert "1 of 2 jobs done" in text
+
+
+def test_a_dag_with_a_jobstate_log_of_its_own_is_not_behind(tmp_path, capsys):
+    submit_dir = with_emptied_log(ran(tmp_path, None, 0))
+    lines = ("INTERNAL *** DAGMAN_STARTED 99.0 ***", "fit SUBMIT 7.0 - - 1", "fit JOB_SUCCESS 0 - - 1")
+    text = "".join(f"{1_795_411_642 + at} {line}\n" for at, line in enumerate(lines))
+    (tmp_path / "states.log").write_text(f"{text}1795411700 INTERNAL *** DAGMAN_FINISHED 0 ***\n")
+    _, diagnosis, text = told(submit_dir, capsys)
+    assert diagnosis.findings == ()
+    assert "1 of 2 jobs done" in text
 
 
 def test_nothing_but_a_rescue_dag_is_left(tmp_path, capsys):

@@ -181,6 +181,25 @@ def test_a_later_success_makes_everything_done(folder):
     assert workflow(folder).run_state.of(NodeState.DONE) == ("A", "NODE", "DONE")
 
 
+LEFT = """005 (009.000.000) 2026-11-23 05:29:35 Job terminated.
+\t(1) Normal termination (return value {})
+...
+"""
+
+
+def test_of_a_run_without_a_jobstate_log_the_schedd_says_whether_all_is_done(folder):
+    for name in ("js.log", "x.dag.rescue001"):
+        (folder / name).unlink()
+    assert workflow(folder).run_state.source == "the DAG, which has not run"
+    (folder / "x.dag.dagman.log").write_text(LEFT.format(1))
+    assert workflow(folder).has_run
+    assert "not run" not in workflow(folder).run_state.source
+    (folder / "x.dag.dagman.log").write_text(LEFT.format(0))
+    found = workflow(folder)
+    assert set(found.run_state.nodes.values()) == {NodeState.DONE}
+    assert plan_redo(found, ["D"], False, NOW).runs == ("D",)
+
+
 def test_dagman_that_died_without_a_word_is_read_from_its_log(folder):
     with (folder / "js.log").open("a") as file:
         file.write(log(STARTED, *went(GOOD, "NODE", 5), "D SUBMIT 9.0 - - 6", start=WHEN + 100))
