@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dag_rewriter import files
 from dag_rewriter.check.check_dag import Checked, check_dag
+from dag_rewriter.check.configuration import configuration_findings
 from dag_rewriter.check.missing_programs import MOST_LINES, missing_programs
 from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Finding, Severity, join
@@ -68,6 +69,7 @@ def check_path(
     )
     findings += (_named(finding, root) for finding in first.findings)
     findings += node_log_findings(path, root, first.config)
+    findings += configuration_findings(root, first.config)
     is_short = programs and data.count(b"\n") <= MOST_LINES
     if is_short and not any(finding.severity is Severity.ERROR for finding in findings):
         findings += (_named(finding, root) for finding in _programs(name, Disk(root, {name: data})))
@@ -88,6 +90,7 @@ def below_findings(path: Path, root: Path, sub_dags: Iterable[tuple[str, str]]) 
         inner = check_dag(join(where, file), Disk(root), where)
         yield from (_named(finding, root) for finding in inner.findings)
         yield from node_log_findings(below, root / where, inner.config)
+        yield from configuration_findings(root / where, inner.config)
         left += inner.sub_dags
 
 

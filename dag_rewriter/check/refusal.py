@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dag_rewriter.check.check_disk import Disk, below_findings, check_path
+from dag_rewriter.check.configuration import configuration_findings
 from dag_rewriter.check.quick_verdict import is_surely_good, sub_dags_of
 from dag_rewriter.check.scope import Finding, Severity
 from dag_rewriter.directory.locate import root_and_name
@@ -25,7 +26,7 @@ def refuse_bad(submit_dir: SubmitDir, dag: Dag, rescue: RescueFile | None, whole
     path = submit_dir.dag_file
     root, _ = root_and_name(path)
     if whole is not None and is_surely_good(dag, whole, Disk(root).exists, rescue):
-        _refuse(below_findings(path, root, sub_dags_of(dag)))
+        _refuse([*configuration_findings(root, dag.config), *below_findings(path, root, sub_dags_of(dag))])
     else:
         _refuse(check_path(path, lambda _done, _total: None, dag.index.data, programs=False).findings)
 

@@ -70,6 +70,11 @@ GOOD: dict[str, str | dict[str, str]] = {
     "two-categories": TWO + "CATEGORY A x\nCATEGORY A y\nMAXJOBS x 1\nMAXJOBS x 2\n",
     "final-done": TWO + "FINAL F c.sub DONE\n",
     "service-done-word": TWO + "SERVICE F c.sub DONE\n",
+    "configuration": {
+        "x.dag": TWO + "CONFIG e.config\n",
+        "e.config": "# DAGMan's\nDAGMAN_USE_STRICT : 0\nuse FEATURE : GPUs\nX = a \\\n  b\nX @=end\n a b\n@end\n"
+        "include : d.config\nif defined X\n  Y = 1\nelse\n  Y = 2\nendif\nwarning : it is read\n",
+    },
     "nothing": "# no command\n",
 }
 
@@ -169,6 +174,7 @@ BAD: dict[str, str | dict[str, str]] = {
     "pin-zero": TWO + "PIN_IN A 0\n",
     "two-configs": {"x.dag": TWO + "CONFIG d.config\nCONFIG e.config\n", "e.config": ""},
     "same-config-twice": TWO + "CONFIG d.config\nCONFIG ./d.config\n",
+    "config-that-is-none": {"x.dag": TWO + "CONFIG e.config\n", "e.config": "DAGMAN_USE_STRICT 0\n"},
     "no-config": TWO + "CONFIG none.config\n",
     "empty-splice-as-a-parent": {
         "x.dag": "JOB A a.sub\nSPLICE S s.dag\nPARENT S CHILD A\n",
@@ -191,6 +197,7 @@ BAD: dict[str, str | dict[str, str]] = {
 CHECKER_ACCEPTS = frozenset(
     [
         "all-nodes-without-any",
+        "config-that-is-none",
         "dag-as-a-job",
         "edge-into-a-splice",
         *("env-without-a-value", "env-stray-separator", "env-other-separator", "env-without-a-name"),
