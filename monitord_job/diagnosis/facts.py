@@ -59,7 +59,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     monitors = [job for job in nodes if job.is_monitor]
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
-    metrics = dagman_metrics(submit_dir)
+    metrics = dagman_metrics(submit_dir.dag_file)
     if job is None and not out and stored is not None:  # its logs were cleaned away
         word = replace(word, ended=stored.code if stored.has_begun else _code(metrics))
     unreadable = ""

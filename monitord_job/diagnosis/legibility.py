@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dag_rewriter import files
@@ -36,19 +37,18 @@ def was_over(submit_dir: SubmitDir, job: DagmanJob | None) -> bool:
     """Whether a DAGMan has run here, and left: the schedd's log of its `job` says so, or what it wrote at its end."""
     if job is not None:
         return job.ended
-    return newest_rescue(submit_dir) is not None or bool(dagman_metrics(submit_dir))
+    return newest_rescue(submit_dir) is not None or bool(dagman_metrics(submit_dir.dag_file))
 
 
 def newest_rescue(submit_dir: SubmitDir) -> str | None:
     return next(reversed(numbered(submit_dir.rescue_base, files.names_in(submit_dir.path)).values()), None)
 
 
-def dagman_metrics(submit_dir: SubmitDir) -> Mapping[str, Any]:
+def dagman_metrics(dag_file: Path) -> Mapping[str, Any]:
     """What DAGMan wrote into X.dag.metrics when it ended; empty where there is none, or only a part of it."""
+    place = dag_file.with_name(f"{dag_file.name}.metrics")
     try:
-        metrics = json.loads(
-            files.read_if_there(submit_dir.path / f"{submit_dir.dag}.metrics", files.SMALL) or b"{}"
-        )
+        metrics = json.loads(files.read_if_there(place, files.SMALL) or b"{}")
     except (ValueError, RecursionError, FileError):
         return {}
     return metrics if isinstance(metrics, dict) else {}

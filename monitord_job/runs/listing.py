@@ -15,6 +15,7 @@ from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.condor_job import QueuedJob
+from monitord_job.diagnosis.legibility import dagman_metrics
 from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
 from monitord_job.errors import ScheddError
 from monitord_job.lock import holder_of
@@ -122,7 +123,7 @@ def _listed(record: RunRecord, job: QueuedJob | None, noted: int, queue: list[Qu
     if condition in OVER and record.ended is None:
         record = replace(record, counts={})  # what its last jobs did is in its logs, and not stored yet
     last = witnesses.last.job if witnesses.last is not None else record.job
-    return ListedRun(record, condition, monitor, last if job is None else job.job, noted)
+    return ListedRun(record, condition, monitor, (last or None) if job is None else job.job, noted)
 
 
 def _witnesses(record: RunRecord, job: QueuedJob | None, *, asked: bool) -> Witnesses:
@@ -143,9 +144,12 @@ def _witnesses(record: RunRecord, job: QueuedJob | None, *, asked: bool) -> Witn
 
 
 def _last_job(dag_file: Path) -> DagmanJob | None:
+    """As the schedd has written it down, or DAGMan at its end."""
+    job = None
     with suppress(FileError):
-        return dagman_log.parse(files.read_if_there(dag_file.with_name(f"{dag_file.name}.dagman.log")) or b"")
-    return None
+        job = dagman_log.parse(files.read_if_there(dag_file.with_name(f"{dag_file.name}.dagman.log")) or b"")
+    code = None if job is not None else dagman_metrics(dag_file).get("exitcode")
+    return DagmanJob("", ended=True, code=code) if isinstance(code, int) else job
 
 
 def _is_there(path: Path) -> bool:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dag_rewriter.directory.known_runs import runs_folder
+from dag_rewriter.directory.known_runs import note_run, runs_folder
+from dag_rewriter.directory.locate import open_target
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.database import brief_reading, run_figures
 from monitord_job.database.properties import Given, given
 from monitord_job.diagnosis.run_states import Condition, Monitor
+from monitord_job.monitor.unplanned_identity import identified
 from monitord_job.runs import records
 from monitord_job.runs.listing import Wanted, list_runs
 from planner_ext.cli import run_command
@@ -133,6 +135,15 @@ def test_of_one_that_ended_after_it_was_stored_nobody_says_how_much_is_done(make
     assert run_command(["list", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["runs"]
     assert (told["state"], told["jobs"]["total"], told["jobs"]["succeeded"]) == ("succeeded", 3, None)
+
+
+def test_where_the_logs_are_gone_dagmans_metrics_say_how_it_ended(tmp_path, queue) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/x.dag").write_text("JOB A a.sub\n")
+    (tmp_path / "runs/x.dag.metrics").write_text('{"dagman_id": "99", "exitcode": 1}')
+    note_run(identified(open_target(tmp_path / "runs/x.dag")))
+    (found,) = list_runs(Wanted()).runs
+    assert (found.condition, found.job) == (Condition.FAILED, None)
 
 
 def test_the_table_as_people_see_it(make_run, queue, capsys, monkeypatch, tmp_path) -> None:
