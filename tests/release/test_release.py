@@ -72,7 +72,14 @@ def test_the_wheel_has_all_of_the_packages_and_nothing_else(wheel: Path) -> None
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     programs = {name for name in packed if ".data/scripts/" in name}
     assert {name.rpartition("/")[2] for name in programs} == {"bridle", "bridle-notify"}
-    names = packed - programs
+    manual = {name for name in packed if name.startswith("planner_ext/manual/")}
+    man_pages = {name for name in packed if ".data/data/share/man/man1/" in name}
+    docs = {name for name in tracked() if name.startswith("docs/")}
+    assert {name.replace("planner_ext/manual/", "docs/", 1) for name in manual} == docs
+    assert {name.rpartition("/")[2] for name in man_pages} == {
+        Path(one).name for one in docs if one.endswith(".1")
+    }
+    names = packed - programs - manual - man_pages
     assert names == {name for name in tracked() if name.startswith(tuple(f"{one}/" for one in PACKAGES))}
     assert names >= {f"{package}/py.typed" for package in PACKAGES}
 
@@ -89,6 +96,12 @@ def test_every_command_has_help(installed: Installed) -> None:
     assert len(commands) > 30
     for command in [*commands, "bridle-notify"]:
         assert installed(*command.split(), "--help").startswith(f"Usage: {command} ")
+
+
+def test_the_manual_is_there(installed: Installed) -> None:
+    assert installed("bridle", "help", "glossary").startswith("# Glossary")
+    where = installed("python", "-c", "import sys; print(sys.prefix)").strip()
+    assert (Path(where) / "share" / "man" / "man1" / "bridle-status.1").exists()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
