@@ -32,7 +32,7 @@ Exit codes: those of `bridle run --wait`
   2    there is no such run, or its database cannot be read
   4    it was removed
   5    ABORT-DAG-ON ended it
-  6    it has not ended and does not go on by itself (lost from the queue, ended by a halt file)
+  6    it has not ended and does not go on by itself (never submitted, lost from the queue, ended by a halt file)
   130  you left with ^C; the run goes on
 """
 )
@@ -71,6 +71,6 @@ def _show(opened: SubmitDir, url: str | None) -> Seen:
                 display.show(seen.moment, seen.shown)
             if not seen.is_over:
                 time.sleep(seen.pause)
-    if not console.is_terminal:
+    if not console.is_terminal or seen.never_began:
         say(seen.last_words)
     return seen

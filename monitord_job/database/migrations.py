@@ -31,6 +31,10 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
 
 OLDEST_VERSION = min(MIGRATIONS) - 1
 
+_OTHERS = (
+    "`bridle analyzer` takes it as it is, as do statistics, jobs, plots and report; "
+    "`bridle monitord --rebuild SUBMIT_DIR` makes ours from the run's logs (an SQLite file is kept aside)"
+)
 _REBUILD = "move it away and run `bridle monitord --rebuild SUBMIT_DIR`, which reads the run's logs anew"
 
 
@@ -53,7 +57,7 @@ def version_of(connection: Connection, where: str, root_wf_uuid: str | None = No
             raise BrokenDatabaseError(where, f"table {BRIDLE_SCHEMA.name} is missing", _REBUILD)
         if root_wf_uuid is not None and not _has_run(connection, root_wf_uuid):
             return UNTOUCHED
-        raise DatabaseVersionError(where, "this Stampede database was made by another monitor", _REBUILD)
+        raise DatabaseVersionError(where, "this Stampede database was made by another monitor", _OTHERS)
     stored_version = connection.scalar(select(func.max(BRIDLE_SCHEMA.c.version))) or 0
     if stored_version > BRIDLE_VERSION:
         raise _newer(connection, where, stored_version)

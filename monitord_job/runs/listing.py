@@ -19,6 +19,8 @@ from monitord_job.diagnosis.legibility import dagman_metrics
 from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
 from monitord_job.errors import ScheddError
 from monitord_job.lock import holder_of
+from monitord_job.logs.dagman_out_summary import last_word, node_counts
+from monitord_job.logs.tail import read_tail
 from monitord_job.runs.kept_figures import KeptFigures
 from monitord_job.runs.places import places_of
 from monitord_job.runs.records import record_at, stored_at
@@ -26,6 +28,7 @@ from monitord_job.runs.run_condition import Witnesses, condition_of, monitor_of
 from monitord_job.runs.run_record import RunRecord
 
 _AT_ONCE = 4
+_TAIL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,13 @@ def _witnesses(record: RunRecord, job: QueuedJob | None, *, asked: bool) -> Witn
         return Witnesses(now, asked)  # nothing else counts
     dag_file = Path(record.dag_file)
     here = _is_there(dag_file)
+    last = None if job is not None else _last_job(dag_file)
     return Witnesses(
         now,
         asked,
         job,
-        None if job is not None else _last_job(dag_file),
+        last,
+        *(_own_words(dag_file) if last is not None and last.ended else (None, None)),
         here and files.is_locked(dag_file.with_name(f"{dag_file.name}.lock")),
         _is_there(dag_file.with_name(f"{dag_file.name}.halt")),
         here,
@@ -150,6 +155,15 @@ def _last_job(dag_file: Path) -> DagmanJob | None:
         job = dagman_log.parse(files.read_if_there(dag_file.with_name(f"{dag_file.name}.dagman.log")) or b"")
     code = None if job is not None else dagman_metrics(dag_file).get("exitcode")
     return DagmanJob("", ended=True, code=code) if isinstance(code, int) else job
+
+
+def _own_words(dag_file: Path) -> tuple[int | None, int | None]:
+    """With what the last DAGMan left, and how many nodes had failed then, as its debug log has it."""
+    with suppress(FileError, OSError):
+        tail = read_tail(dag_file.with_name(f"{dag_file.name}.dagman.out"), _TAIL)
+        counts = node_counts(tail)
+        return last_word(tail).ended, None if counts is None else counts.failed
+    return None, None
 
 
 def _is_there(path: Path) -> bool:

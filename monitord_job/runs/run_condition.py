@@ -11,6 +11,7 @@ from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
 from monitord_job.outcome.ending import Ending, ending_of
+from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.runs.run_record import RunRecord
 
 
@@ -25,6 +26,10 @@ class Witnesses:
     """its DAGMan in the queue"""
     last: DagmanJob | None = None
     """the DAGMan job that its own event log tells of"""
+    exited: int | None = None
+    """with what that DAGMan left, by its own log: the job of pegasus-dagman ends with 0 whatever DAGMan says"""
+    failed: int | None = None
+    """how many nodes had failed when it counted last"""
     lives: bool = False
     """a DAGMan holds its lock"""
     is_halted: bool = False
@@ -56,13 +61,20 @@ def condition_of(record: RunRecord, seen: Witnesses) -> Condition:
     if record.started is None and seen.last is None:
         return Condition.RUNNING if seen.lives else Condition.NEVER_SUBMITTED
     if seen.last is not None and seen.last.ended:
-        code = seen.last.code  # its database is behind
-        return Condition.REMOVED if code is None else _OF_ENDING[ending_of(code, 0, None)]
+        return _left(record, seen, seen.last.code)  # its database is behind
     if not seen.here:
         return Condition.RUNNING  # as it is stored
     if not seen.asked:
         return Condition.RUNNING if seen.lives else Condition.UNKNOWN
     return Condition.ORPHAN if seen.lives else Condition.LOST
+
+
+def _left(record: RunRecord, seen: Witnesses, code: int | None) -> Condition:
+    """How a DAGMan left whose end is not stored."""
+    if code is None:
+        return Condition.REMOVED
+    failed = record.counts.get(NodeStatus.FAILED.value, 0) if seen.failed is None else seen.failed
+    return _OF_ENDING[ending_of(code if seen.exited is None else seen.exited, failed, None)]
 
 
 def _in_queue(job: QueuedJob, seen: Witnesses) -> Condition:

@@ -26,6 +26,8 @@ _ENDING = 1.0
 """The same once its end is stored: its DAGMan is about to leave the queue."""
 _LAST = 30.0
 """Seconds for the monitor to store the end of a run that has left the queue."""
+_UNSUBMITTED = 10.0
+"""Seconds that a run which nobody has submitted is waited for: somebody may be about to."""
 _PLAIN = frozenset({Condition.RUNNING, Condition.WAITING, Condition.NEVER_SUBMITTED, *OVER})
 _TOLD = frozenset({Trouble.JOBS_HELD, Trouble.STARTS_FOR_EVER})
 """Job by job, in lines of their own."""
@@ -50,6 +52,11 @@ class Seen:
         return ExitCode.NOT_ENDED if ended is None else EXIT_CODES[ended]
 
     @property
+    def never_began(self) -> bool:
+        """Whether nobody has submitted the run."""
+        return self.diagnosis.condition is Condition.NEVER_SUBMITTED
+
+    @property
     def last_words(self) -> str:
         """The state, and why it is that."""
         advice = f"; {self.diagnosis.advice}" if self.diagnosis.advice else ""
@@ -57,11 +64,14 @@ class Seen:
 
 
 def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
-    """Looks until the run is over, or stands still for good. Raises MonitorError if it cannot be read at all."""
+    """Looks until the run is over, stands still for good, or nobody has submitted it.
+
+    Raises MonitorError if it cannot be read at all.
+    """
     watcher, attention = Watcher(submit_dir, url), Attention(submit_dir, url)
     watcher.catch_up()
     diagnosis = diagnosis_of(submit_dir, url)
-    looked = left = time.monotonic()
+    looked = left = idle = time.monotonic()
     while True:
         now = time.monotonic()
         moment = watcher.look()
@@ -74,7 +84,8 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
         is_lost = _is_lost(diagnosis)
         gone = diagnosis.condition in OVER or is_lost
         left = left if gone else now
-        is_over = gone and (has_ended or is_lost or now - left > _LAST)
+        idle = idle if diagnosis.condition is Condition.NEVER_SUBMITTED else now
+        is_over = (gone and (has_ended or is_lost or now - left > _LAST)) or now - idle > _UNSUBMITTED
         lines = () if gone else tuple(attention.news())
         shown = _shown(submit_dir, moment, diagnosis, watcher.monitor())
         yield Seen(moment, shown, diagnosis, lines, watcher.pause, is_over)

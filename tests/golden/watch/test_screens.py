@@ -18,6 +18,7 @@ from monitord_job.diagnosis.run_states import Monitor
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.watch import follow
 from monitord_job.watch.display import display_on
 from monitord_job.watch.follow import running
 from monitord_job.watch.moment import CategoryNow, Estimate, Moment
@@ -205,3 +206,14 @@ def test_who_leaves_is_told_that_the_run_goes_on(submit_dir: SubmitDir, capsys, 
         "failed: C (job 102.0): exit code 3",
     ]
     assert f"the run goes on; `bridle watch {submit_dir.dag_file}` comes back to it" in told.err
+
+
+def test_a_run_that_nobody_submits_is_not_waited_for(
+    submit_dir: SubmitDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(follow, "_UNSUBMITTED", 0.0)
+    assert run_command(["watch", str(submit_dir.dag_file)]) == 6
+    told = capfd.readouterr().out
+    assert told.endswith(
+        f"not started: it was never submitted; submit it with `bridle run {submit_dir.dag_file}`\n"
+    )

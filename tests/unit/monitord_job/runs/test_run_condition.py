@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dag_rewriter.logs.dagman_log import DagmanJob
@@ -14,6 +16,7 @@ from monitord_job.runs.run_record import RunRecord
 NEW = RunRecord("/r/x.dag", "x")
 BEGUN = RunRecord("/r/x.dag", "x", started=5, begun=5)
 QUEUED, ENDED = DagmanJob("7.0"), DagmanJob("7.0", ended=True, code=1)
+GOOD = replace(ENDED, code=0)
 
 
 def job(status: JobStatus, cool_down: int = 0) -> QueuedJob:
@@ -37,7 +40,17 @@ def job(status: JobStatus, cool_down: int = 0) -> QueuedJob:
         (BEGUN, Witnesses(9, here=False), Condition.RUNNING),
         (NEW, Witnesses(9, last=ENDED), Condition.FAILED),
         (BEGUN, Witnesses(9, last=DagmanJob("7.0", ended=True)), Condition.REMOVED),
-        (BEGUN, Witnesses(9, last=DagmanJob("7.0", ended=True, code=0)), Condition.SUCCEEDED),
+        (BEGUN, Witnesses(9, last=GOOD), Condition.SUCCEEDED),
+        # The job of pegasus-dagman ends with 0 whatever DAGMan does.
+        (BEGUN, Witnesses(9, last=GOOD, exited=1), Condition.FAILED),
+        (BEGUN, Witnesses(9, last=GOOD, exited=0, failed=1), Condition.FAILED),
+        (BEGUN, Witnesses(9, last=GOOD, exited=2, failed=0), Condition.REMOVED),
+        (replace(BEGUN, counts={"failed": 1}), Witnesses(9, last=GOOD), Condition.FAILED),
+        (
+            replace(BEGUN, counts={"failed": 1}),
+            Witnesses(9, last=GOOD, exited=0, failed=0),
+            Condition.SUCCEEDED,
+        ),
     ],
 )
 def test_the_condition(record: RunRecord, seen: Witnesses, condition: Condition) -> None:
