@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from planner_ext.cli import COMMANDS
 from tests.support.places import CHECKOUT
 from tests.support.runs import BRIDLE
 
@@ -77,6 +78,33 @@ def test_the_environment_brings_in_nothing(environment, shadows, dag):
     assert "good" in said("check", dag, **given)
     assert "graph" in said("graph", "--help", **given)
     assert "Example" in said("--help", program=BRIDLE.with_name("bridle-notify"), **given)
+
+
+_LOADED = """
+import sys
+from importlib import import_module
+from planner_ext import start
+start._isolate()
+from planner_ext.cli import COMMANDS
+for row in COMMANDS.values():
+    import_module(row.target.partition(":")[0])
+import monitord_job.monitor.session, monitord_job.monitor.master_database, monitord_job.cli.bridle_notify
+import click, rich, sqlalchemy, yaml
+print(len(COMMANDS), sqlalchemy.__version__)
+"""
+
+
+def test_all_commands_and_the_monitor_have_the_libraries_that_they_were_installed_with(shadows, tmp_path):
+    """Pegasus's own externals bring SQLAlchemy 1.3.24 by PYTHONPATH."""
+    (shadows / "sqlalchemy.py").write_text("__version__ = '1.3.24'\n")
+    shutil.copy(CHECKOUT / "bin/bridle", tmp_path / "bridle")
+    (tmp_path / "loaded.py").write_text(_LOADED)
+    words = shlex.join([sys.executable, str(tmp_path / "loaded.py")])
+    (tmp_path / "bridle-python").write_text(f"#!/bin/sh\nexec {words}\n")
+    (tmp_path / "bridle-python").chmod(0o755)
+    count, version = said(program=tmp_path / "bridle", PYTHONPATH=str(shadows)).split()
+    assert int(count) == len(COMMANDS)
+    assert int(version.partition(".")[0]) >= 2
 
 
 def test_nor_do_modules_where_it_is_started(shadows, dag):
