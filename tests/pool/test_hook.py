@@ -36,7 +36,8 @@ from tests.support.faults import (
     waiting,
 )
 from tests.support.hooked import call, environment, finish_plan, install, subdax_command
-from tests.support.runs import monitor_pid, until
+from tests.support.pegasus_home import in_api, pegasus_home
+from tests.support.runs import BRIDLE, monitor_pid, until
 from tests.support.workflows import plan
 
 Env = dict[str, str]
@@ -276,3 +277,53 @@ def test_a_sub_workflow_that_fails_is_rescued_planned_again_and_succeeds(pool, o
         ran = [words for words in lines_of_trace(inner) if words[1] == "end"]
         assert len(ran) == len(codes)
     check_rebuilt(pool, outer)
+
+
+API_RUNS = """\
+from Pegasus.client._client import PegasusClientError
+wf.plan(submit=True).wait()
+print("first", wf.get_status()["dags"]["root"]["state"])
+try:
+    wf.analyze()
+except PegasusClientError as error:
+    print("analyzed", "work_w00001" in error.output)
+{broken}.unlink()
+wf.run().wait()
+print("second", wf.get_status()["dags"]["root"]["state"])
+wf.statistics().analyze()
+wf.status()
+"""
+API_REMOVES = """\
+wf.plan()
+wf.run()
+print("running", wf.get_status()["dags"]["root"].get("state", "Running"))
+wf.remove()
+wf.wait()
+"""
+
+
+def test_the_python_api_plans_runs_waits_counts_and_removes(pool, work_dir):
+    """The shims are not in PATH: `enable` is all that a script has."""
+    done = {}
+    for name, lines in (("runs", API_RUNS), ("removes", API_REMOVES)):
+        place = work_dir / name
+        submit_dir = planned_run(place, "--retry", "0", broken="w00001")
+        broken = place / "abstract" / "broken-w00001"
+        if name == "runs":
+            open_gate(submit_dir)
+        programs = [pegasus_home(place / "pegasus", submit_dir), BRIDLE.parent]
+        script = lines.format(broken=f"__import__('pathlib').Path({str(broken)!r})").splitlines()
+        done[name] = in_api(script, place / "user", pool.environment(), programs)
+        assert done[name].returncode == 0, done[name].stdout + done[name].stderr
+        assert is_rewritten(submit_dir)
+        check_sound(submit_dir.database)
+        assert jobs_of(pool, submit_dir) == []
+    told = [
+        line for line in done["runs"].stdout.splitlines() if line.startswith(("first", "analyzed", "second"))
+    ]
+    assert told == ["first Failure", "analyzed True", "second Success"]
+    assert "Workflow wall time" in done["runs"].stderr
+    assert "Workflow Status    : success" in done["runs"].stderr
+    ended = query(submit_dir.database, "SELECT state, status FROM workflowstate ORDER BY timestamp, state")
+    assert [state for state, _ in ended] == ["WORKFLOW_STARTED", "WORKFLOW_TERMINATED"]
+    assert "removed" in done["removes"].stdout
