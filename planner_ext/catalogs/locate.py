@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 from dag_rewriter import files
 from planner_ext.errors import CatalogError
@@ -71,9 +72,17 @@ class Catalog:
     format: Format | None
 
 
-def find(kind: Kind, conf: Path | None, here: Path, home: Path, environment: Mapping[str, str]) -> Catalog:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Properties that the command line gives: a file, and single ones, which go before all others."""
+
+    conf: Path | None = None
+    single: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def find(kind: Kind, given: Said, here: Path, home: Path, environment: Mapping[str, str]) -> Catalog:
     """The catalog that Pegasus would use in that directory. CatalogError for one that bridle cannot use."""
-    said = _properties(conf, here, home)
+    said = _properties(given, here, home, environment)
     source = f"{kind.property} in the properties"
     word = said.get(kind.property, "").strip()
     if word.rpartition(".")[2].lower() in _DEAD:
@@ -86,23 +95,26 @@ def find(kind: Kind, conf: Path | None, here: Path, home: Path, environment: Map
     if wanted is Format.SQLITE and not file:
         return Catalog(_sqlite_file(said, kind, here), wanted)
     if file:
-        return Catalog(here / _expanded(file, home, here, environment), wanted)
+        return Catalog(here / _expanded(file, home, here, {**environment, **said}), wanted)
     defaults = [(here / name, one) for name, one in kind.defaults if wanted in (None, one)]
     defaults = defaults or [(here / kind.defaults[0][0], kind.defaults[0][1])]
     path, default = next((one for one in defaults if one[0].exists()), defaults[0])
     return Catalog(path, wanted or default)
 
 
-def _properties(conf: Path | None, here: Path, home: Path) -> dict[str, str]:
-    """What counts: the later file before the earlier one, as CommonProperties.java has it."""
+def _properties(given: Said, here: Path, home: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """What counts: what is read later goes before what was read earlier, as CommonProperties.java has it."""
     said: dict[str, str] = {}
     for path in (home / ".pegasusrc", here / "pegasus.properties"):
         data = files.read_if_there(path, files.SMALL)
         if data is not None:
             said |= _loaded(path, data)
-    if conf is not None:
-        said |= _loaded(conf, files.read(conf, files.SMALL))
-    return said
+    if given.conf is not None:
+        said |= _loaded(given.conf, files.read(given.conf, files.SMALL))
+    # _PEGASUS__CATALOG__REPLICA__FILE is pegasus.catalog.replica.file
+    names = [name for name in environment if name.startswith("_PEGASUS")]
+    said |= {name[1:].lower().replace("__", "."): environment[name] for name in names}
+    return {**said, **given.single}
 
 
 def _loaded(path: Path, data: bytes) -> Mapping[str, str]:

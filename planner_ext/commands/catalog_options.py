@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from planner_ext.catalogs.source import Source
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_PROPERTIES = "planner_ext.catalogs.properties"
 _FILE = click.Path(readable=False, path_type=Path, allow_dash=True)
 
 
+def _keep_properties(ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> None:
+    ctx.meta[_PROPERTIES] = key_values(given, "-D")
+
+
 def catalog_options(formats: tuple[str, ...]) -> Callable[[_Command], _Command]:
-    """--catalog, --format and --conf: which catalog a command is about."""
+    """--catalog, --format, --conf and -D: which catalog a command is about."""
 
     def decorated(command: _Command) -> _Command:
         for option in (
@@ -31,6 +36,15 @@ def catalog_options(formats: tuple[str, ...]) -> Callable[[_Command], _Command]:
                 metavar="FILE",
                 type=click.Path(readable=False, path_type=Path),
                 help="Properties that name the catalog, before pegasus.properties and ~/.pegasusrc.",
+            ),
+            click.option(
+                "-D",
+                "properties",
+                metavar="KEY=VALUE",
+                multiple=True,
+                expose_value=False,
+                callback=_keep_properties,
+                help="One property: before those of --conf and of the environment. May be repeated.",
             ),
             click.option(
                 "--format", "format_word", type=click.Choice(formats), help="Of it; else it is guessed."
@@ -67,12 +81,13 @@ def convert_options(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Callab
 
 def named(kind: Kind, catalog: Path | None, format_word: str | None, conf: Path | None) -> Catalog:
     """The catalog that the options name, else the one of the properties. CatalogError."""
-    from planner_ext.catalogs.locate import Catalog, Format, find
+    from planner_ext.catalogs.locate import Catalog, Format, Said, find
 
     wanted = None if format_word is None else Format(format_word)
     if catalog is not None:
         return Catalog(catalog, wanted)
-    located = find(kind, conf, Path.cwd(), Path.home(), os.environ)
+    single = click.get_current_context().meta[_PROPERTIES]
+    located = find(kind, Said(conf, single), Path.cwd(), Path.home(), os.environ)
     return located if wanted is None else Catalog(located.path, wanted)
 
 

@@ -251,6 +251,37 @@ def test_the_catalogs_are_those_of_the_properties(here, capfd):
     assert "RLS is dead" in capfd.readouterr().err
 
 
+def test_the_command_line_goes_before_the_environment_and_that_before_files(here, capfd, monkeypatch):
+    """Pegasus's own order: CommonProperties.java."""
+    for name in ("file", "conf", "environment", "single"):
+        (here / f"{name}.rc").write_text(f"f /{name}\n")
+    named = "pegasus.catalog.replica = File\npegasus.catalog.replica.file = {}.rc\n"
+    (here / "pegasus.properties").write_text(named.format("file"))
+    (here / "my.properties").write_text(named.format("conf") + "where = single\n")
+
+    def found(words: str = "") -> str:
+        assert bridle(f"rc lookup --conf my.properties {words} f") == 0
+        return capfd.readouterr().out.split()[1]
+
+    assert found() == "/conf"
+    assert (
+        found("-Dpegasus.catalog.replica.file=${where}.rc -D pegasus.catalog.replica=SimpleFile") == "/single"
+    )
+    monkeypatch.setenv("_PEGASUS__CATALOG__REPLICA__FILE", "environment.rc")
+    assert found() == "/environment"
+    assert found("-D pegasus.catalog.replica.file=single.rc") == "/single"
+    assert bridle("rc list -Dpegasus") == 2
+    assert "-D 'pegasus' is no KEY=VALUE" in capfd.readouterr().err
+    for catalog in ("tc", "sc"):
+        assert (
+            bridle(
+                f"{catalog} validate -Dpegasus.catalog.{'site' if catalog == 'sc' else 'transformation'}.file=none"
+            )
+            == 2
+        )
+        assert "none" in capfd.readouterr().err
+
+
 def test_what_pegasus_would_refuse_is_named_with_its_line(here, capfd):
     (here / "transformations.yml").write_text(
         'pegasus: "5.0"\ntransformations:\n- name: a\n  version: 1.0\n  sites:\n  - name: local\n    type: INSTALLED\n'
