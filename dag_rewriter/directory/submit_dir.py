@@ -107,6 +107,11 @@ class SubmitDir:
         return self.path / f"{self.base}.bridle.config"
 
     @property
+    def sub_dagman(self) -> Path:
+        """What the nodes of sub-workflows that Pegasus plans run: condor_dagman, after their DAG was rewritten."""
+        return self.path / f"{self.base}.bridle.condor_dagman"
+
+    @property
     def jobstate_log(self) -> Path:
         """Our own JOBSTATE_LOG; `jobstate_log_of` knows whether the user named another."""
         return self.path / f"{self.base}.bridle.jobstate.log"

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.submit_file import class_and_priority, telling_lines
+from dag_rewriter.directory.submit_file import class_and_priority, parse_submit_file, telling_lines
 from dag_rewriter.errors import SubmitDirError
 from dag_rewriter.model.dag import Dag, NodeKind
+
+_SUB_WORKFLOW = 10
+"""Pegasus's class of a job that runs a planned sub-workflow"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,14 @@ class SubmitFiles:
     all_have_priorities: bool = True
     not_yet: tuple[str, ...] = ()
     """the files that are not there and that a node which runs before may write"""
+    sub_dagmans: Mapping[str, str] = field(default_factory=dict)
+    """what the nodes of sub-workflows that Pegasus plans run, by path of the submit file"""
 
 
 def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
     """What the passes need of the submit files. One that is missing is an error, unless another node may write it."""
     classes: dict[str, int] = {}
+    dagmans: dict[str, str] = {}
     priorities: set[int | None] = {0}
     missing: set[str] = set()
     wanted = dag.submit_paths()
@@ -40,12 +46,14 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
         priorities.add(priority)
         if job_class is not None:
             classes[path] = job_class
+        if job_class == _SUB_WORKFLOW:
+            dagmans[path] = parse_submit_file(data).executable or ""
     for description in {telling_lines(text) for _, text in dag.inline_descriptions()}:
         priorities.add(class_and_priority(description)[1])
     if missing:
         _complain_of_needed(submit_dir, dag, missing)
     highest = max(priority for priority in priorities if priority is not None)
-    return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)))
+    return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)), dagmans)
 
 
 def _complain_of_needed(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> None:

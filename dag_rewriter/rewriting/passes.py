@@ -30,6 +30,7 @@ from dag_rewriter.language.commands import (
     Priority,
     Retry,
     SetJobAttr,
+    Vars,
 )
 from dag_rewriter.language.syntax import keywords_for_all_nodes, render_command
 from dag_rewriter.language.text import text_of
@@ -53,6 +54,17 @@ class MetricFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class SubDagmans:
+    """Nodes that plan and run a sub-workflow."""
+
+    script: str
+    """what they are to run in place of `dagman`, as absolute paths"""
+    dagman: str
+    paths: frozenset[str]
+    """their submit files"""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What the passes need to know beside the DAG."""
 
@@ -70,6 +82,7 @@ class Context:
     rescue: RescueFile | None = None
     """the rescue DAG that DAGMan would start from"""
     metrics: MetricFiles | None = None
+    sub_dagmans: SubDagmans | None = None
     chosen: frozenset[str] = frozenset()
     """the passes that are to run; empty: all"""
 
@@ -161,6 +174,16 @@ _SAYS_WHAT_TO_REMOVE = re.compile(
 _RUN_AGAIN = "ENV SET _CONDOR_DAGMAN_ALLOW_EVENTS=118"
 
 
+def rewrite_sub_workflows(dag: Dag, context: Context) -> Change:
+    """Sub-workflows that their nodes plan, while the workflow runs, are rewritten before their DAGMan starts."""
+    below = context.sub_dagmans
+    if below is None:
+        return Change()
+    # APPEND: after the submit file, whose own executable is the planner's.
+    ours = f'APPEND executable="{below.script}"'
+    return Change(tuple(Vars(node, ours) for node, path, _ in dag.submit_files() if path in below.paths))
+
+
 def add_categories(dag: Dag, context: Context) -> Change:
     """Categories for nodes that have none, limits for categories that have none, and what was set by command."""
     change = changes_for(dag, context.categories)
@@ -196,6 +219,7 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "monitor": add_monitor,
         "jobstate-log": add_jobstate_log,
         "configuration": add_configuration,
+        "sub-workflows": rewrite_sub_workflows,
         "categories": add_categories,
         "metrics": add_metrics,
         "rescue": keep_rescue_valid,

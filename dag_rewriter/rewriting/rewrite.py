@@ -16,6 +16,7 @@ from condor_templates.dagman_config import OURS, condor_rm_sparing_monitors, dag
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
 from condor_templates.monitor_policy import Universe
 from condor_templates.policy import CategoryPolicy, Limit, MonitorKind, layered
+from condor_templates.sub_dagman import sub_dagman_script
 from dag_rewriter import files
 from dag_rewriter.categories.categories import settings_in
 from dag_rewriter.categories.policy_layers import category_request, read_monitor_policy, read_policy
@@ -46,8 +47,10 @@ from dag_rewriter.rewriting.passes import (
 )
 from dag_rewriter.rewriting.rescue_lines import mended
 from dag_rewriter.rewriting.rewrite_report import Report, describe
+from dag_rewriter.rewriting.sub_dagmans import sub_dagmans
 
 _SHOWN = 5  # submit files that are not there yet
+_HEAD = 200  # bytes in which a file of ours says so
 _HIGHEST = 2**31 - 1  # JobPrio is a 32-bit integer
 
 
@@ -110,10 +113,12 @@ def is_rewritten(submit_dir: SubmitDir) -> bool:
     our_block = originals.take_apart(submit_dir, files.read(submit_dir.dag_file)).block
     if our_block is None:
         return False
-    named = (
-        p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _encode(p.name) in our_block
-    )
+    named = (path for path in _files_named(submit_dir) if _encode(path.name) in our_block)
     return all(p.exists() for p in named)
+
+
+def _files_named(submit_dir: SubmitDir) -> tuple[Path, ...]:
+    return submit_dir.monitor_submit, submit_dir.monitor_config, submit_dir.sub_dagman
 
 
 def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
@@ -142,6 +147,7 @@ def plan_for(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Planned:
         original=parts.original,
         rescue=newest_rescue(submit_dir, dag.config),
         chosen=choice.passes,
+        sub_dagmans=sub_dagmans(submit_dir, submit_files),
     )
     return Planned(submit_dir, parts, dag, submit_files, choice, context)
 
@@ -240,7 +246,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
         require_own(submit_dir.path)
     parts = originals.take_apart(submit_dir, files.read(submit_dir.dag_file))
     planned = files.read_if_there(submit_dir.planned_dag)
-    removes = [p for p in (submit_dir.monitor_submit, submit_dir.monitor_config) if _is_ours(p)]
+    removes = [path for path in _files_named(submit_dir) if _is_ours(path)]
     removes += [path for path in (submit_dir.bridle_metrics, submit_dir.notifying) if path.exists()]
     if made_by_bridle(files.read_if_there(submit_dir.metrics)):
         removes.append(submit_dir.metrics)
@@ -282,10 +288,11 @@ def _own_files(
     """Ours first: a DAG never names a file that is not there yet."""
     submit_dir, kind = planned.submit_dir, planned.context.monitor
     dagman = originals.dagman_submit_file(submit_dir)
+    below = planned.context.sub_dagmans
+    if below is not None and changes["sub-workflows"].added:
+        yield submit_dir.sub_dagman, _encode(sub_dagman_script(_executable(options), below.dagman))
     if kind is not None and changes["monitor"].added:
-        executable = options.executable
-        if executable is None:
-            executable = find_bridle.find_bridle(find_bridle.script_directories(), os.environ.get("PATH", ""))
+        executable = _executable(options)
         # DAGMan adds its -priority to those of all nodes.
         above = planned.context.priority + max(0, base_priority(dagman))
         policy = read_monitor_policy(submit_dir)
@@ -308,6 +315,12 @@ def _own_files(
             remove=condor_rm_sparing_monitors() if is_service else None,
         )
         yield submit_dir.monitor_config, _encode(config)
+
+
+def _executable(options: Options) -> str:
+    if options.executable is not None:
+        return options.executable
+    return find_bridle.find_bridle(find_bridle.script_directories(), os.environ.get("PATH", ""))
 
 
 def _below(dag: Dag, submit_files: SubmitFiles) -> int:
@@ -336,7 +349,7 @@ def _kept(dag: Dag, submit_files: SubmitFiles) -> Iterable[str]:
 
 def _is_ours(path: Path) -> bool:
     data = files.read_if_there(path)
-    return data is not None and data.startswith(OURS.encode())
+    return data is not None and OURS.encode() in data[:_HEAD]
 
 
 def _refuse(submit_dir: SubmitDir, what: str) -> None:
@@ -353,7 +366,7 @@ def _carry_out(submit_dir: SubmitDir, plan: Plan, dry_run: bool, report: Report)
         _refuse(submit_dir, "DAGMan is running this workflow")
     for path, _, new in writes:
         if not dry_run and not _linked(plan, path, new):
-            files.replace(path, new)
+            files.replace(path, new, 0o755 if path == submit_dir.sub_dagman else None)
     for path in plan.removes:
         if not dry_run:
             files.remove(path)

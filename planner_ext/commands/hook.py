@@ -187,13 +187,15 @@ def ask(again: bool, parent: int, program: str, real: str, arguments: tuple[str,
 
 
 def _answer(program: str, real: str, arguments: Sequence[str], *, again: bool, parent: int) -> ShimDecision:
-    from planner_ext.shims.handlers import after_plan, before_submit, before_submit_dag
+    from planner_ext.shims.handlers import after_plan, before_dagman, before_submit, before_submit_dag
 
     here = Path.cwd()
     if program == "condor_submit_dag":
         return after_plan(real, arguments, here) if again else before_submit_dag(arguments, here, parent)
     if program == "condor_submit":
         return before_submit(arguments, here, _submit_dag())
+    if program == "condor_dagman":
+        return before_dagman(arguments, here)
     raise click.UsageError(f"there is no shim for {program}")
 
 

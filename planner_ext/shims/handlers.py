@@ -90,6 +90,17 @@ def is_sub_workflow(submit_dir: SubmitDir) -> bool:
     return submit_dir.wf_uuid != submit_dir.root_wf_uuid
 
 
+def before_dagman(arguments: Sequence[str], here: Path) -> ShimDecision:
+    """Before the DAGMan of a sub-workflow starts in the directory `here`; the argument is its DAG. Raises BridleError.
+
+    The planner may have made it with no shim in its way. One that goes on after a crash stays as it is.
+    """
+    submit_dir = _planned(arguments, here)
+    if submit_dir is None or is_rewritten(submit_dir) or files.mode_of(submit_dir.dagman_lock) is not None:
+        return ShimDecision()
+    return ShimDecision(_rewritten(submit_dir, is_sub=True))
+
+
 @contextmanager
 def refusing_bad() -> Iterator[None]:
     """BadStartError instead of what `bridle check` calls an error: nothing is to be started then."""

@@ -13,12 +13,13 @@ import pytest
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
+from condor_templates.sub_dagman import sub_dagman_script
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from dag_rewriter.errors import BadDagError
 from dag_rewriter.files import writing
 from dag_rewriter.model.dag import Dag, parse_dag
-from dag_rewriter.rewriting.rewrite import is_rewritten, rewrite, undo
+from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite, undo
 from monitord_job.diagnosis.run_states import Facts
 from planner_ext.cli import run_command
 from planner_ext.commands import hook
@@ -430,6 +431,51 @@ def test_a_picture_is_drawn_of_the_planners_dag(tmp_path, shims, submit_dir, rea
     assert Path(named).parent == submit_dir.path, "where the submit files are that it looks into"
     assert named.endswith(".dag")
     assert not Path(named).is_symlink(), "nothing is left"
+
+
+SAYS = '#!/bin/sh\npwd\nprintf "%s\\n" "$@"\n'
+
+
+@pytest.mark.parametrize("becomes", ["is not there", "exit 1", "kill -9 $$", "has rewritten it"])
+def test_a_sub_workflow_is_rewritten_before_its_dagman_which_starts_whatever_becomes_of_that(
+    submit_dir, tmp_path, becomes
+):
+    """Its planner found no shim. It is not asked again where the DAG is ours."""
+    bridle, asked = tmp_path / "b in" / "bridle", tmp_path / "asked"
+    if becomes == "has rewritten it":
+        rewrite(submit_dir, Options(monitor=False))
+    if becomes != "is not there":
+        program(bridle, f'#!/bin/sh\necho "$@" >>"{asked}"\necho odd >&2\n{becomes}\n')
+    dagman = program(tmp_path / "condor_dagman", SAYS)
+    script = program(tmp_path / "x.bridle.condor_dagman", sub_dagman_script(str(bridle), str(dagman)))
+    words = ["-p", "0", "-f", "-Lockfile", "a b.lock", "-Dag", submit_dir.dag, "-AutoRescue", "1"]
+    done = subprocess.run(
+        [script, *words], cwd=submit_dir.path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == [str(submit_dir.path), *words]
+    assert ("odd" in done.stderr) is (becomes in ("exit 1", "kill -9 $$"))
+    told = f"hook ask -- condor_dagman {dagman} {submit_dir.dag}\n"
+    assert (asked.read_text() if asked.exists() else "") == (
+        told if becomes in ("exit 1", "kill -9 $$") else ""
+    )
+
+
+def test_what_is_asked_before_a_dagman_below_rewrites_a_plan_without_a_monitor(submit_dir, monkeypatch):
+    words = ["hook", "ask", "--", "condor_dagman", "/usr/bin/condor_dagman", submit_dir.dag]
+    monkeypatch.chdir(submit_dir.path)
+    braindump = submit_dir.path / "braindump.yml"
+    braindump.write_text(
+        braindump.read_text().replace(f'root_wf_uuid: "{submit_dir.wf_uuid}"', 'root_wf_uuid: "above"')
+    )
+    submit_dir.dagman_lock.touch()
+    planned = submit_dir.dag_file.read_bytes()
+    assert run_command(words) == 0
+    assert submit_dir.dag_file.read_bytes() == planned, "this DAGMan goes on after a crash"
+    submit_dir.dagman_lock.unlink()
+    assert run_command(words) == 0
+    below = open_submit_dir(submit_dir.path)
+    assert dag_of(below).jobstate_log == below.jobstate_log.name
+    assert dag_of(below).monitor is None
 
 
 def test_shims_are_installed_seen_and_removed(tmp_path, shims):

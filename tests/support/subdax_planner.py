@@ -2,11 +2,13 @@
 
 TEMPLATE is a planned directory, PLACE what the planned ones are called after. As the planner (5.1.3, seen), it plans
 into PLACE.000, names that PLACE by a link, and does not plan again where a rescue DAG is; after the second of these it
-does, as with `--force-replan`, into PLACE.001.
+does, as with `--force-replan`, into PLACE.001. That one finds no shim: as the planner of
+a system's package, it has HTCondor's programs beside itself.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -40,9 +42,9 @@ def main(template: Path, place: Path, root: str) -> None:
     link.replace(place)
     (dag,) = target.glob("*.dag")
     words = ["-append", "executable=/opt/pegasus/bin/pegasus-dagman", "-no_submit", "-MaxPost", "20"]
-    subprocess.run(
-        ["condor_submit_dag", *words, "-append", "+pegasus_job_class=11", dag.name], cwd=target, check=True
-    )
+    command = ["condor_submit_dag", *words, "-append", "+pegasus_job_class=11", dag.name]
+    found = {} if number == 0 else {"BRIDLE_HOOK": "off"}
+    subprocess.run(command, cwd=target, env=os.environ | found, check=True)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from dag_rewriter.language.commands import (
     Other,
     Priority,
     Retry,
+    Vars,
 )
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import parse_dag
@@ -40,6 +41,7 @@ from dag_rewriter.rewriting.passes import (
     Change,
     Choice,
     Context,
+    SubDagmans,
     apply,
     changes_of,
     choice_in,
@@ -63,7 +65,8 @@ FILES = MappingProxyType(
 def context(monitor: MonitorKind | None = MonitorKind.SERVICE, **more: object) -> Context:
     categories = CategoryRequest(files=FILES)
     names = ("x.bridle.sub", "x.bridle.config", "x.bridle.jobstate.log")
-    return Context(*names, categories=categories, monitor=monitor, **more)
+    below = SubDagmans("/run 1/x.bridle.condor_dagman", "/usr/bin/condor_dagman", frozenset({"p.sub"}))
+    return Context(*names, categories=categories, monitor=monitor, sub_dagmans=below, **more)
 
 
 def with_classes(classes: dict[str, int]) -> Context:
@@ -73,11 +76,13 @@ def with_classes(classes: dict[str, int]) -> Context:
 
 def test_a_planned_dag_gets_everything() -> None:
     changes = changes_of(parse_dag(PLANNED, "x.dag"), context())
-    order = ["monitor", "jobstate-log", "configuration", "categories", "metrics", "rescue"]
+    order = ["monitor", "jobstate-log", "configuration", "sub-workflows", "categories", "metrics", "rescue"]
     assert list(changes) == order
     assert changes["monitor"].added == (NodeCommand(NodeKind.SERVICE, "bridle_monitor", "x.bridle.sub"),)
     assert changes["jobstate-log"].added == (JobstateLog("x.bridle.jobstate.log"),)
     assert changes["configuration"].added[0] == Config("x.bridle.config")
+    runs_ours = Vars("pegasus-plan_X", 'APPEND executable="/run 1/x.bridle.condor_dagman"')
+    assert changes["sub-workflows"].added == (runs_ours,), "but for a SUBDAG, which nobody plans"
     assert changes["categories"].added == (
         MaxJobs("subwf", 10),  # the planner names it and gives it no limit
         Category("cleanup_0", "cleanup"),  # `MAXJOBS cleanup 4` is there
@@ -140,7 +145,7 @@ def test_every_pass_can_be_left_out() -> None:
     for left_out in PASSES:
         changes = changes_of(dag, context(chosen=ALL - {left_out}))
         assert changes[left_out] == Change()
-        assert sum(bool(change.added) for change in changes.values()) == 4 - (left_out in list(PASSES)[:4])
+        assert sum(bool(change.added) for change in changes.values()) == 5 - (left_out in list(PASSES)[:5])
 
 
 def test_what_was_chosen_is_remembered_in_the_block() -> None:

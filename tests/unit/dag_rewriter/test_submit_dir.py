@@ -54,6 +54,7 @@ def test_names_come_from_braindump_and_paths_from_where_the_directory_is(tmp_pat
         "m-0.bridle-resend": found.resend,
         "m-0.bridle-delivered": found.delivered,
         "m-0.bridle.config": found.monitor_config,
+        "m-0.bridle.condor_dagman": found.sub_dagman,
         "m-0.bridle.jobstate.log": found.jobstate_log,
         "m-0.dag.nodes.log": found.nodes_log,
         "m-0.dag.dagman.log": found.dagman_log,
