@@ -69,6 +69,8 @@ def options() -> argparse.Namespace:
     given = parser.parse_args()
     if given.nodes < LEAST or given.faults < 1:
         parser.error(f"at least {LEAST} nodes and 1 fault")
+    if given.json is not None and not given.json.absolute().parent.is_dir():
+        parser.error(f"there is no folder for {given.json}")
     return given
 
 
@@ -142,9 +144,10 @@ def finish(scene: Scene, reader: Reader) -> None:
     until(lambda: ended(scene.root), "the monitor has stored the end", END_LIMIT)
     reader.stop()
     assert not reader.wrong, f"`bridle status` was told: {reader.wrong[:3]}"
-    until(lambda: not jobs_of(scene.pool, scene.root), "all jobs have left the queue", 120)
+    # What asked to be run again has its time: the monitor outlives its DAG.
+    until(lambda: not jobs_of(scene.pool, scene.root), "all jobs have left the queue", END_LIMIT)
     until(lambda: monitor_pid(scene.root) is None, "the monitor has left", 60)
-    until(lambda: not _left_over(scene), f"nobody is left: {_left_over(scene)}", 60)
+    until(lambda: not _left_over(scene), "nobody is left", 60)
 
 
 def _left_over(scene: Scene) -> list[str]:
@@ -184,6 +187,7 @@ def report(
         "starts_of_the_monitor": starts,
         "database": given.database.value,
         "readers_by_exit_code": dict(sorted(reader.codes.items())),
+        "readers_were_told": dict(sorted(reader.said.items())),
         **asdict(verdict),
     }
     print(f"\n{'fault':48} number  median s  worst s")
@@ -233,7 +237,7 @@ def main() -> int:
         record = disturb(scene, planned)
         finish(scene, reader)
         verdict = check(scene)
-        assert verdict.doubles < record.kills, f"{verdict.doubles} delivered twice, {record.kills} kills"
+        assert verdict.doubles <= record.kills, f"{verdict.doubles} delivered twice, {record.kills} kills"
         figures = report(given, scene, reader, record, verdict, time.monotonic() - began)
     except AssertionError as error:
         print(f"soak: {work}: {error}; run again with --seed {given.seed}, or look there", file=sys.stderr)

@@ -17,7 +17,7 @@ from tests.support.database import query
 from tests.support.faults import tool
 from tests.support.runs import monitor_pid
 
-LIMIT = 300.0
+LIMIT = 600.0
 """Seconds; whoever has not recovered by then has not."""
 _DAGMANS = ("condor_q", "-allusers", "-json", "-constraint", "JobUniverse == 7", "-attributes")
 _ATTRIBUTES = "ClusterId,JobStatus,Iwd,JobCoolDownExpiration"

@@ -140,13 +140,19 @@ def _held_still(pid: int | None) -> Iterator[None]:
 
 
 def _log(scene: Scene, strike: Strike) -> tuple[Path, int | None] | None:
-    """A JOBSTATE_LOG that has something in it, and the DAGMan that writes it."""
+    """A JOBSTATE_LOG that has something in it, and the DAGMan that writes it; None if that comes back just now.
+
+    One that comes back while its log is another one writes into it what is lost when the log is put back.
+    """
     logs = [member.directory for member in scene.hierarchy.members if member.has_log]
     begun = [place for place in logs if place.jobstate_log.exists() and place.jobstate_log.stat().st_size]
     if not begun:
         return None
     place = begun[int(strike.chance * len(begun))]
-    return place.jobstate_log, scene.dagmans().get(place.path)
+    dagman = scene.dagmans().get(place.path)
+    if dagman is None and not place.jobstate_log.read_text().endswith(" DAGMAN_FINISHED 0 ***\n"):
+        return None
+    return place.jobstate_log, dagman
 
 
 def _log_emptied(scene: Scene, strike: Strike) -> bool:
@@ -316,7 +322,7 @@ def _by_hand(scene: Scene, strike: Strike) -> bool:
     both = [
         subprocess.Popen(words, env=scene.pool.environment(), stderr=subprocess.DEVNULL) for _ in range(2)
     ]
-    codes = [_ended(one, 20 if alone is None else 240) for one in both]
+    codes = [_ended(one, 30 if alone is None else 120) for one in both]
     assert alone is None or monitor_pid(scene.root) != alone or codes == [75, 75], (
         f"monitors by hand: {codes}"
     )
@@ -378,6 +384,6 @@ KINDS: Mapping[str, Kind] = {
     "a JOBSTATE_LOG emptied and put back": Kind(8, _log_emptied),
     "first byte of a JOBSTATE_LOG changed and put back": Kind(6, _first_byte),
     "kill -9 of the script runner": Kind(8, _script_runner, kills=True),
-    "two more monitors by hand": Kind(10, _by_hand),
+    "two more monitors by hand": Kind(10, _by_hand, kills=True),
     "three readers at once": Kind(12, _status),
 }

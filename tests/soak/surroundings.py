@@ -55,6 +55,8 @@ class Reader:
     run: Path
     seed: int
     codes: Counter[int] = field(default_factory=Counter)
+    said: dict[int, str] = field(default_factory=dict)
+    """what it was told last with an exit code other than 0"""
     wrong: list[str] = field(default_factory=list)
     """what it was told and should not have been"""
     _stop: Event = field(default_factory=Event)
@@ -81,6 +83,8 @@ class Reader:
             words, env=self.pool.environment(), capture_output=True, text=True, timeout=300, check=False
         )
         self.codes[done.returncode] += 1
+        if done.returncode:
+            self.said[done.returncode] = done.stderr[-500:]
         if done.returncode in (70, 130) or done.returncode < 0 or "Traceback" in done.stderr:
             self.wrong.append(done.stderr[-500:])
         elif done.returncode == 0 and "state" not in json.loads(done.stdout):

@@ -225,8 +225,9 @@ def _check_notifications(
 
 def _due(member: Member, attempts: Attempts, verdicts: Verdicts) -> Iterator[tuple[str, ...]]:
     """(workflow, job, event) by the JOBSTATE_LOG, and by what the jobs wrote where there is none."""
-    yield member.uuid, member.uuid, "start"
-    yield member.uuid, member.uuid, "end"
+    for _ in range(_ends(member)):
+        yield member.uuid, member.uuid, "start"
+        yield member.uuid, member.uuid, "end"
     if not member.has_log:
         for (uuid, name), ids in attempts.items():
             for job in ids if uuid == member.uuid else ():
