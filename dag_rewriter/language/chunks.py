@@ -87,6 +87,7 @@ def _whole(data: bytes, at: int, stop: int, line: int) -> tuple[int, tuple[State
     One that has no end within the piece begins the next; if there is no other, the piece grows.
     """
     while True:
+        commands: tuple[Statement, ...] = ()  # those of a smaller piece are not kept beside it
         commands = tuple(statements(data[at:stop], line))
         if stop == len(data) or not commands or not commands[-1][4]:
             return stop, commands

@@ -7,12 +7,11 @@ between blanks, all of them in double quotes, with single quotes around blanks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _MARKS = ",:|;!^/+-#~@%&*?$<>`"
 """what may stand in front as the separator (seen with condor_submit_dag 25.14.1)"""
-_QUOTED = re.compile(r'"((?:[^"]|"")*)"\s*(.*)', re.DOTALL)
-_WORD = re.compile(r"(?:[^\s']|'(?:[^']|'')*')+")
+_TOKEN = re.compile(r"'[^']*'|[^\s']+|\s+")
 
 
 def problem_of(variables: str) -> str:
@@ -24,19 +23,39 @@ def problem_of(variables: str) -> str:
     if variables[:1] == '"':
         return _problem_of_quoted(variables)
     separator = variables[:1] if variables[:1] in _MARKS else ";"
-    return _first_problem(pair.strip() for pair in variables.split(separator))
+    return _first_problem(_between(variables, separator))
+
+
+def _between(variables: str, separator: str) -> Iterator[str]:
+    """One at a time: a line may have millions."""
+    for match in re.finditer(f"[^{re.escape(separator)}]+", variables):
+        yield match[0].strip()
 
 
 def _problem_of_quoted(variables: str) -> str:
-    match = _QUOTED.fullmatch(variables)
-    if match is None:
+    end = variables.find('"', 1)
+    while end >= 0 and variables[end + 1 : end + 2] == '"':  # two are one that is meant
+        end = variables.find('"', end + 2)
+    if end < 0:
         return "a double quote has no end"
-    inner, behind = match.groups()
-    if behind:
+    if behind := variables[end + 1 :].strip():
         return f"{behind[:40]!r} follows the closing quote"
-    if re.sub(_WORD, "", inner).strip():
+    inner = variables[1:end]
+    if inner.count("'") % 2:
         return "a single quote has no end"
-    return _first_problem(_WORD.findall(inner))
+    return _first_problem(_words(inner))
+
+
+def _words(text: str) -> Iterator[str]:
+    """Between blanks that are not in single quotes, one at a time."""
+    word = ""
+    for token in _TOKEN.finditer(text):
+        if not token[0].isspace():
+            word += token[0]
+        elif word:
+            yield word
+            word = ""
+    yield word
 
 
 def _first_problem(pairs: Iterable[str]) -> str:

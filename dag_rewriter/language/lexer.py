@@ -7,12 +7,14 @@ A DAG is bytes: a name may hold any of them but a blank. Nothing here raises: wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import TypeAlias
 
 BLANKS = b" \t\r\n\v\f"  # what DAGMan trims from the ends of a line (C's isspace)
 _DELIMITERS = b" \t\r"  # what it cuts words at
 _QUOTES = b"\"'"
+_LARGE = 1 << 17
 _MAY_BE_INLINE = (b"JOB", b"FINAL", b"PROVISIONER", b"SERVICE", b"SUBMIT_DESCRIPTION")
 
 
@@ -43,7 +45,7 @@ def statements(data: bytes, first: int = 1) -> Iterator[Statement]:
     >>> [s[2] for s in statements(b"# a\n\nJOB A a.sub \\\n  # between\n  NOOP\r\n")]
     [b'JOB A a.sub  NOOP']
     """
-    lines = enumerate(data.split(b"\n"), first)
+    lines = enumerate(_lines(data), first)
     for number, line in lines:
         text = line.strip(BLANKS)
         if not text or text[0] == 35 or text[:2] == b"//":  # 35: '#'
@@ -59,21 +61,29 @@ def statements(data: bytes, first: int = 1) -> Iterator[Statement]:
         yield number, last, text, None, problem
 
 
+def _lines(data: bytes) -> Iterable[bytes]:
+    """The lines, which their reader strips. Of one command with millions of lines, not all at once: each costs more
+    than it has.
+    """
+    return data.split(b"\n") if len(data) < _LARGE else BytesIO(data)
+
+
 def _continued(text: bytes, number: int, lines: Iterator[tuple[int, bytes]]) -> tuple[bytes, int, str]:
     """Joins the lines that end with a backslash; comments and blank lines between them are skipped, as DAGMan
     does.
     """
-    parts = [text[:-1]]
+    joined = bytearray(text[:-1])
     for number, line in lines:
         more = line.strip(BLANKS)
         if not more or more[0] == 35 or more[:2] == b"//":
             continue
+        joined += b" "
         if more[-1] != 92:
-            parts.append(more)
-            return b" ".join(parts), number, ""
-        parts.append(more[:-1])
+            joined += more
+            return bytes(joined), number, ""
+        joined += more[:-1]
     # DAGMan drops such a command without a word: getnextline() gives nothing at the end of the file.
-    return b" ".join(parts), number, "the line ends with a backslash, and nothing follows it"
+    return bytes(joined), number, "the line ends with a backslash, and nothing follows it"
 
 
 def _inline_end(text: bytes) -> bytes | None:
@@ -93,7 +103,7 @@ def _with_body(text: bytes, first: int, end: bytes, lines: Iterator[tuple[int, b
     command's.
     """
     head = b" ".join(words(text, 3)[0])
-    body: list[bytes] = []
+    body = bytearray()
     number = first
     if end == b"@":
         return first, first, head, b"", "@= needs a word that ends the submit description"
@@ -101,11 +111,12 @@ def _with_body(text: bytes, first: int, end: bytes, lines: Iterator[tuple[int, b
         more = line.strip(BLANKS)
         if more == end or more.startswith(end + b" "):
             text = head + b" " + more[len(end) :] if len(more) > len(end) else head
-            return first, number, text, b"".join(body), ""
+            return first, number, text, bytes(body), ""
         if more and more[0] != 35 and more[:2] != b"//":
-            body.append(more + b"\n")
+            body += more
+            body += b"\n"
     missing = end.decode("utf-8", "replace")
-    return first, number, head, b"".join(body), f"the submit description has no end: {missing} is missing"
+    return first, number, head, bytes(body), f"the submit description has no end: {missing} is missing"
 
 
 def words(text: bytes, limit: int = -1) -> Words:

@@ -41,6 +41,7 @@ DESCRIBED = {
 """Nodes whose submit descriptions stand in the DAG."""
 NODES = frozenset((b"JOB", *DESCRIBED))
 _COMPILED = {key: re.compile(pattern) for key, pattern in (PATTERNS | DESCRIBED).items()}
+_LARGE = 1 << 17
 _NOTHING = re.compile(rb"\n(?=\n)")
 _COMMENT = re.compile(rb"\n#[^\n]*(?=\n)")
 _JOB_LINES = re.compile(rb"|".join((PATTERNS[b"JOB"], rb"\nJOB %s (?:\{|@=[A-Za-z0-9_]+)%s" % (_WORD, _END))))
@@ -68,6 +69,8 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
     >>> read(framed(b"job A a.sub\\n", 0, 12)) is None
     True
     """
+    if len(piece) > _LARGE:  # for each round of a group, `re` keeps more than it has read
+        return None
     rest = piece.count(b"\n") - 1
     if b"\n\n" in piece:
         rest -= len(_NOTHING.findall(piece))

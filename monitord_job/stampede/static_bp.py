@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dag_rewriter.logs.events import Malformed, new
 
-_FIELD = re.compile(r'\s*([^\s=]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)')
+_FIELD = re.compile(r'\s*([^\s=]+)=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s"]*))(?=\s|$)')
 _KEY = re.compile(r" ([^\s=]+)=")
 _ESCAPED = re.compile(r"\\(.)")
 _MEANING = {"n": "\n", "r": "\r"}

@@ -4,6 +4,7 @@ import os
 import tracemalloc
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import process_time
 
@@ -117,6 +118,41 @@ def test_a_command_without_end_is_refused(monkeypatch, tmp_path, begin, unit):
     assert caught.value.line_no <= 2
     found = check_path(dag, lambda _done, _all: None).findings
     assert [finding.line for finding in found if "a command has more than" in finding.what]
+
+
+MANY = 1 << 18
+LONG_COMMANDS = {
+    "a value": b'VARS A x="%b"' % (b"a" * MANY),
+    "a plain value": b"VARS A x=%b" % (b"a" * MANY),
+    "escapes": b'VARS A x="%b"' % (b'\\"' * (MANY >> 1)),
+    "a value without end": b'VARS A x="%b' % (b"a" * MANY),
+    "variables": b"VARS A %b" % (b'x="1" ' * (MANY // 6)),
+    "environment": b"ENV SET %b" % (b"A=1;" * (MANY >> 2)),
+    "quoted environment": b"ENV SET \"A='%b'\"" % (b"a" * MANY),
+    "continued lines": b"SCRIPT PRE A /bin/true \\\n%bb" % (b"a \\\n" * (MANY >> 2)),
+    "a description": b"JOB B {\n%b}" % (b"a=b\n" * (MANY >> 2)),
+}
+
+
+@pytest.mark.parametrize("command", LONG_COMMANDS.values(), ids=LONG_COMMANDS)
+def test_a_long_command_takes_memory_by_its_length(tmp_path, command):
+    dag = tmp_path / "w.dag"
+    (tmp_path / "a.sub").write_text("executable = /bin/true\n")
+    for read in (partial(check_path, dag, lambda _done, _all: None), partial(_parsed, dag)):
+        dag.write_bytes(b"JOB A a.sub\nVARS A x=1\n")
+        read()  # what is imported when it is first wanted costs memory, too
+        dag.write_bytes(b"JOB A a.sub\n%b\n" % command)
+        tracemalloc.start()
+        try:
+            read()
+            assert tracemalloc.get_traced_memory()[1] < 25 * len(command)
+        finally:
+            tracemalloc.stop()
+
+
+def _parsed(dag: Path) -> None:
+    with suppress(DagSyntaxError):
+        parse_dag(dag.read_bytes(), dag.name)
 
 
 def test_many_long_commands_are_no_single_one(monkeypatch):
