@@ -28,7 +28,8 @@ from monitord_job.notifications import outbox
 from monitord_job.notifications.history_queries import latest_below
 from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.recording.hierarchy import Hierarchy
-from monitord_job.recording.store import Store, replace_database
+from monitord_job.recording.store import Store
+from monitord_job.recording.transactions import replace_database
 
 LOG = logging.getLogger("bridle.monitor")
 _T = TypeVar("_T")

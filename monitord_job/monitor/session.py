@@ -44,7 +44,8 @@ from monitord_job.notifications import outbox
 from monitord_job.notifications.row_tap import NotificationTap, Notify
 from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
-from monitord_job.recording.store import Claim, Store, replace_database
+from monitord_job.recording.store import Store
+from monitord_job.recording.transactions import Claim, replace_database
 
 _MANY_OBJECTS = 1_000_000
 

@@ -141,7 +141,7 @@ class Hierarchy:
 
     def _stored_below(self, member: _Member) -> list[_Member]:
         """The sub-workflows that did not succeed, and are stored but for that."""
-        for sub_workflow in self._store.load_sub_workflows(member.ingest.wf_uuid, stored=True):
+        for sub_workflow in self._store.stored(member.ingest.wf_uuid).sub_workflows(stored=True):
             key = (member.ingest.wf_uuid, sub_workflow.directory, sub_workflow.dag)
             if key in self._stored or member.ingest.ended_well(sub_workflow):
                 continue
@@ -164,7 +164,7 @@ class Hierarchy:
             rules = Rules(rule_files(member.directory, member.above()), self._told)
             self._store.notifications.follow(identity, rules)
         member.ingest.open()
-        for sub_workflow in self._store.load_sub_workflows(member.ingest.wf_uuid):
+        for sub_workflow in self._store.stored(member.ingest.wf_uuid).sub_workflows():
             self._begin(member, sub_workflow)
 
     def _begin(self, parent: _Member, sub_workflow: SubWorkflow) -> None:

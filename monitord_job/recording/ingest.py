@@ -110,24 +110,25 @@ class Ingest:
     def open(self) -> None:
         """Make the database if need be, load the plan if it is not in it yet, and take up where it stands."""
         self._store.create()
-        self._cursors = self._store.load_cursors(self.wf_uuid)
+        stored = self._store.stored(self.wf_uuid)
+        self._cursors = stored.cursors()
         if self._dir.static_bp.name not in self._cursors:
             changes = plan_changes(self._dir, self.plans, self._files.describe, self._parent)
             self._store.commit(self.wf_uuid, changes)
             self._cursors.update(changes.cursors)
         else:
-            added = list(unplanned_rows(self.plans, self._store.load_jobs(self.wf_uuid)))
+            added = list(unplanned_rows(self.plans, stored.jobs()))
             if added:
                 self.store_rows([*added])
         row = workflow_row(self._dir.braindump, self._dir.dag)
         fresh = RunState(self.wf_uuid, row.user, row.submit_dir, self.plans)
-        self._state = self._store.load_state(fresh)
+        self._state = stored.state(fresh)
         self._mark_services()
-        self._metrics_of = self._store.load_dagman_of_metrics(self.wf_uuid)
+        self._metrics_of = stored.dagman_of_metrics()
         source = self._pick()
         if self.watch is not None:
             self.watch.hear_again(source.events_before(self._cursor(source).offset))
-        self._known = self._load_known(source) if self._store.was_read_anew(self.wf_uuid, _REPLACED) else None
+        self._known = self._load_known(source) if stored.was_read_anew(_REPLACED) else None
 
     def _load_known(self, source: Source) -> KnownEvents:
         """What is stored, but for what the log has before the cursor: that does not come again."""
@@ -173,7 +174,7 @@ class Ingest:
         return Progress(len(reading.lines), reading.at_end and not more, sub_workflows)
 
     def _stored_events(self, source: Source) -> KnownEvents:
-        known = self._store.load_events(self.wf_uuid)
+        known = self._store.stored(self.wf_uuid).events()
         if source.path != self.jobstate_log and self.jobstate_log.name in self._cursors:
             known.slack = _LATER_IN_DAGMAN_OUT
         return known
@@ -202,7 +203,7 @@ class Ingest:
     def _set_aside(self, recorder: Recorder, event: Malformed, offset: int) -> None:
         file = self._pick().path.name
         if self._set_aside_of.get(file) is None:
-            self._set_aside_of[file] = self._store.count_quarantined(self.wf_uuid, file)
+            self._set_aside_of[file] = self._store.stored(self.wf_uuid).count_quarantined(file)
         if self._set_aside_of[file] + recorder.set_aside <= MAX_ROWS:
             row = QuarantineRow(file, offset, event.reason, excerpt(event.text))
             kept = nth_row(self._set_aside_of[file] + recorder.set_aside, row)

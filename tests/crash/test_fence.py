@@ -20,7 +20,8 @@ from monitord_job.logs.tail import Cursor
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, store
-from monitord_job.recording.store import Changes, Claim, Store
+from monitord_job.recording.store import Changes, Store
+from monitord_job.recording.transactions import Claim
 from monitord_job.stampede.rows import FileMetaRow
 from planner_ext.cli import run_command
 from tests.golden.recording.test_postgresql import workflow
@@ -52,7 +53,7 @@ def opened(url: str, name: str) -> Store:
 
 
 def put(where: Store, lfn: str) -> None:
-    known = where.load_cursors(ROOT)
+    known = where.stored(ROOT).cursors()
     rows = [FileMetaRow(lfn, "size", "1")]
     cursors = {"log": Cursor(len(lfn))}
     where.commit(ROOT, Changes(rows if known else [workflow(ROOT), *rows], cursors))

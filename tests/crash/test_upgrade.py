@@ -21,7 +21,8 @@ from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import outbox
 from monitord_job.recording import ingest
-from monitord_job.recording.store import Claim, Store
+from monitord_job.recording.store import Store
+from monitord_job.recording.transactions import Claim
 from tests.crash.test_kill_many import killer, unsynchronized
 from tests.crash.test_kill_points import Patch, steps_of
 from tests.support.database import check_sound, dump, query
