@@ -55,7 +55,7 @@ def notifications(
     JSON has all of them, with what the scripts wrote. If no monitor is alive, what the logs hold beyond the database
     is stored first, and --resend delivers by itself.
     """
-    from monitord_job.notifications.outbox import DeliveryState
+    from monitord_job.notifications.outbox_values import DeliveryState
     from monitord_job.readers import notification_list as outbox
 
     found = open_run(submit_dir)

@@ -225,22 +225,37 @@ def _of_nodes(wf_id: int, states: Sequence[str]) -> Select[Any]:
 
 def _of_newest_attempts(wf_id: int, states: Sequence[str]) -> Select[Any]:
     """In a database of pegasus-monitord."""
-    job, instance, state = s.JOB, s.JOB_INSTANCE, s.JOBSTATE
-    later = instance.alias("later")
-    newest = select(func.max(later.c.job_submit_seq)).where(later.c.job_id == job.c.job_id).correlate(job)
-    last: ScalarSelect[Any] = (
+    job, instance = s.JOB, s.JOB_INSTANCE
+    newest = instance.c.job_submit_seq == newest_seq()
+    return (
+        select(job.c.exec_job_id, instance.c.job_instance_id)
+        .join(instance, instance.c.job_id == job.c.job_id)
+        .where(job.c.wf_id == wf_id, newest, last_state().in_(states))
+        .order_by(instance.c.job_instance_id)
+    )
+
+
+def newest_seq() -> ScalarSelect[Any]:
+    """Of a job of the statement around it: the number of its newest attempt.
+
+    Correlated, as `last_state`, so that each is a look into an index: joined with grouped tables, SQLite compares all
+    with all.
+    """
+    later = s.JOB_INSTANCE.alias("later")
+    newest = select(func.max(later.c.job_submit_seq)).where(later.c.job_id == s.JOB.c.job_id)
+    return newest.correlate(s.JOB).scalar_subquery()
+
+
+def last_state() -> ScalarSelect[Any]:
+    """Of an attempt of the statement around it: the word for its last state."""
+    state, instance = s.JOBSTATE, s.JOB_INSTANCE
+    return (
         select(state.c.state)
         .where(state.c.job_instance_id == instance.c.job_instance_id)
         .order_by(state.c.jobstate_submit_seq.desc())
         .limit(1)
         .correlate(instance)
         .scalar_subquery()
-    )
-    return (
-        select(job.c.exec_job_id, instance.c.job_instance_id)
-        .join(instance, instance.c.job_id == job.c.job_id)
-        .where(job.c.wf_id == wf_id, instance.c.job_submit_seq == newest.scalar_subquery(), last.in_(states))
-        .order_by(instance.c.job_instance_id)
     )
 
 

@@ -13,7 +13,7 @@ from monitord_job.database.attempt_queries import FAILED_STATES
 from monitord_job.database.bridle_tables import BRIDLE_VERSION
 from monitord_job.database.brief_reading import Brief, brief_reading
 from monitord_job.database.bulk_sql import Bulk
-from monitord_job.database.run_queries import open_database, reading_any
+from monitord_job.database.reading import open_database, reading_any
 from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.database.url import Database
 from monitord_job.outcome.ending import Ending, ending_of, was_aborted

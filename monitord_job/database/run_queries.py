@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    ScalarSelect,
     Select,
-    Table,
     and_,
     func,
-    inspect,
     or_,
     select,
 )
-from sqlalchemy.exc import DatabaseError
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
@@ -30,31 +24,18 @@ from monitord_job.database.attempt_queries import (
     FAILED_STATES,
     failed_nodes,
     last_start,
+    last_state,
+    newest_seq,
     read_attempts,
     service_column,
 )
-from monitord_job.database.dialect import dialect_of, sqlite_url, words_of
-from monitord_job.database.migrations import version_of
+from monitord_job.database.reading import has_table, open_database, reading
 from monitord_job.database.run_values import Job, WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status
 from monitord_job.outcome.wall_time import State
-
-OpenDatabase: TypeAlias = Engine
-"""A database that is open for reading, for those who hand it to a question."""
-
-
-def open_database(database: Database | Path) -> Engine:
-    """A database, or the SQLite file at a path, for reading only. Raises MonitorError if the file is not there."""
-    url = sqlite_url(database) if isinstance(database, Path) else database.url
-    return dialect_of(url).reading_engine(url)
-
-
-def has_table(connection: Connection, table: Table) -> bool:
-    """Whether a database has it: another monitor's may not."""
-    return inspect(connection).has_table(table.name)
 
 
 def is_stored(database: Database, wf_uuid: str) -> bool:
@@ -88,7 +69,7 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
     """How far one workflow is. Counts in the database; reads no rows of jobs."""
     with reading(engine) as connection:
         workflow = _workflow(connection, wf_uuid)
-        first, last = _first_and_last_state(connection, workflow.wf_id)
+        first, last = _first_and_last(_states(connection, workflow.wf_id))
         ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
         jobs = select(func.count()).select_from(s.JOB).where(s.JOB.c.wf_id == workflow.wf_id)
         total = connection.scalar(jobs) or 0
@@ -147,58 +128,6 @@ def _held_below(connection: Connection, wf_id: int) -> int:
     node = bridle_tables.BRIDLE_NODE.c
     held = select(func.count()).where(node.wf_id.in_(below(wf_id)), node.state == "JOB_HELD")
     return connection.scalar(held) or 0
-
-
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection to ask. Raises MonitorError if the database cannot be read.
-
-    One of an earlier version can, as it stands: a question asks for columns of the oldest version alone, or looks
-    first which version it is.
-    """
-    dialect = dialect_of(engine.url)
-    where = dialect.shown(engine.url)
-    try:
-        with engine.connect() as connection:
-            version_of(connection, where)
-            yield connection
-    except (DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
-        hint = dialect.unreadable_hint
-        raise MonitorError(where, f"the database cannot be read: {words_of(error)}", hint) from error
-
-
-@contextmanager
-def reading_any(engine: Engine) -> Iterator[tuple[Connection, int | None]]:
-    """The same of any Stampede database, with the version of our tables: None in one of pegasus-monitord's.
-
-    Raises MonitorError if it cannot be read, or there is no Stampede database.
-    """
-    dialect = dialect_of(engine.url)
-    where = dialect.shown(engine.url)
-    try:
-        with engine.connect() as connection:
-            if _is_of_today(connection):
-                yield connection, bridle_tables.BRIDLE_VERSION
-            elif has_table(connection, bridle_tables.BRIDLE_SCHEMA):
-                yield connection, version_of(connection, where)
-            elif has_table(connection, s.WORKFLOW):
-                yield connection, None
-            else:
-                raise MonitorError(where, "there is no Stampede database in it", "name the one of the run")
-    except DatabaseError as error:
-        raise MonitorError(
-            where, f"the database cannot be read: {words_of(error)}", dialect.unreadable_hint
-        ) from error
-
-
-def _is_of_today(connection: Connection) -> bool:
-    """The usual case, asked with one question: to look for tables takes longer than all that is asked of a run."""
-    try:
-        version = connection.exec_driver_sql("SELECT max(version) FROM bridle_schema").scalar()
-    except DatabaseError:
-        connection.rollback()
-        return False
-    return version == bridle_tables.BRIDLE_VERSION
 
 
 def failures(engine: Engine, wf_uuid: str, most: int) -> list[str]:
@@ -275,7 +204,7 @@ def _workflow(connection: Connection, wf_uuid: str) -> Any:
 def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
     workflow = _workflow(connection, wf_uuid)
     states = _states(connection, workflow.wf_id)
-    first, last = (states[0], states[-1]) if states else (None, None)
+    first, last = _first_and_last(states)
     ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
     table = bridle_tables.BRIDLE_QUARANTINE
     counted = select(func.count()).select_from(table).where(table.c.wf_id == workflow.wf_id)
@@ -310,8 +239,7 @@ def _metrics(connection: Connection, wf_id: int) -> dict[str, dict[str, str | fl
     return metrics
 
 
-def _first_and_last_state(connection: Connection, wf_id: int) -> tuple[Any, Any]:
-    states = _states(connection, wf_id)
+def _first_and_last(states: Sequence[Any]) -> tuple[Any, Any]:
     return (states[0], states[-1]) if states else (None, None)
 
 
@@ -325,7 +253,9 @@ def _states(connection: Connection, wf_id: int) -> Sequence[Any]:
 def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:
     # All rows at once: as long as a question is open, SQLite lets nobody commit.
     rows = connection.execute(_newest_attempts(wf_id, service_column(connection))).all()
-    with_status = [(row, _status(row, over=over)) for row in rows]
+    with_status = [
+        (row, attempt_status(row.state, row.exitcode, service=bool(row.service), over=over)) for row in rows
+    ]
     telling = (NodeStatus.FAILED, NodeStatus.HELD)
     attempts = read_attempts(
         connection, [row.job_instance_id for row, status in with_status if status in telling]
@@ -350,31 +280,17 @@ def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:
     return tuple(jobs)
 
 
-def _status(row: Any, *, over: bool) -> NodeStatus:
-    return attempt_status(row.state, row.exitcode, service=bool(row.service), over=over)
-
-
 def _newest_attempts(wf_id: int, service: ColumnElement[Any]) -> Select[Any]:
-    job, instance, state, node = s.JOB, s.JOB_INSTANCE, s.JOBSTATE, bridle_tables.BRIDLE_NODE
-    # Correlated, so that each is a look into an index: joined with grouped tables, SQLite compares all with all.
-    newest = instance.alias("attempts")
-    of_job = newest.c.job_id == job.c.job_id
-    last_seq = select(func.max(newest.c.job_submit_seq)).where(of_job).correlate(job).scalar_subquery()
-    attempts = select(func.count()).select_from(newest).where(of_job).correlate(job).scalar_subquery()
-    last_state: ScalarSelect[Any] = (
-        select(state.c.state)
-        .where(state.c.job_instance_id == instance.c.job_instance_id)
-        .order_by(state.c.jobstate_submit_seq.desc())
-        .limit(1)
-        .correlate(instance)
-        .scalar_subquery()
-    )
-    attempt = and_(instance.c.job_id == job.c.job_id, instance.c.job_submit_seq == last_seq)
+    job, instance, node = s.JOB, s.JOB_INSTANCE, bridle_tables.BRIDLE_NODE
+    counted = instance.alias("attempts")
+    of_job = select(func.count()).select_from(counted).where(counted.c.job_id == job.c.job_id)
+    attempts = of_job.correlate(job).scalar_subquery()
+    attempt = and_(instance.c.job_id == job.c.job_id, instance.c.job_submit_seq == newest_seq())
     return (
         select(
             job.c.exec_job_id,
             job.c.type_desc,
-            last_state.label("state"),
+            last_state().label("state"),
             attempts.label("attempts"),
             instance.c.job_instance_id,
             instance.c.exitcode,

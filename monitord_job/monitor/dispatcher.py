@@ -24,7 +24,7 @@ from monitord_job.notifications.delivery import (
     read_results,
     remove_results,
 )
-from monitord_job.notifications.outbox import Ended, Task, Wanted
+from monitord_job.notifications.outbox_values import Ended, Task, Wanted
 from monitord_job.notifications.permits import Permits
 from monitord_job.notifications.resend_requests import drop_requests, pending_requests
 from monitord_job.notifications.settings import URL_VARIABLE, DeliverySettings

@@ -17,7 +17,7 @@ from condor_templates.terminal import printable
 from dag_rewriter.files import stream_of
 from monitord_job.notifications import script_runner
 from monitord_job.notifications.matching import isodate
-from monitord_job.notifications.outbox import KEY_VARIABLE, Ended, Left, Task
+from monitord_job.notifications.outbox_values import KEY_VARIABLE, Ended, Left, Task
 from monitord_job.notifications.settings import DeliverySettings
 
 _CHUNK = 1 << 16

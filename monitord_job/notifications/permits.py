@@ -28,7 +28,7 @@ from dag_rewriter.directory.trusted_files import read_trusted
 from dag_rewriter.model.dag import parse_dag
 from monitord_job.notifications import active_rules
 from monitord_job.notifications.active_rules import RulePlace, ours, parse_rules
-from monitord_job.notifications.outbox import Task
+from monitord_job.notifications.outbox_values import Task
 from monitord_job.notifications.program_words import program_words
 from monitord_job.notifications.rule import Dialect, How, Rule
 

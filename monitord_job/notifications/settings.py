@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.properties import NOTIFICATIONS, properties_of
 from monitord_job.errors import CannotWorkError
-from monitord_job.notifications.outbox import A_DAY, Patience
+from monitord_job.notifications.outbox_values import A_DAY, Patience
 
 RUN_VARIABLE = "BRIDLE_RUN"
 """The run as commands take it (a submit directory or a DAG), also for what is below it."""

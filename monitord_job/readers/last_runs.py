@@ -13,7 +13,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.rescue.rescue_files import Workflow
-from monitord_job.database.run_queries import OpenDatabase, is_stored, open_database, summary
+from monitord_job.database.reading import OpenDatabase, open_database
+from monitord_job.database.run_queries import is_stored, summary
 from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import CannotWorkError, MonitorError

@@ -15,12 +15,13 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.condor_job import LIVE, JobStatus
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFICATION
 from monitord_job.database.bulk_sql import Bulk
-from monitord_job.database.run_queries import has_table, open_database, reading
+from monitord_job.database.reading import has_table, open_database, reading
 from monitord_job.errors import LockedError, MonitorError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.notifications.outbox import DeliveryState, Entry, entries
+from monitord_job.notifications.outbox import entries
+from monitord_job.notifications.outbox_values import DeliveryState, Entry
 from monitord_job.notifications.permits import Permits
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.notifications.settings import settings_of

@@ -9,14 +9,8 @@ from dataclasses import replace
 from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import (
-    OpenDatabase,
-    is_stored,
-    job_edges,
-    open_database,
-    progress,
-    summary,
-)
+from monitord_job.database.reading import OpenDatabase, open_database
+from monitord_job.database.run_queries import is_stored, job_edges, progress, summary
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.run_queries import open_database
+from monitord_job.database.reading import open_database
 from monitord_job.database.url import Database
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.outcome.ending import ending_of

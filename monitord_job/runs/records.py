@@ -88,7 +88,7 @@ def _database(submit_dir: SubmitDir, owner: str | None) -> Database | None:
 
 def _as_dagman_counts(submit_dir: SubmitDir, database: Database, record: RunRecord) -> RunRecord:
     """Beside rescue DAGs, job by job, as `bridle status` counts: what is done may be to run again."""
-    from monitord_job.database.run_queries import open_database
+    from monitord_job.database.reading import open_database
     from monitord_job.readers.rerun_nodes import has_rescues
 
     if not has_rescues(submit_dir):

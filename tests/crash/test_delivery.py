@@ -15,9 +15,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.dialect import sqlite_url
 from monitord_job.monitor import dispatcher
 from monitord_job.monitor.dispatcher import NotificationDispatcher
-from monitord_job.notifications import outbox, script_runner
+from monitord_job.notifications import outbox, outbox_values, script_runner
 from monitord_job.notifications.matching import Notification
-from monitord_job.notifications.outbox import DeliveryState, Entry, Patience
+from monitord_job.notifications.outbox_values import DeliveryState, Entry, Patience
 from monitord_job.notifications.permits import Permits
 from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.notifications.settings import DeliverySettings
@@ -312,7 +312,7 @@ def test_a_mail_server_that_is_away_for_an_hour(runner, tmp_path, monkeypatch, p
 
 def test_new_ones_come_before_those_that_have_had_their_try(runner, monkeypatch):
     """Ten that hang, again and again, block nobody else for longer than their limit."""
-    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(outbox_values, "_FIRST_WAIT", 0.01)
     run = runner(most=10, limit=1.0, patience=Patience(retries=1000))
     for number in range(10):
         run.add(f"hangs{number}", "/bin/sleep", "600")

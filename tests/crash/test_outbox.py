@@ -16,6 +16,7 @@ from monitord_job.errors import TryAgainError
 from monitord_job.monitor import dispatcher, session
 from monitord_job.monitor.limits import Limits
 from monitord_job.notifications import delivery, outbox
+from monitord_job.notifications.outbox_values import Ended, Found, Wanted
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.recording import ingest, job_logs, store
 from tests.crash.test_kill_many import unsynchronized
@@ -130,7 +131,7 @@ def test_what_scripts_had_done_when_the_monitor_was_killed_is_not_done_again(run
     log.unlink(missing_ok=True)
 
     def killed_before(patch: pytest.MonkeyPatch) -> None:
-        def store_results(_bulk: Any, ended: Iterable[outbox.Ended], *_: object) -> list[Any]:
+        def store_results(_bulk: Any, ended: Iterable[Ended], *_: object) -> list[Any]:
             keys = [done.key for done in ended]
             if keys:
                 with about.open("a") as file:
@@ -165,7 +166,7 @@ def test_an_outbox_that_marks_before_the_script_has_ended_would_be_found_out(run
     def marked_at_once(patch: pytest.MonkeyPatch) -> None:
         whole = outbox.take
 
-        def take(bulk: Any, root: str, wanted: outbox.Wanted) -> outbox.Found:
+        def take(bulk: Any, root: str, wanted: Wanted) -> Found:
             found = whole(bulk, root, wanted)
             rows = [("delivered", task.key) for task in found.tasks]
             bulk.run("UPDATE bridle_notification SET state = ? WHERE key = ?", rows)

@@ -11,8 +11,8 @@ import pytest
 
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.notifications import outbox
-from monitord_job.notifications.outbox import Patience
+from monitord_job.notifications import outbox_values
+from monitord_job.notifications.outbox_values import Patience
 from monitord_job.notifications.settings import _FOREVER, DeliverySettings, settings_of
 from tests.support.database import dump
 from tests.support.notified import kept
@@ -21,7 +21,7 @@ from tests.support.rules import write_rules
 
 
 def test_one_that_asks_for_it_is_run_again_later(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.05)
+    monkeypatch.setattr(outbox_values, "_FIRST_WAIT", 0.05)
     run.fresh()
     rules = run.submit_dir.bridle_notify.read_bytes()
     count = tmp_path / "count"
@@ -85,7 +85,7 @@ def test_what_properties_say_of_it(run, said, settings):
 
 
 def test_with_retries_any_that_fails_is_run_again_with_longer_and_longer_waits(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(outbox, "_FIRST_WAIT", 0.2)
+    monkeypatch.setattr(outbox_values, "_FIRST_WAIT", 0.2)
     run.fresh()
     rules = run.submit_dir.bridle_notify.read_bytes()
     properties = run.submit_dir.path / Path(run.submit_dir.braindump["properties"]).name

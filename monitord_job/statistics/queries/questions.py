@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from monitord_job.database.bridle_tables import BRIDLE_SCHEMA
 from monitord_job.database.dialect import dialect_of, words_of
 from monitord_job.database.migrations import version_of
-from monitord_job.database.run_queries import open_database
+from monitord_job.database.reading import open_database
 from monitord_job.database.schema import WORKFLOW
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError

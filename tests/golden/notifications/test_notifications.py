@@ -20,7 +20,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from monitord_job.database.url import database_of
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.notifications.outbox import DeliveryState
+from monitord_job.notifications.outbox_values import DeliveryState
 from monitord_job.readers.notification_list import resend
 from tests.support.notified import Hook, Witness, kept
 from tests.support.played import Played, cluster_output

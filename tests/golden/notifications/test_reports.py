@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitord_job.database.run_queries import open_database
+from monitord_job.database.reading import open_database
 from monitord_job.database.url import database_of
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.render import message

@@ -116,7 +116,7 @@ def test_it_keeps_no_monitor(run, hook, tries, capfd):
 def test_no_wait_is_longer_than_bridles_own(run, hook, monkeypatch):
     stored(run, f"WORKFLOW * end {hook.path} mine\n")
     forge(run, tries=1, not_before=1e18)
-    monkeypatch.setattr(outbox, "_LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(outbox, "LONGEST_WAIT", 0.1)
     session.deliver(run, Limits(), 0.0)
     assert words_of(hook) == {"mine"}
 

@@ -16,7 +16,7 @@ from dag_rewriter.rescue.rescue_steps import carry_out
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job import schedd
 from monitord_job.cli.common import open_run
-from monitord_job.database.run_queries import open_database
+from monitord_job.database.reading import open_database
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers.status import progress_as_dagman_counts, read_status
 from planner_ext.cli import run_command

@@ -11,7 +11,7 @@ import pytest
 
 from condor_templates.terminal import PrintableFormatter, printable
 from monitord_job.notifications.delivery import log_entry
-from monitord_job.notifications.outbox import Ended, Task
+from monitord_job.notifications.outbox_values import Ended, Task
 from planner_ext.cli import run_command
 
 CHECKOUT = Path(__file__).resolve().parents[3]
