@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,18 +20,55 @@ if TYPE_CHECKING:
     from planner_ext.catalogs.source import Source
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_PROPERTIES = "planner_ext.catalogs.properties"
 _FILE = click.Path(readable=False, path_type=Path, allow_dash=True)
 
 
-def _keep_properties(ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> None:
-    ctx.meta[_PROPERTIES] = key_values(given, "-D")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which catalog a command was told to work on."""
+
+    catalog: Path | None
+    format_word: str | None
+    conf: Path | None
+    single: Mapping[str, str]
+    """properties that go before those of all files"""
+
+    def named(self, kind: Kind) -> Catalog:
+        """The catalog that the options name, else the one of the properties. CatalogError."""
+        from planner_ext.catalogs.locate import Catalog, Format, Said, find
+
+        wanted = None if self.format_word is None else Format(self.format_word)
+        if self.catalog is not None:
+            return Catalog(self.catalog, wanted)
+        located = find(kind, Said(self.conf, self.single), Path.cwd(), Path.home(), os.environ)
+        return located if wanted is None else Catalog(located.path, wanted)
+
+    def opened(self, kind: Kind) -> Source:
+        """The same, with the format that it has. CatalogError, FileError."""
+        from planner_ext.catalogs.source import source_of
+
+        return source_of(self.named(kind), kind)
 
 
-def catalog_options(formats: tuple[str, ...]) -> Callable[[_Command], _Command]:
-    """--catalog, --format, --conf and -D: which catalog a command is about."""
+site_option = click.option("--site", metavar="NAME", help="Only what is on that site.")
 
-    def decorated(command: _Command) -> _Command:
+
+def catalog_options(formats: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--catalog, --format, --conf and -D: which catalog a command is about, given to it as `asked`."""
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def command(
+            *,
+            catalog: Path | None,
+            format_word: str | None,
+            conf: Path | None,
+            single: tuple[str, ...],
+            **others: Any,
+        ) -> Any:
+            asked = Asked(catalog, format_word, conf, key_values(single, "-D"))
+            return function(asked=asked, **others)
+
         for option in (
             click.option(
                 "--conf",
@@ -39,11 +78,9 @@ def catalog_options(formats: tuple[str, ...]) -> Callable[[_Command], _Command]:
             ),
             click.option(
                 "-D",
-                "properties",
+                "single",
                 metavar="KEY=VALUE",
                 multiple=True,
-                expose_value=False,
-                callback=_keep_properties,
                 help="One property: before those of --conf and of the environment. May be repeated.",
             ),
             click.option(
@@ -77,25 +114,6 @@ def convert_options(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Callab
         return command
 
     return decorated
-
-
-def named(kind: Kind, catalog: Path | None, format_word: str | None, conf: Path | None) -> Catalog:
-    """The catalog that the options name, else the one of the properties. CatalogError."""
-    from planner_ext.catalogs.locate import Catalog, Format, Said, find
-
-    wanted = None if format_word is None else Format(format_word)
-    if catalog is not None:
-        return Catalog(catalog, wanted)
-    single = click.get_current_context().meta[_PROPERTIES]
-    located = find(kind, Said(conf, single), Path.cwd(), Path.home(), os.environ)
-    return located if wanted is None else Catalog(located.path, wanted)
-
-
-def opened(kind: Kind, catalog: Path | None, format_word: str | None, conf: Path | None) -> Source:
-    """The same, with the format that it has. CatalogError, FileError."""
-    from planner_ext.catalogs.source import source_of
-
-    return source_of(named(kind, catalog, format_word, conf), kind)
 
 
 def conversion(

@@ -12,13 +12,13 @@ import click
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import JSON_VERSION, json_option
 from planner_ext.commands.catalog_options import (
+    Asked,
     catalog_options,
     conversion,
     convert_options,
     key_values,
-    named,
-    opened,
     put_lines,
+    site_option,
     tell_problems,
 )
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("yaml", "file", "regex", "sqlite")
 _catalog = catalog_options(_FORMATS)
-_site = click.option("--site", metavar="NAME", help="Only what is on that site.")
 _bulk = click.option(
     "--from-file",
     "bulk",
@@ -60,11 +59,9 @@ def rc() -> None:
 
 @rc.command(name="list")
 @_catalog
-@_site
+@site_option
 @json_option
-def list_command(
-    catalog: Path | None, format_word: str | None, conf: Path | None, site: str | None, *, as_json: bool
-) -> int:
+def list_command(asked: Asked, site: str | None, *, as_json: bool) -> int:
     """List all entries as lines LFN PFN site="SITE" key="value".
 
     \b
@@ -75,23 +72,15 @@ def list_command(
     \b
     Exit codes: 0 there are some; 1 there are none; 2 the catalog cannot be read.
     """
-    return _show(None, catalog, format_word, conf, site, as_json=as_json)
+    return _show(None, asked, site, as_json=as_json)
 
 
 @rc.command()
 @click.argument("lfns", metavar="LFN...", nargs=-1, required=True)
 @_catalog
-@_site
+@site_option
 @json_option
-def lookup(
-    lfns: tuple[str, ...],
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
-    site: str | None,
-    *,
-    as_json: bool,
-) -> int:
+def lookup(lfns: tuple[str, ...], asked: Asked, site: str | None, *, as_json: bool) -> int:
     """Show where files are: the entries with these names. A pattern is found by its own text.
 
     \b
@@ -101,22 +90,14 @@ def lookup(
     \b
     Exit codes: 0 one at least was found; 1 none is in the catalog; 2 the catalog cannot be read.
     """
-    return _show(lfns, catalog, format_word, conf, site, as_json=as_json)
+    return _show(lfns, asked, site, as_json=as_json)
 
 
-def _show(
-    lfns: Iterable[str] | None,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
-    site: str | None,
-    *,
-    as_json: bool,
-) -> int:
+def _show(lfns: Iterable[str] | None, asked: Asked, site: str | None, *, as_json: bool) -> int:
     from planner_ext.catalogs.locate import REPLICAS
     from planner_ext.catalogs.replica_catalog import matching
 
-    source = opened(REPLICAS, catalog, format_word, conf)
+    source = asked.opened(REPLICAS)
     count = 0
 
     def counted() -> Iterator[Replica]:
@@ -161,9 +142,7 @@ def _json_lines(replicas: Iterable[Replica]) -> Iterator[str]:
 def insert(
     lfn: str | None,
     pfn: str | None,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
+    asked: Asked,
     site: str,
     metadata: tuple[str, ...],
     bulk: Path | None,
@@ -196,7 +175,7 @@ def insert(
         replicas = [Replica(str(lfn), (Place(str(pfn), site),), regex, {}, said)]
     else:
         replicas = read(_bulk_source(bulk))
-    meant = named(REPLICAS, catalog, format_word, conf)
+    meant = asked.named(REPLICAS)
     if meant.path.exists():
         count = insert_replicas(source_of(meant, REPLICAS), replicas)
         say(f"{meant.path}: inserted {count}")
@@ -216,17 +195,9 @@ def _bulk_source(bulk: Path) -> Source:
 @click.argument("lfn", required=False)
 @click.argument("pfn", required=False)
 @_catalog
-@_site
+@site_option
 @_bulk
-def delete(
-    lfn: str | None,
-    pfn: str | None,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
-    site: str | None,
-    bulk: Path | None,
-) -> int:
+def delete(lfn: str | None, pfn: str | None, asked: Asked, site: str | None, bulk: Path | None) -> int:
     """Take a file from the catalog, or only one place of it, or what is on a site; or all of a file.
 
     In FILE, a line may be a name alone. All other lines, and comments, stay as they are.
@@ -252,7 +223,7 @@ def delete(
         replicas = [Replica(lfn, () if pfn is None and site is None else (Place(pfn or "", site),))]
     else:
         replicas = read_names(_bulk_source(bulk or Path()))
-    source = opened(REPLICAS, catalog, format_word, conf)
+    source = asked.opened(REPLICAS)
     count = delete_replicas(source, replicas)
     say(f"{source.name}: deleted {count}")
     return 0 if count else 1
@@ -284,7 +255,7 @@ def convert(given: Path, output: Path, from_word: str | None, to_word: str | Non
 @rc.command()
 @_catalog
 @json_option
-def validate(catalog: Path | None, format_word: str | None, conf: Path | None, *, as_json: bool) -> int:
+def validate(asked: Asked, *, as_json: bool) -> int:
     """Say what Pegasus 5 would refuse, or pass over, in a catalog, with the line and what to write.
 
     \b
@@ -298,5 +269,5 @@ def validate(catalog: Path | None, format_word: str | None, conf: Path | None, *
     from planner_ext.catalogs.locate import REPLICAS
     from planner_ext.catalogs.replica_catalog import problems
 
-    source = opened(REPLICAS, catalog, format_word, conf)
+    source = asked.opened(REPLICAS)
     return tell_problems(source, problems(source), as_json=as_json)

@@ -8,10 +8,10 @@ import click
 
 from dag_rewriter.cli.common import json_option
 from planner_ext.commands.catalog_options import (
+    Asked,
     catalog_options,
     conversion,
     convert_options,
-    opened,
     tell_problems,
 )
 
@@ -56,7 +56,7 @@ def convert(given: Path, output: Path, from_word: str | None, to_word: str | Non
 @sc.command()
 @catalog_options(_FORMATS)
 @json_option
-def validate(catalog: Path | None, format_word: str | None, conf: Path | None, *, as_json: bool) -> int:
+def validate(asked: Asked, *, as_json: bool) -> int:
     """Say what Pegasus 5 would refuse in a catalog, with the line and what to write.
 
     \b
@@ -70,5 +70,5 @@ def validate(catalog: Path | None, format_word: str | None, conf: Path | None, *
     from planner_ext.catalogs.locate import SITES
     from planner_ext.catalogs.site_catalog import problems
 
-    source = opened(SITES, catalog, format_word, conf)
+    source = asked.opened(SITES)
     return tell_problems(source, problems(source), as_json=as_json)

@@ -10,13 +10,13 @@ import click
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json
 from planner_ext.commands.catalog_options import (
+    Asked,
     catalog_options,
     conversion,
     convert_options,
     key_values,
-    named,
-    opened,
     put_lines,
+    site_option,
     tell_problems,
 )
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("yaml", "text", "file")
 _catalog = catalog_options(_FORMATS)
-_site = click.option("--site", metavar="NAME", help="Only what is on that site.")
 
 
 @click.group()
@@ -50,11 +49,9 @@ def tc() -> None:
 
 @tc.command(name="list")
 @_catalog
-@_site
+@site_option
 @json_option
-def list_command(
-    catalog: Path | None, format_word: str | None, conf: Path | None, site: str | None, *, as_json: bool
-) -> int:
+def list_command(asked: Asked, site: str | None, *, as_json: bool) -> int:
     """List all transformations: name, site, type, PFN.
 
     \b
@@ -65,23 +62,15 @@ def list_command(
     \b
     Exit codes: 0 there are some; 1 there are none; 2 the catalog cannot be read.
     """
-    return _show(None, catalog, format_word, conf, site, as_json=as_json)
+    return _show(None, asked, site, as_json=as_json)
 
 
 @tc.command()
 @click.argument("name")
 @_catalog
-@_site
+@site_option
 @json_option
-def lookup(
-    name: str,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
-    site: str | None,
-    *,
-    as_json: bool,
-) -> int:
+def lookup(name: str, asked: Asked, site: str | None, *, as_json: bool) -> int:
     """Show where a transformation is. NAME without namespace or version finds those with any.
 
     \b
@@ -92,23 +81,15 @@ def lookup(
     \b
     Exit codes: 0 found; 1 not in the catalog; 2 the catalog cannot be read.
     """
-    return _show(name, catalog, format_word, conf, site, as_json=as_json)
+    return _show(name, asked, site, as_json=as_json)
 
 
-def _show(
-    name: str | None,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
-    site: str | None,
-    *,
-    as_json: bool,
-) -> int:
+def _show(name: str | None, asked: Asked, site: str | None, *, as_json: bool) -> int:
     from planner_ext.catalogs.locate import TRANSFORMATIONS
     from planner_ext.catalogs.model.transformation import parse_name
     from planner_ext.catalogs.transformation_catalog import listed, load
 
-    document = load(opened(TRANSFORMATIONS, catalog, format_word, conf))
+    document = load(asked.opened(TRANSFORMATIONS))
     rows = list(listed(document, None if name is None else parse_name(name), site))
     if as_json:
         print_json({"transformations": [one.document for one in rows]})
@@ -149,9 +130,7 @@ def _columns(rows: list[Listed]) -> list[str]:
 def add(
     name: str,
     pfn: str,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
+    asked: Asked,
     site: str,
     type_word: str,
     arch: str | None,
@@ -191,7 +170,7 @@ def add(
             "metadata": {**key_values(metadata, "--metadata")},
         }
     )
-    meant = named(TRANSFORMATIONS, catalog, format_word, conf)
+    meant = asked.named(TRANSFORMATIONS)
     is_new = not meant.path.exists()
     source = Source(meant.path, meant.format or Format.YAML) if is_new else source_of(meant, TRANSFORMATIONS)
     changed = add_entry(source, parse_name(name), entry, is_new=is_new)
@@ -211,16 +190,9 @@ def _profiles(given: tuple[str, ...]) -> Document:
 @tc.command()
 @click.argument("name")
 @_catalog
-@_site
+@site_option
 @click.option("--pfn", metavar="PFN", help="Only that executable.")
-def remove(
-    name: str,
-    catalog: Path | None,
-    format_word: str | None,
-    conf: Path | None,
-    site: str | None,
-    pfn: str | None,
-) -> int:
+def remove(name: str, asked: Asked, site: str | None, pfn: str | None) -> int:
     """Remove a transformation from a YAML catalog, or only some of its executables.
 
     NAME without namespace or version removes those with any. All other lines, and comments, stay as they are.
@@ -238,7 +210,7 @@ def remove(
     from planner_ext.catalogs.model.transformation import parse_name
     from planner_ext.catalogs.transformation_catalog import remove as remove_entries
 
-    source = opened(TRANSFORMATIONS, catalog, format_word, conf)
+    source = asked.opened(TRANSFORMATIONS)
     count = remove_entries(source, parse_name(name), site, pfn)
     say(f"{source.name}: removed {count} of {name}")
     return 0 if count else 1
@@ -269,7 +241,7 @@ def convert(given: Path, output: Path, from_word: str | None, to_word: str | Non
 @tc.command()
 @_catalog
 @json_option
-def validate(catalog: Path | None, format_word: str | None, conf: Path | None, *, as_json: bool) -> int:
+def validate(asked: Asked, *, as_json: bool) -> int:
     """Say what Pegasus 5 would refuse in a catalog, with the line and what to write.
 
     \b
@@ -283,5 +255,5 @@ def validate(catalog: Path | None, format_word: str | None, conf: Path | None, *
     from planner_ext.catalogs.locate import TRANSFORMATIONS
     from planner_ext.catalogs.transformation_catalog import problems
 
-    source = opened(TRANSFORMATIONS, catalog, format_word, conf)
+    source = asked.opened(TRANSFORMATIONS)
     return tell_problems(source, problems(source), as_json=as_json)
