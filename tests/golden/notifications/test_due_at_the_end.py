@@ -15,7 +15,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.readers.notification_list import read_outbox
 from monitord_job.readers.status import read_status
 from tests.support.notified import Hook, kept
-from tests.support.recorded import prepare
+from tests.support.recorded import run_without_rules
 from tests.support.rules import write_rules
 
 WHOLE = "JOB * end {hook} job\nWORKFLOW * start {hook} workflow\nWORKFLOW * end {hook} workflow\n"
@@ -24,11 +24,7 @@ WHOLE = "JOB * end {hook} job\nWORKFLOW * start {hook} workflow\nWORKFLOW * end 
 @pytest.fixture
 def run(fresh_corpus, monkeypatch, tmp_path) -> SubmitDir:
     """A run that has ended, of which nothing is stored yet; no site or user has any rules."""
-    monkeypatch.setenv("BRIDLE_SITE_POLICY", str(tmp_path / "site.toml"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    submit_dir = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
-    write_rules(submit_dir.notify, "")
-    return submit_dir
+    return run_without_rules(fresh_corpus("recorded/failing-condorio"), tmp_path, monkeypatch)
 
 
 @pytest.fixture

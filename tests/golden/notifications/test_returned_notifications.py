@@ -19,7 +19,7 @@ from monitord_job.notifications import active_rules, outbox
 from planner_ext.cli import run_command
 from tests.support.database import query
 from tests.support.notified import Hook, Witness, kept
-from tests.support.recorded import prepare
+from tests.support.recorded import run_without_rules
 from tests.support.rules import write_rules
 
 pytestmark = pytest.mark.own
@@ -28,11 +28,7 @@ pytestmark = pytest.mark.own
 @pytest.fixture
 def run(fresh_corpus, monkeypatch, tmp_path) -> SubmitDir:
     """A run whose jobs may have brought back what they like; no site or user has rules."""
-    monkeypatch.setenv("BRIDLE_SITE_POLICY", str(tmp_path / "site.toml"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    submit_dir = prepare(fresh_corpus("recorded/failing-condorio")).submit_dir
-    write_rules(submit_dir.notify, "")
-    return submit_dir
+    return run_without_rules(fresh_corpus("recorded/failing-condorio"), tmp_path, monkeypatch)
 
 
 @pytest.fixture
