@@ -89,11 +89,13 @@ class Guarded:
     def addresses(self) -> dict[str, str]:
         """Name of a daemon -> its address, those of the ports for its superuser too."""
         files = [*self.directory.glob("log/.*_address*"), *self.directory.glob("spool/.schedd_address*")]
-        return {
+        addresses = {
             path.name.strip(".").replace("_address", ""): path.read_text().split("\n")[0]
             for path in files
             if path.suffix != ".new"
         }
+        assert addresses.keys() >= {"master", "schedd"}
+        return addresses
 
     def jobs(self) -> str:
         told = self.tool("condor_q", "-allusers", "-af", "ClusterId", "JobStatus", "JobPrio", "Cmd", "Foo")

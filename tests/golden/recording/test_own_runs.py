@@ -132,6 +132,8 @@ def test_both_logs_say_the_same_but_for_seconds(run, fresh_corpus, work_dir):
     for name, read in READ_FROM.items():
         folder = fresh_corpus(f"recorded/{run}").rename(work_dir / name)
         both.append(dump(caught_up(read(folder)).database))
+    assert both[0].keys() == both[1].keys()
+    assert both[0]["jobstate"]
     for table, rows in both[0].items():
         assert without_seconds(table, rows) == without_seconds(table, both[1][table]), table
 

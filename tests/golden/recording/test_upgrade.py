@@ -117,6 +117,7 @@ def test_commands_say_of_it_what_the_program_of_then_said(half, taken_up, capsys
     """As it is: while a monitor of then is at work, nobody else takes it up."""
     if taken_up:
         take_up(half)
+    assert half.said
     for command, said in half.said.items():
         with alone(half.submit_dir.lock, 0.0):
             assert run_command([command, "--json", *half.words]) == 0

@@ -119,6 +119,7 @@ def _key(line: str) -> str:
 
 
 def test_the_lists_of_transfers_and_tasks_are_the_same(both: Both) -> None:
+    assert [*both.real.rglob("*.in")]
     for job in both.plan.jobs.values():
         path = both.real / job.folder / f"{job.name}.in"
         text = input_text(job, both.place)

@@ -61,7 +61,9 @@ def test_the_whole_corpus_is_listed() -> None:
 
 
 def test_an_untouched_dag_comes_back_byte_for_byte(planned: Path) -> None:
-    for dag_file in planned.glob("*.dag"):
+    dag_files = [*planned.glob("*.dag")]
+    assert dag_files
+    for dag_file in dag_files:
         data = dag_file.read_bytes()
         found = parse(data)
         assert render(found) == data
@@ -69,7 +71,9 @@ def test_an_untouched_dag_comes_back_byte_for_byte(planned: Path) -> None:
 
 
 def test_the_facts_of_a_submit_file_are_found_the_fast_way_too(planned: Path) -> None:
-    for path in planned.rglob("*.sub"):
+    submit_files = [*planned.rglob("*.sub")]
+    assert submit_files
+    for path in submit_files:
         data = path.read_bytes()
         whole = parse_submit_file(data)
         assert class_and_priority(data) == (whole.job_class, whole.priority)

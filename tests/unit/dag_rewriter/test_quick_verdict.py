@@ -66,11 +66,18 @@ PLANNERS = (
 def test_what_planners_write_is_not_read_a_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusal, "check_path", None)
+    again = []
+
+    def counted(*asked):
+        again.append(asked)
+        return check_path(*asked)
+
+    monkeypatch.setattr(refusal, "check_path", counted)
     dag = write(tmp_path, PLANNERS)
     submit_dir = open_dag(dag)
     parsed = parse_dag(dag.read_bytes(), "x.dag")
     refusal.refuse_bad(submit_dir, parsed, None, WholeDag((Part("", "", parsed),)))
+    assert again == []
 
 
 SPLICED = TWO + "SPLICE S s.dag\nSPLICE T s.dag\nPARENT A S CHILD T B\n"
