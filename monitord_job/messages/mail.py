@@ -140,7 +140,7 @@ def _connected(relay: Relay, limit: float) -> smtplib.SMTP:
             raise UndeliveredError(
                 f"mail server {relay.host}:{relay.port}", what, "use mailtos://, or its port"
             )
-    except BaseException:
+    except BaseException:  # a refusal, a time-out, an interrupt: nobody else has the connection yet
         server.close()
         raise
     return server

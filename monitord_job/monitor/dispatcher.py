@@ -166,6 +166,7 @@ class NotificationDispatcher:
                 retries = ripe[: room - len(found.tasks)]
                 tasks = [*found.tasks, *outbox.take_again(bulk, [key for _, key in retries], wanted)]
         except BaseException:
+            # Nothing was stored: what was taken off the heap is to be run again, whatever stopped it.
             self._put_back(ripe)
             raise
         self._put_back([*ripe[len(retries) :], *again])

@@ -43,7 +43,7 @@ def log_file(path: Path, log: logging.Logger) -> Iterator[None]:
     log.setLevel(logging.INFO)
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # whatever it is: it goes on to the caller, and stands in the log as well
         log.error("leaving: %s", error)
         raise
     finally:

@@ -18,6 +18,7 @@ from monitord_job.database import master
 from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.properties import MASTER_PROPERTIES, properties_of
 from monitord_job.database.url import Database, parse_url
+from monitord_job.monitor.trouble import in_words
 from monitord_job.recording.store import Store
 from monitord_job.stampede.state import WorkflowState
 
@@ -113,7 +114,7 @@ class MasterDatabase:
         try:
             master.write(self._url, wanted)
         except Exception as error:  # noqa: BLE001 - the thread's outermost line; it costs the run nothing
-            told = str(error)
+            told = in_words(error)
             LOG.log(logging.INFO if told == self._told else logging.WARNING, "%s", told)
             self._told = told
             return

@@ -89,7 +89,7 @@ def patiently(
                 continue
             if wait.is_over:
                 raise
-            said = _said(error)
+            said = in_words(error)
             is_news = said != told and limit > _BRIEF
             LOG.log(logging.WARNING if is_news else logging.INFO, "%s (again in %.1f s)", said, wait.pause)
             told = said
@@ -112,18 +112,19 @@ def _is_to_be_healed(error: Exception, times: int) -> bool:
 
 
 def _was_healed(heal: Callable[[], None], error: Exception) -> bool:
-    LOG.warning("%s; it is made anew from the logs", _said(error))
+    LOG.warning("%s; it is made anew from the logs", in_words(error))
     try:
         heal()
     except LockedError:
         raise
     except Exception as failure:  # noqa: BLE001 - whatever it is: the database stands as it stood
-        LOG.warning("it cannot be made anew now: %s", _said(failure))
+        LOG.warning("it cannot be made anew now: %s", in_words(failure))
         return False
     return True
 
 
-def _said(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What an error says; of a defect of ours, which may say next to nothing, also what and where it is."""
     if condition_of(error) is not Condition.DEFECT:
         return str(error)
     place = error.__traceback__

@@ -99,7 +99,7 @@ class Store(Transactions):
                 if changes.turn is not None:
                     state_rows.write(bulk, writer.wf_id, changes.turn)
         except BaseException:
-            # What the writer learned of ids in this transaction is gone with it.
+            # Whatever it is: what the writer learned of ids in this transaction is gone with it.
             self._writers.pop(wf_uuid, None)
             if self.notifications is not None:
                 self.notifications.forget()

@@ -52,9 +52,15 @@ def _shims() -> Path | None:
     try:
         install(place, find_bridle(script_directories(), os.environ.get("PATH", "")))
     except Exception as error:  # noqa: BLE001 - whatever it is: the user's plan is made
-        say(f"bridle: {error} (pegasus-plan goes on without the shims)", err=True)
+        say(f"bridle: {_in_words(error)} (pegasus-plan goes on without the shims)", err=True)
         return None
     return place
+
+
+def _in_words(error: Exception) -> str:
+    from monitord_job.monitor.trouble import in_words
+
+    return in_words(error)
 
 
 def _finish(done: Planned, submit_dir: Path) -> int:
@@ -64,7 +70,7 @@ def _finish(done: Planned, submit_dir: Path) -> int:
         try:
             told = rewrite_planned(submit_dir, os.environ.get("PATH", ""))
         except Exception as error:  # noqa: BLE001 - whatever it is: the plan is the user's
-            told = f"bridle: {error} (the plan is as pegasus-plan left it)"
+            told = f"bridle: {_in_words(error)} (the plan is as pegasus-plan left it)"
         if told:
             say(told, err=True)
     return _start(submit_dir) if done.submits else ExitCode.DONE

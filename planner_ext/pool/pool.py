@@ -97,7 +97,7 @@ class Pool:
             try:
                 self.processes.spawn_master(command, environment)
                 wait_for(self._is_ready, limit)
-            except BaseException:
+            except BaseException:  # also an interrupt: daemons would stay that nobody knows of
                 self._kill()
                 raise
         return self.status()

@@ -221,7 +221,9 @@ def _taken_over(submit_dir: SubmitDir, submit_dag: str) -> str:
         _call(submit_dir, [submit_dag, "-no_submit", *wanted, submit_dir.dag])
         made = files.read(submit_dir.condor_sub)
         files.replace(submit_dir.condor_sub, with_environment(made, planners_environment(planned)))
-    except Exception:
+    except (
+        Exception
+    ):  # whatever it is: the real condor_submit_dag is to run, on the DAG that the planner wrote
         undo(submit_dir)
         raise
     return _said(submit_dir, report, is_sub=False)
