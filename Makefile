@@ -40,7 +40,7 @@ help:
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), also on each form of"
 	@echo "             output that users have (FORMS_ARGS='--jobs 1000'), then 1,000 notifications,"
-	@echo "             then statistics beside pegasus-statistics (STATISTICS_ARGS='--sizes 100000 1000000')"
+	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000')"
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
 	@echo "make pythons set up, unit and golden tests with the oldest and the newest Python that are supported"
 	@echo "make check   ruff, mypy --strict, import-linter"

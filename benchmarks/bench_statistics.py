@@ -1,4 +1,5 @@
-"""How fast `bridle statistics -s all` is, beside pegasus-statistics on the same database; and `bridle analyzer`.
+"""How fast the readers are: statistics -s all beside pegasus-statistics on the same database, analyzer, status, jobs,
+report, plots.
 
 Makes databases below build/bench (generated_database.py) and times whole processes: ours on each of them, the peer's,
 from build/peer, on the smallest. Processor seconds are the fairer measure on a machine with other work.
@@ -18,12 +19,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from generated_database import make
+from generated_database import NAME, make
+
+from monitord_job.lock import alone
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "build" / "bench"
 PEER = Path(os.environ.get("BRIDLE_PEER", ROOT / "build" / "peer"))
 BRIDLE = Path(sys.executable).with_name("bridle")
+
+
+READERS = {
+    "analyzer": (["--ignore-db-inconsistency"], 2),
+    "status": ([], 0),
+    "jobs": (["--csv"], 0),
+    "report": (["-i", "-o", "{out}.html"], 0),
+    "plots": (["-i", "-o", "{out}-plots"], 0),
+}
+"""By command: its options, and what it exits with for a run of which some jobs failed."""
 
 
 class Took(NamedTuple):
@@ -59,6 +72,7 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=list(READERS), default=list(READERS), metavar="READER")
     given = parser.parse_args()
     sys.stdout.write(f"{'':<20} {'jobs':>9} {'wall s':>8} {'CPU s':>8} {'MB':>8}\n")
     for jobs in given.sizes:
@@ -72,8 +86,11 @@ def main() -> None:
             jobs,
             timed([str(BRIDLE), "statistics", *words, str(out), str(folder)], BENCH / "ours.log"),
         )
-        asked = [str(BRIDLE), "analyzer", "--ignore-db-inconsistency", str(folder)]
-        shown("bridle analyzer", jobs, timed(asked, BENCH / "analyzer.log", code=2))
+        for name in given.only:
+            words, code = READERS[name]
+            asked = [str(BRIDLE), name, *(word.format(out=out) for word in words), str(folder)]
+            with alone(folder / f"{NAME}.bridle.lock", 0.0):  # there are no logs to catch up with
+                shown(f"bridle {name}", jobs, timed(asked, BENCH / f"{name}.log", code=code))
         if jobs == min(given.sizes) and not given.no_peer:
             (script,) = PEER.glob("lib/python3.*/site-packages/Pegasus/cli/pegasus-statistics.py")
             shutil.rmtree(out)

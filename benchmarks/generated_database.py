@@ -160,7 +160,18 @@ def _invocation_rows(jobs: int) -> Rows:
         )
 
 
+def _node_rows(jobs: int) -> Rows:
+    """The newest attempt of each job, as the monitor keeps it."""
+    newest = {}
+    for number, job, failed, begin in attempts(jobs):
+        newest[job] = (number, failed, begin)
+    for job, (number, failed, begin) in newest.items():
+        state = "POST_SCRIPT_FAILED" if failed else "POST_SCRIPT_SUCCESS"
+        yield 1, f"work_ID{job:07d}", number, job, 1 + failed, state, begin + 66, ""
+
+
 _TABLES = {
+    "bridle_node": ('wf_id name seq "order" submits state last_time last_words', _node_rows),
     "job": (
         "job_id wf_id exec_job_id submit_file type_desc clustered max_retries executable argv task_count",
         _job_rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -161,13 +161,14 @@ def _table(run: WorkflowSummary) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("type")
-    shown = [status for status in NodeStatus if run.count()[status]]
+    by_type: defaultdict[str, Counter[NodeStatus]] = defaultdict(Counter)
+    for job in run.jobs:
+        by_type[job.type][job.status] += 1
+    shown = [status for status in NodeStatus if any(counts[status] for counts in by_type.values())]
     for status in shown:
         table.add_column(NODE_WORDS[status].value, justify="right")
     table.add_column("total", justify="right")
-    types = sorted({job.type for job in run.jobs})
-    for name in types:
-        counts = Counter(job.status for job in run.jobs if job.type == name)
+    for name, counts in sorted(by_type.items()):
         table.add_row(name, *(str(counts[status] or "") for status in shown), str(counts.total()))
     return table
 
