@@ -29,7 +29,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help api cli demo test test-newest test-oldest release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
+.PHONY: help api cli docs demo test test-newest test-oldest release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
@@ -46,7 +46,8 @@ help:
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make setup   only what demo and test set up by themselves"
 	@echo "make api     write docs/api.md anew from the docstrings"
-	@echo "make cli     write docs/cli.md and the man pages (docs/man) anew from the parser"
+	@echo "make cli     write docs/cli.md, the man pages (docs/man) and docs/database.md anew, from parser and models"
+	@echo "make docs    the same, the diagrams and pictures of the docs, and the docs as a site: build/site"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
 	@echo "make clean   stop every pool below build/ and remove what was made"
 
@@ -127,6 +128,13 @@ api: $(STAMPS)/bridle
 
 cli: $(STAMPS)/bridle
 	@$(VENV)/bin/python tools/cli_pages.py
+	@$(VENV)/bin/python -m tools.database_page
+
+docs: cli $(STAMPS)/chromium
+	@$(VENV)/bin/python tools/diagrams.py
+	@$(VENV)/bin/python tools/screenshots.py
+	@$(VENV)/bin/sphinx-build -q -W --keep-going -b html -d $(BUILD)/site-cache docs $(BUILD)/site
+	@echo "build/site/index.html: the docs as a site, which needs no network"
 
 setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(HTCONDOR) $(STAMPS)/htcondor-23
 

@@ -15,6 +15,7 @@ from typing import Any
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
 from planner_ext.pool.pool import Pool
 from tests.support.database import Rows, dump, query
+from tests.support.json_documents import check, name_of
 
 BRIDLE = Path(sys.executable).with_name("bridle")
 RUN_LIMIT = 240
@@ -24,7 +25,7 @@ RUN_LIMIT = 240
 def bridle(pool: Pool, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """What `bridle WORDS` does and prints, in the pool's environment."""
     command = [str(BRIDLE), *words]
-    return subprocess.run(
+    done = subprocess.run(
         command,
         env=pool.environment(),
         cwd=cwd,
@@ -33,6 +34,9 @@ def bridle(pool: Pool, *words: str, cwd: Path | None = None) -> subprocess.Compl
         timeout=RUN_LIMIT,
         check=False,
     )
+    if "--json" in words and name_of(words) is not None and done.stdout:
+        check(name_of(words), done.stdout)
+    return done
 
 
 def until(condition: Callable[[], Any], what: str, limit: float = RUN_LIMIT) -> Any:

@@ -236,3 +236,22 @@ def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, closed: str) -> Non
         ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *words], capture_output=True, cwd=CHECKOUT, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["graph", "--descendants", "Fit_1"], "fit_1"),
+        (["graph", "--ancestors", "fti_1"], "fit_1"),
+        (["categories", "--set", "Transfers=3"], "transfer"),
+        (["help", "troubleshoting"], "troubleshooting"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], meant: str
+) -> None:
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    dag = tmp_path / "x.dag"
+    dag.write_text("JOB fit_1 a.sub\nJOB sum a.sub\nCATEGORY fit_1 transfer\nMAXJOBS transfer 4\n")
+    assert cli.run_command(words if words[0] == "help" else [*words, str(dag)]) == 2
+    assert f"did you mean {meant}?" in capsys.readouterr().err
