@@ -37,7 +37,7 @@ from tests.support.faults import (
 )
 from tests.support.hooked import call, environment, finish_plan, install, subdax_command
 from tests.support.pegasus_home import in_api, pegasus_home
-from tests.support.runs import BRIDLE, monitor_pid, until
+from tests.support.runs import BRIDLE, bridle, monitor_pid, until
 from tests.support.workflows import plan
 
 Env = dict[str, str]
@@ -205,7 +205,7 @@ def one_task(work_dir: Path, name: str) -> SubmitDir:
     )
     (folder / "replicas.yml").write_text("replicas: []\n")
     words = ("--no-cleanup", "--universe", "local", "--retry", "0", str(folder / "workflow.yml"))
-    return traced(plan(work_dir / name, *words), waiting="none")
+    return traced(plan(work_dir / name, *words), waiting="work_" if name == "inner" else "none")
 
 
 def with_sub_workflow(env: Env, outer: SubmitDir, template: SubmitDir) -> None:
@@ -226,9 +226,39 @@ def with_sub_workflow(env: Env, outer: SubmitDir, template: SubmitDir) -> None:
             opened.write(text.format(**values))
 
 
-def test_a_sub_workflow_that_fails_is_rescued_planned_again_and_succeeds(pool, outer):
-    wait_for_end(pool, outer)
+def check_named_by_itself(pool: Pool, inner: SubmitDir, job: str) -> None:
+    """Commands are about the workflow below, if its own directory is named: it is at work, and no orphan."""
+    said = {}
+    for words in (
+        "status",
+        "recover",
+        "analyzer",
+        "statistics",
+        "jobs",
+        "list",
+        "rescue show",
+        "hold",
+        "release",
+    ):
+        done = bridle(pool, *words.split(), str(inner.path))
+        said[words] = done.stdout + done.stderr
+        assert done.returncode == 0, said[words]
+    assert "running" in said["status"]
+    assert "orphan" not in said["status"] + said["recover"]
+    assert "running" in said["recover"]
+    assert (said["hold"], said["release"]) == (f"held {job}\n", f"released {job}\n")
+    until(lambda: "running" in bridle(pool, "status", str(inner.path)).stdout, "it goes on")
+
+
+def test_a_sub_workflow_that_fails_is_rescued_planned_again_and_succeeds(pool, outer, folder):
     place = outer.path / "00" / "00" / "inner_SUB"
+    below = until(lambda: place.exists() and open_submit_dir(place.resolve()), "it is planned")
+    until(lambda: ["work_only", "start"] in [words[:2] for words in lines_of_trace(below)], "its job waits")
+    check_named_by_itself(pool, below, f"{cluster_of(outer, SUB)}.0")
+    (template,) = (folder / "inner").rglob("braindump.yml")
+    open_gate(open_submit_dir(template.parent))  # and with it that of the plan which is to come
+    open_gate(below)
+    wait_for_end(pool, outer)
     first, second = (open_submit_dir(place.with_name(f"inner_SUB.{number:03d}")) for number in range(2))
     assert place.readlink() == Path(second.path.name)
     for inner in (first, second):
@@ -239,8 +269,8 @@ def test_a_sub_workflow_that_fails_is_rescued_planned_again_and_succeeds(pool, o
         assert inner.planned_dag.read_bytes() in inner.dag_file.read_bytes()
         assert submit_file_in_the_way(inner) == inner.condor_sub.read_bytes(), "the planner's stays"
         assert not inner.monitor_submit.exists()
-        assert not inner.database.exists()
-        assert not inner.lock.exists()
+    assert not second.database.exists(), "the first has one of its own, of the commands that it was named to"
+    assert not second.lock.exists()
     assert len({line.split()[2] for line in outer.monitor_log.read_text().splitlines()}) == 1, "one monitor"
 
     check_sound(outer.database)
