@@ -30,6 +30,7 @@ from monitord_job.statistics.queries.questions import Questions
 from monitord_job.statistics.queries.workflows import ids, last_event, run_of
 
 _TOLD = (NodeStatus.FAILED, NodeStatus.HELD)
+_NOT_AT_WORK = (*_TOLD, NodeStatus.SUCCEEDED, NodeStatus.UNREADY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Reading:
     """by wf_id; whole when `troubles` has ended"""
     held: Mapping[str, str] = field(default_factory=dict)
     """job (`cluster.proc`) -> reason, of those that are on hold in the queue: no log tells of some"""
+    again: frozenset[str] = frozenset()
+    """nodes of the run itself that ended and are to run again, as its rescue DAG says"""
     failed_now: int = 0
     """nodes of the run itself that failed since its last start and count for how it ends"""
 
@@ -70,9 +73,10 @@ class Reading:
         over = {one.wf_id for one in self.workflows if one.ended}
         labels = {one.wf_id: one.label or one.wf_uuid for one in self.workflows[1:]}
         self.counts = {wf_id: Counter() for wf_id in self.wf_ids}
-        told = 0
+        told, ended_well = 0, len(self.again)
         for stored in unsuccessful(self.questions, self.wf_ids, over):
-            page = [replace(row, status=in_queue(row.status, self.held.get(row.sched_id))) for row in stored]
+            page = [replace(row, status=self._status(row)) for row in stored]
+            ended_well -= sum(self._runs_again(row) for row in page)
             self._count(page, since)
             for one in self._of_page(page, labels, lines) if most is None or told < most else ():
                 told += 1
@@ -81,6 +85,17 @@ class Reading:
             counts = self.counts[wf_id]
             counts[NodeStatus.UNREADY] += unready
             counts[NodeStatus.SUCCEEDED] += jobs - counts.total()
+        self.counts[self.wf_ids[0]].update(
+            {NodeStatus.SUCCEEDED: -ended_well, NodeStatus.UNREADY: ended_well}
+        )
+
+    def _status(self, row: Newest) -> NodeStatus:
+        if self._runs_again(row):
+            return NodeStatus.UNREADY
+        return in_queue(row.status, self.held.get(row.sched_id))
+
+    def _runs_again(self, row: Newest) -> bool:
+        return row.wf_id == self.wf_ids[0] and row.job in self.again
 
     def _count(self, page: Sequence[Newest], since: float) -> None:
         root = self.workflows[0].wf_id
@@ -91,7 +106,7 @@ class Reading:
 
     def _of_page(self, page: Sequence[Newest], labels: Mapping[int, str], lines: int) -> Iterator[Trouble]:
         told = [row for row in page if row.status in _TOLD]
-        again = [row for row in page if row.status not in (*_TOLD, NodeStatus.SUCCEEDED) and row.attempts > 1]
+        again = [row for row in page if row.status not in _NOT_AT_WORK and row.attempts > 1]
         before = attempts_before(self.questions, [row.job_id for row in again])
         again = [replace(row, instance=before[row.job_id]) for row in again if row.job_id in before]
         rows = [*told, *again]
@@ -119,6 +134,8 @@ class Scope:
     """nodes of the run itself that the DAG says are done: nothing was ever to be told of them"""
     held: Mapping[str, str] = field(default_factory=dict)
     """as `Reading.held`"""
+    again: frozenset[str] = frozenset()
+    """as `Reading.again`"""
 
 
 def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Reading:
@@ -127,7 +144,7 @@ def reading(questions: Questions, wf_uuid: str, scope: Scope = Scope()) -> Readi
     counted, parents = current(questions, workflows[0].wf_id, ids(workflows))
     wanted = set(ids(workflows) if scope.former else counted) if scope.below else {workflows[0].wf_id}
     kept = [one for one in workflows if one.wf_id in wanted]
-    return Reading(questions, kept, parents, held=scope.held)
+    return Reading(questions, kept, parents, held=scope.held, again=scope.again)
 
 
 def analyse(questions: Questions, wf_uuid: str, scope: Scope = Scope(), lines: int = MOST_LINES) -> Analysis:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitord_job.analysis.model.example import Example
     from monitord_job.analysis.views.screen import Wanted
     from monitord_job.diagnosis.run_states import Diagnosis
+    from monitord_job.statistics.queries.questions import Questions
     from monitord_job.statistics.runs import Target
 
 _RUN_FAILED = 2
@@ -260,7 +261,7 @@ def _analysed(
 
     done = done_nodes(asked.submit_dir) if asked.submit_dir else frozenset()
     with asking(asked.target.database) as questions:
-        scope = Scope(how.recurse, how.former, done, held)
+        scope = Scope(how.recurse, how.former, done, held, _again(asked, questions))
         analysis = analyse(questions, asked.target.wf_uuid, scope, how.lines)
         where = places(asked.submit_dir, analysis.workflows) if asked.submit_dir else {}
         examples = {}
@@ -269,6 +270,20 @@ def _analysed(
                 example = example_of(questions, group.first)
                 examples[group.first.instance] = with_logs(group.first, example, where)
         yield analysis, examples
+
+
+def _again(asked: _Asked, questions: Questions) -> frozenset[str]:
+    """Nodes that are to run again; a database of pegasus-monitord's does not say when they ended."""
+    from monitord_job.database.reading import open_database
+    from monitord_job.readers.rerun_nodes import has_rescues, rerun_nodes
+
+    if asked.submit_dir is None or not has_rescues(asked.submit_dir) or not questions.has("bridle_run"):
+        return frozenset()
+    engine = open_database(asked.target.database)
+    try:
+        return rerun_nodes(engine, asked.submit_dir)
+    finally:
+        engine.dispose()
 
 
 def _document(

@@ -14,7 +14,7 @@ from dag_rewriter.rescue.rescue_dag import numbered
 from dag_rewriter.rescue.rescue_files import find_rescues
 from dag_rewriter.rescue.run_state import NumberedRescue
 from monitord_job.database.reading import OpenDatabase
-from monitord_job.database.run_queries import last_times
+from monitord_job.database.run_queries import last_times, summary
 from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.outcome.node_status import NodeStatus
 
@@ -29,6 +29,16 @@ def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowS
     times = last_times(engine, run.wf_uuid)
     done = frozenset(map(show_bytes, rescue.rescue.done))
     return replace(run, jobs=tuple(_as_counted(job, rescue, done, times, run) for job in run.jobs))
+
+
+def rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir) -> frozenset[str]:
+    """The nodes that ended in a run before, and that its rescue DAG has run again, until they begin."""
+    if not has_rescues(submit_dir):
+        return frozenset()
+    stored = summary(engine, submit_dir.wf_uuid or "")
+    counted = with_rerun_nodes(engine, submit_dir, stored)
+    pairs = zip(stored.jobs, counted.jobs, strict=True)
+    return frozenset(job.name for job, as_counted in pairs if job.status is not as_counted.status)
 
 
 def has_rescues(submit_dir: SubmitDir) -> bool:

@@ -15,10 +15,14 @@ from dag_rewriter.rescue.rescue_plan import Choice, plan_redo
 from dag_rewriter.rescue.rescue_steps import carry_out
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job import schedd
+from monitord_job.analysis.collect import Scope, analyse
 from monitord_job.cli.common import open_run
 from monitord_job.database.reading import open_database
+from monitord_job.database.url import database_of
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.readers.rerun_nodes import rerun_nodes
 from monitord_job.readers.status import progress_as_dagman_counts, read_status
+from monitord_job.statistics.queries.questions import asking
 from planner_ext.cli import run_command
 from tests.support.played import START, Played
 
@@ -42,7 +46,12 @@ def counts(submit_dir: SubmitDir) -> Counter[NodeStatus]:
     found = read_status(submit_dir).count()
     engine = open_database(submit_dir.database)
     assert progress_as_dagman_counts(engine, submit_dir).count() == found
+    again = rerun_nodes(engine, submit_dir)
     engine.dispose()
+    with asking(database_of(submit_dir)) as questions:  # as `bridle analyzer` does
+        analysis = analyse(questions, submit_dir.wf_uuid or "", Scope(again=again))
+    assert +analysis.run.count() == +found
+    assert analysis.failed.count == found[NodeStatus.FAILED]
     return +found
 
 
