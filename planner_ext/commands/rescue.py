@@ -100,11 +100,12 @@ def show(target: Path, number: int | None, as_json: bool) -> None:
 
 def _with_last_runs(target: Path) -> tuple[Workflow, LastRuns]:
     """The workflow, and how its last run ended: known of all below a run by the database of that."""
-    from monitord_job.readers.last_runs import last_runs
+    from monitord_job.readers.last_runs import last_runs, with_stored
 
     workflow = read_workflow(run_of(target))
     root, path = root_above(workflow.submit_dir)
-    return workflow, last_runs(read_workflow(open_target(target_of(root))) if path else workflow)
+    last = last_runs(read_workflow(open_target(target_of(root))) if path else workflow)
+    return with_stored(workflow, last), last
 
 
 def _making(command: F) -> F:

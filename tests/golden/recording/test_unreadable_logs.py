@@ -133,6 +133,14 @@ def test_a_dag_with_a_jobstate_log_of_its_own_is_not_behind(tmp_path, capsys):
     assert "1 of 2 jobs done" in text
 
 
+def test_without_a_jobstate_log_rescue_says_what_is_stored(tmp_path, capsys):
+    submit_dir = ran(tmp_path, "verb4")
+    told(submit_dir, capsys)
+    assert run_command(["rescue", "show", "--json", str(submit_dir.dag_file)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["done"], shown["failed"], shown["never_started"]) == (["fit"], ["sum"], [])
+
+
 def test_nothing_but_a_rescue_dag_is_left(tmp_path, capsys):
     submit_dir = ran(tmp_path, None)
     submit_dir.dagman_log.unlink()
