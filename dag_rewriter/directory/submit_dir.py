@@ -5,6 +5,7 @@ now.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _PLAN = "name the directory that pegasus-plan wrote (it holds a braindump.yml)"
 _REPLAN = "plan the workflow again, or copy the file from a backup"
+_SPLITS = re.compile(r"[\s\"'\\]")
+"""What ends a word of a DAG, or is no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +101,18 @@ class SubmitDir:
         return self.path / f"{self.dag}.condor.sub.planned"
 
     @property
+    def _named_in_dag(self) -> str:
+        """How files of ours begin that the DAG names: DAGMan before 25.6 takes no quotes around most file names."""
+        return _SPLITS.sub(lambda found: f"%{ord(found[0]):02x}", self.base)
+
+    @property
     def monitor_submit(self) -> Path:
-        return self.path / f"{self.base}.bridle.sub"
+        return self.path / f"{self._named_in_dag}.bridle.sub"
 
     @property
     def monitor_config(self) -> Path:
         """The DAGMan configuration that the rewritten DAG names."""
-        return self.path / f"{self.base}.bridle.config"
+        return self.path / f"{self._named_in_dag}.bridle.config"
 
     @property
     def sub_dagman(self) -> Path:
@@ -114,7 +122,7 @@ class SubmitDir:
     @property
     def jobstate_log(self) -> Path:
         """Our own JOBSTATE_LOG; `jobstate_log_of` knows whether the user named another."""
-        return self.path / f"{self.base}.bridle.jobstate.log"
+        return self.path / f"{self._named_in_dag}.bridle.jobstate.log"
 
     @property
     def nodes_log(self) -> Path:

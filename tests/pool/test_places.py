@@ -20,6 +20,7 @@ NAMES = {
     "hash": ("run#1", "x.dag"),
     "percent": ("run%231", "x%41.dag"),
     "question": ("what?", "x.dag"),
+    "blank": ("my runs", "größe 1.dag"),
 }
 _WAIT = "while test ! -e gate; do sleep 0.1; done\n"
 _JOB = "universe = local\nexecutable = /bin/sh\narguments = wait.sh\nqueue\n"

@@ -202,6 +202,15 @@ def test_a_dag_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert (found.path, found.dag, found.base) == (tmp_path, name, name.removesuffix(".dag"))
 
 
+def test_files_that_the_dag_is_to_name_are_single_words(tmp_path: Path) -> None:
+    """DAGMan 23.9 takes no quotes around the name of a JOBSTATE_LOG."""
+    (tmp_path / "größe 1's.dag").write_text("JOB A a.sub\n")
+    found = open_target(tmp_path / "größe 1's.dag")
+    names = [path.name for path in (found.monitor_submit, found.monitor_config, found.jobstate_log)]
+    assert names == [f"größe%201%27s.bridle.{what}" for what in ("sub", "config", "jobstate.log")]
+    assert found.database.name == "größe 1's.stampede.db"
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
