@@ -62,8 +62,10 @@ priority                = {priority}
 # 0: all recorded. 1, 2: it is in the DAG's way, or its arguments are wrong.{failed} Anything else, a signal
 # too: start it again, at most {max_starts} times and once more for each hour that the run has taken.
 on_exit_remove          = {on_exit_remove}
-# Held by HTCondor (not by a person) because the program, the directory or an output was not there: try again.
+# Held by HTCondor (not by a person) because the program, the directory or an output was not there: try again, after a
+# minute, two, three, up to an hour; no more when it has been so for about a week.
 periodic_release        = {release}
+periodic_remove         = {remove}
 # What it gets when it is removed. One that still starts does not hear it, and lives: SIGTERM would kill it.
 remove_kill_sig         = SIGURG
 {where}
@@ -78,10 +80,14 @@ queue
 
 ON_EXIT_REMOVE = "(ExitBySignal == False && ({})) || NumJobStarts > {}"
 
-PERIODIC_RELEASE = (
-    "(HoldReasonCode >= 6 && HoldReasonCode <= 8 || HoldReasonCode == 14) && NumJobStarts <= {}"
-)
+_NOT_THERE = "(HoldReasonCode >= 6 && HoldReasonCode <= 8 || HoldReasonCode == 14)"
 """condor_holdcodes.h: it could not be started, its output or input not opened, its directory not entered."""
+PERIODIC_RELEASE = f"{_NOT_THERE} && time() - EnteredCurrentStatus >= min({{60 * NumHolds, 3600}})"
+"""NumJobStarts does not count these starts (25.14.1, seen): the waits are what bounds them."""
+PERIODIC_REMOVE = f"JobStatus == 5 && {_NOT_THERE} && NumHolds > 200"
+"""Of a directory that is gone for good, nothing can be stored or delivered. 200 of these waits are seven days: longer
+than a file system is away.
+"""
 
 _WORDS = {
     MonitorKind.SERVICE: {
@@ -145,7 +151,8 @@ def monitor_submit_description(job: MonitorJob) -> str:
         "getenv": GETENV,
         "home": HOME,
         **_WORDS[job.kind],
-        "release": PERIODIC_RELEASE.format(allowed),
+        "release": PERIODIC_RELEASE,
+        "remove": PERIODIC_REMOVE,
         "on_exit_remove": ON_EXIT_REMOVE.format(_final(job.kind), allowed),
         "where": _WHERE[job.universe],
     }

@@ -108,6 +108,22 @@ def test_a_monitor_that_is_removed_while_it_delivers_goes(pool, work_dir):
     assert lines(submit_dir, "told") == ["x"]
 
 
+def test_a_monitor_whose_directory_is_gone_for_good_leaves(pool, work_dir):
+    submit_dir = rewritten(pool, work_dir / "run", GOOD, SLOW)
+    start(pool, submit_dir)
+    until(lambda: lines(submit_dir, "began"), "the script runs")
+    until(lambda: in_queue(pool, submit_dir) == ["monitor"], "DAGMan has left, the monitor has not")
+    job = monitor_job(pool, submit_dir)
+    said = json.loads(bridle(pool, "notifications", "--json", str(submit_dir.dag_file)).stdout)
+    submit_dir.path.rename(work_dir / "gone")
+    submit_dir.path.touch()  # or HTCondor makes the directory anew, for the log of the nodes
+    kill(int(said["delivered_by"].split(" process ")[1].split()[0]))
+    until(lambda: tool(pool, "condor_q", "-allusers", job, "-af", "JobStatus") == "5\n", "it is on hold")
+    tool(pool, "condor_qedit", job, "NumHolds", "201")  # as after a week
+    until(lambda: not in_queue(pool, submit_dir), "it has left")
+    assert "NumHolds > 200" in tool(pool, "condor_history", job, "-af", "RemoveReason")
+
+
 def test_a_monitor_that_dagman_waits_for_leaves_the_rest_to_a_job(pool, work_dir):
     """DAGMan waits for a minute; then the DAG is done."""
     submit_dir = rewritten(pool, work_dir / "run", GOOD, SLOW, "--as", "job")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import classad2
+import pytest
+
 from condor_templates.dagman_config import dagman_config
 from condor_templates.monitor_job import MonitorJob, monitor_submit_description
 from condor_templates.monitor_policy import DEFAULT_MONITOR, Universe
@@ -80,3 +85,38 @@ def test_a_monitor_that_is_a_job_may_say_that_nodes_failed() -> None:
     found = parse_submit_file(monitor_submit_description(job).encode())
     assert "|| ExitCode == 3))" in found["on_exit_remove"]
     assert "DAGMAN_MAX_JOBS_SUBMITTED" in dagman_config(None, one_more=True)
+
+
+A_MINUTE, AN_HOUR, A_DAY = 60, 3600, 86400
+
+
+def test_a_monitor_whose_directory_is_gone_is_tried_again_for_a_week() -> None:
+    """By the expressions of its job, as the schedd evaluates them each minute; it is held instead of each start."""
+    found = parse_submit_file(monitor_submit_description(MonitorJob("/bridle", "w-0", 1, 20)).encode())
+    release, remove = (
+        classad2.ExprTree(found[name].replace("time()", "Now"))
+        for name in ("periodic_release", "periodic_remove")
+    )
+    ad = classad2.ClassAd({"JobStatus": 5, "HoldReasonCode": 7, "NumHolds": 1, "EnteredCurrentStatus": 0})
+    released: list[int] = []
+    for now in range(0, 30 * A_DAY, A_MINUTE):
+        ad["Now"] = now
+        if remove.eval(ad):
+            break
+        if release.eval(ad):
+            released.append(now)
+            ad["EnteredCurrentStatus"], ad["NumHolds"] = now, ad["NumHolds"] + 1
+    assert 6 * A_DAY < now < 8 * A_DAY
+    assert released[0] == A_MINUTE
+    assert max(after - before for before, after in pairwise(released)) <= AN_HOUR + A_MINUTE
+
+
+@pytest.mark.parametrize("code", [1, 3, 26])
+def test_a_monitor_that_is_held_for_another_reason_is_left_alone(code: int) -> None:
+    found = parse_submit_file(monitor_submit_description(MonitorJob("/bridle", "w-0", 1, 20)).encode())
+    ad = classad2.ClassAd(
+        {"JobStatus": 5, "HoldReasonCode": code, "NumHolds": 999, "EnteredCurrentStatus": 0}
+    )
+    assert not any(
+        classad2.ExprTree(found[name]).eval(ad) for name in ("periodic_release", "periodic_remove")
+    )
