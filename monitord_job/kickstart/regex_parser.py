@@ -171,6 +171,8 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 # Lines without the indentation end a block, but for empty ones: kickstart of 5.0 left their blanks out.
 _BLOCK_END = re.compile(r"\n(?! {8}|\n)")
 _BLOCK_INDENT = "\n" + 8 * " "
+_FOLLOWING = {"stdout": "\n    stderr:\n", "stderr": "\n    metadata:\n"}
+"""What stands behind the block of a stream."""
 _LAST = "metadata"
 """The stream that kickstart always names after all others: a record without it is cut off."""
 
@@ -198,8 +200,7 @@ def scan(offset: int, text: str) -> Invocation | None:
         if error:
             errors[name] = error
         if has_data:
-            end = _end_of_block(text, position)
-            printed[name], position = _printed(text[position:end]), end
+            printed[name], position = _printed(text, position, name)
     if _LAST not in files or after_files.match(text, position) is None:
         return None
     if wide and says_otherwise(text, position, len(text)):
@@ -280,16 +281,20 @@ def _output(
     return OutputFile(lfn, tuple(attributes), seconds)
 
 
-def _end_of_block(text: str, start: int) -> int:
-    last = _BLOCK_END.search(text, start - 1)
-    return last.start() + 1 if last else len(text)
+def _printed(text: str, start: int, stream: str) -> tuple[str | None, int]:
+    """What a block of lines says that begins at `start`, and where it ends. As YAML's `|` has it, of empty lines at its
+    end only the last break stays.
 
-
-def _printed(block: str) -> str | None:
-    """What a block of lines says, as YAML's `|` has it: of empty lines at the end only the last break stays.
-
-    >>> _printed("        a\\n          b\\n        \\n")
-    'a\\n  b\\n'
+    >>> _printed("\\n        a\\n          b\\n        \\n    x:", 1, "stdout")
+    ('a\\n  b\\n', 32)
     """
-    printed = ("\n" + block).replace(_BLOCK_INDENT, "\n")[1:].rstrip("\n")
-    return printed + "\n" if printed else None
+    following = text.find(_FOLLOWING[stream], start - 1) if stream in _FOLLOWING else -1
+    block = text[start - 1 : following]
+    printed = block.replace(_BLOCK_INDENT, "\n")
+    # Nearly always that is the end, for every line before it is indented. To try each costs what all the rest does.
+    if following < 0 or len(block) - len(printed) != 8 * block.count("\n"):
+        last = _BLOCK_END.search(text, start - 1)
+        following = last.start() if last else len(text) - 1
+        printed = ("\n" + text[start:following]).replace(_BLOCK_INDENT, "\n")
+    printed = printed[1:].rstrip("\n")
+    return printed + "\n" if printed else None, following + 1

@@ -16,7 +16,9 @@ _MARK = 20  # what pegasus-monitord reckons for the line above each task's text
 # Everything but printable ASCII, and the three characters that would end or forge a quoted text.
 _QUOTED = {code: f"%{code:02X}" for code in [*range(0x20), *range(0x7F, 0x100), ord("'"), ord('"'), ord("%")]}
 
-_USUAL = tuple((character, _QUOTED[ord(character)]) for character in "%\n\t'\"")  # the sign of quoting first
+_PERCENT = ord("%")
+_PLAIN = bytes(code for code in range(0x20, 0x7F) if code not in _QUOTED)
+_MOST_REPLACED = 8
 
 
 def stderr_text(files: JobFiles) -> str | None:
@@ -61,12 +63,13 @@ def quote(text: str) -> str:
     >>> quote("50 %\\n")
     '50 %25%0A'
     """
-    # Nearly every text has nothing else than these; a table costs ten times as much.
-    usual = text
-    for character, quoted in _USUAL:
-        usual = usual.replace(character, quoted)
-    if usual.isascii() and usual.isprintable():
-        return usual
+    if text.isascii():
+        # Nearly every text has few of them; a table for all characters costs ten times as much.
+        found = set(text.encode().translate(None, _PLAIN))
+        if len(found) <= _MOST_REPLACED:
+            for code in sorted(found, key=_PERCENT.__ne__):  # the sign of quoting first
+                text = text.replace(chr(code), _QUOTED[code])
+            return text
     return text.encode("utf-8", "backslashreplace").decode("latin-1").translate(_QUOTED)
 
 
