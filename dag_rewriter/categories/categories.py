@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from types import MappingProxyType
 
 from condor_templates.policy import (
@@ -17,10 +18,10 @@ from condor_templates.policy import (
     JobFacts,
     Limit,
 )
-from dag_rewriter.language.commands import Category, Command, MaxJobs, NodeKind, Other
+from dag_rewriter.language.commands import Category, Command, MaxJobs, Other
 from dag_rewriter.language.lexer import keyword, statements
 from dag_rewriter.language.text import text_of
-from dag_rewriter.model.dag import Dag
+from dag_rewriter.model.dag import Dag, Uncategorised
 
 SET_BY_COMMAND = "bridle categories --set"
 _SETTING = re.compile(rb"^# bridle categories --set (\S+)=([0-9]{1,9}|unlimited)$", re.MULTILINE)
@@ -34,8 +35,10 @@ class CategoryRequest:
     policy: CategoryPolicy = DEFAULT_CATEGORIES
     files: Mapping[str, JobFacts] = field(default_factory=lambda: MappingProxyType({}))
     """what submit files say, by path; more than Pegasus's job class only where that alone does not decide"""
-    nodes: Mapping[str, JobFacts] = field(default_factory=lambda: MappingProxyType({}))
-    """the same of the nodes whose description stands in the DAG, by name"""
+    descriptions: Mapping[bytes, JobFacts] = field(default_factory=lambda: MappingProxyType({}))
+    """what the submit descriptions say that stand in the DAG, as `uncategorised` has them"""
+    uncategorised: Uncategorised | None = None
+    """the nodes that are in no category, if somebody has looked for them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +65,20 @@ def assigned(dag: Dag, request: CategoryRequest) -> Iterator[tuple[str, str]]:
     """(node, category) of the nodes that are in none and that the policy puts into one."""
     # A million nodes may share a few submit files: the rules are asked once for each, not for each node.
     rules_for = cache(request.policy.rules_for)
-    by_path = {path: rules_for(facts) for path, facts in request.files.items()}
-    by_node = {node: rules_for(facts) for node, facts in request.nodes.items()}
-    of_sub_dag, of_unknown = rules_for(SUB_DAG), rules_for(UNKNOWN)
-    for name, kind, path in dag.uncategorised():
-        if kind is NodeKind.SUBDAG:
-            rules = of_sub_dag
-        elif path is not None:
-            rules = by_path.get(path, of_unknown)
-        else:
-            rules = by_node.get(name, of_unknown)
+    found = request.uncategorised or dag.uncategorised()
+    files, descriptions = request.files, request.descriptions
+    groups = (
+        *((files.get(text_of(path), UNKNOWN), places) for path, places in found.files.items()),
+        *((descriptions.get(text, UNKNOWN), places) for text, places in found.descriptions.items()),
+        (SUB_DAG, found.sub_dags),
+        (UNKNOWN, found.others),
+    )
+    fitting = [(rules, place) for facts, places in groups if (rules := rules_for(facts)) for place in places]
+    names = list(dag.nodes) if fitting else []
+    for rules, place in sorted(fitting, key=itemgetter(1)):
         for rule in rules:
-            if rule.fits_name(name):
-                yield name, rule.category
+            if rule.fits_name(names[place]):
+                yield names[place], rule.category
                 break
 
 

@@ -18,9 +18,10 @@ from dag_rewriter import files
 from dag_rewriter.categories.categories import CategoryRequest
 from dag_rewriter.directory.policy_paths import SITE_VARIABLE, policy_files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.submit_file import facts_of, telling_lines
+from dag_rewriter.directory.submit_file import facts_of
 from dag_rewriter.directory.submit_files import SubmitFiles
 from dag_rewriter.directory.trusted_files import read_trusted_beside
+from dag_rewriter.language.text import text_of
 from dag_rewriter.model.dag import Dag
 
 
@@ -89,19 +90,12 @@ def category_request(
     of_class = cache(partial(JobFacts, ""))
     decided = cache(policy.decided_by_class)
     classes = submit_files.job_classes
-    paths: dict[str, None] = {}
-    without_file: set[str] = set()
-    for node, _, path in dag.uncategorised():
-        if path is None:
-            without_file.add(node)
-        else:
-            paths[path] = None
+    uncategorised = dag.uncategorised(submit_files.telling)
+    paths = [text_of(path) for path in uncategorised.files]
     by_path = {path: of_class(classes.get(path)) for path in paths}
     unclear = [path for path in paths if not decided(classes.get(path))]
     for path, data in files.read_many(submit_dir.start, unclear):
         if data is not None:
             by_path[path] = facts_of("", data)
-    described = cache(partial(facts_of, ""))
-    inline = dag.inline_descriptions()
-    by_node = {node: described(telling_lines(text)) for node, text in inline if node in without_file}
-    return CategoryRequest(policy, by_path, by_node)
+    by_description = {text: facts_of("", text) for text in uncategorised.descriptions}
+    return CategoryRequest(policy, by_path, by_description, uncategorised)

@@ -43,7 +43,7 @@ def is_surely_good(
     index = dag.index
     return (
         bool(index.ordinals or len(whole.parts) > 1)
-        and _is_good(dag, _HARMLESS | {b"CONFIG"}, {NodeKind.JOB, NodeKind.SUBDAG})
+        and _is_good(dag, _HARMLESS | {b"CONFIG"}, (NodeKind.JOB, NodeKind.SUBDAG))
         and len(dag.config_lines) <= 1
         and (dag.config is None or exists(dag.config))
         and all(exists(join(*where)) for where in sub_dags_of(dag))
@@ -59,7 +59,7 @@ def _is_good(dag: Dag, harmless: set[bytes], kinds: Container[NodeKind]) -> bool
         not index.other
         and harmless.issuperset(index.lines)
         and _names_are_good(index)
-        and all(kind in kinds for kind in _special_kinds(index))
+        and all(kind in kinds for kind in map(index.kind_of, index.special))
         and _all_get_ready(dag)
     )
 
@@ -71,7 +71,7 @@ def _are_good(splices: Sequence[Part], exists: Callable[[str], bool]) -> bool:
     return (
         not any(part.has_includes for part in files)
         and all(dag.index.nodes or dag.splices for dag in dags)
-        and all(_is_good(dag, _HARMLESS, {NodeKind.JOB}) for dag in dags)
+        and all(_is_good(dag, _HARMLESS, (NodeKind.JOB,)) for dag in dags)
         and all(exists(part.directory or ".") for part in files)
         and all(map(exists, {part.path(path) for part in files for path in part.dag.submit_paths()}))
     )
@@ -101,17 +101,13 @@ def sub_dags_of(dag: Dag) -> Iterator[tuple[str, str]]:
     """(directory, DAG file) of the sub-workflows that no PRE script plans and that are not done."""
     index = dag.index
     for place in index.special:
+        if index.kind_of(place) is not NodeKind.SUBDAG:
+            continue
         kind, name, file, directory, _, done, _ = index.fields_of(place, b"")
-        if kind is not NodeKind.SUBDAG or done or name in index.done:
+        if done or name in index.done:
             continue
         if index.table(b"PRE").get(place, kind) is None:
             yield text_of(directory or b""), text_of(file)
-
-
-def _special_kinds(index: Index) -> Iterator[NodeKind]:
-    for place in index.special:
-        kind: NodeKind = index.fields_of(place, b"")[0]
-        yield kind
 
 
 def _names_are_good(index: Index) -> bool:

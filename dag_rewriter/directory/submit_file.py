@@ -164,7 +164,12 @@ def telling_lines(data: bytes) -> bytes:
     >>> telling_lines(b"executable = a\\npriority = 1\\narguments = 7\\nqueue\\n")
     b'\\npriority = 1'
     """
-    return data if b"\\" in data else b"".join(_TELLING.findall(b"\n" + data))
+    if b"\\" in data:  # lines that go on
+        return data
+    words = data.lower()  # to look for a few words takes a third of what the pattern takes
+    if b"universe" in words or b"priority" in words or b"pegasus_" in words:
+        return b"".join(_TELLING.findall(b"\n" + data))
+    return b""
 
 
 _JOB_FACTS = re.compile(

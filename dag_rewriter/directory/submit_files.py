@@ -27,6 +27,8 @@ class SubmitFiles:
     """the files that are not there and that a node which runs before may write"""
     sub_dagmans: Mapping[str, str] = field(default_factory=dict)
     """what the nodes of sub-workflows that Pegasus plans run, by path of the submit file"""
+    telling: Mapping[bytes, bytes] = field(default_factory=dict)
+    """of each submit description in the DAG the lines that tell of the job: a million share a few"""
 
 
 def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
@@ -48,12 +50,12 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
             classes[path] = job_class
         if job_class == _SUB_WORKFLOW:
             dagmans[path] = parse_submit_file(data).executable or ""
-    for description in {telling_lines(text) for _, text in dag.inline_descriptions()}:
-        priorities.add(class_and_priority(description)[1])
+    telling = {text: telling_lines(text) for _, text in dag.inline_descriptions()}
+    priorities.update(class_and_priority(lines)[1] for lines in set(telling.values()))
     if missing:
         _complain_of_needed(submit_dir, dag, missing)
     highest = max(priority for priority in priorities if priority is not None)
-    return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)), dagmans)
+    return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)), dagmans, telling)
 
 
 def _complain_of_needed(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> None:

@@ -53,11 +53,13 @@ def read_facts(submit_dir: SubmitDir, paths: Iterable[str]) -> dict[str, JobFact
     return by_path
 
 
-def measure(submit_dir: SubmitDir, whole: WholeDag | None = None) -> Metrics:
-    """Counts the DAG as it is now; a caller that has read it already may give it."""
+def measure(
+    submit_dir: SubmitDir, whole: WholeDag | None = None, telling: Mapping[bytes, bytes] | None = None
+) -> Metrics:
+    """Counts the DAG as it is now; a caller that has read it already may give it, and what its descriptions tell."""
     whole = read_whole(submit_dir) if whole is None else whole
     counts = tally_whole(whole)
-    jobs = jobs_in(counts, read_facts(submit_dir, counts.submit_files))
+    jobs = jobs_in(counts, read_facts(submit_dir, counts.submit_files), telling)
     counted = dag_metrics(whole, counts, jobs)
     planner = _planners(submit_dir)
     if planner is not None:

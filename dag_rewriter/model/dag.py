@@ -7,8 +7,9 @@ surrogateescape) outside.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dag_rewriter.language.commands import (
     Connect,
@@ -22,9 +23,8 @@ from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import text_of, texts_of
 from dag_rewriter.model.index import Index, build_index
 from dag_rewriter.model.nodes import Node, Nodes, Script, Work
-from dag_rewriter.model.tables import is_ordinary
 
-__all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "Work", "parse_dag"]
+__all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "Uncategorised", "Work", "parse_dag"]
 
 
 class Edges:
@@ -63,6 +63,20 @@ class Edges:
         """The edges that a WEAK PARENT line gave: the child runs also if the parent failed (25.13)."""
         names = [text_of(name) for name in self._index.ordinals] if self._index.weak else []
         return frozenset((names[parent], names[child]) for parent, child in self._index.weak)
+
+
+class Uncategorised(NamedTuple):
+    """The places (in the order of the file, from 0) of nodes in no category, by all that a policy may ask of them but
+    their names.
+    """
+
+    files: Mapping[bytes, list[int]]
+    """by the path of the submit file"""
+    descriptions: Mapping[bytes, list[int]]
+    """by the submit description that stands in the DAG, or what tells of it"""
+    sub_dags: list[int]
+    others: list[int]
+    """NOOP, DONE: it does not matter what their files say"""
 
 
 class Dag:
@@ -153,7 +167,7 @@ class Dag:
     @property
     def has_parts(self) -> bool:
         """Whether nodes are defined in other files too: sub-DAGs, splices, includes."""
-        kinds = (self._index.fields_of(place, b"")[0] for place in self._index.special)
+        kinds = map(self._index.kind_of, self._index.special)
         return bool(self._index.all(b"SPLICE") or self.includes) or NodeKind.SUBDAG in kinds
 
     @property
@@ -175,23 +189,11 @@ class Dag:
         """The categories that a CATEGORY line names."""
         return {text_of(name) for name in self._index.categories()[1]}
 
-    def uncategorised(self) -> Iterator[tuple[str, NodeKind, str | None]]:
-        """(name, kind, path of the submit file or None) of the nodes that could be in a category (JOB, SUBDAG) but are
-        in none.
+    def uncategorised(self, telling: Mapping[bytes, bytes] | None = None) -> Uncategorised:
+        """The nodes that could be in a category (JOB, SUBDAG) but are in none. Descriptions that are told to be alike
+        (`telling`) go together.
         """
-        index = self._index
-        chosen, _ = index.categories()
-        if all(chosen):
-            return
-        described = self._described()
-        for name, number, fields in zip(index.ordinals, chosen, index.nodes, strict=True):
-            if number:
-                continue
-            if isinstance(fields, bytes):
-                yield text_of(name), NodeKind.JOB, None if fields in described else text_of(fields)
-            elif is_ordinary(fields[1]):
-                path = _path_of(fields, described)
-                yield text_of(name), fields[1], None if path is None else text_of(path)
+        return _sort(self._index, self._described(), telling or {})
 
     def submit_files(self) -> Iterator[tuple[str, str, bool]]:
         """(node, path of its submit file from the DAG's directory, whether it must be there before the
@@ -226,15 +228,44 @@ class Dag:
         described = self._described()
         if not described and not self._index.special:
             return
-        for name, place in self._index.ordinals.items():
-            kind, _, file, _, _, _, inline = self._index.fields_of(place, name)
-            if inline is not None:
-                yield text_of(name), inline
-            elif file in described and kind is not NodeKind.SUBDAG:
-                yield text_of(name), described[file]
+        for name, fields in zip(self._index.ordinals, self._index.nodes, strict=True):
+            if isinstance(fields, bytes):
+                if fields in described:
+                    yield text_of(name), described[fields]
+            elif fields[7] is not None:
+                yield text_of(name), fields[7]
+            elif fields[3] in described and fields[1] is not NodeKind.SUBDAG:
+                yield text_of(name), described[fields[3]]
 
     def _described(self) -> dict[bytes, bytes]:
         return dict(fields for _, fields in self._index.all(b"SUBMIT_DESCRIPTION"))
+
+
+def _sort(index: Index, described: Mapping[bytes, bytes], telling: Mapping[bytes, bytes]) -> Uncategorised:
+    chosen, _ = index.categories()
+    found = Uncategorised(defaultdict(list), defaultdict(list), [], [])
+    if all(chosen):
+        return found
+    files, descriptions, sub_dags, others = found
+    for place, (number, fields) in enumerate(zip(chosen, index.nodes, strict=True)):
+        if number:
+            continue
+        if isinstance(fields, bytes):
+            description = described.get(fields)
+            places = (
+                files[fields] if description is None else descriptions[telling.get(description, description)]
+            )
+            places.append(place)
+        elif fields[1] is NodeKind.SUBDAG:
+            sub_dags.append(place)
+        elif fields[1] is NodeKind.JOB:
+            description = fields[7] if fields[7] is not None else described.get(fields[3])
+            if description is not None:
+                descriptions[telling.get(description, description)].append(place)
+            else:
+                path = _path_of(fields, described)
+                (others if path is None else files[path]).append(place)
+    return found
 
 
 def _path_of(fields: Fields, described: Mapping[bytes, bytes]) -> bytes | None:

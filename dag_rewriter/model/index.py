@@ -114,6 +114,11 @@ class Index:
             self.line_numbers = _line_numbers(self)
         return self.line_numbers[ordinal]
 
+    def kind_of(self, ordinal: int) -> NodeKind:
+        """JOB, FINAL, ..."""
+        fields = self.nodes[ordinal]
+        return NodeKind.JOB if isinstance(fields, bytes) else fields[1]
+
     def fields_of(self, ordinal: int, name: bytes) -> Fields:
         """The fields of a NodeCommand."""
         fields = self.nodes[ordinal]
@@ -278,7 +283,7 @@ def _categories(index: Index) -> tuple[array[int], tuple[bytes, ...]]:
                 if name.upper() == b"ALL_NODES":
                     chosen = array("I", [number]) * len(chosen)
                     for place in index.special:
-                        chosen[place] *= index.fields_of(place, b"")[0] in (NodeKind.JOB, NodeKind.SUBDAG)
+                        chosen[place] *= index.kind_of(place) in (NodeKind.JOB, NodeKind.SUBDAG)
                 elif name in places:
                     chosen[places[name]] = number
     return chosen, tuple(numbers)

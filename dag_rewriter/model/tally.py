@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import bytes_of, text_of
 from dag_rewriter.model.dag import Dag
+from dag_rewriter.model.index import Index
 from dag_rewriter.model.levels import level_sizes, sizes_of
 from dag_rewriter.model.splices import ORDINARY, Part, WholeDag
+
+_ORDINARY = tuple(ORDINARY)
+"""To look for one of them in a set, its hash is made anew each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,13 @@ def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
     index = dag.index
     described = {name: text for _, (name, text) in index.all(b"SUBMIT_DESCRIPTION")}
     plain: Counter[bytes] = Counter(fields for fields in index.nodes if isinstance(fields, bytes))
-    kinds: Counter[NodeKind] = Counter({NodeKind.JOB: plain.total()})
+    special, in_dag = _not_plain(index)
+    kinds: Counter[NodeKind] = Counter({NodeKind.JOB: plain.total() + len(in_dag)})
     submit_files = Counter({text_of(path): n for path, n in plain.items() if path not in described})
     descriptions = Counter({described[path]: n for path, n in plain.items() if path in described})
+    descriptions.update(in_dag)
     out = _places(dag, without)
     done = {index.ordinals[name] for name in index.done if name in index.ordinals}
-    special = {place for place, fields in enumerate(index.nodes) if not isinstance(fields, bytes)}
     for place in special | done | out:
         kind, _, file, directory, noop, is_done, inline = index.fields_of(place, b"")
         if place in special:
@@ -58,6 +63,20 @@ def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
         counts = not (noop or is_done or place in done or place in out)
         submit_files[text_of(path)] += counts - (place not in special)
     return Tally(+kinds, _categories(dag, out), +submit_files, +descriptions)
+
+
+def _not_plain(index: Index) -> tuple[set[int], list[bytes]]:
+    """The places of the nodes that are no plain JOB, but for those whose descriptions stand in the DAG; and these."""
+    special: set[int] = set()
+    descriptions: list[bytes] = []
+    for place, fields in enumerate(index.nodes):
+        if isinstance(fields, bytes):
+            continue
+        if fields[7] is not None and fields[1] is NodeKind.JOB:
+            descriptions.append(fields[7])
+        else:
+            special.add(place)
+    return special, descriptions
 
 
 def tally_whole(whole: WholeDag) -> Tally:
@@ -124,7 +143,7 @@ def _categories(dag: Dag, out: set[int]) -> Counter[str | None]:
 def _levels(dag: Dag, without: Collection[str]) -> tuple[int, ...] | None:
     index = dag.index
     out = _places(dag, without)
-    out.update(place for place in index.special if index.fields_of(place, b"")[0] not in ORDINARY)
+    out.update(place for place in index.special if index.kind_of(place) not in _ORDINARY)
     sizes = sizes_of(len(index.nodes), index.parents, index.children, out)
     if sizes is None or not out:
         return sizes

@@ -159,14 +159,15 @@ def add_configuration(dag: Dag, context: Context) -> Change:
     # condor_submit_dag gives DAGMan a list of variables and no others, and DAGMan's jobs get what it has.
     environment = (Other("ENV GET BRIDLE_*"), Other(_RUN_AGAIN))
     # As a JOB it is waited for, and what DAGMan removes when it aborts the DAG it may wait for too.
-    is_free = _SAYS_WHAT_TO_REMOVE.search(context.original) is None
+    is_free = _WHAT_TO_REMOVE not in context.original.lower() or not _says_what_to_remove(context.original)
     outlives = (SetJobAttr(SPARING),) if context.monitor is MonitorKind.SERVICE and is_free else ()
     return Change((Config(context.config), *environment, *outlives), dag.config_lines)
 
 
-_SAYS_WHAT_TO_REMOVE = re.compile(
+_WHAT_TO_REMOVE = b"otherjobremoverequirements"
+_says_what_to_remove = re.compile(
     rb"^[ \t]*SET_JOB_ATTR[ \t]+\+?OtherJobRemoveRequirements\b", re.IGNORECASE | re.MULTILINE
-)
+).search
 
 # HTCondor's 114, and 4: a job that had ended when its schedd died, which did not know that yet, is run again. Without
 # it the DAGMan that recovers aborts the DAG (seen, 23.9.6 and 25.14.1). In the environment, which the DAGMans of

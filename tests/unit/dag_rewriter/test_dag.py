@@ -67,10 +67,13 @@ def test_the_dag_as_a_whole() -> None:
     assert (dag.jobstate_log, dag.config, dag.monitor) == ("first.log", "user.config", None)
     assert dag.other == ((23, "SOMETHING new"),)
     assert dag.unknown == ((23, "SOMETHING"),)
-    assert list(dag.uncategorised()) == [
-        ("a.b+c", NodeKind.JOB, "d/x.sub"),
-        ("näme", NodeKind.JOB, None),
-        ("dagman_S", NodeKind.SUBDAG, None),
+    files, descriptions, sub_dags, others = dag.uncategorised()
+    names = list(dag.nodes)
+    in_none = [*files.items(), *descriptions.items(), ("sub-DAGs", sub_dags), ("others", others)]
+    assert [(key, [names[place] for place in places]) for key, places in in_none if places] == [
+        (b"d/x.sub", ["a.b+c"]),
+        (b"queue\n", ["näme"]),
+        ("sub-DAGs", ["dagman_S"]),
     ]
     assert list(dag.submit_files()) == [
         ("NODE", "00/00/NODE.sub", False),
@@ -88,7 +91,7 @@ def test_all_nodes_counts_for_ordinary_nodes_and_the_later_line_wins() -> None:
     assert [dag.nodes[name].retries for name in "ABS"] == [2, 3, 0]
     assert [dag.nodes[name].category for name in "ABS"] == ["c", "c", None]
     assert dag.nodes["A"].vars == (("z", "9"),)
-    assert list(dag.uncategorised()) == []
+    assert not any(dag.uncategorised())
     assert dag.highest_priority() == 7
 
 

@@ -246,8 +246,8 @@ def test_the_rules_are_asked_once_for_each_description_not_for_each_node() -> No
         "\n".join([*lines, "SUBDAG EXTERNAL s1 s.dag", "JOB i @=x", "queue", "@x", ""]).encode(), "x.dag"
     )
     facts = {"0.sub": JobFacts("", transformation="ns::a"), "1.sub": JobFacts("")}
-    nodes = {"i": JobFacts("", transformation="ns::a")}
-    found = dict(assigned(dag, CategoryRequest(Counted(rules), facts, nodes)))
+    descriptions = {b"queue\n": JobFacts("", transformation="ns::a")}
+    found = dict(assigned(dag, CategoryRequest(Counted(rules), facts, descriptions)))
     assert len(asked) == len(set(asked)) == 3
     assert found["n1"] == found["n33"] == found["s1"] == "odd"
     assert found["n2"] == found["i"] == "late"
