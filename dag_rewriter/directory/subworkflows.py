@@ -14,7 +14,6 @@ from dag_rewriter.directory.locate import open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.model.dag import Dag, parse_dag
 from dag_rewriter.model.splices import Part, WholeDag
 
@@ -42,17 +41,24 @@ def sub_workflows(submit_dir: SubmitDir, whole: WholeDag) -> tuple[SubWorkflow, 
 
 def has_sub_dags(dag: Dag) -> bool:
     """Whether a node of the DAG, or perhaps of one that it splices in, runs a DAG of its own."""
-    return dag.has_parts or any(node.kind is NodeKind.SUBDAG for node in dag.nodes.values())
+    return dag.has_parts
 
 
-def sub_dags(submit_dir: SubmitDir, dag: Dag) -> Iterator[SubmitDir]:
-    """The directories of all DAGs below that SUBDAG lines name, as far as they are there and can be read."""
+def sub_dags(submit_dir: SubmitDir, dag: Dag, known: WholeDag | None = None) -> Iterator[SubmitDir]:
+    """The directories of all DAGs below that SUBDAG lines name, as far as they are there and can be read. `known` is
+    the DAG with its splices and includes, if somebody has put them in.
+    """
     seen = {submit_dir.dag_file.resolve()}
     waiting = [(submit_dir, dag)]
     while waiting:
         above, current = waiting.pop()
         with suppress(RewriterError):
-            whole = read_whole(above) if current.has_parts else WholeDag((Part("", "", current),))
+            if not current.has_parts:
+                whole = WholeDag((Part("", "", current),))
+            elif known is not None and current is dag and not above.places.dags:
+                whole = known
+            else:
+                whole = read_whole(above)
             for path in [path for part in whole.parts for path in _sub_dag_files(above, part)]:
                 if path.resolve() in seen:
                     continue
@@ -64,18 +70,14 @@ def sub_dags(submit_dir: SubmitDir, dag: Dag) -> Iterator[SubmitDir]:
 
 
 def _sub_dag_files(submit_dir: SubmitDir, part: Part) -> Iterator[Path]:
-    for node in part.nodes():
-        if node.kind is NodeKind.SUBDAG:
-            # Without a DIR, the DAGMan of the sub-DAG runs where ours does.
-            yield _moved(submit_dir, part.path(posixpath.join(node.directory or "", node.submit_file)))
+    for node in part.dag.sub_dags():
+        # Without a DIR, the DAGMan of the sub-DAG runs where ours does.
+        yield _moved(submit_dir, part.path(posixpath.join(node.directory or "", node.submit_file)))
 
 
 def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:
-    for node in part.nodes():
-        if node.kind is NodeKind.SUBDAG:
-            # Without a DIR, the DAGMan of the sub-DAG runs where ours does.
-            path = part.path(posixpath.join(node.directory or "", node.submit_file))
-            yield SubWorkflow(node.name, _moved(submit_dir, path))
+    for node, below in zip(part.dag.sub_dags(), _sub_dag_files(submit_dir, part), strict=True):
+        yield SubWorkflow(part.prefix + node.name, below)
     nodes = {part.path(path): part.prefix + name for name, path, _ in part.dag.submit_files()}
     for path, data in files.read_many(submit_dir.start, nodes):
         if data is not None and (_DAGMAN in data or _PEGASUS_DAGMAN in data):

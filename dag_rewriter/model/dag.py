@@ -170,6 +170,13 @@ class Dag:
         kinds = map(self._index.kind_of, self._index.special)
         return bool(self._index.all(b"SPLICE") or self.includes) or NodeKind.SUBDAG in kinds
 
+    def sub_dags(self) -> Iterator[Node]:
+        """The SUBDAG EXTERNAL nodes. To make all nodes and look at each takes as long as to read the DAG."""
+        index = self._index
+        for place in index.special:
+            if index.kind_of(place) is NodeKind.SUBDAG:
+                yield self.nodes[text_of(index.fields_of(place, b"")[1])]
+
     @property
     def other(self) -> tuple[tuple[int, str], ...]:
         """(line, text) of each line that is no command of DAGMan 25's."""

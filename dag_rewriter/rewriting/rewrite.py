@@ -195,18 +195,20 @@ def rewrite(submit_dir: SubmitDir, options: Options = _DEFAULT) -> Report:
         ),
     )
     # Before the DAG names a monitor: that goes by what is confirmed.
-    unconfirmed = () if options.dry_run else _confirmed_rules(submit_dir, dag, options)
+    unconfirmed = () if options.dry_run else _confirmed_rules(submit_dir, dag, whole, options)
     report = _carry_out(submit_dir, plan, options.dry_run, describe(submit_dir, dag, changes))
     if options.monitor and not options.dry_run:
         note_run(submit_dir)
     return replace(report, unconfirmed=unconfirmed)
 
 
-def _confirmed_rules(submit_dir: SubmitDir, dag: Dag, options: Options) -> tuple[str, ...]:
+def _confirmed_rules(
+    submit_dir: SubmitDir, dag: Dag, whole: WholeDag | RewriterError, options: Options
+) -> tuple[str, ...]:
     """Confirm the rules that are submitted, here and in sub-DAGs that are there; what is left, as notes."""
     if not options.monitor:
         return confirm_at_submit(submit_dir, below=True)
-    below = sub_dags(submit_dir, dag) if has_sub_dags(dag) else ()
+    below = sub_dags(submit_dir, dag, _if_whole(whole)) if has_sub_dags(dag) else ()
     return tuple(note for each in (submit_dir, *below) for note in confirm_at_submit(each, below=False))
 
 
