@@ -77,6 +77,7 @@ def test_json_for_programs(planned: Path, commands: Path) -> None:
         "categories": {"createdir": 1, "cleanup": 1},
         "limits": {"subwf": 10, "createdir": 10},
         "written": [
+            "subwfh-0.bridle.condor_dagman",
             "subwfh-0.bridle-notifying",
             "subwfh-0.bridle.sub",
             "subwfh-0.bridle.config",
