@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from planner_ext.pool.pool import Pool
 from tests.support.places import CHECKOUT
 
@@ -43,7 +45,7 @@ def printed(block: str, pool: Pool, folder: Path) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=280,
+        timeout=600,
         check=False,
     )
     said = re.sub(r"[ \t]+$", "", done.stdout.replace(str(folder), _SHOWN_PLACE), flags=re.MULTILINE)
@@ -64,6 +66,7 @@ def with_outputs(block: str, outputs: list[str]) -> str:
     return "".join(shown)
 
 
+@pytest.mark.timeout(1200)  # seven exercises, one after the other
 def test_the_commands_print_what_the_page_shows(pool: Pool, work_dir: Path) -> None:
     text = PAGE.read_text()
     wrong = []
