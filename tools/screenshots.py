@@ -31,7 +31,7 @@ def take(folder: Path) -> Iterator[Path]:
     run = unpacked(folder)
     page = folder / "report.html"
     subprocess.run([_BRIDLE, "report", run, "-o", page], check=True, stdout=subprocess.DEVNULL)
-    page.write_text(page.read_text().replace(str(folder), "/home/scientist"))
+    page.write_text(page.read_text().replace(str(folder), "/runs"))
     shot = FOLDER / "report.png"
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={_SIZE}"]
     subprocess.run(
