@@ -20,7 +20,7 @@ from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.logs import tail
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
-from monitord_job.recording import ingest, job_files, job_logs, plan_rows, store
+from monitord_job.recording import ingest, job_files, job_logs, plan_rows, store, stored_workflow
 from tests.support.database import Rows, check_sound, dump
 from tests.support.recorded import prepare
 
@@ -56,7 +56,7 @@ def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
         (bulk_sql.Bulk, "insert"),
         (store.Store, "create"),
         (store.Store, "commit"),
-        (store.Store, "load_state"),
+        (stored_workflow.StoredWorkflow, "state"),
         (job_files.JobFileReader, "read"),
         (sink.EventFile, "write"),
         (store.Store, "send_events"),
