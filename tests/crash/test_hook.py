@@ -509,6 +509,7 @@ def test_programs_are_told_of_the_shims_in_json(tmp_path, monkeypatch, capfd):
 
     assert not any(row["works"] for row in told("show", 1)["programs"])
     assert told("install", 0) == {
+        "version": 1,
         "directory": str(place),
         "written": list(PROGRAMS),
         "export": f"export PATH='{place}':$PATH",
