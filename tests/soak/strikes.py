@@ -64,8 +64,9 @@ class Scene:
 
     def dagmans(self) -> dict[Path, int]:
         """The DAGMans at work: directory -> process."""
-        places = {member.directory.path for member in self.hierarchy.members}
-        return {place: pid for pid, place in _dagmans() if place in places}
+        places = {member.directory.dag: member.directory.path for member in self.hierarchy.members}
+        here = set(places.values())
+        return {places[dag]: pid for pid, dag, place in _dagmans() if place in here and dag in places}
 
 
 def strikes(seed: int, number: int, where: Where) -> list[Strike]:
@@ -85,12 +86,15 @@ def strikes(seed: int, number: int, where: Where) -> list[Strike]:
     ]
 
 
-def _dagmans() -> Iterator[tuple[int, Path]]:
+def _dagmans() -> Iterator[tuple[int, str, Path]]:
+    """Process, name of the DAG, and where it works now: a DAGMan goes to a node's directory to submit it."""
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
-            # The command's name, also where DAGMan was started as condor_scheduniv_exec (23).
-            if folder.name.isdecimal() and b"-Dag\0" in (folder / "cmdline").read_bytes():
-                yield int(folder.name), (folder / "cwd").readlink()
+            # Not by the program's name: DAGMan may have been started as condor_scheduniv_exec (23).
+            _, found, words = (folder / "cmdline").read_bytes().partition(b"-Dag\0")
+            if folder.name.isdecimal() and found:
+                dag = os.fsdecode(words.partition(b"\0")[0])
+                yield int(folder.name), Path(dag).name, (folder / "cwd").readlink()
 
 
 def _kill(pid: int | None, signum: signal.Signals = signal.SIGKILL) -> bool:
