@@ -68,9 +68,9 @@ def test_what_planners_write_is_not_read_a_second_time(
 ) -> None:
     again = []
 
-    def counted(*asked):
+    def counted(*asked, **how):
         again.append(asked)
-        return check_path(*asked)
+        return check_path(*asked, **how)
 
     monkeypatch.setattr(refusal, "check_path", counted)
     dag = write(tmp_path, PLANNERS)
