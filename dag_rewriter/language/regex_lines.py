@@ -33,7 +33,7 @@ PATTERNS = {
 _NO_KEYWORD = rb"(?!(?:JOB|VARS|CATEGORY|RETRY|PRIORITY|SCRIPT|PARENT) )"
 _ASSIGNMENT = _NO_KEYWORD + rb"[A-Za-z+][^\n\0]*+(?<![ \t\r\v\f])"
 # Each line of it is indented alike; comments and empty lines are left to `lexer`.
-_DESCRIPTION = rb"((\n[ \t]*+)%s(?:\5%s)*+)\n[ \t]*+" % (_ASSIGNMENT, _ASSIGNMENT)
+_DESCRIPTION = rb"((\n[ \t]*+)%s(?>(?:\5%s)*))\n[ \t]*+" % (_ASSIGNMENT, _ASSIGNMENT)
 DESCRIBED = {
     b"JOB @=": rb"\nJOB (%s) (@=([A-Za-z0-9_]+))%s@\3%s" % (_WORD, _DESCRIPTION, _END),
     b"JOB {": rb"\nJOB (%s) (\{())%s\}%s" % (_WORD, _DESCRIPTION, _END),

@@ -86,9 +86,9 @@ def _job(
         + lines(6, f"file_name: {executable}")
         + maybe(_stat())
         + lines(4, "argument_vector:")
-        + f"(?:      - {ESCAPED}\\n)*+"
+        + f"(?>(?:      - {ESCAPED}\\n)*)"
         + lines(4, "procs:")
-        + f"(?:      {ID}:\\n(?:        [a-z]{{1,20}}: {PATH}\\n)*+)*+"
+        + f"(?>(?:      {ID}:\\n(?>(?:        [a-z]{{1,20}}: {PATH}\\n)*))*)"
     )
 
 
@@ -123,23 +123,23 @@ _HEAD = (
     )
     + maybe(_job("postjob"))
     + maybe(_job("cleanup"))
-    + maybe(lines(2, "jobids:") + f"(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*+")
+    + maybe(lines(2, "jobids:") + f"(?>(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*)")
     + lines(2, f"cwd: ({_MAYBE_PATH})", "usage:")
     + _usage(4)
     + maybe(
         lines(2, "machine:")
         + lines(4, f"page-size: {LONG}", f"uname_system: ({PHRASE})", f"uname_nodename: ({PHRASE})")
         + lines(4, f"uname_release: ({PHRASE})", f"uname_machine: ({PHRASE})", f"ram_total: ({INT})")
-        + f"(?:    (?!uname_|ram_total)[a-z][a-z0-9_]{{0,60}}+: {_MAYBE_PHRASE}\\n)*+"
+        + f"(?>(?:    (?!uname_|ram_total)[a-z][a-z0-9_]{{0,60}}+: {_MAYBE_PHRASE}\\n)*)"
     )
     + lines(2, "files:")
 )
 
 _ENTRY = (
     lines(4, f"({PATH}|{QUOTED}):")
-    + f"(?:      (?:comment|note|error): {PATH}\\n)*+"
+    + f"(?>(?:      (?:comment|note|error): {PATH}\\n)*)"
     + maybe(lines(6, f"lfn: {QUOTED}"))
-    + f"(?:      note: {PATH}\\n)*+"
+    + f"(?>(?:      note: {PATH}\\n)*)"
     + maybe(lines(6, f"(?:file_name|temporary_name|fifo_name): (?:{PATH}|{QUOTED})"))
     + maybe(lines(6, f"descriptor(?:_number|): {LONG}"))
     + maybe(lines(6, f"count: {LONG}", f"rsize: {LONG}", f"wsize: {LONG}"))
