@@ -284,7 +284,8 @@ class Ingest:
         read_before = {name for name, cursor in self._cursors.items() if cursor.offset}
         if self._source is None or self._source.path.name not in read_before:
             self._dir = with_places(self._dir)  # DAGMan has named them by then, whenever this was opened
-            self._source = pick_source(self._dir, self.jobstate_log, read_before)
+            was_read = self.jobstate_log.name in self._cursors
+            self._source = pick_source(self._dir, self.jobstate_log, read_before, was_read=was_read)
         return self._source
 
     def _cursor(self, source: Source) -> Cursor:

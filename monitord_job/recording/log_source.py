@@ -48,14 +48,19 @@ class Source:
             yield from (event for _, event in events)
 
 
-def pick_source(submit_dir: SubmitDir, log: Path, read_before: Collection[str]) -> Source:
+def pick_source(
+    submit_dir: SubmitDir, log: Path, read_before: Collection[str], *, was_read: bool = False
+) -> Source:
     """The source of a run whose DAG has the JOBSTATE_LOG `log`; its database was made from the files `read_before`.
 
     A database stays with its source: no event is stored twice. Otherwise it is the JOBSTATE_LOG, when it is there or
-    when the run has yet to begin; a DAGMan that has begun without writing it was started before the DAG named it.
+    when the run has yet to begin; a DAGMan that has begun without writing it was started before the DAG named it. One
+    that `was_read` and is empty now may be put back: only if it is gone, the rest comes from the debug log.
     """
     debug_log = submit_dir.dagman_out
-    if log.name not in read_before and (debug_log.name in read_before or _only_source(debug_log, log)):
+    if log.name not in read_before and (
+        debug_log.name in read_before or _only_source(debug_log, log, was_read=was_read)
+    ):
         zone = zone_of(submit_dir.braindump.get("timestamp"))
         return Source(debug_log, partial(_from_dagman_out, zone=zone), _held_back)
     return Source(log, _from_jobstate_log)
@@ -78,9 +83,9 @@ def zone_of(planned: str | None) -> tzinfo | None:
     return None if offset is None or offset == here else timezone(offset)
 
 
-def _only_source(debug_log: Path, log: Path) -> bool:
+def _only_source(debug_log: Path, log: Path, *, was_read: bool) -> bool:
     try:
-        if log.stat().st_size:
+        if log.stat().st_size or was_read:
             return False
     except FileNotFoundError:
         pass

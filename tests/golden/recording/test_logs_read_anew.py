@@ -93,6 +93,10 @@ def emptied_for_a_while(log: Path, read: bytes, _whole: bytes) -> None:
     log.write_bytes(read[: read.index(b"\n") + 1])
 
 
+def nothing_in_it_for_a_while(log: Path, _read: bytes, _whole: bytes) -> None:
+    log.write_bytes(b"")
+
+
 def replaced_by_an_older_copy(log: Path, read: bytes, _whole: bytes) -> None:
     other = log.with_name("other")
     other.write_bytes(read[: read.index(b"\n", len(read) // 2) + 1])
@@ -111,6 +115,7 @@ def last_line_changed(log: Path, read: bytes, _whole: bytes) -> None:
 CHANGES: list[Change] = [
     emptied,
     emptied_for_a_while,
+    nothing_in_it_for_a_while,
     replaced_by_an_older_copy,
     first_byte_changed,
     last_line_changed,
