@@ -326,6 +326,8 @@ wf.status()
 API_REMOVES = """\
 wf.plan()
 wf.run()
+while not {log}.exists() or "DAGMAN_STARTED" not in {log}.read_text():
+    __import__("time").sleep(0.2)
 print("running", wf.get_status()["dags"]["root"].get("state", "Running"))
 wf.remove()
 wf.wait()
@@ -342,7 +344,9 @@ def test_the_python_api_plans_runs_waits_counts_and_removes(pool, work_dir):
         if name == "runs":
             open_gate(submit_dir)
         programs = [pegasus_home(place / "pegasus", submit_dir), BRIDLE.parent]
-        script = lines.format(broken=f"__import__('pathlib').Path({str(broken)!r})").splitlines()
+        paths = {"broken": broken, "log": submit_dir.jobstate_log}
+        words = {each: f"__import__('pathlib').Path({str(path)!r})" for each, path in paths.items()}
+        script = lines.format(**words).splitlines()
         done[name] = in_api(script, place / "user", pool.environment(), programs)
         assert done[name].returncode == 0, done[name].stdout + done[name].stderr
         assert is_rewritten(submit_dir)
