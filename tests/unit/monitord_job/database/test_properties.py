@@ -25,7 +25,7 @@ from tests.support.places import CHECKOUT
 
 WITHOUT = {
     *("hook", "pool", "check", "graph", "metrics", "rewrite", "rescue", "categories", "throttle", "notify"),
-    *("plan", "tc", "rc", "sc"),
+    *("plan", "tc", "rc", "sc", "help", "completion", "schema"),
 }
 """Commands that ask no database; those of catalogs have a --conf of their own, and that of `plan` is pegasus-plan's."""
 
