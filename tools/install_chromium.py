@@ -8,13 +8,10 @@ library is the host's. PREFIX/bin/chromium is a script that says where libraries
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from private_apt import PrivateApt, host_release, unpack
+from host_packages import install
 
 PACKAGE = "chromium-headless-shell"
 _WANTED = re.compile(rf"(lib.*|zlib1g|{PACKAGE}|chromium-common|fonts-dejavu-core)(:\w+)?$")
@@ -23,7 +20,6 @@ _UNWANTED = re.compile(
     r"lib(c6|c-bin|c-gconv|llvm|gl1|glx|gl-|vulkan|mesa|perl|python|debconf|semanage|sepol|pam|z3|edit|elf|sensors"
     r"|x11-data|xaw|xt6|xmu|xpm|xft|sm6|ice6|asound2-data|drm-(amdgpu|intel|nouveau|radeon))"
 )
-_UNUSED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/bug", "usr/share/lintian")
 _FONTS = """<?xml version="1.0"?>
 <fontconfig><dir prefix="relative">usr/share/fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
 """
@@ -44,31 +40,7 @@ def wanted(package: str) -> bool:
     return bool(_WANTED.match(package)) and not _UNWANTED.match(package)
 
 
-def main(prefix: Path) -> None:
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=prefix.parent) as scratch:
-        tree = Path(scratch, "tree")
-        for name in ("lib", "lib64"):
-            (tree / "usr" / name).mkdir(parents=True)
-            # Merged /usr, whatever the packages say.
-            (tree / name).symlink_to(f"usr/{name}")
-        apt = PrivateApt(Path(scratch, "apt"), host_release())
-        for deb in apt.download([name for name in apt.closure(PACKAGE) if wanted(name)]):
-            unpack(deb, tree)
-        for name in _UNUSED:
-            shutil.rmtree(tree / name, ignore_errors=True)
-        _write_script(tree)
-        shutil.rmtree(prefix, ignore_errors=True)
-        tree.rename(prefix)
-    done = subprocess.run(
-        [str(prefix / "bin/chromium"), "--version"], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        sys.exit(f"{prefix}: what was unpacked does not run:\n{done.stderr.strip()}")
-    print(done.stdout.strip())
-
-
-def _write_script(tree: Path) -> None:
+def write_script(tree: Path) -> str:
     (program,) = tree.glob("usr/lib/chromium*/*headless*shell")
     libraries = next(tree.glob("usr/lib/*/libnss3.so")).parent
     (tree / "fonts.conf").write_text(_FONTS)
@@ -77,7 +49,8 @@ def _write_script(tree: Path) -> None:
     places = {"libraries": libraries.relative_to(tree), "program": program.relative_to(tree)}
     script.write_text(_SCRIPT.format(**places))
     script.chmod(0o755)
+    return "bin/chromium"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    install(Path(sys.argv[1]), PACKAGE, wanted, write_script)

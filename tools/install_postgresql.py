@@ -8,24 +8,21 @@ as scripts that say where those libraries are. Takes about 10 s and 85 MB.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from private_apt import PrivateApt, host_release, unpack
+from host_packages import install
+from private_apt import host_release
 
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
 # The server is postgresql-NN; its programs load libraries of their own, and none of those below.
-_SERVER = re.compile(r"postgresql-\d+$")
 _WANTED = re.compile(r"(lib.*|zlib1g|postgresql-\d+|postgresql-client-\d+)(:\w+)?$")
 # The host's C library goes with the host's loader; LLVM is for just-in-time compilation, which is off.
 _UNWANTED = re.compile(
     r"lib(c6|c-bin|c-l10n|llvm|perl|python|json-perl|common-sense|types-serialiser|ipc-run|io-pty|z3|edit|bsd|md0"
     r"|debconf|semanage|sepol|pam-)"
 )
-_UNUSED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "usr/lib/postgresql/*/lib/bitcode")
+_UNUSED = ("usr/lib/postgresql/*/lib/bitcode",)
 _SCRIPT = """#!/bin/sh
 here=$(dirname "$0")/..
 export LD_LIBRARY_PATH="$here/{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
@@ -42,36 +39,11 @@ def wanted(package: str) -> bool:
     return bool(_WANTED.match(package)) and not _UNWANTED.match(package)
 
 
-def main(prefix: Path) -> None:
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=prefix.parent) as scratch:
-        tree = Path(scratch, "tree")
-        for name in ("lib", "lib64"):
-            (tree / "usr" / name).mkdir(parents=True)
-            # Merged /usr, whatever the packages say.
-            (tree / name).symlink_to(f"usr/{name}")
-        apt = PrivateApt(Path(scratch, "apt"), host_release())
-        packages = [name for name in apt.closure("postgresql") if wanted(name)]
-        if not any(_SERVER.match(name) for name in packages):
-            sys.exit(f"{host_release()}: it has no package postgresql-NN")
-        for deb in apt.download(packages):
-            unpack(deb, tree)
-        for name in _UNUSED:
-            for folder in tree.glob(name):
-                shutil.rmtree(folder)
-        _write_scripts(tree)
-        shutil.rmtree(prefix, ignore_errors=True)
-        tree.rename(prefix)
-    done = subprocess.run(
-        [str(prefix / "bin/postgres"), "--version"], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        sys.exit(f"{prefix}: what was unpacked does not run:\\n{done.stderr.strip()}")
-    print(done.stdout.strip())
-
-
-def _write_scripts(tree: Path) -> None:
-    (programs,) = tree.glob("usr/lib/postgresql/*/bin")
+def write_scripts(tree: Path) -> str:
+    """Scripts for the programs. Ends the process where the release has no server."""
+    programs = next(tree.glob("usr/lib/postgresql/*/bin"), None)
+    if programs is None or not (programs / "postgres").exists():
+        sys.exit(f"{host_release()}: it has no package postgresql-NN")
     libraries = next(tree.glob("usr/lib/*/libpq.so.5")).parent
     (tree / "bin").mkdir(exist_ok=True)
     for name in PROGRAMS:
@@ -82,7 +54,8 @@ def _write_scripts(tree: Path) -> None:
             )
         )
         script.chmod(0o755)
+    return "bin/postgres"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    install(Path(sys.argv[1]), "postgresql", wanted, write_scripts, _UNUSED)
