@@ -127,10 +127,21 @@ def _remove_left_behind(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
 
 
 def _release_monitor(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
-    for job in schedd.node_jobs(submit_dir.nodes_log):
-        if job.is_monitor and job.status == JobStatus.HELD:
-            schedd.release_job(job.job, _REASON)
+    wait_for(lambda: _let_monitor_run(submit_dir), _START_LIMIT, poll=1.0)
     _await_monitor(submit_dir)
+
+
+def _let_monitor_run(submit_dir: SubmitDir) -> bool:
+    """Whether no monitor is on hold and one runs, or none is in the queue; one that is on hold is released.
+
+    A job that is released before its process has quite left is put on hold once more as it leaves (25.14, seen with
+    a process of the local universe that was killed at the same moment).
+    """
+    monitors = [job for job in schedd.node_jobs(submit_dir.nodes_log) if job.is_monitor]
+    held = [job for job in monitors if job.status == JobStatus.HELD]
+    for job in held:
+        schedd.release_job(job.job, _REASON)
+    return not monitors or (not held and any(job.status == JobStatus.RUNNING for job in monitors))
 
 
 def _start_monitor(submit_dir: SubmitDir, _diagnosis: Diagnosis) -> None:
