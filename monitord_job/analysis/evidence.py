@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.analysis.model.example import Example, Log
 from monitord_job.analysis.model.failure import Failure
 from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.logs.tail import read_tail
 from monitord_job.outcome.cause import CauseKind
-from monitord_job.statistics.model.figures import Workflow
 from monitord_job.text.display import last_lines, one_line
 
 _TAIL = 1 << 16
 _LINES = 8
-
-
-def places(submit_dir: SubmitDir, workflows: Sequence[Workflow]) -> dict[int, Path]:
-    """Where each workflow is now, by wf_id: the database has where it was when it was planned."""
-    root = workflows[0].submit_dir
-    return {
-        one.wf_id: submit_dir.path / os.path.relpath(one.submit_dir, root)
-        for one in workflows
-        if one.submit_dir and root
-    }
 
 
 def with_logs(failure: Failure, example: Example, where: Mapping[int, Path]) -> Example:

@@ -254,16 +254,17 @@ def _analysed(
 ) -> Iterator[tuple[Analysis, dict[int, Example]]]:
     """`held`: jobs on hold in the queue, with the reason."""
     from monitord_job.analysis.collect import Scope, analyse
-    from monitord_job.analysis.evidence import places, with_logs
+    from monitord_job.analysis.evidence import with_logs
     from monitord_job.analysis.queries.examples import example_of
     from monitord_job.readers.done_nodes import done_nodes
+    from monitord_job.statistics.dags import places
     from monitord_job.statistics.queries.questions import asking
 
     done = done_nodes(asked.submit_dir) if asked.submit_dir else frozenset()
     with asking(asked.target.database) as questions:
         scope = Scope(how.recurse, how.former, done, held, _again(asked, questions))
         analysis = analyse(questions, asked.target.wf_uuid, scope, how.lines)
-        where = places(asked.submit_dir, analysis.workflows) if asked.submit_dir else {}
+        where = places(asked.submit_dir.path, analysis.workflows) if asked.submit_dir else {}
         examples = {}
         for groups in (analysis.failed, analysis.held, analysis.failing):
             for group in groups.groups[: wanted.most]:

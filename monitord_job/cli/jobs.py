@@ -205,15 +205,13 @@ def _show_table(
 
 def _categories(submit_dir: SubmitDir) -> Mapping[str, str]:
     """The categories of nodes, where the DAG is there and can be read."""
+    from dag_rewriter.categories.node_categories import node_categories
     from dag_rewriter.errors import RewriterError
-    from dag_rewriter.language.text import show_bytes
-    from dag_rewriter.rewriting.rewrite import read_dag
 
     try:
-        nodes = read_dag(submit_dir).nodes
+        return node_categories(submit_dir).of
     except (RewriterError, OSError):
         return {}
-    return {show_bytes(name): show_bytes(node.category) for name, node in nodes.items() if node.category}
 
 
 def _find(target: Target, node: str) -> tuple[Job, list[Workflow]]:
@@ -227,12 +225,12 @@ def _find(target: Target, node: str) -> tuple[Job, list[Workflow]]:
 
 
 def _show_job(submit_dir: SubmitDir, target: Target, node: str, lines: int, *, as_json: bool) -> None:
-    from monitord_job.analysis.evidence import places
     from monitord_job.jobs.used_resources import resources_of
     from monitord_job.jobs.views.job_in_full import document, in_full
+    from monitord_job.statistics.dags import places
 
     job, workflows = _find(target, node)
-    where = places(submit_dir, workflows).get(job.wf_id, submit_dir.path)
+    where = places(submit_dir.path, workflows).get(job.wf_id, submit_dir.path)
     log = _nodes_log(submit_dir, where, job.wf_id == workflows[0].wf_id)
     if log is not None:
         attempts = (replace(one, resources=resources_of(log, one.condor_job)) for one in job.attempts)
@@ -257,16 +255,16 @@ def _nodes_log(submit_dir: SubmitDir, where: Path, is_root: bool) -> Path | None
 
 
 def _follow(submit_dir: SubmitDir, target: Callable[[], Target], node: str, lines: int) -> None:
-    from monitord_job.analysis.evidence import places
     from monitord_job.jobs.follow import follow
     from monitord_job.jobs.model.one_job import writes_no_more
     from monitord_job.jobs.output_files import output_files
+    from monitord_job.statistics.dags import places
 
     job, workflows = _find(target(), node)
     if writes_no_more(job):
         _show_job(submit_dir, target(), node, lines, as_json=False)
         return
-    where = places(submit_dir, workflows).get(job.wf_id, submit_dir.path)
+    where = places(submit_dir.path, workflows).get(job.wf_id, submit_dir.path)
     paths = output_files(where, job)
     if not paths:
         hint = "its submit description names no file, or it has not been submitted; try again later"

@@ -8,12 +8,14 @@ last bytes only: a file whose beginning was damaged or edited is still the one t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from dag_rewriter.files import stream_of
+from dag_rewriter.logs.user_log import EVENT_END
 
 _SAMPLE = 512
 _OF_THE_END = "end:"
@@ -159,3 +161,17 @@ def read_tail(path: Path, size: int) -> bytes:
             return stream.read()
     except FileNotFoundError:
         return b""
+
+
+def whole_events(path: Path) -> Iterator[bytes]:
+    """All of a user log in pieces of whole events, whatever happens to it meanwhile; a torn end is left out.
+
+    Raises OSError if it cannot be read.
+    """
+    with stream_of(path) as stream:
+        rest = b""
+        while more := stream.read(CHUNK):
+            whole, end, rest = (rest + more).rpartition(EVENT_END)
+            yield whole + end
+            if len(rest) > MAX_LINE:
+                rest = b""

@@ -64,7 +64,7 @@ def opened(
 
 def collect(questions: Questions, submit_dir: SubmitDir, standing: Standing | None) -> RunData:
     """The same of an open database; how the run stands, if that is known from elsewhere."""
-    statistics = read_run(questions, submit_dir.wf_uuid or "", _LEVELS)
+    statistics = read_run(questions, submit_dir.wf_uuid or "", _LEVELS, submit_dir.path)
     standing = standing or standing_in(statistics)
     return _Collector(questions, statistics).run_data(standing, str(submit_dir.path))
 

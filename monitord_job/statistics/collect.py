@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.outcome.wall_time import State, elapsed, wall_time
+from monitord_job.statistics.dags import asked_in, categories_of, directory_of, places
 from monitord_job.statistics.model.figures import (
     Clock,
     Counts,
@@ -15,11 +18,14 @@ from monitord_job.statistics.model.figures import (
     WallTime,
     Workflow,
 )
+from monitord_job.statistics.model.requests import by_request
 from monitord_job.statistics.model.usage import Usage
 from monitord_job.statistics.queries import invocations, jobs
+from monitord_job.statistics.queries.categories import category_uses
 from monitord_job.statistics.queries.critical_paths import critical_path
 from monitord_job.statistics.queries.incomplete import what_is_lacking
 from monitord_job.statistics.queries.questions import Questions
+from monitord_job.statistics.queries.requests import requests
 from monitord_job.statistics.queries.usage_counts import usage
 from monitord_job.statistics.queries.workflows import ids, last_event, run_of
 
@@ -27,16 +33,25 @@ _COUNTED = {Level.SUMMARY, Level.WORKFLOWS}
 
 
 def read_run(
-    questions: Questions, wf_uuid: str, levels: Collection[Level], *, any_attempt: bool = False
+    questions: Questions,
+    wf_uuid: str,
+    levels: Collection[Level],
+    place: Path | None = None,
+    *,
+    any_attempt: bool = False,
 ) -> Statistics:
     """What the levels ask for of one workflow and all below it. `any_attempt` as in `task_tallies`.
+
+    Categories are those of the DAGs below `place`, by default where they were planned.
 
     Raises MonitorError if it is not in the database.
     """
     workflows, states = run_of(questions, wf_uuid)
     reader = _Reader(questions, workflows, any_attempt=any_attempt)
-    figures = reader.figures(levels)
     until = _until(questions, workflows, states)
+    figures = reader.figures(levels)
+    if Level.USE in levels:
+        figures = reader.with_files(figures, place or Path(workflows[0].submit_dir), until)
     clock = reader.clock() if Level.TIME in levels else Clock()
     seconds = wall_time(states, until)
     lacking = what_is_lacking(questions, workflows, until)
@@ -92,6 +107,19 @@ class _Reader:
         if Level.INTEGRITY in levels or Level.SUMMARY in levels:
             self._check(figures)
         return tuple(figures.values())
+
+    def with_files(self, figures: Iterable[Figures], place: Path, until: float | None) -> tuple[Figures, ...]:
+        """With what no database has: how full categories were, what jobs asked for; of the DAGs that are there."""
+        where = places(place, self._workflows)
+        return tuple(self._with_file(one, directory_of(one.workflow, where), until) for one in figures)
+
+    def _with_file(self, one: Figures, submit_dir: SubmitDir | None, until: float | None) -> Figures:
+        if submit_dir is None:
+            return one
+        wf_id = one.workflow.wf_id
+        uses = category_uses(self._questions, wf_id, categories_of(submit_dir), until)
+        asked = by_request(requests(self._questions, wf_id, asked_in(submit_dir)))
+        return replace(one, categories=tuple(uses), requests=tuple(asked.values()))
 
     def _count(self, figures: dict[int, Figures]) -> None:
         tasks = invocations.task_tallies(self._questions, self._ids, any_attempt=self._any_attempt)

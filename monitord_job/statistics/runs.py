@@ -32,12 +32,19 @@ class Target:
     wf_uuid: str
     database: Database
     uses_pmc: bool = False
+    place: Path | None = None
+    """its submit directory, where that is known"""
 
 
 def target_of(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> Target:
     """The run of a submit directory, caught up with its logs unless it is wanted as it stands."""
     uses_pmc = (submit_dir.braindump.get(_PMC) or "").strip().lower() == "true"
-    return Target(submit_dir.wf_uuid or "", _database(submit_dir, url, as_it_stands=as_it_stands), uses_pmc)
+    return Target(
+        submit_dir.wf_uuid or "",
+        _database(submit_dir, url, as_it_stands=as_it_stands),
+        uses_pmc,
+        submit_dir.path,
+    )
 
 
 def _database(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> Database:
@@ -114,7 +121,7 @@ def opened(targets: Sequence[Target], levels: Collection[Level], *, any_attempt:
                 open_ones[url] = stack.enter_context(asking(target.database))
             questions = open_ones[url]
             pmc = any_attempt or target.uses_pmc
-            run = read_run(questions, target.wf_uuid, levels, any_attempt=pmc)
+            run = read_run(questions, target.wf_uuid, levels, target.place, any_attempt=pmc)
             by_workflow |= {one.workflow.wf_uuid: questions for one in run.figures}
             runs.append(run)
         yield Opened(together(runs), by_workflow)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from dag_rewriter import files
+from dag_rewriter.categories.node_categories import NodeCategories, node_categories
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.language.text import show_bytes
-from dag_rewriter.model.dag import parse_dag
 from monitord_job.watch.moment import CategoryNow
 
-_LARGEST = files.Limit(50_000_000)
+_LARGEST = 50_000_000
 """Bytes of a DAG whose categories are looked for: some 200,000 nodes."""
 
 
@@ -22,15 +20,14 @@ class Categories:
     def __init__(self, submit_dir: SubmitDir) -> None:
         self._dir = submit_dir
         self._read: tuple[int, int] | None = None
-        self._of: Mapping[str, str] = {}
-        self._limits: Mapping[str, int] = {}
+        self._found = NodeCategories()
 
     def now(self, in_queue: Sequence[str]) -> tuple[CategoryNow, ...]:
         """Those with a limit, or jobs in the queue."""
         self._look()
-        counts = Counter(self._of[name] for name in in_queue if name in self._of)
-        names = sorted({*counts, *(name for name, limit in self._limits.items() if limit)})
-        return tuple(CategoryNow(name, counts[name], self._limits.get(name) or None) for name in names)
+        of, limits = self._found.of, self._found.limits
+        counts = Counter(of[name] for name in in_queue if name in of)
+        return tuple(CategoryNow(name, counts[name], limits.get(name)) for name in sorted({*counts, *limits}))
 
     def _look(self) -> None:
         try:
@@ -39,10 +36,7 @@ class Categories:
             if now == self._read:
                 return
             self._read = now
-            dag = parse_dag(files.read(self._dir.dag_file, _LARGEST), self._dir.dag)
+            if file_stat.st_size <= _LARGEST:
+                self._found = node_categories(self._dir)
         except (RewriterError, OSError):
             return  # the run goes on with what DAGMan has read
-        self._limits = dag.max_jobs
-        self._of = {
-            show_bytes(name): node.category for name, node in dag.nodes.items() if node.category is not None
-        }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitord_job.jobs.model.attempt_row import AttemptRow
+from monitord_job.logs.resource_table import Resource
 from monitord_job.outcome.attempt import POST_TASK, PRE_TASK
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus
@@ -36,16 +37,6 @@ class Task:
     def name(self) -> str:
         """How it is called beside others."""
         return {PRE_TASK: "PRE script", POST_TASK: "POST script"}.get(self.number, f"task {self.number}")
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What HTCondor's log says was used of something, asked for and given, in its words."""
-
-    name: str
-    used: str
-    requested: str
-    allocated: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from monitord_job.statistics.model.categories import CategoryUse, by_category
 from monitord_job.statistics.model.critical_path import Link
+from monitord_job.statistics.model.requests import Requests, by_request
 from monitord_job.statistics.model.usage import Usage
 
 
@@ -42,6 +44,8 @@ class Workflow:
     ended: bool = False
     status: int | None = None
     """DAGMan's exit code at its end"""
+    dag_file: str = ""
+    """its name in `submit_dir`"""
 
     @property
     def title(self) -> str:
@@ -264,6 +268,8 @@ class Figures:
     """None: none was recorded"""
     integrity_failures: int = 0
     """jobs that failed with such errors"""
+    categories: tuple[CategoryUse, ...] = ()
+    requests: tuple[Requests, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +319,15 @@ class Statistics:
     @property
     def breakdown(self) -> list[Ran]:
         return by_transformation(row for one in self.figures for row in one.breakdown)
+
+    @property
+    def categories(self) -> list[CategoryUse]:
+        return by_category(row for one in self.figures for row in one.categories)
+
+    @property
+    def requests(self) -> dict[str, Requests]:
+        """By transformation."""
+        return by_request(row for one in self.figures for row in one.requests)
 
     @property
     def integrity(self) -> list[Checksums]:

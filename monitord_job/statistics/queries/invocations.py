@@ -91,7 +91,7 @@ def breakdowns(questions: Questions, wf_ids: list[int]) -> dict[int, Invocations
         if not is_script and name != DAGMAN and runtime is not None:
             bad = runtime.total if code > 0 else 0.0
             wall = WallTime(plus(wall.total, runtime.total), plus(wall.badput, bad))
-        used = cpu_seconds or 0.0, measured or 0.0
+        used = (0.0, 0.0) if is_script else (cpu_seconds or 0.0, measured or 0.0)  # nobody measured a script
         row = Ran(name, code == 0, int(count), runtime, memory, cpu, *used)
         invocations[wf_id] = Invocations((*before.breakdown, row), wall)
     return {

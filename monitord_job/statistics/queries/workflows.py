@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from monitord_job.errors import MonitorError
@@ -10,7 +11,7 @@ from monitord_job.outcome.wall_time import State
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.questions import Questions
 
-_COLUMNS = "w.wf_id, w.wf_uuid, w.dax_label, w.parent_wf_id, w.root_wf_id, w.submit_dir"
+_COLUMNS = "w.wf_id, w.wf_uuid, w.dax_label, w.parent_wf_id, w.root_wf_id, w.submit_dir, w.dag_file_name"
 _STATES = """
 SELECT wf_id, state, CAST("timestamp" AS DOUBLE PRECISION), restart_count, status
 FROM workflowstate WHERE wf_id IN (?*)
@@ -42,7 +43,17 @@ def run_of(questions: Questions, wf_uuid: str) -> tuple[list[Workflow], list[Sta
         rows = [row for row in rows if row[0] in below]
     states = states_of(questions, [int(row[0]) for row in rows])
     workflows = [
-        _with_states(Workflow(int(row[0]), str(row[1]), row[2] or "", row[0] == wf_id, row[5] or ""), states)
+        _with_states(
+            Workflow(
+                int(row[0]),
+                str(row[1]),
+                row[2] or "",
+                row[0] == wf_id,
+                row[5] or "",
+                dag_file=row[6] or "",
+            ),
+            states.get(int(row[0]), []),
+        )
         for row in rows
     ]
     return workflows, states.get(wf_id, [])
@@ -66,16 +77,11 @@ def states_of(questions: Questions, wf_ids: list[int]) -> dict[int, list[State]]
     return states
 
 
-def _with_states(workflow: Workflow, states: dict[int, list[State]]) -> Workflow:
-    own = states.get(workflow.wf_id, [])
+def _with_states(workflow: Workflow, own: Sequence[State]) -> Workflow:
     # Of one second and one run, the end comes last.
     last = max(own, key=lambda one: (one.restarts, one.at, not one.started), default=None)
-    return Workflow(
-        workflow.wf_id,
-        workflow.wf_uuid,
-        workflow.label,
-        workflow.is_root,
-        workflow.submit_dir,
+    return replace(
+        workflow,
         restarts=max((one.restarts for one in own), default=0),
         ended=last is not None and not last.started,
         status=None if last is None or last.started else last.status,

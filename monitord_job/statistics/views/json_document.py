@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from monitord_job.statistics.model.calendar import Line, Per, host_lines, lines
+from monitord_job.statistics.model.categories import CategoryUse
 from monitord_job.statistics.model.critical_path import Link
+from monitord_job.statistics.model.efficiency import Efficiency, efficiencies
 from monitord_job.statistics.model.figures import (
     Attempt,
     Checksums,
@@ -225,11 +227,50 @@ def _use(statistics: Statistics) -> dict[str, Any]:
             }
             for one in used.groups
         ],
+        "categories": [
+            {"wf_uuid": one.workflow.wf_uuid, **_category(row)}
+            for one in statistics.figures
+            for row in one.categories
+        ],
+        "requests": [_requests(one) for one in efficiencies(statistics) if one.asked.attempts],
         "lost": {
             why.value: {"attempts": one.times, "seconds": rounded(one.seconds)}
             for why, one in used.lost.items()
         },
         "held_seconds": rounded(used.held_for),
+    }
+
+
+def _category(one: CategoryUse) -> dict[str, Any]:
+    return {
+        "category": one.name,
+        "limit": next(iter(one.limits), None),
+        "jobs": one.jobs,
+        "attempts": one.attempts,
+        "most": one.most,
+        "used": rounded(one.fullness, 4),
+        "queued_seconds": rounded(one.queued),
+        "in_use_seconds": rounded(one.used),
+        "full_seconds": rounded(one.full),
+        "held_back_seconds": rounded(one.held_back),
+        "waited_seconds": rounded(one.waited),
+        "ran_seconds": rounded(one.ran),
+    }
+
+
+def _requests(one: Efficiency) -> dict[str, Any]:
+    asked = one.asked
+    return {
+        "transformation": one.transformation,
+        "attempts": asked.attempts,
+        "ran_seconds": rounded(asked.ran),
+        "memory_least_mb": asked.least_memory,
+        "memory_most_mb": asked.most_memory,
+        "memory_used_mb": asked.used_memory,
+        "memory_that_suffices_mb": one.suffices,
+        "processors": asked.processors,
+        "processor_seconds": rounded(asked.processor_seconds),
+        "processors_used": rounded(one.request_share, 4),
     }
 
 

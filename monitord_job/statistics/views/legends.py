@@ -47,8 +47,14 @@ TIME = """\
 """
 USE = """\
 # Kinds of jobs: from the submit to the first start (waited), from the start to the end (ran), share of what all ran.
-# A sub-workflow counts with its own jobs. Lost work: what ran before it failed, was removed, evicted or held.
-# Use: CPU time of the invocations beside their runtime; the most memory that one of them had resident.
+# A sub-workflow counts with its own jobs.
+# Categories: how many jobs were in the queue of one DAGMan at once, at most, on average while any was, and as a share
+# of the limit (Full; the limit is what the DAG has now); the seconds at the limit, those that jobs which DAGMan could
+# have submitted waited meanwhile (held back), waited in the queue, and ran.
+# Lost work: what ran before it failed, was removed, evicted or held.
+# Use: CPU time of the invocations beside their runtime, and beside the processors that HTCondor was asked for; the
+# memory that it was asked for, the most that one task had resident (kickstart) and a whole job used (HTCondor), and
+# the request that would have sufficed for each of these jobs.
 """
 PATH = """\
 # The chain of jobs that made the run as long as it was: each could begin when the one before it had ended, which was

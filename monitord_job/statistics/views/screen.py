@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from monitord_job.statistics.model.categories import CategoryUse
 from monitord_job.statistics.model.critical_path import Link, summed
+from monitord_job.statistics.model.efficiency import efficiencies
 from monitord_job.statistics.model.figures import Statistics
 from monitord_job.statistics.model.usage import Usage
 from monitord_job.statistics.views import words
 from monitord_job.statistics.views.text_files import summary_tables
-from monitord_job.statistics.views.use_tables import share_of
+from monitord_job.statistics.views.use_tables import limit_of, memory_asked, share_of
 from monitord_job.text.display import one_line
 
 _KINDS = 5
+_TRANSFORMATIONS = 3
+_CATEGORIES = 4
 _LINKS = 6
 """of the critical path that are named: those that took the longest"""
 
@@ -43,11 +47,49 @@ def _use(statistics: Statistics) -> Iterator[str]:
     if used.groups and measured:
         busy = sum(one.cpu_seconds for one in statistics.breakdown)
         yield f"{'CPU time of it':<57}: {words.duration(busy)}, {share_of(busy / measured)} of what kickstart measured"
+    yield from _memory(statistics)
+    yield from _categories(statistics.categories)
     for why, one in used.lost.items():
         what = f"Lost to attempts that {'were ' if why.value != 'failed' else ''}{why.value}"
         yield f"{what:<57}: {words.duration(one.seconds)} in {one.times}"
     if used.held_for:
         yield f"{'Time held':<57}: {words.duration(used.held_for)}"
+
+
+def _memory(statistics: Statistics) -> Iterator[str]:
+    """Who asked for much more memory than it used, and who for less: what was most off first."""
+    off = [
+        (one, one.asked.most_memory, one.suffices)
+        for one in efficiencies(statistics)
+        if one.asked.most_memory is not None and one.suffices is not None
+    ]
+    told = [row for row in off if not row[2] <= row[1] < 2 * row[2]]
+    told.sort(key=lambda row: -abs(row[1] - row[2]) * row[0].asked.attempts)
+    each = (
+        f"{one_line(one.transformation, 30)} {memory_asked(one.asked)} MB for {suffices}"
+        for one, _, suffices in told[:_TRANSFORMATIONS]
+    )
+    if told:
+        yield f"{'Memory asked for, for what would have sufficed':<57}: {', '.join(each)}"
+
+
+def _categories(categories: Sequence[CategoryUse]) -> Iterator[str]:
+    """Those whose limit made jobs wait, the longest first; the others in one line."""
+    limited = sorted(
+        (one for one in categories if one.fullness is not None),
+        key=lambda one: (-one.held_back, -(one.fullness or 0.0)),
+    )
+    told = [one for one in limited if one.held_back][:_CATEGORIES]
+    for one in told:
+        head = f"Category {one_line(one.name, 20)}, limit {limit_of(one)}, {one.jobs} jobs"
+        held = f"held back for {words.duration(one.held_back)}, {words.duration(round(one.waited, 1))} in the queue"
+        yield f"{head:<57}: {share_of(one.fullness or 0.0)} full; {held}"
+    others = [one for one in limited if one not in told][:_KINDS]
+    if others:
+        each = (
+            f"{one_line(one.name, 20)} {share_of(one.fullness or 0.0)} of {limit_of(one)}" for one in others
+        )
+        yield f"{'Other categories, how full' if told else 'Categories, how full':<57}: {', '.join(each)}"
 
 
 def _waits(used: Usage) -> str:

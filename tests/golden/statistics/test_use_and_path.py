@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
+from math import ceil
 
 import pytest
 
@@ -98,3 +100,62 @@ def test_all_is_what_the_peer_has_and_no_more(failing, tmp_path):
     names = {path.name for path in tmp_path.iterdir()}
     assert "path.txt" in names
     assert "use.txt" not in names
+
+
+def test_each_category_tells_its_limit_and_what_its_jobs_waited_for(failing, capfd):
+    (failing.dag_file).write_text(
+        failing.dag_file.read_text() + "".join(map(_category_line, _analyses(failing)))
+    )
+    rows = {row["category"]: row for row in document(capfd, failing.path)["use"]["categories"]}
+    row = rows["one_by_one"]
+    ((attempts, waited),) = query(
+        failing.database,
+        "SELECT count(*), sum((SELECT min(timestamp) FROM jobstate s WHERE s.job_instance_id = i.job_instance_id "
+        "AND state = 'EXECUTE') - (SELECT min(timestamp) FROM jobstate s WHERE s.job_instance_id = i.job_instance_id "
+        "AND state = 'SUBMIT')) FROM job_instance i JOIN job j ON j.job_id = i.job_id WHERE j.type_desc = 'compute'",
+    )
+    assert (row["limit"], row["attempts"], row["waited_seconds"]) == (1, attempts, waited)
+    assert row["most"] >= 1
+    assert 0 < row["in_use_seconds"] <= row["queued_seconds"]
+    assert statistics(failing.path) == 0
+    assert "one_by_one" in capfd.readouterr().out
+
+
+def test_scripts_have_no_cpu_time(failing, capfd):
+    assert statistics("--json", "-s", "tf_stats", failing.path) == 0
+    rows = [
+        row
+        for row in json.loads(capfd.readouterr().out)["breakdown"]
+        if row["transformation"] == "dagman::post"
+    ]
+    assert rows
+    assert {(row["cpu_seconds"], row["measured_seconds"]) for row in rows} == {(0, 0)}
+
+
+def _analyses(submit_dir: SubmitDir) -> list[str]:
+    rows = query(submit_dir.database, "SELECT exec_job_id FROM job WHERE type_desc = 'compute'")
+    return [str(name) for (name,) in rows]
+
+
+def _category_line(node: str) -> str:
+    return f"\nCATEGORY {node} one_by_one\nMAXJOBS one_by_one 1\n"
+
+
+def test_the_request_that_would_have_sufficed_stands_beside_the_one_that_was_made(failing, capfd):
+    rows = {row["transformation"]: row for row in document(capfd, failing.path)["use"]["requests"]}
+    analyze = rows["analyze"]
+    ((peak,),) = query(
+        failing.database, "SELECT max(maxrss) FROM invocation WHERE transformation = 'analyze'"
+    )
+    assert analyze["memory_least_mb"] == analyze["memory_most_mb"] > 0
+    assert analyze["memory_that_suffices_mb"] == ceil(max(float(str(peak)) / 1024, analyze["memory_used_mb"]))
+    assert (analyze["processors"], analyze["processor_seconds"]) == (1, analyze["ran_seconds"])
+
+
+def test_of_a_run_whose_directory_is_gone_only_the_database_tells(failing, tmp_path, capfd):
+    url = f"sqlite:///{failing.database.rename(tmp_path / 'kept.db')}"
+    shutil.rmtree(failing.path)
+    ((uuid,),) = query(tmp_path / "kept.db", "SELECT wf_uuid FROM workflow")
+    use = document(capfd, "-u", "--url", url, uuid)["use"]
+    assert use["groups"]
+    assert (use["categories"], use["requests"]) == ([], [])
