@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +68,6 @@ def _show(opened: SubmitDir, url: str | None) -> Seen:
                 display.note(line)
             if seen.moment is not None:
                 display.show(seen.moment, seen.shown)
-            if not seen.is_over:
-                time.sleep(seen.pause)
     if not console.is_terminal or seen.never_began:
         say(seen.last_words)
     return seen

@@ -12,7 +12,7 @@ from monitord_job.schedd import dagman_jobs
 
 _LOOK = 0.9
 """Seconds between two looks, or more where the schedd takes long: DAGMan itself reads of a hold some seconds later."""
-_SHARE = 20
+_SHARE = 10
 """A look costs at most this part of the time."""
 
 

@@ -43,6 +43,7 @@ class Screen:
         self._live = Live(console=console, auto_refresh=False, transient=not stays)
         self._console = console
         self._news = News()
+        self._last: tuple[Moment, Shown] | None = None
 
     def __enter__(self) -> Screen:
         self._live.start()
@@ -55,7 +56,10 @@ class Screen:
         self._live.stop()
 
     def show(self, moment: Moment, shown: Shown) -> None:
-        """Draw it anew."""
+        """Draw it anew, if it is another than before."""
+        if self._last is not None and self._last[0] is moment and self._last[1] == shown:
+            return
+        self._last = moment, shown
         list(self._news.of(moment))  # what is on the screen need not be told once more
         self._live.update(screen(moment, shown, self._console.size.height), refresh=True)
 
@@ -72,6 +76,7 @@ class Lines:
         self._console = console
         self._news = News()
         self._notes: tuple[str, ...] = ()
+        self._moment: Moment | None = None
 
     def __enter__(self) -> Lines:
         return self
@@ -83,8 +88,9 @@ class Lines:
 
     def show(self, moment: Moment, shown: Shown) -> None:
         """Print what is new."""
-        for line in self._news.of(moment):
+        for line in self._news.of(moment) if moment is not self._moment else ():
             self._say(line)
+        self._moment = moment
         for note in shown.notes:
             if note not in self._notes:
                 self._say(note)

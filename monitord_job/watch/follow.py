@@ -18,7 +18,7 @@ from monitord_job.runs.run_record import name_of
 from monitord_job.watch.attention import Attention
 from monitord_job.watch.moment import Moment
 from monitord_job.watch.screen import Shown
-from monitord_job.watch.watching import Watcher
+from monitord_job.watch.watching import TICK, Watcher
 
 _DIAGNOSE = 5.0
 """Seconds between two looks at everything that HTCondor and the files say."""
@@ -41,8 +41,6 @@ class Seen:
     shown: Shown
     diagnosis: Diagnosis
     lines: tuple[str, ...] = ()
-    pause: float = 0.0
-    """seconds to the next look"""
     is_over: bool = False
 
     @property
@@ -74,7 +72,7 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
     looked = left = idle = time.monotonic()
     while True:
         now = time.monotonic()
-        moment = watcher.look()
+        moment = watcher.glance()
         has_ended = moment is not None and moment.run.ended is not None
         is_due = now - looked > (_ENDING if has_ended else _DIAGNOSE)
         if is_due and diagnosis.condition not in OVER:
@@ -88,9 +86,10 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
         is_over = (gone and (has_ended or is_lost or now - left > _LAST)) or now - idle > _UNSUBMITTED
         lines = () if gone else tuple(attention.news())
         shown = _shown(submit_dir, moment, diagnosis, watcher.monitor())
-        yield Seen(moment, shown, diagnosis, lines, watcher.pause, is_over)
+        yield Seen(moment, shown, diagnosis, lines, is_over)
         if is_over:
             return
+        time.sleep(TICK)
 
 
 def _is_lost(diagnosis: Diagnosis) -> bool:

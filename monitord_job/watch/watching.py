@@ -23,6 +23,9 @@ from monitord_job.watch.categories_now import Categories
 from monitord_job.watch.look import Memory, look
 from monitord_job.watch.moment import Moment
 
+TICK = 0.2
+"""Seconds between two glances. With those between two looks of the monitor at its logs, and what it takes to store and
+to read an event, it is on the screen about a second after it is in the log."""
 _PAUSE, _LONGEST = 0.3, 10.0
 """Seconds between two looks, which grow with what a look costs."""
 _SHARE = 10
@@ -32,11 +35,14 @@ _CATCH_UP = 5.0
 
 @dataclass(slots=True)
 class _Last:
-    """The last look: what the files were then, what was seen, what it cost (seconds)."""
+    """The last look: what the files were then, what was seen, how much of the log was stored, when to look again."""
 
     files: object = None
     moment: Moment | None = None
-    cost: float = 0.0
+    stored: int | None = None
+    """bytes of the run's log; None where nothing says so"""
+    next: float = 0.0
+    """by the monotonic clock; a look costs a part of the time at most"""
 
 
 class Watcher:
@@ -47,11 +53,6 @@ class Watcher:
         self._memory, self._categories, self._last = Memory(), Categories(submit_dir), _Last()
         self._database: Database | None = None
         self._caught_up = 0.0
-
-    @property
-    def pause(self) -> float:
-        """Seconds until the next look is worth while."""
-        return min(max(_PAUSE, _SHARE * self._last.cost), _LONGEST)
 
     def monitor(self) -> Monitor:
         """Where the run's monitor is, as far as its lock tells."""
@@ -68,6 +69,13 @@ class Watcher:
         self._database = brought_up(self._dir, self._url)
         self._caught_up = time.monotonic()
 
+    def glance(self) -> Moment | None:
+        """The same as `look` for who asks every `TICK`: the value before as long as there is nothing new in it."""
+        if time.monotonic() >= self._last.next:
+            return self.look()
+        self._last.moment = self._as_time_goes_by(self._last.moment)
+        return self._last.moment
+
     def look(self) -> Moment | None:
         """What is stored now; None as long as nothing is, or the database is locked or away."""
         if self._is_due() and self.monitor() is Monitor.GONE:
@@ -77,11 +85,20 @@ class Watcher:
         with suppress(MonitorError, FileError, OSError):
             seen = self._seen()
             if seen is not None and seen == self._last.files and self._last.moment is not None:
-                self._last.moment = replace(self._last.moment, now=time.time(), behind=self._behind())
+                self._last.moment = self._as_time_goes_by(self._last.moment)
             else:
-                moment = self._read()
-                self._last = _Last(seen, moment or self._last.moment, time.monotonic() - began)
+                moment, stored = self._read()
+                ended = time.monotonic()
+                pause = min(max(_PAUSE, _SHARE * (ended - began)), _LONGEST)
+                self._last = _Last(seen, moment or self._last.moment, stored, ended + pause)
         return self._last.moment
+
+    def _as_time_goes_by(self, moment: Moment | None) -> Moment | None:
+        """A moment some ticks later; the same value within a second."""
+        behind, now = self._behind(self._last.stored), time.time()
+        if moment is None or (int(now) == int(moment.now) and behind == moment.behind):
+            return moment
+        return replace(moment, now=now, behind=behind)
 
     def _is_due(self) -> bool:
         is_time = time.monotonic() - self._caught_up > _CATCH_UP
@@ -100,27 +117,26 @@ class Watcher:
         file_stat = file.stat()
         return file_stat.st_ino, file_stat.st_mtime_ns, file_stat.st_size
 
-    def _read(self) -> Moment | None:
+    def _read(self) -> tuple[Moment | None, int | None]:
+        """What is stored, and how many bytes of the run's log are."""
         database = self._where()
-        if not is_stored(database, self._dir.wf_uuid or ""):
-            return None
+        wf_uuid = self._dir.wf_uuid or ""
+        if not is_stored(database, wf_uuid):
+            return None, None
         engine = open_database(database)
         try:
             run = progress_as_dagman_counts(engine, self._dir)
+            stored = offsets(engine, wf_uuid).get(jobstate_log(self._dir).name)
         finally:
             engine.dispose()
         with asking(database) as questions:
             moment = look(questions, run, time.time(), self._memory)
-        return replace(moment, categories=self._categories.now(moment.in_queue), behind=self._behind())
+        categories = self._categories.now(moment.in_queue)
+        return replace(moment, categories=categories, behind=self._behind(stored)), stored
 
-    def _behind(self) -> int:
+    def _behind(self, stored: int | None) -> int:
         """Bytes of the run's log that are not stored."""
-        log = jobstate_log(self._dir)
-        if files.mode_of(log) is None:
-            return 0
-        engine = open_database(self._where())
-        try:
-            stored = offsets(engine, self._dir.wf_uuid or "")
-        finally:
-            engine.dispose()
-        return max(0, log.stat().st_size - stored[log.name]) if log.name in stored else 0
+        with suppress(FileError, OSError):
+            if stored is not None:
+                return max(0, jobstate_log(self._dir).stat().st_size - stored)
+        return 0

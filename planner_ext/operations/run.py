@@ -43,7 +43,8 @@ from planner_ext.operations.control import resume_run
 from planner_ext.operations.lost_run import prepare, put_in_order
 
 _Answer = TypeVar("_Answer")
-_POLL = 1.0
+_POLL, _TICK = 1.0, 0.2
+"""Seconds between two questions to the queue, and between two looks at what is stored."""
 _LEAVE_LIMIT = 30.0
 """Seconds for jobs of a DAGMan that was removed to leave."""
 
@@ -187,7 +188,7 @@ def _attributes(planned: bytes) -> dict[str, str]:
 
 
 def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
-    """None every now and then while the run goes on, and its summary at the end.
+    """None every `_TICK` seconds while the run goes on, and its summary at the end.
 
     Raises LostError if DAGMan is held or gone and its run has not ended.
     """
@@ -206,7 +207,11 @@ def watch(submit_dir: SubmitDir, job: str) -> Iterator[WorkflowSummary | None]:
                 what = f"DAGMan job {job} has left the queue, but the run has not ended"
                 raise LostError(str(submit_dir.path), what, f"see {submit_dir.dagman_out.name}")
             return
-        time.sleep(_POLL)
+        asked = time.monotonic()
+        time.sleep(_TICK)
+        while time.monotonic() - asked < _POLL:
+            yield None
+            time.sleep(_TICK)
 
 
 def _read(submit_dir: SubmitDir, question: Callable[[OpenDatabase, SubmitDir], _Answer]) -> _Answer | None:

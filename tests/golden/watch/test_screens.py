@@ -18,7 +18,9 @@ from monitord_job.diagnosis.run_states import Monitor
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
-from monitord_job.watch import follow
+from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.waiting import wait_for
+from monitord_job.watch import follow, watching
 from monitord_job.watch.display import display_on
 from monitord_job.watch.follow import running
 from monitord_job.watch.moment import CategoryNow, Estimate, Moment
@@ -168,6 +170,34 @@ def test_what_did_not_change_is_not_read_again_and_what_is_behind_is_said(submit
     assert second is not None
     assert second.behind > 20
     assert replace(second, now=first.now, behind=0) == first
+
+
+def test_a_glance_between_two_looks_is_the_value_before_and_what_is_stored_comes_with_a_later_one(
+    submit_dir: SubmitDir,
+) -> None:
+    watcher = Watcher(submit_dir, catches_up=False)
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    played.attempt("A")
+    played.write()
+    catch_up(submit_dir, Limits())
+    before = watcher.glance()
+    assert before is not None
+    played.attempt("B")
+    played.write()
+    catch_up(submit_dir, Limits())
+
+    def done() -> int:
+        moment = watcher.glance()
+        return 0 if moment is None else moment.counts()[NodeStatus.SUCCEEDED]
+
+    assert wait_for(lambda: done() == 2, 60.0)
+    assert before.counts()[NodeStatus.SUCCEEDED] == 1
+
+
+def test_an_event_is_on_the_screen_some_second_after_it_is_in_the_log() -> None:
+    monitor, watcher = Limits().poll, watching.TICK + watching._PAUSE
+    assert monitor + watcher <= 1.0  # half a second is left to store and to read it
 
 
 def test_a_database_that_is_not_there_yet_is_waited_for(submit_dir: SubmitDir) -> None:
