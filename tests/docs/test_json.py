@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from condor_templates.json_schemas import ERROR, schema_names, schema_of
 from dag_rewriter.cli import common
+from planner_ext.catalogs.model.schema import REPLICAS, TRANSFORMATIONS, Fields, ListOf, OneOf, Rule
 from planner_ext.cli import run_command
 from tests.docs.test_help import ALL
 from tests.support.json_documents import check, name_of, strict
@@ -45,6 +48,50 @@ def test_a_key_that_the_schema_does_not_name_is_seen() -> None:
     with pytest.raises(AssertionError, match="unexpected"):
         check("hold", json.dumps(good | {"new": 1}))
     assert strict({"properties": {}})["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_a_schema_says_what_is_in_each_object_and_list(name: str) -> None:
+    schema = schema_of(name)
+    assert list(_open_ones(schema, "")) == []
+
+
+def _open_ones(schema: Any, where: str) -> Iterator[str]:
+    if isinstance(schema, list):
+        for at, each in enumerate(schema):
+            yield from _open_ones(each, f"{where}/{at}")
+    if not isinstance(schema, dict):
+        return
+    kinds = schema.get("type", ())
+    if "object" in kinds and not {"properties", "additionalProperties"} & set(schema):
+        yield where
+    if "array" in kinds and not {"items", "prefixItems"} & set(schema):
+        yield where
+    for key, each in schema.items():
+        yield from _open_ones(each, f"{where}/{key}")
+
+
+@pytest.mark.parametrize(
+    ("names", "key", "rule"),
+    [
+        (("tc-list", "tc-lookup"), "transformations", TRANSFORMATIONS),
+        (("rc-list", "rc-lookup"), "replicas", REPLICAS),
+    ],
+)
+def test_entries_of_catalogs_are_what_pegasus_takes_there(names, key: str, rule: Fields) -> None:
+    for name in names:
+        _same_keys(schema_of(name)["properties"][key], rule.keys[key])
+
+
+def _same_keys(schema: dict[str, Any], rule: Rule) -> None:
+    if isinstance(rule, ListOf):
+        _same_keys(schema["items"], rule.item)
+    elif isinstance(rule, Fields):
+        assert set(schema["properties"]) == set(rule.keys)
+        for key, each in rule.keys.items():
+            _same_keys(schema["properties"][key], each)
+    elif isinstance(rule, OneOf):
+        assert schema["examples"] == list(rule.words)
 
 
 def test_the_tests_see_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
