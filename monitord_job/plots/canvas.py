@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, StrMethodFormatter
 
 from condor_templates.state_words import StateWord
-from monitord_job.report.phases import Phase
+from monitord_job.outcome.phases import Phase
 
 INCH = 72.0
 BLUE, RED, GREEN, INK, FAINT = "#0072b2", "#b3261e", "#009e73", "#1b1f24", "#57606a"

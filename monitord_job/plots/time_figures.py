@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.phases import Phase
 from monitord_job.plots.canvas import (
     BLUE,
     FAINT,
@@ -22,7 +23,6 @@ from monitord_job.plots.canvas import (
     legend,
     new_figure,
 )
-from monitord_job.report.phases import Phase
 from monitord_job.report.run_data import Attempt, RunData
 from monitord_job.text.display import one_line
 

@@ -17,9 +17,9 @@ from monitord_job.analysis.model.analysis import Analysis
 from monitord_job.analysis.model.last_words import last_words
 from monitord_job.database.attempt_queries import StoredAttempt, read_attempts, status_of
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
+from monitord_job.outcome.phases import segments
 from monitord_job.report import queries
 from monitord_job.report.measures import Measures
-from monitord_job.report.phases import segments
 from monitord_job.report.queries import AttemptRow, Record
 from monitord_job.report.run_data import Attempt, Output, RunData
 from monitord_job.report.standing import Standing, standing_in, standing_of

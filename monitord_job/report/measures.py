@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.phases import Phase
 from monitord_job.report.distribution import distribution
 from monitord_job.report.over_time import Count, Level, Steps
-from monitord_job.report.phases import Phase
 from monitord_job.report.queries import Record
 from monitord_job.report.run_data import Attempt, Host, OverTime, Resources
 

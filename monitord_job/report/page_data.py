@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
-from monitord_job.report.phases import Phase
+from monitord_job.outcome.phases import Phase
 from monitord_job.report.run_data import Attempt, Host, OverTime, RunData
 from monitord_job.text.display import one_line
 

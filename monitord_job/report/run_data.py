@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from monitord_job.analysis.model.analysis import Analysis
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.phases import Phase, Segment
 from monitord_job.report.distribution import Distribution
-from monitord_job.report.phases import Phase, Segment
 from monitord_job.statistics.model.figures import Statistics
 
 

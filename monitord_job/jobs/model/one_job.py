@@ -10,6 +10,7 @@ from monitord_job.logs.resource_table import Resource
 from monitord_job.outcome.attempt import POST_TASK, PRE_TASK
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.phases import Phase, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +77,29 @@ class Job:
     attempts: tuple[Attempt, ...] = field(default=())
 
 
-_PHASES = (
-    ("PRE", ("PRE_SCRIPT_STARTED",), ("PRE_SCRIPT_TERMINATED", "PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILED")),
-    ("queue", ("SUBMIT",), ("EXECUTE",)),
-    ("run", ("EXECUTE",), ("JOB_TERMINATED", "JOB_ABORTED", "JOB_EVICTED", "JOB_HELD")),
-    ("POST", ("POST_SCRIPT_STARTED",), ("POST_SCRIPT_TERMINATED",)),
-    ("held", ("JOB_HELD",), ("JOB_RELEASED", "JOB_ABORTED")),
-)
+_PHASES = {
+    Phase.PRE: "PRE",
+    Phase.QUEUED: "queue",
+    Phase.DELAY: "resource delay",
+    Phase.RUNNING: "run",
+    Phase.SUSPENDED: "suspended",
+    Phase.HELD: "held",
+    Phase.POST: "POST",
+}
 
 
 def phases(states: Sequence[State], tasks: Sequence[Task] = ()) -> dict[str, float]:
-    """Seconds in each phase: each begins with one state and ends with the next of some.
+    """Seconds in each phase that has ended, as the report draws them.
 
     >>> phases([State("SUBMIT", 5.0), State("EXECUTE", 8.0), State("JOB_TERMINATED", 18.0)])
     {'queue': 3.0, 'run': 10.0}
     """
-    seconds: dict[str, float] = {}
-    for name, begins, ends in _PHASES:
-        began: float | None = None
-        for state in states:
-            if state.word in begins and began is None:
-                began = state.time
-            elif state.word in ends and began is not None:
-                seconds[name] = seconds.get(name, 0.0) + max(0.0, state.time - began)
-                began = None
+    went_through = segments((state.word, state.time) for state in states)
+    seconds = {
+        name: sum(one.seconds for one in went_through if one.phase is phase)
+        for phase, name in _PHASES.items()
+        if any(one.phase is phase for one in went_through)
+    }
     kickstart = [task.seconds for task in tasks if task.number > 0 and task.seconds is not None]
     if kickstart:
         seconds["kickstart"] = sum(kickstart)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import groupby
 from typing import NamedTuple
+
+from monitord_job.outcome.phases import Phase, segments
 
 
 class Outcome(Enum):
@@ -133,22 +136,23 @@ def interruptions(steps: Iterable[Step]) -> tuple[dict[Loss, Lost], float]:
     """
     lost: dict[Loss, Lost] = {}
     held_for = 0.0
-    attempt, running, held = -1, None, None
-    for step in steps:
-        if step.attempt != attempt:
-            attempt, running, held = step.attempt, None, None
-        why = _STOPS.get(step.state)
-        if why is not None and (running is not None or why is Loss.REMOVED):
-            lost[why] = lost.get(why, Lost()) + Lost(
-                1, 0.0 if running is None else max(step.at - running, 0.0)
-            )
-            running = None
-        if held is not None and step.state in (*_STOPS, *_ENDS):
-            held_for, held = held_for + max(step.at - held, 0), None
-        if step.state == "JOB_HELD":
-            held = step.at
-        if step.state == "EXECUTE":
-            running = step.at
-        elif step.state in _ENDS:
-            running = None
+    for _, group in groupby(steps, lambda step: step.attempt):
+        states = [(step.state, step.at) for step in group]
+        held_for += sum(one.seconds for one in segments(states) if one.phase is Phase.HELD)
+        for why, seconds in _stops(states):
+            lost[why] = lost.get(why, Lost()) + Lost(1, seconds)
     return lost, held_for
+
+
+def _stops(states: Iterable[tuple[str, float]]) -> Iterator[tuple[Loss, float]]:
+    """Of one attempt: why it was stopped, and the seconds that it had run since its last start."""
+    running: float | None = None
+    for state, at in states:
+        why = _STOPS.get(state)
+        if why is not None and (running is not None or why is Loss.REMOVED):
+            yield why, 0.0 if running is None else max(at - running, 0.0)
+            running = None
+        if state == "EXECUTE":
+            running = at
+        elif state in _ENDS:
+            running = None

@@ -44,6 +44,7 @@ def compared(here: Statistics, there: Statistics) -> Iterator[Compared]:
     yield Compared("... as seen from submit side", here.submit_side.total, there.submit_side.total)
     yield Compared("Cumulative job badput wall time", here.kickstart.badput, there.kickstart.badput)
     yield from _use(here, there)
+    yield from _categories(here, there)
     for name, kind in summed(here.path).named().items():
         yield Compared(f"Critical path: {name}", kind, summed(there.path).named()[name])
     yield from _transformations(here, there)
@@ -55,6 +56,13 @@ def _use(here: Statistics, there: Statistics) -> Iterator[Compared]:
         one, other = (run.usage.lost.get(why, Lost()).seconds for run in (here, there))
         if one or other:
             yield Compared(f"Lost work: {why.value}", one, other)
+
+
+def _categories(here: Statistics, there: Statistics) -> Iterator[Compared]:
+    one, other = ({row.name: row for row in run.categories} for run in (here, there))
+    for name in sorted(one.keys() | other.keys()):
+        uses = [one.get(name), other.get(name)]
+        yield Compared(f"Held back by category {one_line(name)}", *(use and use.held_back for use in uses))
 
 
 def _transformations(here: Statistics, there: Statistics) -> Iterator[Compared]:

@@ -13,18 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from monitord_job.cli.common import open_run
+from monitord_job.outcome.phases import Phase
 from monitord_job.plots.canvas import PHASE_COLOURS, STATE_COLOURS
 from monitord_job.plots.count_figures import jobs_by_attempts
 from monitord_job.plots.graph_data import dag_graph
 from monitord_job.plots.pictures import PICTURES
 from monitord_job.plots.time_figures import MOST_BARS, occupancy
 from monitord_job.report.collect import collect, opened
-from monitord_job.report.phases import Phase
 from planner_ext.cli import run_command
 from tests.support.database import query
 from tests.support.reported import EVIL, make
 
-SIZES = [20, 2000]
+SIZES = [20, 2000, 20_000]
 
 
 def plots(*words: object) -> int:
@@ -88,6 +88,20 @@ def test_all_that_is_written_lies_inside(name, size, figures):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_text_lies_over_another(name, size, figures):
+    upright = [one for one in texts(figures[size][name]) if one.get_rotation() in (0, 90)]
+    boxes = [(one.get_window_extent(), one.get_text()) for one in upright]
+    over = [
+        (text, other_text)
+        for (one, text), (other, other_text) in combinations(boxes, 2)
+        if min(one.x1, other.x1) - max(one.x0, other.x0) > 1
+        and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
+    ]
+    assert over == []
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["dag", "dax"])
 def test_no_label_of_a_graph_lies_over_another_or_leaves_its_box(name, size, figures):
     figure = figures[size][name]
@@ -101,12 +115,13 @@ def test_no_label_of_a_graph_lies_over_another_or_leaves_its_box(name, size, fig
 
 
 def test_rows_of_the_gantt_chart_are_named_where_there_is_room(figures):
-    small, large = (figures[size]["gantt"].axes[0] for size in SIZES)
+    small, *larger = (figures[size]["gantt"].axes[0] for size in SIZES)
     labels = [one.get_window_extent() for one in small.get_yticklabels()]
     assert len(labels) >= 20
     assert not any(one.overlaps(other) for one, other in combinations(labels, 2))
-    assert "attempts, in the order" in large.get_ylabel()
-    assert len(large.images) == 1
+    for large in larger:
+        assert "attempts, in the order" in large.get_ylabel()
+        assert len(large.images) == 1
 
 
 def test_the_points_of_a_gantt_chart_hold_all_of_its_time(data):

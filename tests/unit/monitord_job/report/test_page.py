@@ -17,9 +17,9 @@ from monitord_job.analysis.model.failure import Failure, Grouping
 from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.phases import Phase, Segment
 from monitord_job.report.page import page
 from monitord_job.report.page_data import MOST_OUTPUT, document
-from monitord_job.report.phases import Phase, Segment
 from monitord_job.report.run_data import Attempt, Output, OverTime, RunData
 from monitord_job.report.text_view import text
 from monitord_job.statistics.model.figures import Figures, Statistics, Workflow

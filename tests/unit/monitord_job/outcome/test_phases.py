@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitord_job.report.phases import Phase, segments
+from monitord_job.outcome.phases import Phase, segments
 
 ENDED = [("SUBMIT", 10.0), ("EXECUTE", 20.0), ("JOB_TERMINATED", 80.0), ("JOB_SUCCESS", 80.0)]
 POST = [("POST_SCRIPT_STARTED", 81.0), ("POST_SCRIPT_TERMINATED", 83.0), ("POST_SCRIPT_SUCCESS", 83.0)]
