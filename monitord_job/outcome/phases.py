@@ -55,8 +55,12 @@ _ENDS = frozenset(
 """Any state that is in neither says nothing of phases."""
 
 
-def segments(steps: Iterable[tuple[str, float]], until: float | None = None) -> tuple[Segment, ...]:
+def segments(
+    steps: Iterable[tuple[str, float]], until: float | None = None, *, brief: bool = False
+) -> tuple[Segment, ...]:
     """The phases of an attempt, from its states in their order; one that is at work is at it `until` then.
+
+    `brief`: with those that began and ended in the same second of the log; that it ran is kept anyway.
 
     >>> [(one.phase.value, one.seconds) for one in segments([("SUBMIT", 10), ("EXECUTE", 15), ("JOB_TERMINATED", 75)])]
     [('queued', 5), ('running', 60)]
@@ -70,14 +74,13 @@ def segments(steps: Iterable[tuple[str, float]], until: float | None = None) -> 
             continue
         if following is phase:
             continue
-        _close(closed, phase, begin, at)
+        _close(closed, phase, begin, at, brief)
         phase, begin = following, at
     if until is not None:
-        _close(closed, phase, begin, until)
+        _close(closed, phase, begin, until, brief)
     return tuple(closed)
 
 
-def _close(closed: list[Segment], phase: Phase | None, begin: float, end: float) -> None:
-    # A job that ran within one second of the log did run.
-    if phase is not None and (end > begin or phase is Phase.RUNNING):
+def _close(closed: list[Segment], phase: Phase | None, begin: float, end: float, brief: bool) -> None:
+    if phase is not None and (brief or end > begin or phase is Phase.RUNNING):
         closed.append(Segment(phase, begin, max(end - begin, 0)))

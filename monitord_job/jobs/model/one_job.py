@@ -94,7 +94,7 @@ def phases(states: Sequence[State], tasks: Sequence[Task] = ()) -> dict[str, flo
     >>> phases([State("SUBMIT", 5.0), State("EXECUTE", 8.0), State("JOB_TERMINATED", 18.0)])
     {'queue': 3.0, 'run': 10.0}
     """
-    went_through = segments((state.word, state.time) for state in states)
+    went_through = segments(((state.word, state.time) for state in states), brief=True)
     seconds = {
         name: sum(one.seconds for one in went_through if one.phase is phase)
         for phase, name in _PHASES.items()

@@ -61,8 +61,12 @@ def _use(here: Statistics, there: Statistics) -> Iterator[Compared]:
 def _categories(here: Statistics, there: Statistics) -> Iterator[Compared]:
     one, other = ({row.name: row for row in run.categories} for run in (here, there))
     for name in sorted(one.keys() | other.keys()):
-        uses = [one.get(name), other.get(name)]
-        yield Compared(f"Held back by category {one_line(name)}", *(use and use.held_back for use in uses))
+        here_use, there_use = one.get(name), other.get(name)
+        yield Compared(
+            f"Held back by category {one_line(name)}",
+            None if here_use is None else here_use.held_back,
+            None if there_use is None else there_use.held_back,
+        )
 
 
 def _transformations(here: Statistics, there: Statistics) -> Iterator[Compared]:
