@@ -104,6 +104,10 @@ COMMANDS = {
         "dag_rewriter.cli.graph:graph",
         "Ask the graph of a DAG: levels, critical path, dependencies; draw it.",
     ),
+    "condorio": Subcommand(
+        "planner_ext.commands.condorio:condorio",
+        "Tell what HTCondor's file transfer moves through the submit host.",
+    ),
     "rescue": Subcommand("planner_ext.commands.rescue:rescue", "Show, choose and make rescue DAGs."),
     "plan": Subcommand(
         "planner_ext.commands.plan:plan", "Plan a workflow with pegasus-plan, and give it its monitor."

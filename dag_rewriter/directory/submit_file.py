@@ -1,4 +1,4 @@
-"""A submit description -> what it assigns. Macros are not expanded, includes not followed."""
+"""A submit description -> what it assigns. Macros are not expanded but by `expand`, includes not followed."""
 
 from __future__ import annotations
 
@@ -203,3 +203,29 @@ def facts_of(node: str, data: bytes) -> JobFacts:
         values.get("site"),
         (values.get("universe") or "vanilla").lower(),
     )
+
+
+MACRO = re.compile(r"(?<!\$)\$\(([\w.]+)(?::([^()$]*))?\)")
+"""A macro, and what stands for it where nobody has set it."""
+_DEEPEST = 10
+"""How often macros within macros are put in: HTCondor refuses circles, and so they end here."""
+_MOST = 1 << 16
+
+
+def expand(text: str, macros: Mapping[str, str]) -> str:
+    """A text with its macros put in; one that nobody knows stays, unless it has a default of its job.
+
+    >>> expand("$(JOB).$(Cluster).$(n:1)", {"job": "A", "n": "$(m)", "m": "2"})
+    'A.$(Cluster).2'
+    """
+    for _ in range(_DEEPEST):
+        expanded = MACRO.sub(lambda macro: _value(macro, macros), text)
+        if expanded == text or len(expanded) > _MOST:
+            break
+        text = expanded
+    return text
+
+
+def _value(macro: re.Match[str], macros: Mapping[str, str]) -> str:
+    value = macros.get(macro[1].lower(), macro[2])
+    return macro[0] if value is None else value

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_file import parse_submit_file
+from dag_rewriter.directory.submit_file import expand, parse_submit_file
 from dag_rewriter.errors import RewriterError
 from monitord_job.jobs.model.one_job import Job
-from monitord_job.recording.plain_submit_files import expand, of_attempt
+from monitord_job.recording.plain_submit_files import of_attempt
 
 
 def output_files(where: Path, job: Job) -> dict[str, Path]:

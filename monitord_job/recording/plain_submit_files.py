@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from dag_rewriter.directory.queue_items import first_item
-from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
+from dag_rewriter.directory.submit_file import MACRO, SubmitDescription, expand, parse_submit_file
 from dag_rewriter.language.text import text_of
 from monitord_job.stampede.state import JobDescription, JobPlan, UnplannedJob
-
-_MACRO = re.compile(r"(?<!\$)\$\(([\w.]+)(?::([^()$]*))?\)")
-_DEEPEST = 10
-"""How often macros within macros are put in: HTCondor refuses circles, and so they end here."""
-_MOST = 1 << 16
-
-
-def expand(text: str, macros: Mapping[str, str]) -> str:
-    """A text with its macros put in; one that nobody knows stays, unless it has a default of its job.
-
-    >>> expand("$(JOB).$(Cluster).$(n:1)", {"job": "A", "n": "$(m)", "m": "2"})
-    'A.$(Cluster).2'
-    """
-    for _ in range(_DEEPEST):
-        expanded = _MACRO.sub(lambda macro: _value(macro, macros), text)
-        if expanded == text or len(expanded) > _MOST:
-            break
-        text = expanded
-    return text
-
-
-def _value(macro: re.Match[str], macros: Mapping[str, str]) -> str:
-    value = macros.get(macro[1].lower(), macro[2])
-    return macro[0] if value is None else value
 
 
 def describe(
@@ -95,4 +70,4 @@ def of_attempt(name: str, sched_id: str | None, retry: int) -> str:
     values = {"cluster": cluster, "process": proc, "retry": str(retry)}
     values |= {"clusterid": cluster, "procid": proc}
     # What nobody has set is nothing to HTCondor.
-    return _MACRO.sub("", expand(name, values))
+    return MACRO.sub("", expand(name, values))

@@ -47,6 +47,7 @@ MONITOR = {*DATABASE, "monitord_job.recording", "platformdirs"}
 USED = {
     "bridle check x.dag": set(),
     "bridle metrics x.dag": set(),
+    "bridle condorio x.dag": set(),
     "bridle graph x.dag": {"networkx"},
     "bridle graph x.dag --descendants A": set(),
     "bridle rewrite --dry-run x.dag": {"platformdirs"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -212,3 +213,53 @@ def test_two_dags_in_one_directory_do_not_meet_and_a_killed_monitor_comes_back(p
         "SELECT exec_job_id FROM job JOIN workflow USING (wf_id) WHERE dag_file_name = 'x.dag'",
     )
     assert {name for (name,) in jobs} == JOBS
+
+
+TRANSFERRING = {
+    "t.dag": "JOB make make.sub\nJOB take take.sub\nPARENT make CHILD take\n",
+    "make.sub": """\
+executable = make.sh
+should_transfer_files = YES
+transfer_input_files = table
+transfer_output_files = made
+output = make.out
+error = make.err
+queue
+""",
+    "take.sub": """\
+executable = /bin/cat
+transfer_executable = false
+arguments = made table
+should_transfer_files = YES
+transfer_input_files = made, table
+transfer_output_files = ""
+output = take.out
+queue
+""",
+    "make.sh": "#!/bin/sh\ncat table table > made\necho it is made\n",
+    "table": "7 bytes" * 1000,
+}
+
+
+def test_what_htcondor_transfers_is_known_before_and_told_after(pool, condor, work_dir):
+    """Event 005 of HTCondor against the sizes of the files that the submit files name."""
+    for name, text in TRANSFERRING.items():
+        (work_dir / name).write_text(text)
+    (work_dir / "make.sh").chmod(0o755)
+    before = json.loads(bridle(pool, "condorio", "--json", str(work_dir / "t.dag")).stdout)
+    assert before["to_jobs"] == {"bytes": 2 * 7000 + len(TRANSFERRING["make.sh"]), "unknown_files": 1}
+    condor("condor_submit_dag", "t.dag", cwd=work_dir)
+    until(lambda: not condor("condor_q", "-af", "ClusterId").strip(), "the queue is empty")
+    after = json.loads(bridle(pool, "condorio", "--json", str(work_dir / "t.dag")).stdout)
+    assert after["jobs"]["measured"] == 2
+    log = (work_dir / "t.dag.nodes.log").read_text()
+    sent, returned = (
+        [int(number) for number in re.findall(rf"(\d+)  -  Run Bytes {what} By Job", log)]
+        for what in ("Received", "Sent")
+    )
+    assert (after["to_jobs"]["bytes"], after["from_jobs"]["bytes"]) == (sum(sent), sum(returned))
+    assert sent == [7000 + len(TRANSFERRING["make.sh"]), 14000 + 7000]
+    assert returned == [14000 + len("it is made\n"), 14000 + 7000]
+    assert after["data"] == {"bytes": 7000 + 14000 + 21000, "unknown_files": 0}
+    assert [one["lfn"] for one in after["shared_inputs"]] == ["table"]
+    assert after["simulation"]["run_times"]["measured"] == 2

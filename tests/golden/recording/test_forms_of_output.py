@@ -32,7 +32,7 @@ COMMANDS = [
         "recover",
     ),
     *("list RUN", "categories", "check", "metrics", "graph", "graph --levels", "rescue list", "rescue show"),
-    *("notify list", "report --text", "rewrite --dry-run --diff"),
+    *("condorio", "notify list", "report --text", "rewrite --dry-run --diff"),
 ]
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|4[0-7]|9[0-7]|38|48)(;[0-9;]*)?m")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

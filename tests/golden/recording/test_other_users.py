@@ -53,6 +53,7 @@ READING = [
     ["recover"],
     ["notifications"],
     ["metrics"],
+    ["condorio"],
     ["check"],
     ["graph"],
     ["rescue", "list"],

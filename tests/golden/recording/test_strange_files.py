@@ -36,6 +36,7 @@ COMMANDS = [
     ["check"],
     ["graph"],
     ["metrics"],
+    ["condorio"],
     ["rescue", "list"],
     ["recover"],
     ["notify", "list"],

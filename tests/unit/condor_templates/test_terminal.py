@@ -93,6 +93,7 @@ SHOWN = [
         "check",
         "graph",
         "metrics",
+        "condorio",
         "categories",
         "notifications",
         "notify list",

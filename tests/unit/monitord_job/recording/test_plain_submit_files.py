@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import open_dag
+from dag_rewriter.directory.submit_file import expand
 from dag_rewriter.model.splices import expand as expanded
 from monitord_job.recording.job_files import JobFileReader
-from monitord_job.recording.plain_submit_files import expand, of_attempt
+from monitord_job.recording.plain_submit_files import of_attempt
 from monitord_job.stampede.job_plans import plans_of
 from monitord_job.stampede.state import JobFiles, JobPlan
 from monitord_job.stampede.transitions import FilesNeeded
