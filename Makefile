@@ -10,6 +10,7 @@ ARGS ?=
 MONITOR_ARGS ?=
 FORMS_ARGS ?=
 STATISTICS_ARGS ?=
+SITE_ARGS ?=
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
 
@@ -40,7 +41,8 @@ help:
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), also on each form of"
 	@echo "             output that users have (FORMS_ARGS='--jobs 1000'), then 1,000 notifications,"
-	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000')"
+	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000'),"
+	@echo "             then many monitors on one PostgreSQL (SITE_ARGS='--monitors 20 --jobs 5000')"
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
 	@echo "make pythons set up, unit and golden tests with the oldest and the newest Python that are supported"
 	@echo "make check   ruff, mypy --strict, import-linter"
@@ -101,12 +103,13 @@ soak: $(STAMPS)/bridle $(STAMPS)/postgresql $(HTCONDOR)
 fuzz: $(STAMPS)/bridle
 	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_ARGS)
 
-bench: $(STAMPS)/bridle $(STAMPS)/peer $(HTCONDOR)
+bench: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
 	@$(VENV)/bin/python benchmarks/bench_monitor.py $(MONITOR_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_forms.py $(FORMS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_notifications.py
 	@$(VENV)/bin/python benchmarks/bench_statistics.py $(STATISTICS_ARGS)
+	@$(VENV)/bin/python benchmarks/bench_site.py $(SITE_ARGS)
 
 check: lint format-check types imports
 

@@ -209,8 +209,8 @@ def run(logs: Logs, waves: Iterable[list[Node]], record: Records) -> int:
 class Records:
     """Writes what attempts leave: .out.NNN and .err.NNN, as pegasus-exitcode rotates them."""
 
-    def __init__(self, scratch: str) -> None:
-        self._scratch = scratch
+    def __init__(self, scratch: str, names: str = "") -> None:
+        self._scratch, self._names = scratch, names
         self._succeeded = _template("succeeded.out", "preprocess|findrange|analyze")
         self._failed = _template("failed.out", "work")
 
@@ -229,7 +229,11 @@ class Records:
         }
         pieces = [begin % values]
         for lfn in node.outputs[:MOST_OUTPUTS]:
-            values |= {"lfn": lfn, "sha256": f"{crc32(lfn.encode()):064x}", "size": str(1000 + node.job)}
+            values |= {
+                "lfn": self._names + lfn,
+                "sha256": f"{crc32(lfn.encode()):064x}",
+                "size": str(1000 + node.job),
+            }
             pieces.append(file % values)
         pieces.append(end % values)
         node.output.with_suffix(f".out.{suffix}").write_text("".join(pieces))
@@ -311,20 +315,18 @@ def _write_dagman_job(path: Path, ended: int) -> None:
     path.write_text("".join(f"{n} ({DAGMAN_JOB}.000.000) {_iso(t)} {text}...\n" for n, t, text in events))
 
 
-def recorded_run(folder: Path, jobs: int) -> Path:
-    """Plan a workflow of about so many jobs below `folder`, and write down its run; its submit directory."""
-    options = Options(
-        folder,
-        cleanup=False,
-        user="bench",
-        uuid="0f9b1129-8e29-4df2-838b-032554acae9e",
-        time=PLANNED,
-    )
+def recorded_run(folder: Path, jobs: int, number: int = 0) -> Path:
+    """Plan a workflow of about so many jobs below `folder`, and write down its run; its submit directory.
+
+    Runs of different numbers have other uuids, and other names of the files that they write.
+    """
+    uuid = f"0f9b1129-8e29-4df2-838b-{0x032554ACAE9E + number:012x}"
+    options = Options(folder, cleanup=False, user="bench", uuid=uuid, time=PLANNED)
     path = plan(fan(jobs), options)
     dag = (path / "fan-0.dag").read_text()
     nodes = _nodes(path, dag)
-    for number, node in enumerate(nodes.values()):
-        node.fails = node.name.startswith("work_") and number % FAILING_EACH == 50
+    for at, node in enumerate(nodes.values()):
+        node.fails = node.name.startswith("work_") and at % FAILING_EACH == 50
     with ExitStack() as stack:
         names = ("bridle.jobstate.log", "dag.nodes.log", "dag.dagman.out")
         states, events, dagman = (stack.enter_context((path / f"fan-0.{name}").open("w")) for name in names)
@@ -339,7 +341,9 @@ def recorded_run(folder: Path, jobs: int) -> Path:
             f"Dag contains {len(nodes)} total nodes\nBootstrapping...",
         )
         states.write(f"{STARTED} INTERNAL *** DAGMAN_STARTED {DAGMAN_JOB}.0 ***\n")
-        ended = run(logs, _waves(nodes, dag), Records(str(folder / "scratch")))
+        ended = run(
+            logs, _waves(nodes, dag), Records(str(folder / "scratch"), f"r{number}." if number else "")
+        )
         states.write(f"{ended} INTERNAL *** DAGMAN_FINISHED 0 ***\n")
         logs.say(ended, "All jobs Completed!\nNote: 0 total job deferrals because of -MaxJobs limit (0)")
         logs.say(ended, f"**** {start} (condor_DAGMAN) pid 8768 EXITING WITH STATUS 0")
@@ -353,8 +357,9 @@ def main() -> None:
         "folder", type=Path, help="the submit directory goes to FOLDER/bench/pegasus/fan/runNNNN"
     )
     parser.add_argument("jobs", type=int, help="workers; four more jobs go with them")
+    parser.add_argument("--number", type=int, default=0, help="of the run, if several go into one database")
     options = parser.parse_args()
-    print(recorded_run(options.folder.resolve(), options.jobs))
+    print(recorded_run(options.folder.resolve(), options.jobs, options.number))
 
 
 if __name__ == "__main__":

@@ -134,6 +134,9 @@ COMMANDS = {
         "planner_ext.commands.schema:schema",
         "Print the JSON Schema of what a command prints under --json.",
     ),
+    "site": Subcommand(
+        "monitord_job.cli.site:site", "Look after the database of a site, which many runs share."
+    ),
     "pool": Subcommand("planner_ext.commands.pool:pool", "Manage a personal HTCondor pool."),
 }
 

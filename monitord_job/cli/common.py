@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,8 @@ LOG = logging.getLogger("bridle")
 F = TypeVar("F", bound=Callable[..., Any])
 url_option = click.option("--url", help="The database, if the monitor was told of it by its own --url.")
 _GIVEN = "bridle.properties"
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_LENGTH = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 
 
 def _give_conf(ctx: click.Context, _option: click.Parameter, conf: Path | None) -> Path | None:
@@ -121,3 +125,17 @@ def here() -> Path:
 def open_run(path: Path) -> SubmitDir:
     """The same, with the uuid that its database is kept under."""
     return identified(run_of(path))
+
+
+def age(_ctx: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    """An age, or a day, as the time since when, or before which, runs are wanted (seconds since the epoch)."""
+    if text is None:
+        return None
+    length = _LENGTH.fullmatch(text)
+    if length is not None:
+        return time.time() - int(length[1]) * _UNITS[length[2]]
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d"))
+    except (ValueError, OverflowError):
+        what = f"{text!r} is neither an age (90m, 12h, 7d, 2w) nor a day (2026-11-30)"
+        raise click.BadParameter(what) from None

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import time
 from pathlib import Path
 
 import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json
-from monitord_job.cli.common import properties_options
-
-_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_AGE = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
-
-
-def _newer(_ctx: click.Context, _option: click.Parameter, text: str | None) -> float | None:
-    """An age, or a day, as the time since when runs are wanted."""
-    if text is None:
-        return None
-    age = _AGE.fullmatch(text)
-    if age is not None:
-        return time.time() - int(age[1]) * _UNITS[age[2]]
-    try:
-        return time.mktime(time.strptime(text, "%Y-%m-%d"))
-    except (ValueError, OverflowError):
-        what = f"{text!r} is neither an age (90m, 12h, 7d, 2w) nor a day (2026-11-30)"
-        raise click.BadParameter(what) from None
+from monitord_job.cli.common import age, properties_options
 
 
 @click.command(
@@ -57,7 +38,7 @@ Exit codes:
 )
 @click.option(
     "--newer",
-    callback=_newer,
+    callback=age,
     metavar="AGE",
     help="Only those begun since: 90m, 12h, 7d, or a day (2026-11-30).",
 )

@@ -62,12 +62,16 @@ class Bulk:
         if rows:
             self.connection.exec_driver_sql(self.dialect.text(text), rows)
 
+    def change(self, text: str, *values: object) -> int:
+        """A statement that changes rows, written as a question is; how many it did."""
+        return int(self.connection.exec_driver_sql(self.dialect.text(text), self._given(values)).rowcount)
+
     def select(self, text: str, *values: object) -> list[Any]:
         """All rows of a question. In its text ? is a value, ?* stands for a list's elements: `x IN (?*)`."""
-        given = tuple(
-            self.dialect.list_value(value) if isinstance(value, list) else value for value in values
-        )
-        return list(self.connection.exec_driver_sql(self.dialect.text(text), given).fetchall())
+        return list(self.connection.exec_driver_sql(self.dialect.text(text), self._given(values)).fetchall())
+
+    def _given(self, values: tuple[object, ...]) -> tuple[object, ...]:
+        return tuple(self.dialect.list_value(value) if isinstance(value, list) else value for value in values)
 
     def select_for_update(self, text: str, *values: object) -> list[Any]:
         """As `select`, and nobody changes these rows before the transaction ends."""

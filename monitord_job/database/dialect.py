@@ -77,6 +77,10 @@ class Dialect(ABC):
     """what to look for if it stays unusable"""
     for_update: str
     """after a question: nobody else changes its rows before the transaction ends"""
+    beside_writers: str
+    """in a CREATE INDEX: others write on meanwhile"""
+    room_hint: str
+    """what becomes of the room of rows that were deleted"""
 
     # URLs and connections.
 
@@ -106,6 +110,13 @@ class Dialect(ABC):
 
     def lock_tables(self, connection: Connection) -> None:  # noqa: B027 - nothing to do where there is one writer
         """Let nobody else make tables before the transaction ends."""
+
+    def lock_files(self, connection: Connection) -> None:  # noqa: B027 - nothing to do where there is one writer
+        """Let nobody else look files up (rc_lfn), in order to refer to them, before the transaction ends."""
+
+    def broken_indexes(self, connection: Connection) -> list[str]:  # noqa: ARG002 - most make them whole or not
+        """The names of indexes that were not made to their end."""
+        return []
 
     # Statements.
 
@@ -143,6 +154,8 @@ class Sqlite(Dialect):
         "it will be tried again; if this stays, look for a full disk or a program that holds the database"
     )
     for_update = ""  # it has one writer anyway
+    beside_writers = ""
+    room_hint = "the file keeps its size and uses the room again; `sqlite3 FILE VACUUM` gives it back"
     _BROKEN = re.compile(
         "not a database|malformed|no such (table|column|index)|has no column|unsupported file format|constraint failed"
     )
@@ -233,6 +246,8 @@ class Postgresql(Dialect):
     unreadable_hint = "check that its server runs and accepts your login"
     refused_hint = "see what its server says, or rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
     for_update = " FOR UPDATE"
+    beside_writers = "CONCURRENTLY"
+    room_hint = "autovacuum makes their room usable again; `VACUUM (ANALYZE)` does it now, beside monitors"
     away_hint = "it will be tried again; if this stays, ask its administrator"
     _KEEPALIVE = {  # noqa: RUF012 - never changed
         # A database that was made with SQL_ASCII says nothing of its texts, and the driver would give bytes.
@@ -298,6 +313,16 @@ class Postgresql(Dialect):
 
     def lock_tables(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(self._ADVISORY)))
+
+    def lock_files(self, connection: Connection) -> None:
+        # A monitor reads the keys of files, and refers to them in the same transaction. Whoever comes after this waits
+        # behind it, so it does not wait for long.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
+        connection.exec_driver_sql("LOCK TABLE rc_lfn IN ACCESS EXCLUSIVE MODE")
+
+    def broken_indexes(self, connection: Connection) -> list[str]:
+        text = "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE NOT indisvalid"
+        return list(connection.exec_driver_sql(text).scalars())
 
     def streaming_cursor(self, driver: Any) -> Any:
         # One with a name stays at the server.

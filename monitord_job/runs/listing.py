@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -40,6 +40,8 @@ class Wanted:
     all_users: bool = False
     folder: Path | None = None
     url: str | None = None
+    uuids: Collection[str] | None = None
+    """of that database: only these"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _queue() -> tuple[list[QueuedJob] | None, str]:
 def _records(wanted: Wanted, queue: list[QueuedJob]) -> Iterator[tuple[RunRecord, QueuedJob | None, int]]:
     if wanted.url is not None:
         jobs = {str(job.dag_file): job for job in queue if job.dag_file is not None}
-        for record in stored_at(wanted.url):
+        for record in stored_at(wanted.url, wanted.uuids):
             yield record, jobs.get(record.dag_file), 0
         return
     kept = KeptFigures()

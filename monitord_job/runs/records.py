@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,12 +121,12 @@ def with_figures(record: RunRecord, figures: RunFigures) -> RunRecord:
     )
 
 
-def stored_at(url: str) -> list[RunRecord]:
-    """All runs of a database. Raises MonitorError if it cannot be read."""
+def stored_at(url: str, uuids: Collection[str] | None = None) -> list[RunRecord]:
+    """The runs of a database, all or those asked for. Raises MonitorError if it cannot be read."""
     from monitord_job.database.run_figures import run_figures
     from monitord_job.database.url import Database, parse_url
 
-    runs = run_figures(Database(parse_url("--url", url, Path.cwd())))
+    runs = run_figures(Database(parse_url("--url", url, Path.cwd())), uuids)
     return [with_figures(_of_row(wf_uuid, figures), figures) for wf_uuid, figures in runs.items()]
 
 

@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -31,7 +32,10 @@ _SETTINGS = {
 class Server:
     """A server in one directory, on a socket that only its user reaches. It dies with the process that started it."""
 
-    def __init__(self, programs: Path, directory: Path) -> None:
+    def __init__(
+        self, programs: Path, directory: Path, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._settings = {**_SETTINGS, **settings}
         self._programs = programs
         self._place = directory
         self._directory = directory / "data"
@@ -47,7 +51,7 @@ class Server:
         if not (self._directory / "PG_VERSION").exists():
             words = ["--auth=trust", f"--username={_USER}", "--encoding=UTF8", "--locale=C", "--no-sync"]
             self._run("initdb", "-D", str(self._directory), *words)
-        settings = {**_SETTINGS, "unix_socket_directories": str(self._socket)}
+        settings = {**self._settings, "unix_socket_directories": str(self._socket)}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         # PostgreSQL refuses root as HTCondor does, and the same user namespace helps.
         command = [*as_pool_user(os.geteuid()), "setpriv", "--pdeathsig", "INT"]
@@ -55,6 +59,12 @@ class Server:
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         until(self._answers, "PostgreSQL answers", limit=60)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that started it: the server, or what puts it into a namespace of its own."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         """Cut off whoever is connected, and return when it has ended."""

@@ -1,0 +1,1 @@
+"""Taking old runs out of a database that many share."""
