@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +37,11 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
 
     If no monitor is alive, what the logs hold beyond the database is stored first.
     """
-    from monitord_job.readers.status import diagnosis_of, read_status, with_held
-    from monitord_job.readers.status_view import as_mapping, show
+    from monitord_job.readers.status import read_to_tell
+    from monitord_job.readers.status_view import MOST_FAILURES, as_mapping, show
 
     opened = open_run(submit_dir)
-    summary = read_status(opened, url)
-    diagnosis = diagnosis_of(opened, url)
-    summary = with_held(summary, diagnosis)
+    summary, diagnosis = read_to_tell(opened, url, sys.maxsize if as_json else MOST_FAILURES)
     if as_json:
         print_json(as_mapping(summary, diagnosis))
     else:

@@ -7,16 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Select,
-    and_,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
@@ -24,17 +15,16 @@ from monitord_job.database.attempt_queries import (
     FAILED_STATES,
     failed_nodes,
     last_start,
-    last_state,
-    newest_seq,
     read_attempts,
     service_column,
 )
+from monitord_job.database.job_queries import jobs_named, jobs_of, unready_jobs
 from monitord_job.database.reading import has_table, open_database, reading
-from monitord_job.database.run_values import Job, WorkflowProgress, WorkflowSummary
+from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
 from monitord_job.outcome.cause import Cause
-from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status
+from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.outcome.wall_time import State
 
 
@@ -172,10 +162,13 @@ def causes_before(engine: Engine, wf_uuid: str, jobs: Collection[str]) -> dict[s
     return {job: cause for job, cause in causes if cause is not None}
 
 
-def summary(engine: Engine, wf_uuid: str) -> WorkflowSummary:
-    """Everything `bridle status` shows of one workflow."""
+def summary(engine: Engine, wf_uuid: str, most: int | None = None) -> WorkflowSummary:
+    """Everything `bridle status` shows of one workflow.
+
+    `most`: so many failed and held jobs, each, have a name and a cause, and all others are counted; None: all have.
+    """
     with reading(engine) as connection:
-        return _summary(connection, wf_uuid)
+        return _summary(connection, wf_uuid, most)
 
 
 def last_times(engine: Engine, wf_uuid: str) -> dict[str, int]:
@@ -201,13 +194,33 @@ def _workflow(connection: Connection, wf_uuid: str) -> Any:
     return workflow
 
 
-def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
+def with_unready(engine: Engine, run: WorkflowSummary) -> WorkflowSummary:
+    """The run, with the names of jobs that have not begun."""
+    if not any(status is NodeStatus.UNREADY for _, status in run.others):
+        return run
+    with reading(engine) as connection:
+        workflow = _workflow(connection, run.wf_uuid)
+        return run.with_names(unready_jobs(connection, workflow.wf_id))
+
+
+def with_names(engine: Engine, run: WorkflowSummary, names: Collection[str]) -> WorkflowSummary:
+    """The run, with these jobs by name, as far as they are in it."""
+    new = sorted(set(names) - {job.name for job in run.jobs})
+    if not new or not run.others:
+        return run
+    with reading(engine) as connection:
+        workflow = _workflow(connection, run.wf_uuid)
+        return run.with_names(jobs_named(connection, workflow.wf_id, new, over=run.ended is not None))
+
+
+def _summary(connection: Connection, wf_uuid: str, most: int | None) -> WorkflowSummary:
     workflow = _workflow(connection, wf_uuid)
     states = _states(connection, workflow.wf_id)
     first, last = _first_and_last(states)
     ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
     table = bridle_tables.BRIDLE_QUARANTINE
     counted = select(func.count()).select_from(table).where(table.c.wf_id == workflow.wf_id)
+    jobs, others = jobs_of(connection, workflow.wf_id, over=ended is not None, most=most)
     return WorkflowSummary(
         wf_uuid=wf_uuid,
         label=workflow.dax_label,
@@ -216,7 +229,7 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
         ended=None if ended is None else int(ended.timestamp),
         status=None if ended is None else ended.status,
         restarts=0 if last is None else last.restart_count,
-        jobs=_jobs(connection, workflow.wf_id, over=ended is not None),
+        jobs=jobs,
         quarantined=connection.scalar(counted) or 0,
         metrics=_metrics(connection, workflow.wf_id),
         begun=last_start(connection, workflow.wf_id),
@@ -227,6 +240,7 @@ def _summary(connection: Connection, wf_uuid: str) -> WorkflowSummary:
             State(one.state == "WORKFLOW_STARTED", float(one.timestamp), one.restart_count, one.status)
             for one in states
         ),
+        others=others,
     )
 
 
@@ -248,59 +262,3 @@ def _states(connection: Connection, wf_id: int) -> Sequence[Any]:
     # Within one second the word decides: an end comes after its start, a restart counts one higher.
     order = (table.c.timestamp, table.c.restart_count, table.c.state)
     return connection.execute(select(table).where(table.c.wf_id == wf_id).order_by(*order)).all()
-
-
-def _jobs(connection: Connection, wf_id: int, *, over: bool) -> tuple[Job, ...]:
-    # All rows at once: as long as a question is open, SQLite lets nobody commit.
-    rows = connection.execute(_newest_attempts(wf_id, service_column(connection))).all()
-    with_status = [
-        (row, attempt_status(row.state, row.exitcode, service=bool(row.service), over=over)) for row in rows
-    ]
-    telling = (NodeStatus.FAILED, NodeStatus.HELD)
-    attempts = read_attempts(
-        connection, [row.job_instance_id for row, status in with_status if status in telling]
-    )
-    jobs = []
-    for row, status in with_status:
-        attempt = attempts.get(row.job_instance_id)
-        jobs.append(
-            Job(
-                row.exec_job_id,
-                row.type_desc,
-                status,
-                row.attempts or 0,
-                row.exitcode,
-                row.site,
-                row.stdout_file,
-                None if attempt is None else attempt.cause,
-                None if attempt is None else attempt.output,
-                bool(row.service),
-            )
-        )
-    return tuple(jobs)
-
-
-def _newest_attempts(wf_id: int, service: ColumnElement[Any]) -> Select[Any]:
-    job, instance, node = s.JOB, s.JOB_INSTANCE, bridle_tables.BRIDLE_NODE
-    counted = instance.alias("attempts")
-    of_job = select(func.count()).select_from(counted).where(counted.c.job_id == job.c.job_id)
-    attempts = of_job.correlate(job).scalar_subquery()
-    attempt = and_(instance.c.job_id == job.c.job_id, instance.c.job_submit_seq == newest_seq())
-    return (
-        select(
-            job.c.exec_job_id,
-            job.c.type_desc,
-            last_state().label("state"),
-            attempts.label("attempts"),
-            instance.c.job_instance_id,
-            instance.c.exitcode,
-            instance.c.site,
-            instance.c.stdout_file,
-            service.label("service"),
-        )
-        .select_from(job)
-        .outerjoin(instance, attempt)
-        .outerjoin(node, and_(node.c.wf_id == job.c.wf_id, node.c.name == job.c.exec_job_id))
-        .where(job.c.wf_id == wf_id)
-        .order_by(job.c.job_id)
-    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus
@@ -46,7 +46,10 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowSummary:
-    """A run as the database has it. Times in seconds since the epoch; `status` is DAGMan's exit code at the end."""
+    """A run as the database has it. Times in seconds since the epoch; `status` is DAGMan's exit code at the end.
+
+    `jobs` are those with a name, in the order of the DAG; `others` are only counted, by type and where they stand.
+    """
 
     wf_uuid: str
     label: str | None
@@ -70,15 +73,30 @@ class WorkflowSummary:
     states: tuple[State, ...] = ()
     """when DAGMans started and ended"""
     blocked: tuple[Blocked, ...] = ()
+    others: Mapping[tuple[str, NodeStatus], int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """How many jobs there are."""
-        return len(self.jobs)
+        return len(self.jobs) + sum(self.others.values())
 
     def count(self) -> Counter[NodeStatus]:
         """How many jobs are in which status."""
-        return Counter(job.status for job in self.jobs)
+        return sum(self.count_by_type().values(), Counter())
+
+    def count_by_type(self) -> Mapping[str, Counter[NodeStatus]]:
+        """The same of each type of job."""
+        counts: defaultdict[str, Counter[NodeStatus]] = defaultdict(Counter)
+        for (kind, status), number in self.others.items():
+            counts[kind][status] += number
+        for job in self.jobs:
+            counts[job.type][job.status] += 1
+        return counts
+
+    def with_names(self, jobs: Sequence[Job]) -> WorkflowSummary:
+        """The run, with some of those that were only counted."""
+        others = Counter(self.others) - Counter((job.type, job.status) for job in jobs)
+        return replace(self, jobs=(*self.jobs, *jobs), others=others)
 
 
 @dataclass(frozen=True, slots=True)

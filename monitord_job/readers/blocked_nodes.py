@@ -15,7 +15,7 @@ _MOST = 20
 
 def blockers(run: WorkflowSummary) -> list[str]:
     """The first of the nodes that may block others, if any other has not begun. SERVICE nodes block nobody."""
-    if not any(job.status is NodeStatus.UNREADY for job in run.jobs):
+    if not run.count()[NodeStatus.UNREADY]:
         return []
     return [job.name for job in run.jobs if job.status in _BLOCK and not job.service][:_MOST]
 

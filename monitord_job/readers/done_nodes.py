@@ -13,6 +13,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.splices import ORDINARY
+from monitord_job.database.reading import OpenDatabase
+from monitord_job.database.run_queries import with_unready
 from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.outcome.node_status import NodeStatus
 
@@ -20,18 +22,21 @@ _MAY_SAY_SO = re.compile(rb"\b(?:DONE|SPLICE|INCLUDE)\b", re.IGNORECASE)
 """To look at each of a million nodes takes seconds."""
 
 
-def with_done_nodes(submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
+def with_done_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
     """The run, with nodes that were never to run as what they are to DAGMan: done."""
-    if all(job.status is not NodeStatus.UNREADY for job in run.jobs):
+    if not run.count()[NodeStatus.UNREADY]:
         return run
     done = done_nodes(submit_dir)
+    if not done:
+        return run
+    run = with_unready(engine, run)
     jobs = (
         replace(job, status=NodeStatus.SUCCEEDED)
         if job.name in done and job.status is NodeStatus.UNREADY
         else job
         for job in run.jobs
     )
-    return replace(run, jobs=tuple(jobs)) if done else run
+    return replace(run, jobs=tuple(jobs))
 
 
 def done_nodes(submit_dir: SubmitDir) -> frozenset[str]:

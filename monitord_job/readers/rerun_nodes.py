@@ -26,9 +26,10 @@ def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowS
     rescue = _in_use(submit_dir, run)
     if rescue is None:
         return run
+    whole = summary(engine, run.wf_uuid) if run.others else run
     times = last_times(engine, run.wf_uuid)
     done = frozenset(map(show_bytes, rescue.rescue.done))
-    return replace(run, jobs=tuple(_as_counted(job, rescue, done, times, run) for job in run.jobs))
+    return replace(whole, jobs=tuple(_as_counted(job, rescue, done, times, run) for job in whole.jobs))
 
 
 def rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir) -> frozenset[str]:

@@ -10,7 +10,14 @@ from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.reading import OpenDatabase, open_database
-from monitord_job.database.run_queries import is_stored, job_edges, progress, summary
+from monitord_job.database.run_queries import (
+    is_stored,
+    job_edges,
+    progress,
+    summary,
+    with_names,
+    with_unready,
+)
 from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
@@ -36,10 +43,25 @@ def read_status(submit_dir: SubmitDir, url: str | None = None) -> WorkflowSummar
         engine.dispose()
 
 
-def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowSummary:
+def read_to_tell(submit_dir: SubmitDir, url: str | None, most: int) -> tuple[WorkflowSummary, Diagnosis]:
+    """The same of a run of any size, and its diagnosis, with what the queue has on hold.
+
+    So many failed and held jobs, each, have their names; others are counted, unless their names matter.
+    """
+    engine = open_database(brought_up(submit_dir, url))
+    try:
+        run = _with_blocked(engine, as_dagman_counts(engine, submit_dir, most))
+        diagnosis = diagnosis_of(submit_dir, url)
+        run = with_names(engine, run, [one.node for one in diagnosis.held])
+        return with_held(run, diagnosis), diagnosis
+    finally:
+        engine.dispose()
+
+
+def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir, most: int | None = None) -> WorkflowSummary:
     """The run as it is stored, and what only the DAG and its rescue DAGs say: which nodes are done, which run again."""
-    stored = summary(engine, submit_dir.wf_uuid or "")
-    return with_done_nodes(submit_dir, with_rerun_nodes(engine, submit_dir, stored))
+    stored = summary(engine, submit_dir.wf_uuid or "", most)
+    return with_done_nodes(engine, submit_dir, with_rerun_nodes(engine, submit_dir, stored))
 
 
 def with_held(run: WorkflowSummary, diagnosis: Diagnosis) -> WorkflowSummary:
@@ -58,11 +80,10 @@ def with_held(run: WorkflowSummary, diagnosis: Diagnosis) -> WorkflowSummary:
 def _with_blocked(engine: OpenDatabase, run: WorkflowSummary) -> WorkflowSummary:
     """The run, with which of its nodes cannot begin because of which."""
     blocking = blockers(run)
-    return (
-        replace(run, blocked=blocked_nodes(run, blocking, job_edges(engine, run.wf_uuid)))
-        if blocking
-        else run
-    )
+    if not blocking:
+        return run
+    run = with_unready(engine, run)
+    return replace(run, blocked=blocked_nodes(run, blocking, job_edges(engine, run.wf_uuid)))
 
 
 def progress_as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowProgress:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 
     from condor_templates.printable_console import PrintableConsole
 
-_MOST_FAILURES = 20
+MOST_FAILURES = 20
+"""Failed jobs, and held ones, that people are told of one by one."""
 _MOST_NAMED = 5
 
 
@@ -53,7 +53,7 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
         "wall_time_seconds": wall_time(run.states, until),
         "elapsed_seconds": elapsed(run.states, until),
         "jobs": {
-            "total": len(run.jobs),
+            "total": run.total,
             **{each.value: None if unread else counts[each] for each in NodeStatus},
         },
         "unreadable": unread or None,
@@ -93,7 +93,7 @@ def show(
     ended = ending(run, diagnosis)
     state = state_of(run, diagnosis)
     word = state.value if ended is None else ended.value
-    counts, total = run.count(), len(run.jobs)
+    counts, total = run.count(), run.total
     done = counts[NodeStatus.SUCCEEDED]
     console.print(Text(f"{run.label or 'workflow'}  {run.wf_uuid}"))
     console.print(Text(f"{word}{_times(run)}", style=_STYLE[state]))
@@ -104,10 +104,10 @@ def show(
     else:
         console.print(f"{done} of {total} jobs done ({percent_done(done, total)} %)")
         console.print(_table(run))
-    _show_jobs(console, "held", [job for job in run.jobs if job.status is NodeStatus.HELD])
+    _show_jobs(console, run, NodeStatus.HELD)
     if run.held_below and not (diagnosis and diagnosis.held):
         console.print(f"held: {run.held_below} jobs of sub-workflows")
-    _show_jobs(console, "failed", [job for job in run.jobs if job.status is NodeStatus.FAILED])
+    _show_jobs(console, run, NodeStatus.FAILED)
     for each in run.blocked:
         console.print(Text(f"{StateWord.BLOCKED.value} {each.by}: {_some(each.nodes)}"))
     if run.quarantined:
@@ -161,9 +161,7 @@ def _table(run: WorkflowSummary) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("type")
-    by_type: defaultdict[str, Counter[NodeStatus]] = defaultdict(Counter)
-    for job in run.jobs:
-        by_type[job.type][job.status] += 1
+    by_type = run.count_by_type()
     shown = [status for status in NodeStatus if any(counts[status] for counts in by_type.values())]
     for status in shown:
         table.add_column(NODE_WORDS[status].value, justify="right")
@@ -173,12 +171,13 @@ def _table(run: WorkflowSummary) -> Table:
     return table
 
 
-def _show_jobs(console: PrintableConsole, word: str, jobs: list[Job]) -> None:
+def _show_jobs(console: PrintableConsole, run: WorkflowSummary, status: NodeStatus) -> None:
     from rich.text import Text
 
-    for job in jobs[:_MOST_FAILURES]:
+    word, count = NODE_WORDS[status].value, run.count()[status]
+    for job in [job for job in run.jobs if job.status is status][:MOST_FAILURES]:
         why = "" if job.cause is None else f": {one_line(job.cause.phrase.removeprefix(f'{word}: '))}"
         where = f", see {job.output}" if job.output else ""
         console.print(Text(f"{word}: {job.name} (attempt {job.attempts}{where}){why}"))
-    if len(jobs) > _MOST_FAILURES:
-        console.print(f"{word}: {len(jobs) - _MOST_FAILURES} more")
+    if count > MOST_FAILURES:
+        console.print(f"{word}: {count - MOST_FAILURES} more")

@@ -61,6 +61,7 @@ def test_the_property_names_the_database_for_all_commands(fresh_corpus, postgres
     engine = open_database(database_of(submit_dir))
     counts = progress(engine, submit_dir.wf_uuid).count()
     assert counts == summary(engine, submit_dir.wf_uuid).count()
+    assert counts == summary(engine, submit_dir.wf_uuid, most=1).count()
     assert counts[NodeStatus.FAILED]
     engine.dispose()
 
