@@ -15,7 +15,7 @@ from dag_rewriter.check.pass_one import FIRST, bulk_jobs
 from dag_rewriter.check.pass_two_dag import WHOLE
 from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_settings
 from dag_rewriter.check.rescue_lines import check_rescue
-from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope
+from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope, Severity
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.chunks import TOO_LONG, Piece, TooLongError, pieces
 from dag_rewriter.language.command_table import COMMANDS
@@ -90,6 +90,9 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     if identity in check.active:
         check.error(place, f"{path} includes or splices itself", "take the line out")
         return False
+    reading = identity, scope.directory
+    if check.refused[reading] > 1:
+        return False  # a further reading finds the same, once more for each line of it
     check.files_left -= 1
     if check.files_left < 0 or len(check.active) > MAX_DEPTH:
         if check.files_left >= -1:  # said once
@@ -102,11 +105,13 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
         return False
     check.planned = check.planned or (path == check.top and is_planners(data))
     check.active.add(identity)
+    errors = check.noted.get(Severity.ERROR, 0)
     try:
         _first(check, scope, path, pieces(data))
         _second(check, scope, path, pieces(data))
     except TooLongError as error:
         check.error(Place(path, error.line), TOO_LONG, ABSURD)
+    check.refused[reading] += check.noted.get(Severity.ERROR, 0) > errors
     scope.lift()
     if scope.prefix:
         members = scope.members()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -144,6 +145,8 @@ class Check:
     files_left: int = MAX_FILES
     edges: int = 0
     """dependencies of many nodes on many, without the nodes that DAGMan puts between"""
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(file by identity, where its relative names begin) -> readings in which something was an error"""
     noted: dict[Severity, int] = field(default_factory=dict)
     """how many findings there were, listed or not"""
 

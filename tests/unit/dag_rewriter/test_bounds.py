@@ -7,12 +7,14 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import process_time
+from types import SimpleNamespace
 
 import pytest
 
 from condor_templates.errors import PolicyError
 from condor_templates.policy_file import parse_policy, parse_properties, parse_setting
 from dag_rewriter import files
+from dag_rewriter.check.check_dag import check_dag
 from dag_rewriter.check.check_disk import check_path
 from dag_rewriter.check.scope import MAX_FINDINGS
 from dag_rewriter.directory.braindump import BraindumpError, parse_braindump
@@ -240,6 +242,20 @@ def test_a_million_errors_are_not_all_listed(tmp_path):
     found = check_path(tmp_path / "w.dag", lambda _done, _all: None).findings
     assert len(found) == MAX_FINDINGS + 1
     assert found[-1].what.startswith(f"there are more than {MAX_FINDINGS} errors")
+
+
+@pytest.mark.parametrize("line", [b"INCLUDE part.dag\n", b"SPLICE S%06d part.dag\n"])
+def test_a_part_that_is_wrong_is_not_read_for_each_line_that_names_it(line):
+    """Each reading of it would find the same: every line of the one times every line of the other."""
+
+    def read(data: bytes) -> None:
+        texts = {"w.dag": data, "part.dag": data}
+        check_dag("w.dag", SimpleNamespace(read=texts.get, exists=lambda _: True, identity=str))
+
+    def made(size: int) -> bytes:
+        return b"".join(line % number if b"%" in line else line for number in range(size // len(line)))
+
+    assert_linear(read, made, 2_000)
 
 
 def test_a_command_of_nothing_but_backslashes_is_an_error():
