@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -21,6 +22,10 @@ from dag_rewriter.files.regular import NOT_REGULAR
 _PIECE = 1 << 20
 _NEW_FILE, _NEW_FOLDER = 0o644, 0o755
 """Whatever the umask allows beyond: with 000, others could write what says what is run."""
+_TEMPORARY = "bridle-"
+_MARK = ".in-use"
+"""A file in a temporary folder that its process has locked for as long as it lives: a pid may be another's by then."""
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def replace(path: Path, data: bytes, mode: int | None = None) -> bool:
@@ -197,10 +202,62 @@ def make_private(folder: Path) -> None:
 
 
 def temporary_folder() -> Path:
-    """A folder of nobody else's, which is gone when this process has ended. OSError."""
-    folder = Path(tempfile.mkdtemp(prefix="bridle-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    """A folder of nobody else's, which is gone when this process has ended. OSError.
+
+    Those that killed processes of the same user left are removed.
+    """
+    place = Path(tempfile.gettempdir())
+    _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=place))
+    lock = _marked(folder)
+    atexit.register(_forget, folder, lock)
     return folder
+
+
+def _marked(folder: Path) -> int:
+    """The lock on the folder's mark, which has its name only when it is locked: nobody takes the folder for left."""
+    new = folder / f"{_MARK}.new"
+    lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with suppress(OSError):  # where nothing can be locked, nothing is swept either
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        new.rename(folder / _MARK)
+    return lock
+
+
+def _forget(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders whose processes are gone. Where others may rename what is ours, nothing is touched."""
+    with suppress(OSError):
+        mode = place.stat().st_mode
+        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+            return
+        with os.scandir(place) as entries:
+            left = [Path(entry.path) for entry in entries if entry.name.startswith(_TEMPORARY)]
+        for folder in left:
+            _remove_if_left(folder)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove it if it is a folder of ours, has a mark, and nobody holds the lock on that."""
+    with suppress(OSError):
+        opened = os.open(folder, _DIRECTORY)
+        try:
+            status = os.fstat(opened)
+            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != stat.S_IRWXU:
+                return
+            lock = os.open(_MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
+            try:
+                if stat.S_ISREG(os.fstat(lock).st_mode):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+        finally:
+            os.close(opened)
 
 
 def make_link(path: Path, target: str) -> None:
