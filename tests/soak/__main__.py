@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import time
-from collections import defaultdict
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
 
+import psycopg
+
+from condor_templates.errors import BridleError
 from planner_ext.pool.pool import Pool
 from planner_ext.pool.release import Release, find_release
+from tests.soak.diary import Diary
+from tests.soak.figures import Record, judge
 from tests.soak.hierarchy import LEAST, Hierarchy, make_hierarchy
 from tests.soak.recovery import Watch
-from tests.soak.strikes import KINDS, Scene, Strike, Where, strikes
+from tests.soak.strikes import KINDS, SLOW, Scene, Strike, Where, strikes
 from tests.soak.surroundings import MailServer, Reader
-from tests.soak.truth import Verdict, check
 from tests.support.faults import jobs_of, tool
 from tests.support.places import BUILD, WORK
 from tests.support.postgresql import Server
-from tests.support.runs import bridle, ended, monitor_pid, until
+from tests.support.runs import bridle, ended, until
 
 END_LIMIT = 1800.0
 """Seconds that the rest of the workflow may take when the faults are over."""
@@ -38,15 +42,6 @@ exit codes: 0 all is as it should be, 1 it is not (the directory stays, for you 
 """
 
 
-@dataclass
-class Record:
-    """What the faults did: kind -> seconds until all was at work again; in haste, until after the next one."""
-
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    missed: int = 0
-    kills: int = 0
-
-
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make soak",
@@ -56,6 +51,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=7, help="the same gives the same faults (default 7)")
     parser.add_argument("--faults", type=int, default=500, help="how many (default 500)")
+    parser.add_argument("--minutes", type=float, help="of the faults: those that are left then are left out")
     parser.add_argument("--nodes", type=int, default=600, help="of the whole hierarchy, about (default 600)")
     parser.add_argument(
         "--database",
@@ -96,35 +92,56 @@ def start(scene: Scene, reader: Reader) -> None:
 
     def has_started() -> bool:
         reader.look()
-        return monitor_pid(root) is not None
+        return scene.monitor() is not None
 
     until(has_started, "the monitor has started")
     reader.start()
 
 
-def disturb(scene: Scene, planned: list[Strike]) -> Record:
-    """One fault after the other; between them, some workers are let go."""
-    record, watch, pending = Record(), Watch(scene), []
+def disturb(scene: Scene, planned: list[Strike], diary: Diary, limit: float) -> Record:
+    """One fault after the other, for so long at most; between them, some workers are let go."""
+    deadline = time.monotonic() + limit
+    record, watch = Record(), Watch(scene)
+    pending: list[tuple[Strike, float]] = []
     watch.wait()
     gone: set[tuple[str, str]] = set()
     for number, strike in enumerate(planned, 1):
         _let_go(scene.hierarchy, gone, number / len(planned))
-        time.sleep(strike.delay)
-        struck = KINDS[strike.kind].do(scene, strike)
-        pending.append((strike, time.monotonic(), struck))
-        record.missed += not struck
-        record.kills += KINDS[strike.kind].kills and struck
-        if not strike.in_haste or number == len(planned):
+        diary.strikes(number, strike)
+        met, seconds = _struck(scene, strike, record), None
+        since = time.monotonic()
+        if met:
+            pending.append((strike, since))
+        is_last = number == len(planned) or since > deadline
+        if is_last or not strike.in_haste:
             watch.wait()
-            for each, since, hit in pending:
-                if hit:
-                    record.seconds[each.kind].append(round(time.monotonic() - since, 2))
+            now = time.monotonic()
+            seconds = now - since
+            for each, began in pending:
+                record.seconds[each.kind].append(round(now - began, 2))
             pending.clear()
-        print(
-            f"{number:4} {time.strftime('%H:%M:%S')} {strike.kind}" + ("" if struck else " (nobody there)"),
-            flush=True,
-        )
+        diary.has_struck(number, met=met, seconds=seconds)
+        if is_last:
+            break
     return record
+
+
+def _struck(scene: Scene, strike: Strike, record: Record) -> bool:
+    """Do it; whether it met somebody. What is wrong then is told, and the next one comes all the same."""
+    kind = KINDS[strike.kind]
+    time.sleep(strike.delay)
+    began = time.monotonic()
+    met = True
+    try:
+        met = kind.do(scene, strike)
+    except (AssertionError, OSError, subprocess.SubprocessError, psycopg.Error, BridleError) as error:
+        record.wrong.append(f"{strike.kind}: {error!r}")
+        print(record.wrong[-1], flush=True)
+    if kind.where is not None:
+        record.outages.append((began, time.monotonic()))
+    record.missed += not met
+    record.kills += kind.kills and met
+    return met
 
 
 def _let_go(hierarchy: Hierarchy, gone: set[tuple[str, str]], part: float) -> None:
@@ -143,11 +160,17 @@ def finish(scene: Scene, reader: Reader) -> None:
     scene.hierarchy.let_all_go()
     until(lambda: ended(scene.root), "the monitor has stored the end", END_LIMIT)
     reader.stop()
-    assert not reader.wrong, f"`bridle status` was told: {reader.wrong[:3]}"
     # What asked to be run again has its time: the monitor outlives its DAG.
-    until(lambda: not jobs_of(scene.pool, scene.root), "all jobs have left the queue", END_LIMIT)
-    until(lambda: monitor_pid(scene.root) is None, "the monitor has left", 60)
-    until(lambda: not _left_over(scene), "nobody is left", 60)
+    until(lambda: _is_over(scene), "all jobs have left the queue", END_LIMIT)
+    until(lambda: scene.monitor() is None, "the monitor has left", SLOW)
+    until(lambda: not _left_over(scene), "nobody is left", SLOW)
+
+
+def _is_over(scene: Scene) -> bool:
+    try:
+        return not jobs_of(scene.pool, scene.root)
+    except subprocess.SubprocessError:
+        return False  # the schedd is busy
 
 
 def _left_over(scene: Scene) -> list[str]:
@@ -162,41 +185,6 @@ def _left_over(scene: Scene) -> list[str]:
         if words[0] and (not name.startswith("condor_") or name in ("condor_dagman", "condor_starter")):
             found.append(b" ".join(words).decode("utf-8", "replace")[:200])
     return found
-
-
-def report(
-    given: argparse.Namespace, scene: Scene, reader: Reader, record: Record, verdict: Verdict, took: float
-) -> dict:
-    """The figures, printed and as values."""
-    every = sorted(second for seconds in record.seconds.values() for second in seconds)
-    starts = scene.root.jobstate_log.read_text().count(" bridle_monitor EXECUTE ")
-    faults = {
-        kind: {"number": len(seconds), "median": round(median(seconds), 2), "worst": max(seconds)}
-        for kind, seconds in sorted(record.seconds.items(), key=lambda item: -len(item[1]))
-    }
-    figures = {
-        "seed": given.seed,
-        "htcondor": str(scene.pool.status().version),
-        "nodes": scene.hierarchy.all_nodes,
-        "workflows": len(scene.hierarchy.members),
-        "seconds": round(took),
-        "faults": faults,
-        "faults_that_met_nobody": record.missed,
-        "seconds_until_recovered": {"median": round(median(every), 2), "worst": every[-1]},
-        "kills_of_the_monitor": record.kills,
-        "starts_of_the_monitor": starts,
-        "database": given.database.value,
-        "readers_by_exit_code": dict(sorted(reader.codes.items())),
-        "readers_were_told": dict(sorted(reader.said.items())),
-        **asdict(verdict),
-    }
-    print(f"\n{'fault':48} number  median s  worst s")
-    for kind, found in faults.items():
-        print(f"{kind:48} {found['number']:6} {found['median']:9.1f} {found['worst']:8.1f}")
-    for name, value in figures.items():
-        if name != "faults":
-            print(f"{name.replace('_', ' ')}: {value}")
-    return figures
 
 
 def prepare(given: argparse.Namespace, release: Release, work: Path) -> tuple[Scene, Reader]:
@@ -230,17 +218,21 @@ def main() -> int:
     work = WORK / "soak" / f"{given.seed}-{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the pool is ended then, too
     scene, reader = prepare(given, release, work)
+    diary = Diary(scene, reader)
+    diary.say(f"--seed {given.seed}: {len(planned)} faults, {scene.hierarchy.all_nodes} nodes, in {work}")
     try:
-        scene.pool.start(release, slots=4)
+        scene.pool.start(release, slots=4, limit=SLOW)
         start(scene, reader)
-        record = disturb(scene, planned)
+        record = disturb(scene, planned, diary, 60 * (given.minutes or math.inf))
+        diary.say("the faults are over")
         finish(scene, reader)
-        verdict = check(scene)
-        assert verdict.doubles <= record.kills, f"{verdict.doubles} delivered twice, {record.kills} kills"
-        figures = report(given, scene, reader, record, verdict, time.monotonic() - began)
+        diary.say(f"it has ended: {diary.state()}")
+        figures = judge(given, scene, reader, record, time.monotonic() - began)
     except AssertionError as error:
         print(f"soak: {work}: {error}; run again with --seed {given.seed}, or look there", file=sys.stderr)
+        diary.aftermath()
         return 1
     finally:
         reader.stop()

@@ -15,7 +15,6 @@ from tests.soak.hierarchy import Member
 from tests.soak.strikes import Scene
 from tests.support.database import query
 from tests.support.faults import tool
-from tests.support.runs import monitor_pid
 
 LIMIT = 600.0
 """Seconds; whoever has not recovered by then has not."""
@@ -28,11 +27,12 @@ class Watch:
     """Looks until everything is at work again. Ends the cool-down of DAGMans, as a person would."""
 
     scene: Scene
-    aim: dict[tuple[str, str], int] = field(default_factory=dict)
+    aim: list[tuple[Member, dict[str, int]]] = field(default_factory=list)
+    """how long the logs are that the monitor may read of a workflow; one of them is enough"""
 
     def wait(self) -> None:
         deadline = time.monotonic() + LIMIT
-        self.aim = {}
+        self.aim = []
         while why := self.missing():
             if time.monotonic() > deadline:
                 raise AssertionError(f"not recovered within {LIMIT:.0f} s: {why}")
@@ -40,15 +40,13 @@ class Watch:
 
     def missing(self) -> str:
         """What is not as it should be; nothing if all is."""
-        root = self.scene.root
-        monitor = monitor_pid(root)
-        if monitor is None:
-            self.aim = {}
+        if self.scene.monitor() is None:
+            self.aim = []
             return "no monitor"
         if why := self._dagmans():
             return why
         if not self.aim:
-            self.aim = {key: size for member in self.scene.hierarchy.members for key, size in _sizes(member)}
+            self.aim = [(member, _sizes(member)) for member in self.scene.hierarchy.members]
         return self._behind()
 
     def _dagmans(self) -> str:
@@ -78,14 +76,22 @@ class Watch:
         except (sqlite3.OperationalError, psycopg.Error) as error:
             return str(error)
         read = {(str(uuid), str(file)): int(str(offset)) for uuid, file, offset in rows}
-        behind = [key for key, size in self.aim.items() if read.get(key, 0) < size]
+        behind = [
+            member.directory.dag
+            for member, logs in self.aim
+            if logs and not any(read.get((member.uuid, log), 0) >= size for log, size in logs.items())
+        ]
         return f"not stored up to: {behind}" if behind else ""
 
 
-def _sizes(member: Member) -> list[tuple[tuple[str, str], int]]:
+def _sizes(member: Member) -> dict[str, int]:
+    """A monitor that never saw anything but an empty JOBSTATE_LOG beside it stays with dagman.out. Of one whose DAGMan
+    has just begun, and has written to dagman.out alone, nothing is waited for.
+    """
     place = member.directory
-    log = place.jobstate_log if member.has_log else place.dagman_out
-    return [((member.uuid, log.name), log.stat().st_size)] if log.exists() else []
+    logs = (place.jobstate_log, place.dagman_out) if member.has_log else (place.dagman_out,)
+    sizes = {log.name: log.stat().st_size for log in logs if log.exists()}
+    return sizes if all(sizes.get(log.name) for log in logs) else {}
 
 
 def _recovers(member: Member) -> bool:

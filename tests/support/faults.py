@@ -336,9 +336,12 @@ def kill(pid: int | None, signum: signal.Signals = signal.SIGKILL) -> None:
 
 def tool(pool: Pool, *words: str, cwd: Path | None = None) -> str:
     """What one of HTCondor's tools prints."""
-    done = subprocess.run(
-        words, env=pool.environment(), cwd=cwd, capture_output=True, text=True, timeout=60, check=False
-    )
+    try:
+        done = subprocess.run(
+            words, env=pool.environment(), cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"{words}: no answer within 60 s") from None
     assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout
 
