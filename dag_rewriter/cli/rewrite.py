@@ -18,6 +18,7 @@ from dag_rewriter.cli.common import (
     print_json,
     submit_dir_argument,
 )
+from dag_rewriter.directory.liveness import refuse_beside_others
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.rewriting.passes import ALL, PASSES
 
@@ -85,6 +86,8 @@ def rewrite(
         raise click.UsageError("--undo takes everything back: leave --as, --universe, --only and --skip out")
     opened = open_target(submit_dir)
     quiet = dry_run or show_diff
+    if not quiet:
+        refuse_beside_others(opened)
     if take_back:
         report = undo(opened, dry_run=quiet)
     else:

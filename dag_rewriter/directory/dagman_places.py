@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from dag_rewriter import files
@@ -46,7 +47,7 @@ def find_places(dag_file: Path, submit_file: Path, planned: str | None = None) -
     if data is None:
         return USUAL
     told = dagman_start(data)
-    called = (called_in(dag_file, told.dags[0]) if told.dags else None) or dag_file.parent
+    called = (_called_in(dag_file, told.dags[0]) if told.dags else None) or dag_file.parent
     start = dag_file.parent if told.uses_dag_dir else called
     usual = dag_file.with_name(f"{dag_file.name}.dagman.out")
     debug_log = _debug_log(told, called, usual, planned)
@@ -66,27 +67,92 @@ def find_places(dag_file: Path, submit_file: Path, planned: str | None = None) -
 def leading_dag(dag_file: Path, submit_file: Path) -> Path | None:
     """The first of the DAGs that were submitted as one with this one, after which their files are called.
 
-    None if it is the first itself, has a submit file for DAGMan of its own, or was never submitted. One that lies in
-    another directory is not found.
+    None if it is the first itself, has a submit file for DAGMan of its own, or was never submitted. Looked for where it
+    lies, in the directories above, and in those beside: no file of the others names the first.
     """
     if os.path.lexists(submit_file):
         return None
-    names = sorted(name for name in files.names_in(dag_file.parent) if name.endswith(_SUBMIT_FILE))
-    for name in names[:_MOST_LOOKED_AT]:
-        first = dag_file.with_name(name.removesuffix(_SUBMIT_FILE))
-        try:
-            dags = dagman_start(files.read_if_there(dag_file.with_name(name), files.SMALL) or b"").dags
-        except FileError:
-            continue
-        called = (called_in(first, dags[0]) if dags else None) or dag_file.parent
-        others = (Path(os.path.normpath(called / each)) for each in dags[1:])
-        if dag_file in others and _is_file(first):
-            return first
+    here = dag_file.resolve()
+    for directory in _around(dag_file.parent):
+        names = sorted(name for name in _names_in(directory) if name.endswith(_SUBMIT_FILE))
+        for name in names[:_MOST_LOOKED_AT]:
+            if _leads(directory / name.removesuffix(_SUBMIT_FILE), dag_file, here):
+                return directory / name.removesuffix(_SUBMIT_FILE)
     return None
 
 
 _SUBMIT_FILE = ".condor.sub"
 _MOST_LOOKED_AT = 100
+_UPWARDS, _BESIDE = 5, 2
+"""How many directories upwards are looked into, and at how many of them what lies beside is too."""
+
+
+def _around(directory: Path) -> Iterator[Path]:
+    """The directory, then those above it with what lies in them, as far as they belong to the same user."""
+    yield directory
+    owner = _owner(directory)
+    for level, above in enumerate(islice(directory.parents, _UPWARDS)):
+        if _owner(above) != owner:
+            return
+        yield above
+        if level < _BESIDE:
+            beside = (above / name for name in sorted(_names_in(above))[: 10 * _MOST_LOOKED_AT])
+            folders = (each for each in beside if each != directory and _is_folder_of(each, owner))
+            yield from islice(folders, _MOST_LOOKED_AT)
+
+
+def _names_in(directory: Path) -> list[str]:
+    try:
+        return files.names_in(directory)
+    except (FileError, OSError):
+        return []  # it is not for us to see
+
+
+def _owner(directory: Path) -> int | None:
+    try:
+        return directory.stat().st_uid
+    except OSError:
+        return None
+
+
+def _is_folder_of(path: Path, owner: int | None) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == owner
+
+
+def _leads(first: Path, dag_file: Path, here: Path) -> bool:
+    """Whether a DAG was submitted as one with another DAG, which `here` is in truth."""
+    try:
+        dags = dagman_start(
+            files.read_if_there(first.with_name(first.name + _SUBMIT_FILE), files.SMALL) or b""
+        ).dags
+    except FileError:
+        return False
+    if len(dags) < 2 or not _is_file(first):
+        return False
+    called = _called_in(first, dags[0])
+    for each in dags[1:]:
+        place = called or (dag_file.parent if each.startswith("/") else called_in(dag_file, each))
+        if place is not None and (place / each).resolve() == here:
+            return (place / dags[0]).resolve() == first.resolve()
+    return False
+
+
+def _called_in(first: Path, named: str) -> Path | None:
+    """Where condor_submit_dag was called, by how it names the DAG, or by what DAGMan says in its log."""
+    return called_in(first, named) or _called_by_log(first, named)
+
+
+def _called_by_log(first: Path, named: str) -> Path | None:
+    """DAGMan names what lies below its own directory by DIRECTORY/./NAME; None where another run's log is there."""
+    for text in _heads(first.with_name(f"{first.name}.dagman.out")):
+        directory, dot, _ = (node_log_in(text, first.name) or "").partition("/./")
+        if dot and Path(directory, named).resolve() == first.resolve():
+            return Path(directory)
+    return None
 
 
 def _placed(name: str | None, called: Path, planned: str | None) -> Path | None:

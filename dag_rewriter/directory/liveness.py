@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.directory.dagman_places import leading_dag
+from dag_rewriter.directory.submit_dir import SubmitDir, open_dag
+from dag_rewriter.errors import RunningError
 
 _PID = re.compile(rb"^PID = ([0-9]{1,10})(?![0-9])", re.MULTILINE)
 
@@ -19,6 +21,14 @@ def dagman_lives(submit_dir: SubmitDir) -> bool:
         return True
     pid = _PID.search(files.read_if_there(lock, files.SMALL) or b"")
     return pid is not None and b"condor_dagman" in files.read_process(int(pid[1]), "cmdline")
+
+
+def refuse_beside_others(submit_dir: SubmitDir) -> None:
+    """Raises RunningError while a DAGMan runs the DAG as one with others that were submitted before it."""
+    first = None if submit_dir.is_planned else leading_dag(submit_dir.dag_file, submit_dir.condor_sub)
+    if first is not None and dagman_lives(open_dag(first)):
+        what = f"DAGMan is running this DAG as one with {first}"
+        raise RunningError(str(submit_dir.dag_file), what, "wait until they have ended, or `bridle remove`")
 
 
 def monitor_lives(submit_dir: SubmitDir) -> bool:

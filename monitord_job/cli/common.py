@@ -111,7 +111,10 @@ def run_of(path: Path) -> SubmitDir:
     first = None if submit_dir.is_planned else leading_dag(submit_dir.dag_file, submit_dir.condor_sub)
     if first is None:
         return submit_dir
-    LOG.warning("%s was submitted as one with %s: this is about both", submit_dir.dag, first.name)
+    beside = first.parent == submit_dir.path
+    LOG.warning(
+        "%s was submitted as one with %s: this is about both", submit_dir.dag, first.name if beside else first
+    )
     return open_target(first)
 
 

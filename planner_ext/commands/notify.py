@@ -11,9 +11,8 @@ import click
 from condor_templates.terminal import put_out, say
 from dag_rewriter.cli.common import RUN, json_option, print_json
 from dag_rewriter.directory.confirmed import confirm_at_submit
-from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import open_submit_dir
-from monitord_job.cli.common import open_run
+from monitord_job.cli.common import open_run, run_of
 from monitord_job.notifications.rule import Action, How, conditions_help
 
 if TYPE_CHECKING:
@@ -187,7 +186,7 @@ def list_command(target: Path, *, as_json: bool) -> None:
     """
     from planner_ext.notify import own_rules
 
-    rules = own_rules.list_rules(open_target(target))
+    rules = own_rules.list_rules(run_of(target))
     if as_json:
         print_json(_listed_as_json(rules))
         return
@@ -227,7 +226,7 @@ def confirm(target: Path, *, yes: bool, as_json: bool) -> None:
     """
     from planner_ext.notify import own_rules
 
-    doubtful = own_rules.doubtful_files(open_target(target))
+    doubtful = own_rules.doubtful_files(run_of(target))
     rules = [rule for each in doubtful for rule in each.rules]
     programs = [program for each in doubtful for program in each.programs]
     if not as_json:

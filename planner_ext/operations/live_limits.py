@@ -16,7 +16,7 @@ from typing import ClassVar, TypeVar
 
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
-from dag_rewriter.directory.liveness import dagman_lives
+from dag_rewriter.directory.liveness import dagman_lives, refuse_beside_others
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.files import stream_of
@@ -103,6 +103,7 @@ def change_limits(
 ) -> LimitsChanged:
     """Change limits, running or not. `tell` hears of each stage. Raises LimitsError, ScheddError or RewriterError."""
     require_own(submit_dir.path)
+    refuse_beside_others(submit_dir)
     limits.check_known(submit_dir, settings)
     if dagman_lives(submit_dir):
         _refuse_a_foreign_dagman(submit_dir)

@@ -112,7 +112,9 @@ def test_several_dags_and_a_dagman_out_elsewhere(pool):
     with module_folder(pool, "several") as folder:
         quick_run(folder)
         (folder / "logs").mkdir()
-        tool(pool, "condor_submit_dag", "-outfile_dir", "logs", "flows/one.dag", "flows/two.dag", cwd=folder)
+        (folder / "more").mkdir()
+        (folder / "flows/two.dag").rename(folder / "more/two.dag")
+        tool(pool, "condor_submit_dag", "-outfile_dir", "logs", "flows/one.dag", "more/two.dag", cwd=folder)
         rescue = folder / "flows/one.dag_multi.rescue001"
         until(lambda: rescue.exists() and not queue(pool), "it has left the queue")
         dag = str(folder / "flows/one.dag")
@@ -120,7 +122,9 @@ def test_several_dags_and_a_dagman_out_elsewhere(pool):
         assert status["state"] == "failed"
         assert [job["job"] for job in status["failed"]] == ["1.fit"]
         assert status["jobs"]["succeeded"] == 1
+        told = bridle(pool, "status", "--json", str(folder / "more/two.dag"))
+        assert json.loads(told.stdout) == status, told.stderr
         assert "one.dag_multi.rescue001" in bridle(pool, "recover", dag).stdout
         again = bridle(pool, "run", dag)
         assert again.returncode != 0
-        assert "condor_submit_dag flows/one.dag flows/two.dag" in again.stderr
+        assert "condor_submit_dag flows/one.dag more/two.dag" in again.stderr

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from dag_rewriter.directory.dagman_places import leading_dag
+from dag_rewriter.directory.liveness import refuse_beside_others
 from dag_rewriter.directory.locate import jobstate_log, open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, open_dag
+from dag_rewriter.errors import RunningError
 from dag_rewriter.rescue.rescue_files import find_rescues
 from monitord_job.cli.common import run_of
 
@@ -154,3 +157,48 @@ def test_a_dag_that_was_not_the_first_of_several_leads_to_that_until_it_has_a_su
     assert run_of(tmp_path / "two.dag").dag == "x.dag"
     (tmp_path / "two.dag.condor.sub").write_text('arguments = "-Dag two.dag"\n')
     assert run_of(tmp_path / "two.dag").dag == "two.dag"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "named"),
+    [
+        ("a", "a/sub", ("x.dag", "sub/y.dag")),  # condor_submit_dag x.dag sub/y.dag
+        ("a", "a/s/t", ("x.dag", "s/t/y.dag")),
+        ("one", "two", ("one/x.dag", "two/y.dag")),  # mostly with -usedagdir
+        ("one", "two", ("x.dag", "../two/y.dag")),
+        ("a", "a/sub", ("../x.dag", "y.dag")),
+        ("one", "two", ("../one/x.dag", "y.dag")),
+        ("one", "two", ("{root}/one/x.dag", "{root}/two/y.dag")),
+        ("one", "two", ("one/x.dag", "two/./y.dag")),
+    ],
+)
+def test_a_dag_leads_to_the_first_of_several_wherever_it_lies(tmp_path, first, other, named):
+    (tmp_path / other).mkdir(parents=True)
+    (tmp_path / other / "y.dag").write_text("JOB A b.sub\n")
+    (tmp_path / other / "z.dag").write_text("JOB A b.sub\n")
+    dags = " ".join(f"-Dag {each.format(root=tmp_path)}" for each in named)
+    submitted(tmp_path / first, dags)
+    assert run_of(tmp_path / other / "y.dag").dag_file == tmp_path / first / "x.dag"
+    assert run_of(tmp_path / other / "z.dag").dag_file == tmp_path / other / "z.dag"
+
+
+def test_names_begin_where_dagman_says_that_it_runs_if_its_submit_file_does_not(tmp_path):
+    (tmp_path / "a").mkdir()
+    said = f"Default node log file is: <{tmp_path}/a/sub/./../x.dag.nodes.log>\n"
+    (tmp_path / "a/x.dag.dagman.out").write_text(f"11/30/26 03:42:10 {said}")
+    (tmp_path / "a/sub").mkdir()
+    found = submitted(tmp_path / "a", "-Dag ../x.dag", prefix="../")
+    assert found.start == tmp_path / "a/sub"
+    assert found.nodes_log == tmp_path / "a/x.dag.nodes.log"
+
+
+def test_a_dag_that_runs_as_one_with_others_is_left_as_it_is(tmp_path):
+    (tmp_path / "s").mkdir()
+    other = tmp_path / "s/y.dag"
+    other.write_text("JOB A b.sub\n")
+    first = submitted(tmp_path, "-Dag x.dag -Dag s/y.dag")
+    refuse_beside_others(open_dag(other))
+    with first.dagman_lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RunningError, match="as one with"):
+            refuse_beside_others(open_dag(other))
