@@ -104,10 +104,14 @@ def dagman_jobs(submit_dir: SubmitDir) -> list[QueuedJob]:
     return [job for job in jobs if job.log in logs or any(each.resolve() == here for each in job.dags)]
 
 
-def all_dagmans() -> list[QueuedJob]:
-    """Every DAGMan job in the queue, of whatever user, and the monitors of bridle: one question. Raises ScheddError."""
-    jobs = _query("the queue", "JobUniverse == 7 || BridleMonitor =?= true")
-    return [job for job in jobs if job.is_dagman or job.is_monitor]
+def all_dagmans_and_held() -> list[QueuedJob]:
+    """Every DAGMan job in the queue, of whatever user, bridle's monitors, and what DAGMans submitted and is on hold.
+
+    One question. Raises ScheddError.
+    """
+    held = "(JobStatus == 5 && DAGManJobId =!= undefined)"
+    jobs = _query("the queue", f"JobUniverse == 7 || BridleMonitor =?= true || {held}")
+    return [job for job in jobs if job.is_dagman or job.is_monitor or job.parent]
 
 
 def machine() -> str:

@@ -22,8 +22,9 @@ from monitord_job.analysis.queries.newest_attempts import (
 )
 from monitord_job.analysis.queries.sub_workflows import Parent, current
 from monitord_job.database.run_values import WorkflowProgress
-from monitord_job.outcome.cause import Cause, CauseKind
-from monitord_job.outcome.node_status import NodeStatus, in_queue
+from monitord_job.outcome.cause import CauseKind
+from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.incomplete import what_is_lacking
 from monitord_job.statistics.queries.questions import Questions
@@ -52,8 +53,8 @@ class Reading:
     parents: Mapping[int, Parent]
     counts: dict[int, Counter[NodeStatus]] = field(default_factory=dict)
     """by wf_id; whole when `troubles` has ended"""
-    held: Mapping[str, str] = field(default_factory=dict)
-    """job (`cluster.proc`) -> reason, of those that are on hold in the queue: no log tells of some"""
+    held: QueueHolds = NO_HOLDS
+    """what is on hold in the queue: no log tells of some"""
     again: frozenset[str] = frozenset()
     """nodes of the run itself that ended and are to run again, as its rescue DAG says"""
     failed_now: int = 0
@@ -92,7 +93,7 @@ class Reading:
     def _status(self, row: Newest) -> NodeStatus:
         if self._runs_again(row):
             return NodeStatus.UNREADY
-        return in_queue(row.status, self.held.get(row.sched_id))
+        return self.held.status(row.status, row.sched_id)
 
     def _runs_again(self, row: Newest) -> bool:
         return row.wf_id == self.wf_ids[0] and row.job in self.again
@@ -119,9 +120,7 @@ class Reading:
             yield Trouble(row.status, failure, inside)
 
     def _as_queued(self, row: Newest, failure: Failure) -> Failure:
-        if row.status is not NodeStatus.HELD or row.sched_id not in self.held:
-            return failure
-        return replace(failure, cause=Cause(CauseKind.HELD, reason=self.held[row.sched_id]))
+        return replace(failure, cause=self.held.cause(row.status, row.sched_id, failure.cause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class Scope:
     former: bool = False
     done: frozenset[str] = frozenset()
     """nodes of the run itself that the DAG says are done: nothing was ever to be told of them"""
-    held: Mapping[str, str] = field(default_factory=dict)
+    held: QueueHolds = NO_HOLDS
     """as `Reading.held`"""
     again: frozenset[str] = frozenset()
     """as `Reading.again`"""

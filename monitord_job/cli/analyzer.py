@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitord_job.analysis.model.example import Example
     from monitord_job.analysis.views.screen import Wanted
     from monitord_job.diagnosis.run_states import Diagnosis
+    from monitord_job.outcome.queue_holds import QueueHolds
     from monitord_job.statistics.queries.questions import Questions
     from monitord_job.statistics.runs import Target
 
@@ -219,10 +220,11 @@ def _from_logs(submit_dir: SubmitDir) -> Target:
 def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[bool, dict[str, Any]]:
     """Tell of a run, or give its document; and whether it, or something in it, has failed."""
     from monitord_job.analysis.model.advice import advice
+    from monitord_job.diagnosis.stopped_jobs import holds_in
     from monitord_job.readers.run_outcome import RunState, ending, state_of
 
     diagnosis = _diagnosis(asked, how)
-    held = {one.job: one.reason for one in diagnosis.held} if diagnosis else {}
+    held = holds_in(diagnosis.held if diagnosis else ())
     with _analysed(asked, how, wanted, held) as (analysis, examples):
         run = analysis.run
         state, ended = state_of(run, diagnosis), ending(run, diagnosis)
@@ -250,9 +252,9 @@ def _diagnosis(asked: _Asked, how: _How) -> Diagnosis | None:
 
 @contextmanager
 def _analysed(
-    asked: _Asked, how: _How, wanted: Wanted, held: Mapping[str, str]
+    asked: _Asked, how: _How, wanted: Wanted, held: QueueHolds
 ) -> Iterator[tuple[Analysis, dict[int, Example]]]:
-    """`held`: jobs on hold in the queue, with the reason."""
+    """`held`: what is on hold in the queue."""
     from monitord_job.analysis.collect import Scope, analyse
     from monitord_job.analysis.evidence import with_logs
     from monitord_job.analysis.queries.examples import example_of

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitord_job.jobs.model.attempt_row import AttemptRow, Filter
     from monitord_job.jobs.model.one_job import Job
     from monitord_job.outcome.node_status import NodeStatus
+    from monitord_job.outcome.queue_holds import QueueHolds
     from monitord_job.statistics.model.figures import Workflow
     from monitord_job.statistics.runs import Target
 
@@ -188,10 +189,11 @@ def _show_table(
     with asking(target.database) as questions:
         workflows, _ = run_of(questions, target.wf_uuid)
         categories = _categories(submit_dir)
+        held = _held(submit_dir, target, workflows)
         rows: Iterator[AttemptRow] = (
             row
             for row in attempt_rows(
-                questions, workflows, time.time(), categories, Column(sort), reverse=reverse
+                questions, workflows, time.time(), categories, Column(sort), reverse=reverse, held=held
             )
             if wanted.takes(row)
         )
@@ -214,14 +216,26 @@ def _categories(submit_dir: SubmitDir) -> Mapping[str, str]:
         return {}
 
 
-def _find(target: Target, node: str) -> tuple[Job, list[Workflow]]:
+def _held(submit_dir: SubmitDir, target: Target, workflows: list[Workflow]) -> QueueHolds:
+    """What the queue says of a run that goes on: no log tells of some holds."""
+    from monitord_job.outcome.queue_holds import NO_HOLDS
+
+    if workflows[0].ended:
+        return NO_HOLDS
+    from monitord_job.diagnosis.stopped_jobs import queue_holds  # brings HTCondor's bindings
+
+    return queue_holds(submit_dir, target.database.url.render_as_string(hide_password=False))
+
+
+def _find(submit_dir: SubmitDir, target: Target, node: str) -> tuple[Job, list[Workflow]]:
     from monitord_job.jobs.queries.one_job import find_job
     from monitord_job.statistics.queries.questions import asking
     from monitord_job.statistics.queries.workflows import run_of
 
     with asking(target.database) as questions:
         workflows, _ = run_of(questions, target.wf_uuid)
-        return find_job(questions, workflows, node, time.time()), workflows
+        held = _held(submit_dir, target, workflows)
+        return find_job(questions, workflows, node, time.time(), held), workflows
 
 
 def _show_job(submit_dir: SubmitDir, target: Target, node: str, lines: int, *, as_json: bool) -> None:
@@ -229,7 +243,7 @@ def _show_job(submit_dir: SubmitDir, target: Target, node: str, lines: int, *, a
     from monitord_job.jobs.views.job_in_full import document, in_full
     from monitord_job.statistics.dags import places
 
-    job, workflows = _find(target, node)
+    job, workflows = _find(submit_dir, target, node)
     where = places(submit_dir.path, workflows).get(job.wf_id, submit_dir.path)
     log = _nodes_log(submit_dir, where, job.wf_id == workflows[0].wf_id)
     if log is not None:
@@ -260,7 +274,7 @@ def _follow(submit_dir: SubmitDir, target: Callable[[], Target], node: str, line
     from monitord_job.jobs.output_files import output_files
     from monitord_job.statistics.dags import places
 
-    job, workflows = _find(target(), node)
+    job, workflows = _find(submit_dir, target(), node)
     if writes_no_more(job):
         _show_job(submit_dir, target(), node, lines, as_json=False)
         return
@@ -269,9 +283,9 @@ def _follow(submit_dir: SubmitDir, target: Callable[[], Target], node: str, line
     if not paths:
         hint = "its submit description names no file, or it has not been submitted; try again later"
         raise MonitorError(node, "where it writes to is not known", hint)
-    for _, data in follow(paths, lambda: not writes_no_more(_find(target(), node)[0])):
+    for _, data in follow(paths, lambda: not writes_no_more(_find(submit_dir, target(), node)[0])):
         put_out(data)
-    say(_last_state(_find(target(), node)[0]), err=True)
+    say(_last_state(_find(submit_dir, target(), node)[0]), err=True)
 
 
 def _last_state(job: Job) -> str:

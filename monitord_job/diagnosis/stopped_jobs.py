@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,12 @@ from monitord_job.database.reading import open_database
 from monitord_job.database.run_queries import causes_before, is_stored
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import StoppedJob
-from monitord_job.errors import MonitorError
+from monitord_job.errors import MonitorError, ScheddError
 from monitord_job.logs.dagman_out_summary import last_word
 from monitord_job.logs.tail import read_tail
 from monitord_job.outcome.attempt import SUBMITTED_ON_HOLD
 from monitord_job.outcome.cause import AFTER, Cause
+from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.text.display import one_line
 
 _TAIL = 1 << 16
@@ -45,6 +46,20 @@ def stopped_jobs(dagmans: Sequence[QueuedJob]) -> tuple[tuple[StoppedJob, ...], 
         StoppedJob(paths.get(job.job, ""), job.job, "") for job in (*dagmans, *below) if starts_for_ever(job)
     ]
     return tuple(waiting), tuple(again)
+
+
+def queue_holds(submit_dir: SubmitDir, url: str | None = None) -> QueueHolds:
+    """The jobs of a run that are on hold in the queue; none where that cannot be asked."""
+    try:
+        held, _ = stopped_jobs(schedd.dagman_jobs(submit_dir))
+    except ScheddError:
+        return NO_HOLDS
+    return holds_in(with_failures(held, submit_dir, url))
+
+
+def holds_in(held: Iterable[StoppedJob]) -> QueueHolds:
+    """The same, of jobs that are known already."""
+    return QueueHolds.of((one.job, one.reason) for one in held)
 
 
 def with_failures(

@@ -14,7 +14,7 @@ from dag_rewriter import files
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
-from monitord_job.condor_job import QueuedJob
+from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.diagnosis.legibility import dagman_metrics
 from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
 from monitord_job.errors import ScheddError
@@ -25,7 +25,7 @@ from monitord_job.runs.kept_figures import KeptFigures
 from monitord_job.runs.places import places_of
 from monitord_job.runs.records import record_at, stored_at
 from monitord_job.runs.run_condition import Witnesses, condition_of, monitor_of
-from monitord_job.runs.run_record import RunRecord
+from monitord_job.runs.run_record import RunRecord, with_held
 
 _AT_ONCE = 4
 _TAIL = 1 << 16
@@ -85,10 +85,10 @@ def list_runs(wanted: Wanted) -> Listing:
 
 
 def _queue() -> tuple[list[QueuedJob] | None, str]:
-    from monitord_job.schedd import all_dagmans
+    from monitord_job.schedd import all_dagmans_and_held
 
     try:
-        return all_dagmans(), ""
+        return all_dagmans_and_held(), ""
     except ScheddError as error:
         return None, error.what
 
@@ -127,8 +127,25 @@ def _listed(record: RunRecord, job: QueuedJob | None, noted: int, queue: list[Qu
     monitor = monitor_of(condition, _at_work(record), monitors)
     if condition in OVER and record.ended is None:
         record = replace(record, counts={})  # what its last jobs did is in its logs, and not stored yet
+    if cluster and record.ended is None:
+        record = with_held(record, *_held(queue or [], cluster))
     last = witnesses.last.job if witnesses.last is not None else record.job
     return ListedRun(record, condition, monitor, (last or None) if job is None else job.job, noted)
+
+
+def _held(queue: Sequence[QueuedJob], cluster: int) -> tuple[int, int]:
+    """How many nodes of a DAGMan are on hold in the queue, and of those below it."""
+    below, found = {cluster}, {0}
+    while found:
+        found = {
+            int(job.job.partition(".")[0]) for job in queue if job.is_dagman and job.parent in below
+        } - below
+        below |= found
+    held = [
+        job for job in queue if job.status == JobStatus.HELD and job.parent in below and not job.is_monitor
+    ]
+    own = {job.node for job in held if job.parent == cluster}
+    return len(own), len({(job.parent, job.node) for job in held if job.parent != cluster})
 
 
 def _witnesses(record: RunRecord, job: QueuedJob | None, *, asked: bool) -> Witnesses:

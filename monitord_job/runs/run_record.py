@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,21 @@ def record_of(values: Mapping[str, Any]) -> RunRecord:
     {'held': 1}
     """
     return RunRecord(**values)
+
+
+def with_held(record: RunRecord, own: int, below: int) -> RunRecord:
+    """The record, with so many nodes of the run itself, and of those below it, held at least: no log tells of some.
+
+    >>> with_held(RunRecord("x.dag", "x", counts={"queued": 1, "running": 2, "held": 1}), 3, 0).counts
+    {'running': 1, 'held': 3}
+    """
+    counts = dict(record.counts)
+    for word in ("queued", "running"):
+        moved = max(0, min(counts.get(word, 0), own - counts.get("held", 0)))
+        if moved:
+            counts |= {word: counts[word] - moved, "held": counts.get("held", 0) + moved}
+    kept = {word: number for word, number in counts.items() if number}
+    return replace(record, counts=kept, held_below=max(record.held_below, below))
 
 
 def name_of(dag_file: Path, label: str | None, *, is_planned: bool) -> str:

@@ -6,8 +6,9 @@ import time
 from contextlib import suppress
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.diagnosis.stopped_jobs import stopped_jobs, with_failures
+from monitord_job.diagnosis.stopped_jobs import holds_in, stopped_jobs, with_failures
 from monitord_job.errors import ScheddError
+from monitord_job.outcome.queue_holds import NO_HOLDS
 from monitord_job.schedd import dagman_jobs
 
 _LOOK = 0.9
@@ -23,6 +24,8 @@ class Attention:
         self._dir, self._url = submit_dir, url
         self._next = 0.0
         self._said: set[str] = set()
+        self.held = NO_HOLDS
+        """what the queue had on hold at the last look"""
 
     def news(self) -> list[str]:
         """Lines that were not said before; a schedd may be silent."""
@@ -32,7 +35,9 @@ class Attention:
         lines: list[str] = []
         with suppress(ScheddError):
             held, for_ever = stopped_jobs(dagman_jobs(self._dir))
-            lines = [f"held: {job}" for job in with_failures(held, self._dir, self._url)]
+            told = with_failures(held, self._dir, self._url)
+            self.held = holds_in(told)
+            lines = [f"held: {job}" for job in told]
             lines += [
                 f"ABORT-DAG-ON ends {job.node} (job {job.job}) for ever" for job in for_ever if job.node
             ]

@@ -11,6 +11,7 @@ from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Monitor, Trouble
 from monitord_job.errors import MonitorError
+from monitord_job.outcome.queue_holds import NO_HOLDS
 from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
 from monitord_job.readers.status import diagnosis_of
 from monitord_job.runs.run_condition import word_of
@@ -70,9 +71,10 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
     watcher.catch_up()
     diagnosis = diagnosis_of(submit_dir, url)
     looked = left = idle = time.monotonic()
+    gone = False
     while True:
         now = time.monotonic()
-        moment = watcher.glance()
+        moment = watcher.glance(NO_HOLDS if gone else attention.held)
         has_ended = moment is not None and moment.run.ended is not None
         is_due = now - looked > (_ENDING if has_ended else _DIAGNOSE)
         if is_due and diagnosis.condition not in OVER:

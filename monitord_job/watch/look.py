@@ -12,6 +12,7 @@ from monitord_job.analysis.queries.sub_workflows import current
 from monitord_job.database.attempt_queries import FAILED_STATES, StoredAttempt, read_attempts, tells_services
 from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.outcome.node_status import STATES, NodeStatus, node_status
+from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.statistics.queries.questions import Questions
 from monitord_job.statistics.queries.workflows import ids, run_of
 from monitord_job.text.display import one_line
@@ -38,6 +39,7 @@ _RUNNING = (
     _NODES + "n.executed IS NOT NULL AND n.state NOT IN (?*) AND j.type_desc NOT IN ('dax', 'dag') "
     "AND ({service} IS NULL OR NOT {service}) ORDER BY n.executed, n.wf_id, n.name LIMIT ?"
 )
+_OF_JOBS = _NODES + "n.sched_id IN (?*) ORDER BY n.last_time DESC, n.wf_id, n.name LIMIT ?"
 _NEW = _NODES + "n.seq > ? ORDER BY n.seq LIMIT ?"
 _IN_QUEUE_NOW = (NodeStatus.QUEUED, NodeStatus.RUNNING, NodeStatus.HELD)
 """What DAGMan counts for the limit of a category: from the submission of a job to its end."""
@@ -68,13 +70,20 @@ class Memory:
     """by workflow: the newest attempt that was seen; none before the first look"""
 
 
-def look(questions: Questions, run: WorkflowProgress, now: float, memory: Memory) -> Moment:
-    """The run, and all below it, as it is stored now; `run` is how far it is itself. Raises MonitorError."""
-    return _Look(questions, run, now, memory).moment()
+def look(
+    questions: Questions, run: WorkflowProgress, now: float, memory: Memory, held: QueueHolds = NO_HOLDS
+) -> Moment:
+    """The run, and all below it, as it is stored now; `run` is how far it is itself, `held` what is on hold in the
+    queue. Raises MonitorError.
+    """
+    return _Look(questions, run, now, memory, held).moment()
 
 
 class _Look:
-    def __init__(self, questions: Questions, run: WorkflowProgress, now: float, memory: Memory) -> None:
+    def __init__(
+        self, questions: Questions, run: WorkflowProgress, now: float, memory: Memory, held: QueueHolds
+    ) -> None:
+        self._held = held
         self._ask, self._run, self._now, self._memory = questions, run, now, memory
         workflows, _ = run_of(questions, run.wf_uuid)
         self._root = workflows[0].wf_id
@@ -87,12 +96,14 @@ class _Look:
     def moment(self) -> Moment:
         shown = self._with_counts()
         held, failed = self._trouble(["JOB_HELD"]), self._trouble(list(FAILED_STATES))
+        more = self._held_in_queue()
+        held = sorted((*held, *(self._as_held(node) for node in more)), key=lambda node: -node.since)
         newest = sorted((*self._tried_again(), *failed), key=lambda node: -node.since)
         return Moment(
             self._now,
-            self._run,
-            shown,
-            self._running(),
+            replace(self._run, held_below=self._run.held_below + sum(not self._is_own(one) for one in more)),
+            _with_held(shown, more),
+            tuple(node for node in self._running() if node not in more),
             tuple(held),
             tuple(newest),
             in_queue=self._in_queue(),
@@ -138,6 +149,21 @@ class _Look:
         """The newest of those that failed or are held, each with its cause."""
         rows = list(self._ask.rows(_TROUBLE.format(service=self._service), self._ids, states, _MOST))
         return self._nodes([row for row in rows if not (row[8] and row[3] == "JOB_ABORTED")])
+
+    def _held_in_queue(self) -> list[NodeNow]:
+        """Of those that are stored as queued or running, what is on hold: no log tells of some holds."""
+        jobs = [f"{cluster}.0" for cluster in self._held.reasons]
+        text = _OF_JOBS.format(service=self._service)
+        nodes = [self._node(row) for row in self._ask.rows(text, self._ids, jobs, _MOST)] if jobs else []
+        return [node for node in nodes if self._held.status(node.status, node.job) is not node.status]
+
+    def _as_held(self, node: NodeNow) -> NodeNow:
+        cause = self._held.cause(NodeStatus.HELD, node.job, node.cause)
+        return replace(node, status=NodeStatus.HELD, cause=cause)
+
+    def _is_own(self, node: NodeNow) -> bool:
+        """Whether it is a node of the run itself."""
+        return node.key[0] == self._root
 
     def _running(self) -> tuple[NodeNow, ...]:
         text = _RUNNING.format(service=self._service)
@@ -222,3 +248,11 @@ class _Look:
                 memory.plan = read_plan(self._ask, self._root)
             memory.estimate = when(self._ask, memory.plan, self._now, self._service)
         return memory.estimate
+
+
+def _with_held(shown: Sequence[WorkflowNow], nodes: Sequence[NodeNow]) -> tuple[WorkflowNow, ...]:
+    """The workflows, with these nodes counted as held, and not as what they are stored as."""
+    counts = {one.wf_id: Counter(dict(one.counts)) for one in shown}
+    for node in nodes:
+        counts[node.key[0]].update({node.status: -1, NodeStatus.HELD: 1})
+    return tuple(replace(one, counts=counts[one.wf_id]) for one in shown)

@@ -17,6 +17,7 @@ from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Monitor
 from monitord_job.errors import MonitorError
 from monitord_job.lock import holder_of
+from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.readers.status import brought_up, progress_as_dagman_counts
 from monitord_job.statistics.queries.questions import asking
 from monitord_job.watch.categories_now import Categories
@@ -35,7 +36,7 @@ _CATCH_UP = 5.0
 
 @dataclass(slots=True)
 class _Last:
-    """The last look: what the files were then, what was seen, how much of the log was stored, when to look again."""
+    """The last look: what files and queue were, what was seen, how much of the log was stored, when to look again."""
 
     files: object = None
     moment: Moment | None = None
@@ -43,6 +44,7 @@ class _Last:
     """bytes of the run's log; None where nothing says so"""
     next: float = 0.0
     """by the monotonic clock; a look costs a part of the time at most"""
+    held: QueueHolds = NO_HOLDS
 
 
 class Watcher:
@@ -69,28 +71,28 @@ class Watcher:
         self._database = brought_up(self._dir, self._url)
         self._caught_up = time.monotonic()
 
-    def glance(self) -> Moment | None:
+    def glance(self, held: QueueHolds = NO_HOLDS) -> Moment | None:
         """The same as `look` for who asks every `TICK`: the value before as long as there is nothing new in it."""
-        if time.monotonic() >= self._last.next:
-            return self.look()
+        if time.monotonic() >= self._last.next or held != self._last.held:
+            return self.look(held)
         self._last.moment = self._as_time_goes_by(self._last.moment)
         return self._last.moment
 
-    def look(self) -> Moment | None:
-        """What is stored now; None as long as nothing is, or the database is locked or away."""
+    def look(self, held: QueueHolds = NO_HOLDS) -> Moment | None:
+        """What is stored now, and held in the queue; None as long as nothing is, or the database is locked or away."""
         if self._is_due() and self.monitor() is Monitor.GONE:
             with suppress(MonitorError):
                 self.catch_up()
         began = time.monotonic()
         with suppress(MonitorError, FileError, OSError):
-            seen = self._seen()
-            if seen is not None and seen == self._last.files and self._last.moment is not None:
-                self._last.moment = self._as_time_goes_by(self._last.moment)
+            seen, last = self._seen(), self._last
+            if seen is not None and seen == last.files and held == last.held and last.moment is not None:
+                last.moment = self._as_time_goes_by(last.moment)
             else:
-                moment, stored = self._read()
+                moment, stored = self._read(held)
                 ended = time.monotonic()
                 pause = min(max(_PAUSE, _SHARE * (ended - began)), _LONGEST)
-                self._last = _Last(seen, moment or self._last.moment, stored, ended + pause)
+                self._last = _Last(seen, moment or last.moment, stored, ended + pause, held)
         return self._last.moment
 
     def _as_time_goes_by(self, moment: Moment | None) -> Moment | None:
@@ -117,7 +119,7 @@ class Watcher:
         file_stat = file.stat()
         return file_stat.st_ino, file_stat.st_mtime_ns, file_stat.st_size
 
-    def _read(self) -> tuple[Moment | None, int | None]:
+    def _read(self, held: QueueHolds) -> tuple[Moment | None, int | None]:
         """What is stored, and how many bytes of the run's log are."""
         database = self._where()
         wf_uuid = self._dir.wf_uuid or ""
@@ -130,7 +132,7 @@ class Watcher:
         finally:
             engine.dispose()
         with asking(database) as questions:
-            moment = look(questions, run, time.time(), self._memory)
+            moment = look(questions, run, time.time(), self._memory, held)
         categories = self._categories.now(moment.in_queue)
         return replace(moment, categories=categories, behind=self._behind(stored)), stored
 

@@ -131,7 +131,7 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
         for last in watch(opened, begun.job):
             for line in attention.news() if last is None else ():
                 display.note(one_line(line))
-            moment = watcher.glance()
+            moment = watcher.glance(attention.held)
             if moment is not None:
                 display.show(moment, running(opened, watcher.monitor()))
     assert last is not None, "watch ends with a summary or an error"

@@ -11,6 +11,7 @@ from monitord_job.errors import MonitorError
 from monitord_job.jobs.model.attempt_row import AttemptRow
 from monitord_job.jobs.model.one_job import Attempt, Job, State, Task
 from monitord_job.jobs.queries.rows import rows_of_job
+from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.stampede.output_text import unquote
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.statistics.model.figures import Workflow
@@ -36,8 +37,11 @@ FROM invocation n WHERE n.job_instance_id = ? ORDER BY n.task_submit_seq LIMIT 1
 """
 
 
-def find_job(questions: Questions, workflows: Sequence[Workflow], node: str, now: float) -> Job:
-    """A job by its name; `below/NAME` names one of the sub-workflow that node `below` runs.
+def find_job(
+    questions: Questions, workflows: Sequence[Workflow], node: str, now: float, held: QueueHolds = NO_HOLDS
+) -> Job:
+    """A job by its name; `below/NAME` names one of the sub-workflow that node `below` runs. `held`: what is on hold in
+    the queue.
 
     Raises MonitorError if there is none, or more than one.
     """
@@ -56,8 +60,8 @@ def find_job(questions: Questions, workflows: Sequence[Workflow], node: str, now
     job_id, wf_id, kind, submit_file, executable, argv = candidates[0]
     workflow = next(one for one in workflows if one.wf_id == wf_id)
     command = " ".join(word for word in (executable, argv) if word)
-    rows = list(rows_of_job(questions, workflow, job_id, now))
-    attempts = tuple(_attempts(questions, job_id, rows))
+    rows = list(rows_of_job(questions, workflow, job_id, now, held))
+    attempts = tuple(_attempts(questions, job_id, rows, held))
     return Job(path[-1], workflow.label, int(wf_id), kind, submit_file or "", command, attempts)
 
 
@@ -89,7 +93,9 @@ def _not_one(questions: Questions, node: str, wf_ids: list[int], paths: Sequence
     return MonitorError(node, "the run has no such job", hint)
 
 
-def _attempts(questions: Questions, job_id: int, rows: Sequence[AttemptRow]) -> list[Attempt]:
+def _attempts(
+    questions: Questions, job_id: int, rows: Sequence[AttemptRow], held: QueueHolds
+) -> list[Attempt]:
     instances = list(questions.rows(_INSTANCES, job_id))
     causes = read_attempts(questions.connection, [row[0] for row in instances])
     attempts = []
@@ -107,7 +113,7 @@ def _attempts(questions: Questions, job_id: int, rows: Sequence[AttemptRow]) -> 
                 stderr_file or "",
                 unquote(stdout or ""),
                 unquote(stderr or ""),
-                cause,
+                held.cause(row.status, sched_id, cause),
                 states,
                 tasks,
             )

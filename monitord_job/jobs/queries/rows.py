@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from monitord_job.database.attempt_queries import tells_services
 from monitord_job.jobs.model.attempt_row import AttemptRow, Column
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
+from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.questions import Questions
@@ -38,7 +39,7 @@ SELECT j.wf_id, j.exec_job_id, j.type_desc,
        CAST(i.local_duration AS DOUBLE PRECISION) AS ran,
        COALESCE((SELECT min(n.transformation) FROM invocation n
                  WHERE n.job_instance_id = i.job_instance_id AND n.task_submit_seq = 1), t.transformation),
-       {{service}}
+       i.sched_id, {{service}}
 FROM job j LEFT JOIN job_instance i ON i.job_id = j.job_id LEFT JOIN host h ON h.host_id = i.host_id
 LEFT JOIN (SELECT k.job_id AS job_id, min(k.transformation) AS transformation FROM task k
            WHERE k.wf_id IN (?*) GROUP BY k.job_id) t ON t.job_id = j.job_id
@@ -64,15 +65,18 @@ def attempt_rows(
     sort: Column = Column.SUBMITTED,
     *,
     reverse: bool = False,
+    held: QueueHolds = NO_HOLDS,
 ) -> Iterator[AttemptRow]:
-    """One for each attempt, and for each job that has none. `categories`: of the nodes of the first workflow."""
+    """One for each attempt, and for each job that has none. `categories`: of the nodes of the first workflow; `held`:
+    what is on hold in the queue.
+    """
     wf_ids = [one.wf_id for one in workflows]
     known = {one.wf_id: one for one in workflows}
     by = _ORDERS[sort]
     order = f"CASE WHEN {by} IS NULL THEN 1 ELSE 0 END, {by} {'DESC' if reverse else 'ASC'}, j.job_id, i.job_submit_seq"
     for wf_id, *row in questions.rows(_text(questions, order), wf_ids, wf_ids):
         workflow = known[wf_id]
-        yield _row(workflow, now, categories if wf_id == wf_ids[0] else {}, *row)
+        yield _row(workflow, now, categories if wf_id == wf_ids[0] else {}, held, *row)
 
 
 def _text(questions: Questions, order: str, which: str = "") -> str:
@@ -80,22 +84,25 @@ def _text(questions: Questions, order: str, which: str = "") -> str:
     return _ROWS.format(service=service, order=order, which=which)
 
 
-def rows_of_job(questions: Questions, workflow: Workflow, job_id: int, now: float) -> Iterator[AttemptRow]:
+def rows_of_job(
+    questions: Questions, workflow: Workflow, job_id: int, now: float, held: QueueHolds = NO_HOLDS
+) -> Iterator[AttemptRow]:
     """The attempts of one job, the first one first."""
     text = _text(questions, "i.job_submit_seq", "AND j.job_id = ?")
     for _, *row in questions.rows(text, [workflow.wf_id], [workflow.wf_id], job_id):
-        yield _row(workflow, now, {}, *row)
+        yield _row(workflow, now, {}, held, *row)
 
 
 def _row(
-    workflow: Workflow, now: float, categories: Mapping[str, str], job: str, kind: str, number: int, newest: int,
-    instance: int | None, raw: int | None, own: int | None, site: str | None, host: str | None, state: str | None,
-    submitted: float | None, executed: float | None, ended: float | None, ran: float | None,
-    transformation: str | None, service: object,
+    workflow: Workflow, now: float, categories: Mapping[str, str], held: QueueHolds, job: str, kind: str, number: int,
+    newest: int, instance: int | None, raw: int | None, own: int | None, site: str | None, host: str | None,
+    state: str | None, submitted: float | None, executed: float | None, ended: float | None, ran: float | None,
+    transformation: str | None, sched_id: str | None, service: object,
 ) -> AttemptRow:  # fmt: skip
     status = NodeStatus.UNREADY
     if instance is not None:
         status = attempt_status(state, raw, service=bool(service), over=workflow.ended)
+        status = held.status(status, sched_id) if newest else status
     runs = status is NodeStatus.RUNNING and executed is not None
     return AttemptRow(
         workflow.wf_uuid,

@@ -9,13 +9,21 @@ import pytest
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.analysis.collect import Scope, analyse
 from monitord_job.cli.common import open_run
+from monitord_job.database.reading import open_database
+from monitord_job.database.run_queries import progress
 from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, StoppedJob
-from monitord_job.diagnosis.stopped_jobs import with_failures
+from monitord_job.diagnosis.stopped_jobs import holds_in, with_failures
+from monitord_job.jobs.queries.one_job import find_job
+from monitord_job.jobs.queries.rows import attempt_rows
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.outcome.queue_holds import QueueHolds
 from monitord_job.readers.status import read_status, with_held
 from monitord_job.statistics.queries.questions import asking
+from monitord_job.statistics.queries.workflows import run_of
+from monitord_job.watch.look import Memory, look
+from monitord_job.watch.news import line_of
 from tests.support.played import Played
 
 REASON = "submitted on hold at user's request"
@@ -63,7 +71,7 @@ def test_the_analyzer_hears_of_it_from_the_queue_too(played: Played) -> None:
     held = with_failures((StoppedJob("fit", "102.0", REASON),), submit_dir)
     run = with_held(run, Diagnosis(Condition.RUNNING, "", held=held))
     with asking(database_of(submit_dir)) as questions:
-        scope = Scope(held={one.job: one.reason for one in held})
+        scope = Scope(held=holds_in(held))
         analysis = analyse(questions, submit_dir.wf_uuid or "", scope)
     (group,) = analysis.held.groups
     assert (group.cause, group.names) == (f"held: {TOLD}", ("fit",))
@@ -81,6 +89,33 @@ def test_a_hold_that_is_not_stored_yet_is_told_as_the_queue_has_it(played: Playe
     job = of_fit(told)
     assert (job.status, job.cause and job.cause.phrase) == (NodeStatus.HELD, "held: no space")
     assert told.held_below == 1
+
+
+def test_jobs_and_watch_hear_of_it_from_the_queue_too(played: Played) -> None:
+    submit_dir = played.write()
+    read_status(submit_dir)
+    engine = open_database(database_of(submit_dir))
+    try:
+        stored = progress(engine, submit_dir.wf_uuid or "")
+    finally:
+        engine.dispose()
+    held = QueueHolds.of([("102.1", "no space")])  # another job of the same cluster
+    with asking(database_of(submit_dir)) as questions:
+        workflows, _ = run_of(questions, submit_dir.wf_uuid or "")
+        rows = [row for row in attempt_rows(questions, workflows, 0.0, {}, held=held) if row.job == "fit"]
+        assert [row.status for row in rows] == [NodeStatus.FAILED, NodeStatus.HELD]
+        *_, newest = find_job(questions, workflows, "fit", 0.0, held).attempts
+        assert (newest.row.status, newest.cause and newest.cause.phrase) == (
+            NodeStatus.HELD,
+            "held: no space",
+        )
+        moment = look(questions, stored, 0.0, Memory(), held)
+        before = look(questions, stored, 0.0, Memory())
+    (node,) = moment.held
+    assert line_of(node) == "held: fit (job 102.0): no space"
+    assert moment.counts() - before.counts() == {NodeStatus.HELD: 1}
+    assert before.counts() - moment.counts() == {NodeStatus.QUEUED: 1}
+    assert before.held == ()
 
 
 def test_where_the_hold_is_logged_it_is_the_same(played: Played) -> None:

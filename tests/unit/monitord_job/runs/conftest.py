@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def queue(monkeypatch: pytest.MonkeyPatch) -> list[QueuedJob]:
     """What is in the queue; empty at first."""
     jobs: list[QueuedJob] = []
-    monkeypatch.setattr(schedd, "all_dagmans", lambda: jobs)
+    monkeypatch.setattr(schedd, "all_dagmans_and_held", lambda: jobs)
     return jobs
 
 
@@ -41,7 +41,7 @@ def no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise ScheddError("the queue", "the queue cannot be asked", "is HTCondor up?")
 
-    monkeypatch.setattr(schedd, "all_dagmans", refuse)
+    monkeypatch.setattr(schedd, "all_dagmans_and_held", refuse)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.database import brief_reading, run_figures
 from monitord_job.database.properties import Given, given
 from monitord_job.diagnosis.run_states import Condition, Monitor
+from monitord_job.monitor.limits import Limits
+from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
 from monitord_job.runs import records
 from monitord_job.runs.listing import Wanted, list_runs
@@ -42,6 +44,21 @@ def test_runs_of_the_registry_and_of_the_queue_are_listed_once(make_run, queue) 
     assert [found[name].monitor for name in "xyz"] == [None, Monitor.HELD, Monitor.GONE]
     assert found["x"].record.counts == {"succeeded": 2, "failed": 1}
     assert found["x"].record.directory == str(over.dag_file)
+
+
+def test_what_only_the_queue_has_on_hold_is_held_here_too(make_run, queue) -> None:
+    live = make_run("live", "y.dag", goes_on=True)
+    with live.jobstate_log.open("a") as log:
+        log.write(f"{START + 99} B SUBMIT 9.0 - - 2\n")
+    catch_up(live, Limits())
+    queue.append(QueuedJob("7.0", JobStatus.RUNNING, dags=(live.dag_file,)))
+    queue.append(QueuedJob("8.0", JobStatus.RUNNING, dags=(live.path / "below.dag",), parent=7, node="S"))
+    queue += [QueuedJob(f"9.{proc}", JobStatus.HELD, parent=7, node="one") for proc in range(2)]
+    queue.append(QueuedJob("10.0", JobStatus.HELD, parent=8, node="one"))
+    queue.append(QueuedJob("11.0", JobStatus.HELD, parent=99, node="one"))
+    (run,) = list_runs(Wanted()).runs
+    assert run.record.counts == {"succeeded": 1, "held": 1, "unready": 1}
+    assert run.record.held_below == 1
 
 
 def test_figures_of_what_has_ended_are_read_once_and_again_when_it_changed(
