@@ -17,7 +17,14 @@ from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.newest_rescue import rescue_limit
 from dag_rewriter.rescue.rescue_dag import numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
-from dag_rewriter.rescue.run_state import NumberedRescue, RunState, node_names, state_after, state_now
+from dag_rewriter.rescue.run_state import (
+    NodeState,
+    NumberedRescue,
+    RunState,
+    node_names,
+    state_after,
+    state_now,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,14 @@ class Workflow:
     @property
     def has_run(self) -> bool:
         return bool(self.rescues) or self.history.started is not None or self.history.untold or self.has_log
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether it has run, and neither a rescue DAG nor a JOBSTATE_LOG nor its good end says what is done."""
+        if not self.history.untold or self.history.started is not None:
+            return False
+        state = self.run_state
+        return state.rescue is None and any(each is not NodeState.DONE for each in state.nodes.values())
 
     def state_from(self, start: NumberedRescue) -> RunState:
         """Where a run stands that goes on from that rescue DAG."""

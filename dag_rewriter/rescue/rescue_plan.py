@@ -91,6 +91,7 @@ def plan_redo(
     on inside. `also` are nodes without what depends on them. Raises RescueError, UnknownNodeError."""
     if not workflow.has_run:
         raise RescueError(str(workflow.submit_dir.path), "nothing has run yet", "submit it with `bridle run`")
+    _refuse_untold(workflow)
     graph = build_graph(workflow.whole)
     own, inner = _by_workflow(workflow, nodes)
     chosen = (*own, *(name for name in inner if name not in own))
@@ -122,6 +123,19 @@ def plan_redo(
     notes += [note for note in limit_notes(workflow, choice) if not any(note in each for each in notes)]
     runs = [f"{name}/{node}" for name, plan in inside.items() for node in plan.runs]
     return RescuePlan(tuple(steps), (*_others(workflow, done), *runs), tuple(notes))
+
+
+def _refuse_untold(workflow: Workflow) -> None:
+    """A rescue DAG that marks nothing as done would make everything run again, which nobody has asked for."""
+    if workflow.is_untold:
+        submit_dir = workflow.submit_dir
+        what = f"it has run, and nothing that is left says which nodes of {submit_dir.dag} are done"
+        name = rescue_name(submit_dir.rescue_base, 1)
+        hint = (
+            f"`bridle rescue scratch` has the next run run everything; or write {name} yourself, with a line "
+            "`DONE NODE` for each node that is not to run again"
+        )
+        raise RescueError(str(submit_dir.dag_file), what, hint)
 
 
 def _by_workflow(workflow: Workflow, nodes: Iterable[str]) -> tuple[tuple[str, ...], dict[str, list[str]]]:

@@ -19,6 +19,7 @@ from monitord_job.database.run_queries import is_stored, summary
 from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import CannotWorkError, MonitorError
+from monitord_job.monitor.unplanned_identity import identified
 from monitord_job.outcome.cause import CauseKind
 from monitord_job.outcome.ending import Ending
 from monitord_job.outcome.node_status import NodeStatus
@@ -48,20 +49,30 @@ LastRuns = Mapping[Path, LastRun]
 """By the DAG's file: of a workflow and of those below it."""
 
 
-def last_runs(workflow: Workflow) -> LastRuns:
-    """What is stored of the last run of a workflow and of all below it, caught up; nothing of one nobody monitors."""
+def last_runs(workflow: Workflow, *, stores: bool = False) -> LastRuns:
+    """What is stored of the last run of a workflow and of all below it, caught up; nothing of one nobody monitors,
+    unless it `stores` what the logs of that say.
+    """
     try:
-        database = _database(workflow.submit_dir)
+        submit_dir = identified(workflow.submit_dir) if stores else workflow.submit_dir
+        database = brought_up(submit_dir) if stores else _database(submit_dir)
         if database is None:
             return {}
         engine = open_database(database)
         try:
-            return dict(_all(engine, workflow, workflow.submit_dir))
+            return dict(_all(engine, workflow, submit_dir))
         finally:
             engine.dispose()
     except (MonitorError, RewriterError, OSError) as error:
         LOG.warning("how the last run ended is not known: %s", error)
         return {}
+
+
+def as_logs_tell(workflow: Workflow) -> Workflow:
+    """The workflow; of a run that condor_submit_dag began, without a JOBSTATE_LOG, as dagman.out tells of it."""
+    if not any(each.is_untold for each in workflow.in_all()):
+        return workflow
+    return with_stored(workflow, last_runs(workflow, stores=True))
 
 
 def with_stored(workflow: Workflow, last: LastRuns) -> Workflow:

@@ -203,10 +203,12 @@ def redo(
     Exit codes: 0 done; 2 there is no such node, nothing has run yet, the workflow runs, or DAGMan's limit on
     rescue DAGs is reached; nothing was changed.
     """
+    from monitord_job.readers.last_runs import as_logs_tell
+
     root, path = root_above(run_of(target))
     if path:
         nodes = tuple(f"{path}/{node}" for node in nodes)
-    workflow = _idle(target_of(root))
+    workflow = as_logs_tell(_idle(target_of(root)))
     choice = _choice(retries, renumber)
     plan = plan_redo(workflow, nodes, with_descendants, choice)
     missing, notes = _missing(workflow, plan)

@@ -11,6 +11,7 @@ from dag_rewriter.rescue.rescue_plan import Choice, plan_resume
 from dag_rewriter.rescue.rescue_steps import carry_out
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.errors import ScheddError
+from monitord_job.readers.last_runs import as_logs_tell
 from monitord_job.schedd import node_jobs, remove_jobs
 from monitord_job.waiting import wait_for
 
@@ -46,7 +47,7 @@ def prepare(submit_dir: SubmitDir) -> bool:
     Otherwise what is left of its jobs is removed, and a rescue DAG is made from its log. Raises ScheddError,
     RewriterError.
     """
-    if can_recover(read_workflow(submit_dir), node_jobs(submit_dir.nodes_log)):
+    if can_recover(as_logs_tell(read_workflow(submit_dir)), node_jobs(submit_dir.nodes_log)):
         return True
     remove_left_behind(submit_dir)
     put_in_order(submit_dir)
@@ -55,7 +56,7 @@ def prepare(submit_dir: SubmitDir) -> bool:
 
 def put_in_order(submit_dir: SubmitDir) -> None:
     """Set locks of dead DAGMans aside, here and below, and keep what is done. Raises RewriterError."""
-    workflow = read_workflow(submit_dir)
+    workflow = as_logs_tell(read_workflow(submit_dir))
     carry_out(plan_resume(workflow, Choice(now=int(time.time()))).steps)
 
 

@@ -141,6 +141,31 @@ def test_without_a_jobstate_log_rescue_says_what_is_stored(tmp_path, capsys):
     assert (shown["done"], shown["failed"], shown["never_started"]) == (["fit"], ["sum"], [])
 
 
+@pytest.mark.parametrize("command", [("redo", "sum"), ("redo", "sum", "--dry-run")])
+def test_redo_of_a_run_that_nobody_kept_knows_from_its_log_what_is_done(tmp_path, capsys, command):
+    """Without a JOBSTATE_LOG and without a rescue DAG: DAGMan was killed, or told to write none."""
+    submit_dir = ran(tmp_path, "verb4")
+    assert run_command(["rescue", command[0], str(submit_dir.dag_file), *command[1:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == ["sum"]
+    made = tmp_path / "x.dag.rescue001"
+    if "--dry-run" in command:
+        assert not made.exists()
+    else:
+        assert [line for line in made.read_text().splitlines() if line.startswith("DONE")] == ["DONE fit"]
+
+
+@pytest.mark.parametrize("log", [None, "verb1"])
+def test_redo_does_not_make_all_run_again_where_nothing_says_what_is_done(tmp_path, capsys, caplog, log):
+    submit_dir = ran(tmp_path, log)
+    assert run_command(["rescue", "redo", str(submit_dir.dag_file), "sum"]) == 2
+    said = f"{capsys.readouterr()}{caplog.text}"
+    assert "nothing that is left says which nodes of x.dag are done" in said
+    assert "bridle rescue scratch" in said
+    assert "x.dag.rescue001" in said
+    assert not list(tmp_path.glob("*.rescue*"))
+    assert run_command(["rescue", "scratch", str(submit_dir.dag_file)]) == 0
+
+
 def test_nothing_but_a_rescue_dag_is_left(tmp_path, capsys):
     submit_dir = ran(tmp_path, None)
     submit_dir.dagman_log.unlink()
