@@ -87,6 +87,8 @@ def _removed(facts: AttemptFacts) -> Cause | None:
     if reason is None and not (raw is not None and was_removed(raw)):
         return None
     words = [state for state, _ in facts.states]
+    if "JOB_TERMINATED" in words and raw is not None and not was_removed(raw):
+        return None  # one of several jobs (`queue 3`) failed, and DAGMan removed the others
     held = None
     for state, why in facts.states[: words.index("JOB_ABORTED") if reason is not None else None]:
         if state == "JOB_HELD":

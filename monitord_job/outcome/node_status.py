@@ -50,7 +50,6 @@ _OF_STATE = {
     "JOB_EVICTED": NodeStatus.QUEUED,
     "JOB_HELD": NodeStatus.HELD,
     "JOB_ABORTED": NodeStatus.FAILED,
-    "JOB_TERMINATED": NodeStatus.POST,
     "JOB_SUCCESS": NodeStatus.POST,
     "JOB_FAILURE": NodeStatus.POST,
     "POST_SCRIPT_STARTED": NodeStatus.POST,
@@ -58,7 +57,8 @@ _OF_STATE = {
     "POST_SCRIPT_SUCCESS": NodeStatus.SUCCEEDED,
     "POST_SCRIPT_FAILED": NodeStatus.FAILED,
 }
-"""Any other state is one of a running job."""
+"""Any other state is one of a running job; JOB_TERMINATED, too: DAGMan's verdict follows at once, unless it was one of
+several jobs (`queue 3`), of which others are left."""
 
 _ENDED = {"JOB_SUCCESS": NodeStatus.SUCCEEDED, "JOB_FAILURE": NodeStatus.FAILED}
 

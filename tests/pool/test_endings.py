@@ -24,6 +24,9 @@ FILES = {
     "ok.sub": _SUB + 'arguments = "-c true"\nqueue\n',
     "three.sub": _SUB + "arguments = \"-c 'echo harmless; echo the-cause >&2; exit 3'\"\nqueue\n",
     "signal.sub": _SUB + "arguments = killed.sh\nqueue\n",
+    # DAGMan removes the others when the first has failed.
+    "several.sub": _SUB
+    + "arguments = \"-c 'test $(Process) = 0 || sleep 300; exit $(Process)3'\"\nqueue 3\n",
     "slow.sub": _SUB + "arguments = \"-c 'sleep 5'\"\nqueue\n",
     "wait.sub": _SUB + "arguments = \"-c 'while test ! -e gate; do sleep 0.2; done'\"\nqueue\n",
     "odd.sub": _SUB + "request_memory = 2 buckets\nqueue\n",
@@ -59,6 +62,7 @@ ENDS = {
     "held service": End("JOB fit wait.sub\nSERVICE s held-service.sub\n", "succeeded"),
     "service that failed": End("JOB fit wait.sub\nSERVICE s bad-service.sub\n", "succeeded"),
     "exit code": End("JOB fit three.sub\n", "failed", "exit code 3", "job"),
+    "one of several jobs": End("JOB fit several.sub\n", "failed", "exit code 3", "job"),
     "signal": End("JOB fit signal.sub\n", "failed", "signal 9", "job"),
     "PRE script": End(
         "JOB fit ok.sub\nSCRIPT PRE fit nine.sh\nJOB b slow.sub\n",

@@ -60,6 +60,14 @@ CASES = {
         attempt("SUBMIT JOB_ABORTED=a_whim JOB_FAILURE POST_SCRIPT_FAILED", 256, t1=REMOVED, post=256),
         "removed: a whim",
     ),
+    "the first of several jobs failed, DAGMan removed the others": (
+        attempt("SUBMIT JOB_TERMINATED JOB_ABORTED=by_DAGMan JOB_FAILURE", raw_status(3), t1=raw_status(3)),
+        "exit code 3",
+    ),
+    "one of several jobs was removed after others had ended": (
+        attempt("SUBMIT JOB_TERMINATED JOB_ABORTED=a_whim JOB_FAILURE", REMOVED, t1=REMOVED),
+        "removed: a whim",
+    ),
     "held": (attempt("SUBMIT JOB_HELD=no_space"), "held: no space"),
     "not taken": (
         attempt("SUBMIT_FAILED=Parse_error_in_expression"),
@@ -125,6 +133,13 @@ def test_a_sub_workflow_says_what_failed_inside():
 @pytest.mark.parametrize("state", ["SUBMIT", "EXECUTE", "JOB_HELD", "JOB_EVICTED", "JOB_ABORTED"])
 def test_a_service_that_is_there_at_the_end_is_done(state):
     assert node_status(state, service=True, over=True) is NodeStatus.SUCCEEDED
+
+
+def test_a_node_runs_while_some_of_its_jobs_are_left():
+    """DAGMan's verdict follows the end of its last one at once."""
+    assert node_status("JOB_TERMINATED") is NodeStatus.RUNNING
+    assert node_status("JOB_FAILURE") is NodeStatus.FAILED
+    assert node_status("POST_SCRIPT_STARTED") is NodeStatus.POST
 
 
 @pytest.mark.parametrize("state", ["JOB_FAILURE", "PRE_SCRIPT_FAILED", "POST_SCRIPT_FAILED", "SUBMIT_FAILED"])
