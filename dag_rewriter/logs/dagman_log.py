@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from dag_rewriter.logs.user_log import HEADER, Number, alias_in, exit_in, job_of
+from dag_rewriter.logs.user_log import HEADER, WHEN, Number, alias_in, exit_in, job_of
 
 _EVENT = re.compile(
-    HEADER + rb"(?P<when>\S+ [\d:]+)?(?P<rest>[^\n]*)\n(?P<more>\t\(\d\) [^\n]*)?", re.MULTILINE
+    HEADER + rb"(?P<when>" + WHEN + rb")?(?P<rest>[^\n]*)\n(?P<more>\t\(\d\) [^\n]*)?", re.MULTILINE
 )
 
 
@@ -16,7 +16,7 @@ _EVENT = re.compile(
 class DagmanJob:
     """A DAGMan job of a submit directory, and how it left the queue if it did.
 
-    `code` is its exit code or the signal's number, `when` the event's time as it stands there: local, no zone.
+    `code` is its exit code or the signal's number, `when` the event's time as it stands there (`user_log.seconds_of`).
     `host` is where it was submitted, empty if that is not said.
     """
 

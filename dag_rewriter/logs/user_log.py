@@ -7,6 +7,8 @@ An event is a header, lines that begin with a blank, and a line `...`. Source: H
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
 
 EVENT_END = b"\n...\n"
@@ -14,6 +16,11 @@ EVENT_END = b"\n...\n"
 
 HEADER = rb"^(?P<number>\d{3}) \((?P<cluster>-?\d{1,12})\.(?P<proc>-?\d{1,12})\.-?\d{1,12}\) "
 """How an event begins: which one it is, and of which job; its time follows."""
+
+WHEN = rb"(?:\d{4}-\d\d-\d\d|\d\d/\d\d) \d\d:\d\d:\d\d(?:\.\d{1,6})?Z?"
+"""The time in a header, as DEFAULT_USERLOG_FORMAT_OPTIONS of a site has it (ULogEvent::formatHeader): ISO_DATE, else
+without a year; with SUB_SECOND; in UTC, which a Z says, else local.
+"""
 
 _ALIAS = re.compile(rb"[?&]alias=([^&>\n]+)")
 _ADDRESS = re.compile(rb"<([^<:>\n]+):")
@@ -34,6 +41,28 @@ class Number(Enum):
 def job_of(header: re.Match[bytes]) -> str:
     """The job's id, `cluster.proc`."""
     return f"{int(header['cluster'])}.{int(header['proc'])}"
+
+
+def seconds_of(when: str, zone: tzinfo | None, near: float) -> int:
+    """Seconds since the epoch of the time in a header; local to `zone` unless it says UTC.
+
+    Where no year is said, it is the one that brings it nearest to `near`. Raises ValueError, OverflowError, OSError.
+
+    >>> seconds_of("2026-11-23 05:29:34.123Z", None, 0.0), seconds_of("12/31 23:59:59Z", None, 1_798_761_600.0)
+    (1795411774, 1798761599)
+    """
+    zone = UTC if when.endswith("Z") else zone
+    text = when.removesuffix("Z").partition(".")[0]
+    if "/" not in text:
+        return int(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp())
+    this_year, found = datetime.fromtimestamp(near, zone).year, []
+    for year in (this_year - 1, this_year, this_year + 1):
+        with suppress(ValueError):  # 29 February
+            moment = datetime.fromisoformat(f"{year}-{text.replace('/', '-')}").replace(tzinfo=zone)
+            found.append(int(moment.timestamp()))
+    if not found:
+        raise ValueError(f"{when!r} is no time")
+    return min(found, key=lambda seconds: abs(seconds - near))
 
 
 def exit_in(event: bytes) -> int | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from mmap import mmap
 
 from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
-from dag_rewriter.logs.user_log import HEADER, Number, exit_in, host_in, job_of
+from dag_rewriter.logs.user_log import HEADER, WHEN, Number, exit_in, host_in, job_of, seconds_of
 from monitord_job.text.unprintable import text_of
 
 _HEADER = re.compile(HEADER)
@@ -22,7 +22,9 @@ _SLOT = re.compile(rb"^\tSlotName: (?:[^@\n]*@)?(\S+)", re.MULTILINE)
 _DAG_NODE = re.compile(rb"^    DAG Node: (.+)$", re.MULTILINE)
 _LEFT = re.compile(
     HEADER.replace(rb"\d{3}", Number.TERMINATED.value + b"|" + Number.ABORTED.value)
-    + rb"(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[^\n]*\n(?P<text>[^\n]*)\n",
+    + rb"(?P<when>"
+    + WHEN
+    + rb")[^\n]*\n(?P<text>[^\n]*)\n",
     re.MULTILINE,
 )
 
@@ -52,10 +54,12 @@ def parse_all(events: Iterable[bytes]) -> Iterator[NodeLogEvent]:
             yield parsed
 
 
-def leftover_events(log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | None) -> Iterator[NodeEvent]:
+def leftover_events(
+    log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | None, near: float = 0.0
+) -> Iterator[NodeEvent]:
     """What DAGMan would have said of these jobs (`cluster.proc` -> node), from a log in which they left.
 
-    Times there are local to `zone`.
+    Times there are local to `zone`, and `near` this one where they have no year.
 
     >>> log = (b"009 (21.000.000) 2026-11-29 01:04:04 Job was aborted.\\n\\tvia condor_rm (by user ada)\\n...\\n")
     >>> [(event.node, event.state, event.reason) for event in leftover_events(log, {"21.0": "A"}, None)]
@@ -68,7 +72,7 @@ def leftover_events(log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | N
         if node is None or job in seen:
             continue
         try:
-            time = int(datetime.fromisoformat(event["when"].decode()).replace(tzinfo=zone).timestamp())
+            time = seconds_of(event["when"].decode(), zone, near)
         except (ValueError, OverflowError, OSError):
             continue  # a torn line; the job is looked for further on
         seen.add(job)

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from dag_rewriter import files
@@ -14,6 +13,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
+from dag_rewriter.logs.user_log import seconds_of
 from monitord_job.errors import TryAgainError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.trouble import patiently
@@ -215,7 +215,7 @@ class Monitor:
         self._to_the_end_of_the_logs()
         if self._ingest.workflow.running:
             code = UNKNOWN_FAILURE if not job.code else job.code
-            self._patiently(lambda: self._ingest.end_run(_local_time(job.when), code))
+            self._patiently(lambda: self._ingest.end_run(_event_time(job.when), code))
         return True
 
     def _dagman_job(self, job: str | None) -> DagmanJob | None:
@@ -257,9 +257,10 @@ class Monitor:
         return patiently(action, self._limits, self._ingest.open, self._heal)
 
 
-def _local_time(when: str) -> int:
-    """Seconds since the epoch of an event's local time; now, if it has none that can be read."""
+def _event_time(when: str) -> int:
+    """Seconds since the epoch of an event's time; now, if it has none that can be read."""
+    now = time.time()
     try:
-        return int(datetime.fromisoformat(when).timestamp())
-    except ValueError:
-        return int(time.time())
+        return seconds_of(when, None, now)
+    except (ValueError, OverflowError, OSError):
+        return int(now)

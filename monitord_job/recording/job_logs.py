@@ -121,7 +121,7 @@ def leftover_events(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[
         if not waiting or not _has_bytes(path):
             continue
         with stream_of(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as log:
-            events = list(nodes_log.leftover_events(log, waiting, zone))
+            events = list(nodes_log.leftover_events(log, waiting, zone, path.stat().st_mtime))
         nodes = {event.node for event in events}
         waiting = {job: node for job, node in waiting.items() if node not in nodes}
         yield from events

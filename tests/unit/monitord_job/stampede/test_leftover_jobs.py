@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone
 
+import pytest
+
 from monitord_job.logs.nodes_log import leftover_events
 from monitord_job.stampede.leftover_jobs import still_queued
 from monitord_job.stampede.state import NodeState
@@ -59,6 +61,24 @@ def test_when_and_why():
     assert first.time == 1795903444, "01:04:04 three hours east of Greenwich"
     assert (first.reason or "").startswith("removed because <OtherJobRemoveRequirements")
     assert list(leftover_events(LOG, JOBS, EAST))[-1].reason == "via condor_rm (by user ada \\xff)"
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "2026-11-29 01:04:04.123",
+        "2026-11-28 22:04:04Z",
+        "2026-11-28 22:04:04.123Z",
+        "11/29 01:04:04",
+        "11/29 01:04:04.123",
+        "11/28 22:04:04Z",
+    ],
+)
+def test_when_in_each_format_that_a_site_may_have(when):
+    """DEFAULT_USERLOG_FORMAT_OPTIONS: LEGACY, SUB_SECOND, UTC; the forms are those of ULogEvent::formatHeader."""
+    log = LOG.replace(b"2026-11-29 01:04:04", when.encode())
+    (first, *_) = leftover_events(log, JOBS, EAST, near=1_795_990_000)
+    assert (first.state, first.time) == ("JOB_ABORTED", 1795903444)
 
 
 def test_an_event_that_is_being_written_waits_until_it_is_whole():
