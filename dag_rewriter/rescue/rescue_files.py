@@ -15,7 +15,7 @@ from dag_rewriter.errors import RunningError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.newest_rescue import rescue_limit
-from dag_rewriter.rescue.rescue_dag import numbered, parse_rescue
+from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
 from dag_rewriter.rescue.run_state import (
     NodeState,
@@ -85,7 +85,8 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
         below = sub.open()
         if below is not None and below.dag_file.resolve() not in above:
             children[sub.node] = read_workflow(below, above)
-    rescues, old = find_rescues(submit_dir)
+    limit = rescue_limit(submit_dir, whole.dag.config)
+    rescues, old = find_rescues(submit_dir, limit)
     log = _jobstate_log(submit_dir, whole)
     return Workflow(
         submit_dir=submit_dir,
@@ -94,7 +95,7 @@ def read_workflow(submit_dir: SubmitDir, above: tuple[Path, ...] = ()) -> Workfl
         set_aside=old,
         log=log,
         history=_history(submit_dir, log),
-        limit=rescue_limit(submit_dir, whole.dag.config),
+        limit=limit,
         has_log=files.mode_of(submit_dir.nodes_log) is not None,
         has_lock=files.mode_of(submit_dir.dagman_lock) is not None,
         children=children,
@@ -112,12 +113,25 @@ def _history(submit_dir: SubmitDir, log: bytes) -> History:
     return history
 
 
-def find_rescues(submit_dir: SubmitDir) -> tuple[tuple[NumberedRescue, ...], tuple[str, ...]]:
-    """The rescue DAGs by number, and the names of those that were set aside."""
-    names = files.names_in(submit_dir.path)
-    rescues = numbered(submit_dir.rescue_base, names)
+def rescue_names(submit_dir: SubmitDir, limit: int | None = None) -> dict[int, str]:
+    """The rescue DAGs that DAGMan may take, by number: none above its `limit`.
+
+    None: DAGMan's own limit, unless the DAG's configuration allows more.
+    """
+    there = numbered(submit_dir.rescue_base, files.names_in(submit_dir.path))
+    if limit is None and there and max(there) > MAX_RESCUE_NUM:
+        limit = rescue_limit(submit_dir, read_whole(submit_dir).dag.config)
+    return {number: name for number, name in there.items() if limit is None or number <= limit}
+
+
+def find_rescues(
+    submit_dir: SubmitDir, limit: int | None = None
+) -> tuple[tuple[NumberedRescue, ...], tuple[str, ...]]:
+    """The rescue DAGs by number, and the names of those out of use: set aside, or above the `limit`."""
+    rescues = rescue_names(submit_dir, limit)
     beginnings = (f"{submit_dir.rescue_base}.rescue", f"{submit_dir.dag}.lock.old")
-    old = sorted(name for name in {*names} - {*rescues.values()} if name.startswith(beginnings))
+    others = {*files.names_in(submit_dir.path)} - {*rescues.values()}
+    old = sorted(name for name in others if name.startswith(beginnings))
     return tuple(_read(submit_dir.path / name, number) for number, name in rescues.items()), tuple(old)
 
 

@@ -14,7 +14,7 @@ from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from dag_rewriter.logs.dagman_settings import verbosity_in
-from dag_rewriter.rescue.rescue_dag import numbered
+from dag_rewriter.rescue.rescue_files import rescue_names
 from monitord_job.logs.dagman_out_messages import EVENTS_SINCE, STARTS
 from monitord_job.logs.tail import read_tail
 
@@ -41,7 +41,7 @@ def was_over(submit_dir: SubmitDir, job: DagmanJob | None) -> bool:
 
 
 def newest_rescue(submit_dir: SubmitDir) -> str | None:
-    return next(reversed(numbered(submit_dir.rescue_base, files.names_in(submit_dir.path)).values()), None)
+    return next(reversed(rescue_names(submit_dir).values()), None)
 
 
 def dagman_metrics(dag_file: Path) -> Mapping[str, Any]:

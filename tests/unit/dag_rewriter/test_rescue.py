@@ -370,6 +370,19 @@ def test_a_configured_limit_counts(folder):
         plan_redo(workflow(folder), ["A"], True, NOW)
 
 
+def test_a_number_that_dagman_does_not_look_for_counts_for_nothing(folder):
+    (folder / "x.dag.rescue101").write_text("DONE A\nDONE NODE\nDONE DONE\nDONE D\nDONE S\n")
+    (folder / "x.dag.rescue101.old").write_text("")
+    found = workflow(folder)
+    assert found.run_state.rescue == 1
+    assert found.set_aside == ("x.dag.rescue101", "x.dag.rescue101.old")
+    assert not wants_to_run(found.submit_dir, ended=WHEN + 99)
+    (folder / "x.dag").write_text(DAG + "CONFIG c\n")
+    (folder / "c").write_text("DAGMAN_MAX_RESCUE_NUM = 200\n")
+    assert workflow(folder).run_state.rescue == 101
+    assert wants_to_run(found.submit_dir, ended=WHEN + 99)
+
+
 def test_it_is_refused_while_dagman_is_in_the_queue(folder):
     (folder / "x.dag.dagman.log").write_text("000 (5.0.0) submitted\n...\n012 (5.0.0) held\n...\n")
     with pytest.raises(RunningError, match=r"bridle remove"):
