@@ -132,8 +132,8 @@ def _refuse_untold(workflow: Workflow) -> None:
         what = f"it has run, and nothing that is left says which nodes of {submit_dir.dag} are done"
         name = rescue_name(submit_dir.rescue_base, 1)
         hint = (
-            f"`bridle rescue scratch SUBMIT_DIR` has the next run run everything; or write {name} yourself, with a line "
-            "`DONE NODE` for each node that is not to run again"
+            f"`bridle rescue scratch SUBMIT_DIR` has the next run run everything; or write {name} yourself, with a "
+            "line `DONE NODE` for each node that is not to run again"
         )
         raise RescueError(str(submit_dir.dag_file), what, hint)
 
