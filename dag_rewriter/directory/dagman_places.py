@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from condor_templates.next_command import completed
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_options import DagmanStart, called_in, dagman_start
 from dag_rewriter.errors import FileError
@@ -34,8 +37,28 @@ class DagmanPlaces:
     outfile_dir: str | None = None
     """as condor_submit_dag was told, for the next time"""
 
+    @property
+    def again(self) -> str:
+        """What goes on with several DAGs that were submitted as one, typed in `start`: `bridle run` takes one alone."""
+        options = [
+            *(["-usedagdir"] if self.at_home else []),
+            *(["-outfile_dir", self.outfile_dir] if self.outfile_dir else []),
+        ]
+        return shlex.join(["condor_submit_dag", *options, *self.dags]) if self.dags else ""
+
 
 USUAL = DagmanPlaces()
+
+
+def to_type(text: str, run: Path | None, places: DagmanPlaces = USUAL) -> str:
+    """A message with its commands as they can be typed: of several DAGs that were submitted as one, all go on.
+
+    >>> to_type("mend it, then `bridle run`", Path("/f/a.dag"), DagmanPlaces(dags=("a.dag", "b/c.dag")))
+    'mend it, then `condor_submit_dag a.dag b/c.dag` in /f'
+    """
+    if places.again and run is not None:
+        text = text.replace("`bridle run`", f"`{places.again}` in {places.start or run.absolute().parent}")
+    return completed(text, run)
 
 
 def find_places(dag_file: Path, submit_file: Path, planned: str | None = None) -> DagmanPlaces:
@@ -48,7 +71,8 @@ def find_places(dag_file: Path, submit_file: Path, planned: str | None = None) -
         return USUAL
     told = dagman_start(data)
     called = (_called_in(dag_file, told.dags[0]) if told.dags else None) or dag_file.parent
-    start = dag_file.parent if told.uses_dag_dir else called
+    # Of several with -usedagdir, each begins where it lies; how they are called begins where they were submitted.
+    start = dag_file.parent if told.uses_dag_dir and len(told.dags) < 2 else called
     usual = dag_file.with_name(f"{dag_file.name}.dagman.out")
     debug_log = _debug_log(told, called, usual, planned)
     return DagmanPlaces(
@@ -147,11 +171,13 @@ def _called_in(first: Path, named: str) -> Path | None:
 
 
 def _called_by_log(first: Path, named: str) -> Path | None:
-    """DAGMan names what lies below its own directory by DIRECTORY/./NAME; None where another run's log is there."""
+    """DAGMan puts its own directory before the name of its node log; None where another run's log is there."""
+    end = f"/{posixpath.dirname(named) or '.'}/{first.name}.nodes.log"
     for text in _heads(first.with_name(f"{first.name}.dagman.out")):
-        directory, dot, _ = (node_log_in(text, first.name) or "").partition("/./")
-        if dot and Path(directory, named).resolve() == first.resolve():
-            return Path(directory)
+        log = node_log_in(text, first.name) or ""
+        directory = Path(log.removesuffix(end))
+        if log.endswith(end) and (directory / named).resolve() == first.resolve():
+            return directory
     return None
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from condor_templates.exit_codes import ExitCode
-from condor_templates.next_command import completed
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option, print_json
+from dag_rewriter.directory.dagman_places import USUAL, to_type
 from monitord_job.cli.common import any_database_options, as_it_stands_option, here, open_run
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[b
         steps = advice(
             analysis, examples.get(first) if first else None, diagnosis.advice if diagnosis else ""
         )
-        lines = [completed(one, asked.name) for one in steps]
+        places = USUAL if asked.submit_dir is None else asked.submit_dir.places
+        lines = [to_type(one, asked.name, places) for one in steps]
         failed = state is RunState.FAILED or analysis.has_failed
         if as_json:
             return failed, _document(analysis, state.value, ended and ended.value, diagnosis, examples, lines)

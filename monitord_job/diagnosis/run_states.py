@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from condor_templates.next_command import completed
+from dag_rewriter.directory.dagman_places import USUAL, DagmanPlaces, to_type
 from monitord_job.condor_job import QueuedJob
 from monitord_job.outcome.ending import Ending
 
@@ -184,10 +184,10 @@ class Diagnosis:
     findings: tuple[Finding, ...] = ()
     held: tuple[StoppedJob, ...] = ()
 
-    def of_run(self, run: Path) -> Diagnosis:
+    def of_run(self, run: Path, places: DagmanPlaces = USUAL) -> Diagnosis:
         """The same, with the commands in its words to be typed as they stand."""
-        findings = tuple(replace(each, what=completed(each.what, run)) for each in self.findings)
-        return replace(self, advice=completed(self.advice, run), findings=findings)
+        findings = tuple(replace(each, what=to_type(each.what, run, places)) for each in self.findings)
+        return replace(self, advice=to_type(self.advice, run, places), findings=findings)
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:

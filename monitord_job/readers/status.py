@@ -123,4 +123,4 @@ def diagnosis_of(submit_dir: SubmitDir, url: str | None = None) -> Diagnosis:
     from monitord_job.diagnosis.diagnose import diagnose
     from monitord_job.diagnosis.facts import gather  # asks the schedd: with HTCondor's bindings
 
-    return diagnose(gather(submit_dir, url)).of_run(target_of(submit_dir))
+    return diagnose(gather(submit_dir, url)).of_run(target_of(submit_dir), submit_dir.places)

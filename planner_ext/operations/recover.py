@@ -55,7 +55,7 @@ class Recovered:
 
 def look(submit_dir: SubmitDir) -> Diagnosis:
     """The state of a run now."""
-    return diagnose(gather(submit_dir)).of_run(target_of(submit_dir))
+    return diagnose(gather(submit_dir)).of_run(target_of(submit_dir), submit_dir.places)
 
 
 def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import ClassVar, TypeVar
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
+from dag_rewriter.directory.dagman_places import to_type
 from dag_rewriter.directory.dagman_submit_file import is_made_by_shim, planners_environment
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import jobstate_log
@@ -104,10 +104,9 @@ def _refuse_several(submit_dir: SubmitDir) -> None:
     dags = submit_dir.places.dags
     if dags:
         what = f"it was submitted as one with {' and '.join(dags[1:])}"
-        hint = (
-            f"`condor_submit_dag {shlex.join(dags)}` goes on with all of them; to run it alone, rename {{}}"
-        )
-        raise RunError(str(submit_dir.dag_file), what, hint.format(submit_dir.condor_sub.name))
+        all_of_them = to_type("`bridle run`", submit_dir.dag_file, submit_dir.places)
+        hint = f"{all_of_them} goes on with all of them; to run it alone, rename {submit_dir.condor_sub.name}"
+        raise RunError(str(submit_dir.dag_file), what, hint)
 
 
 def _submit(submit_dir: SubmitDir, *, recover: bool) -> str:

@@ -124,7 +124,9 @@ def test_several_dags_and_a_dagman_out_elsewhere(pool):
         assert status["jobs"]["succeeded"] == 1
         told = bridle(pool, "status", "--json", str(folder / "more/two.dag"))
         assert json.loads(told.stdout) == status, told.stderr
-        assert "one.dag_multi.rescue001" in bridle(pool, "recover", dag).stdout
+        found = bridle(pool, "recover", dag).stdout
+        assert "one.dag_multi.rescue001" in found
+        assert "then `condor_submit_dag -outfile_dir logs flows/one.dag more/two.dag`" in found
         again = bridle(pool, "run", dag)
         assert again.returncode != 0
-        assert "condor_submit_dag flows/one.dag more/two.dag" in again.stderr
+        assert "condor_submit_dag -outfile_dir logs flows/one.dag more/two.dag" in again.stderr

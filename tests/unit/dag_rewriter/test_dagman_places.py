@@ -182,9 +182,24 @@ def test_a_dag_leads_to_the_first_of_several_wherever_it_lies(tmp_path, first, o
     assert run_of(tmp_path / other / "z.dag").dag_file == tmp_path / other / "z.dag"
 
 
+def test_several_dags_each_of_which_begins_where_it_lies(tmp_path):
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/y.dag").write_text("JOB A b.sub\n")
+    found = submitted(
+        tmp_path / "one", "-Dag one/x.dag -Dag two/y.dag", more="-UseDagDir -outfile_dir 'my logs'"
+    )
+    whole = read_whole(found)
+    assert [part.path(node.submit_file) for part in whole.parts for node in part.dag.nodes.values()] == [
+        "one/jobs/a.sub",
+        "two/b.sub",
+    ]
+    assert found.start == tmp_path
+    assert found.places.again == "condor_submit_dag -usedagdir -outfile_dir 'my logs' one/x.dag two/y.dag"
+
+
 def test_names_begin_where_dagman_says_that_it_runs_if_its_submit_file_does_not(tmp_path):
     (tmp_path / "a").mkdir()
-    said = f"Default node log file is: <{tmp_path}/a/sub/./../x.dag.nodes.log>\n"
+    said = f"Default node log file is: <{tmp_path}/a/sub/../x.dag.nodes.log>\n"
     (tmp_path / "a/x.dag.dagman.out").write_text(f"11/30/26 03:42:10 {said}")
     (tmp_path / "a/sub").mkdir()
     found = submitted(tmp_path / "a", "-Dag ../x.dag", prefix="../")
