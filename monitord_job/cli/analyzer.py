@@ -265,7 +265,8 @@ def _analysed(
 
     done = done_nodes(asked.submit_dir) if asked.submit_dir else frozenset()
     with asking(asked.target.database) as questions:
-        scope = Scope(how.recurse, how.former, done, held, _again(asked, questions))
+        again, before = _by_rescue(asked, questions)
+        scope = Scope(how.recurse, how.former, done | before, held, again)
         analysis = analyse(questions, asked.target.wf_uuid, scope, how.lines)
         where = places(asked.submit_dir.path, analysis.workflows) if asked.submit_dir else {}
         examples = {}
@@ -276,16 +277,16 @@ def _analysed(
         yield analysis, examples
 
 
-def _again(asked: _Asked, questions: Questions) -> frozenset[str]:
-    """Nodes that are to run again; a database of pegasus-monitord's does not say when they ended."""
+def _by_rescue(asked: _Asked, questions: Questions) -> tuple[frozenset[str], frozenset[str]]:
+    """Nodes that are to run again, or are done, by the rescue DAG; a database of pegasus-monitord's says too little."""
     from monitord_job.database.reading import open_database
-    from monitord_job.readers.rerun_nodes import has_rescues, rerun_nodes
+    from monitord_job.readers.rerun_nodes import has_rescues, rerun_and_done
 
     if asked.submit_dir is None or not has_rescues(asked.submit_dir) or not questions.has("bridle_run"):
-        return frozenset()
+        return frozenset(), frozenset()
     engine = open_database(asked.target.database)
     try:
-        return rerun_nodes(engine, asked.submit_dir)
+        return rerun_and_done(engine, asked.submit_dir)
     finally:
         engine.dispose()
 

@@ -190,10 +190,18 @@ def _show_table(
         workflows, _ = run_of(questions, target.wf_uuid)
         categories = _categories(submit_dir)
         held = _held(submit_dir, target, workflows)
+        done = _done(submit_dir, target) if questions.has("bridle_run") else frozenset()
         rows: Iterator[AttemptRow] = (
             row
             for row in attempt_rows(
-                questions, workflows, time.time(), categories, Column(sort), reverse=reverse, held=held
+                questions,
+                workflows,
+                time.time(),
+                categories,
+                Column(sort),
+                reverse=reverse,
+                held=held,
+                done=done,
             )
             if wanted.takes(row)
         )
@@ -214,6 +222,19 @@ def _categories(submit_dir: SubmitDir) -> Mapping[str, str]:
         return node_categories(submit_dir).of
     except (RewriterError, OSError):
         return {}
+
+
+def _done(submit_dir: SubmitDir, target: Target) -> frozenset[str]:
+    """The nodes that are done though no attempt of theirs is stored."""
+    from monitord_job.database.reading import open_database
+    from monitord_job.readers.done_nodes import done_nodes
+    from monitord_job.readers.rerun_nodes import rerun_and_done
+
+    engine = open_database(target.database)
+    try:
+        return done_nodes(submit_dir) | rerun_and_done(engine, submit_dir)[1]
+    finally:
+        engine.dispose()
 
 
 def _held(submit_dir: SubmitDir, target: Target, workflows: list[Workflow]) -> QueueHolds:

@@ -17,6 +17,7 @@ from monitord_job.database.reading import OpenDatabase
 from monitord_job.database.run_queries import with_unready
 from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.readers.rerun_nodes import has_rescues
 
 _MAY_SAY_SO = re.compile(rb"\b(?:DONE|SPLICE|INCLUDE)\b", re.IGNORECASE)
 """To look at each of a million nodes takes seconds."""
@@ -37,6 +38,11 @@ def with_done_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowSu
         for job in run.jobs
     )
     return replace(run, jobs=tuple(jobs))
+
+
+def counts_otherwise(submit_dir: SubmitDir, unready: int) -> bool:
+    """Whether DAGMan may count a run otherwise than by its attempts, of which so many nodes have none."""
+    return has_rescues(submit_dir) or (unready > 0 and bool(done_nodes(submit_dir)))
 
 
 def done_nodes(submit_dir: SubmitDir) -> frozenset[str]:

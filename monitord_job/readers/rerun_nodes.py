@@ -1,4 +1,6 @@
-"""Nodes that ended in a run before, and that DAGMan runs again: what it does not count as done is not shown as done."""
+"""What a rescue DAG says beside what is stored: nodes that ended in a run before and that DAGMan runs again are not
+done, and those that it marks as done are, also where nobody kept the run in which they were.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _ENDED = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)
 
 
 def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
-    """The run, with nodes that its rescue DAG has run again as not started, until they begin."""
+    """The run, with nodes that its rescue DAG has run again as not started, until they begin, and those of which no
+    attempt is stored, and which it marks as done, as done.
+    """
     rescue = _in_use(submit_dir, run)
     if rescue is None:
         return run
@@ -32,19 +36,24 @@ def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowS
     return replace(whole, jobs=tuple(_as_counted(job, rescue, done, times, run) for job in whole.jobs))
 
 
-def rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir) -> frozenset[str]:
-    """The nodes that ended in a run before, and that its rescue DAG has run again, until they begin."""
+def rerun_and_done(engine: OpenDatabase, submit_dir: SubmitDir) -> tuple[frozenset[str], frozenset[str]]:
+    """The nodes that are not done though they ended, and those that are though no attempt of theirs is stored."""
     if not has_rescues(submit_dir):
-        return frozenset()
+        return frozenset(), frozenset()
     stored = summary(engine, submit_dir.wf_uuid or "")
     counted = with_rerun_nodes(engine, submit_dir, stored)
-    pairs = zip(stored.jobs, counted.jobs, strict=True)
-    return frozenset(job.name for job, as_counted in pairs if job.status is not as_counted.status)
+    changed = {
+        job.name: as_counted.status
+        for job, as_counted in zip(stored.jobs, counted.jobs, strict=True)
+        if job.status is not as_counted.status
+    }
+    done = frozenset(name for name, status in changed.items() if status is NodeStatus.SUCCEEDED)
+    return frozenset(changed) - done, done
 
 
 def has_rescues(submit_dir: SubmitDir) -> bool:
     """Whether there is any rescue DAG."""
-    return bool(numbered(submit_dir.dag, files.names_in(submit_dir.path)))
+    return bool(numbered(submit_dir.rescue_base, files.names_in(submit_dir.path)))
 
 
 def _in_use(submit_dir: SubmitDir, run: WorkflowSummary) -> NumberedRescue | None:
@@ -61,6 +70,8 @@ def _in_use(submit_dir: SubmitDir, run: WorkflowSummary) -> NumberedRescue | Non
 def _as_counted(
     job: Job, rescue: NumberedRescue, done: frozenset[str], times: Mapping[str, int], run: WorkflowSummary
 ) -> Job:
+    if job.status is NodeStatus.UNREADY and job.name in done:
+        return replace(job, status=NodeStatus.SUCCEEDED)
     is_old = times.get(job.name, rescue.time + 1) <= rescue.time
     if job.status not in _ENDED or job.name in done or not is_old:
         return job

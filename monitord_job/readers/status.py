@@ -27,9 +27,9 @@ from monitord_job.monitor.session import catch_up
 from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus, in_queue
 from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
-from monitord_job.readers.done_nodes import with_done_nodes
+from monitord_job.readers.done_nodes import counts_otherwise, with_done_nodes
 from monitord_job.readers.other_users import seen_database
-from monitord_job.readers.rerun_nodes import has_rescues, with_rerun_nodes
+from monitord_job.readers.rerun_nodes import with_rerun_nodes
 
 LOG = logging.getLogger("bridle.status")
 
@@ -87,9 +87,9 @@ def _with_blocked(engine: OpenDatabase, run: WorkflowSummary) -> WorkflowSummary
 
 
 def progress_as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir) -> WorkflowProgress:
-    """How far the run is; beside rescue DAGs, job by job."""
+    """How far the run is; where the DAG or rescue DAGs say more than is stored, job by job."""
     stored = progress(engine, submit_dir.wf_uuid or "")
-    if not has_rescues(submit_dir):
+    if not counts_otherwise(submit_dir, stored.counts.get(NodeStatus.UNREADY, 0)):
         return stored
     return replace(stored, counts=as_dagman_counts(engine, submit_dir).count())
 

@@ -88,11 +88,12 @@ def _database(submit_dir: SubmitDir, owner: str | None) -> Database | None:
 
 
 def _as_dagman_counts(submit_dir: SubmitDir, database: Database, record: RunRecord) -> RunRecord:
-    """Beside rescue DAGs, job by job, as `bridle status` counts: what is done may be to run again."""
+    """Where the DAG or rescue DAGs say more than is stored, job by job, as `bridle status` counts."""
     from monitord_job.database.reading import open_database
-    from monitord_job.readers.rerun_nodes import has_rescues
+    from monitord_job.outcome.node_status import NodeStatus
+    from monitord_job.readers.done_nodes import counts_otherwise
 
-    if not has_rescues(submit_dir):
+    if not counts_otherwise(submit_dir, record.counts.get(NodeStatus.UNREADY.value, 0)):
         return record
     from monitord_job.readers.status import as_dagman_counts  # brings the monitor with it
 

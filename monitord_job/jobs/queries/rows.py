@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from monitord_job.database.attempt_queries import tells_services
 from monitord_job.jobs.model.attempt_row import AttemptRow, Column
@@ -66,9 +67,10 @@ def attempt_rows(
     *,
     reverse: bool = False,
     held: QueueHolds = NO_HOLDS,
+    done: Collection[str] = (),
 ) -> Iterator[AttemptRow]:
-    """One for each attempt, and for each job that has none. `categories`: of the nodes of the first workflow; `held`:
-    what is on hold in the queue.
+    """One for each attempt, and for each job that has none. `categories`: of the nodes of the first workflow, of which
+    `done` are done without any; `held`: what is on hold in the queue.
     """
     wf_ids = [one.wf_id for one in workflows]
     known = {one.wf_id: one for one in workflows}
@@ -76,7 +78,9 @@ def attempt_rows(
     order = f"CASE WHEN {by} IS NULL THEN 1 ELSE 0 END, {by} {'DESC' if reverse else 'ASC'}, j.job_id, i.job_submit_seq"
     for wf_id, *row in questions.rows(_text(questions, order), wf_ids, wf_ids):
         workflow = known[wf_id]
-        yield _row(workflow, now, categories if wf_id == wf_ids[0] else {}, held, *row)
+        shown = _row(workflow, now, categories if wf_id == wf_ids[0] else {}, held, *row)
+        is_done = shown.status is NodeStatus.UNREADY and wf_id == wf_ids[0] and shown.job in done
+        yield replace(shown, status=NodeStatus.SUCCEEDED) if is_done else shown
 
 
 def _text(questions: Questions, order: str, which: str = "") -> str:

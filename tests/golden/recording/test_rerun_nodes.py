@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir
+from dag_rewriter.rescue.rescue_dag import RescueDag, render_rescue
 from dag_rewriter.rescue.rescue_files import read_workflow
 from dag_rewriter.rescue.rescue_plan import Choice, plan_redo
 from dag_rewriter.rescue.rescue_steps import carry_out
@@ -20,7 +21,7 @@ from monitord_job.cli.common import open_run
 from monitord_job.database.reading import open_database
 from monitord_job.database.url import database_of
 from monitord_job.outcome.node_status import NodeStatus
-from monitord_job.readers.rerun_nodes import rerun_nodes
+from monitord_job.readers.rerun_nodes import rerun_and_done
 from monitord_job.readers.status import progress_as_dagman_counts, read_status
 from monitord_job.statistics.queries.questions import asking
 from planner_ext.cli import run_command
@@ -46,10 +47,10 @@ def counts(submit_dir: SubmitDir) -> Counter[NodeStatus]:
     found = read_status(submit_dir).count()
     engine = open_database(submit_dir.database)
     assert progress_as_dagman_counts(engine, submit_dir).count() == found
-    again = rerun_nodes(engine, submit_dir)
+    again, done = rerun_and_done(engine, submit_dir)
     engine.dispose()
     with asking(database_of(submit_dir)) as questions:  # as `bridle analyzer` does
-        analysis = analyse(questions, submit_dir.wf_uuid or "", Scope(again=again))
+        analysis = analyse(questions, submit_dir.wf_uuid or "", Scope(again=again, done=done))
     assert +analysis.run.count() == +found
     assert analysis.failed.count == found[NodeStatus.FAILED]
     return +found
@@ -64,6 +65,21 @@ def test_what_is_to_run_again_is_not_done(played: Played) -> None:
     assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 5}
     redo(submit_dir, "B", START + 100)
     assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 3, NodeStatus.UNREADY: 2}
+
+
+@pytest.mark.usefixtures("no_schedd")
+def test_what_was_done_in_a_run_that_nobody_kept_is_done(
+    played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """condor_submit_dag ran it first; `bridle run` goes on from the rescue DAG of that run."""
+    submit_dir = played.write()
+    submit_dir.jobstate_log.write_text(f"{START} INTERNAL *** DAGMAN_STARTED 100.0 ***\n")
+    rescue = RescueDag(("A", "B"), ("C",), {}, START - 9, 5)
+    (submit_dir.path / "x.dag.rescue001").write_bytes(render_rescue(rescue, "x.dag"))
+    assert counts(submit_dir) == {NodeStatus.SUCCEEDED: 2, NodeStatus.UNREADY: 3}
+    assert run_command(["jobs", "--json", str(submit_dir.dag_file)]) == 0
+    states = {job["job"]: job["state"] for job in json.loads(capsys.readouterr().out)["jobs"]}
+    assert [states[name] for name in "ABC"] == ["done", "done", "not started"]
 
 
 def test_nobody_says_that_all_is_done_while_nodes_are_to_run_again(
