@@ -74,6 +74,7 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
     gone = False
     while True:
         now = time.monotonic()
+        lines = () if gone else tuple(attention.news())
         moment = watcher.glance(NO_HOLDS if gone else attention.held)
         has_ended = moment is not None and moment.run.ended is not None
         is_due = now - looked > (_ENDING if has_ended else _DIAGNOSE)
@@ -86,7 +87,6 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
         left = left if gone else now
         idle = idle if diagnosis.condition is Condition.NEVER_SUBMITTED else now
         is_over = (gone and (has_ended or is_lost or now - left > _LAST)) or now - idle > _UNSUBMITTED
-        lines = () if gone else tuple(attention.news())
         shown = _shown(submit_dir, moment, diagnosis, watcher.monitor())
         yield Seen(moment, shown, diagnosis, lines, is_over)
         if is_over:
