@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus, attempt_status
+from monitord_job.report.queries import planned_transformations
 from monitord_job.report.run_data import RunData
 from monitord_job.statistics.queries.questions import Questions
 from monitord_job.text.display import one_line
@@ -14,8 +15,7 @@ from monitord_job.text.display import one_line
 MOST_NODES, MOST_WIDE, MOST_LEVELS = 120, 10, 40
 """Of a picture in which each node is seen; of one of its levels; rows of any picture."""
 _JOBS = """
-SELECT j.exec_job_id, j.type_desc, (SELECT min(t.transformation) FROM task t WHERE t.job_id = j.job_id),
-       i.job_instance_id, i.exitcode
+SELECT j.job_id, j.exec_job_id, j.type_desc, i.job_instance_id, i.exitcode
 FROM job j LEFT JOIN job_instance i ON i.job_id = j.job_id AND i.job_submit_seq =
      (SELECT max(l.job_submit_seq) FROM job_instance l WHERE l.job_id = j.job_id)
 WHERE j.wf_id = ? ORDER BY j.job_id
@@ -85,14 +85,15 @@ def dax_graph(questions: Questions, run: RunData) -> Graph:
 def _jobs(questions: Questions, run: RunData, wf_id: int) -> dict[str, Node]:
     """Those of a workflow. Of so many that the report leaves some out, these are read here: none of them failed."""
     known = {one.job: one for one in run.attempts if one.workflow == 0 and one.is_newest}
+    planned = planned_transformations(questions, [wf_id])
     nodes = {}
-    for job, kind, transformation, instance, code in questions.rows(_JOBS, wf_id):
+    for job_id, job, kind, instance, code in questions.rows(_JOBS, wf_id):
         told = known.get(job)
         if told is not None:
             nodes[job] = Node(told.transformation, NODE_WORDS[told.status].value)
             continue
         status = attempt_status(None if instance is None else "EXECUTE", code)
-        nodes[job] = Node(transformation or kind, NODE_WORDS[status].value)
+        nodes[job] = Node(planned.get(job_id, kind), NODE_WORDS[status].value)
     return nodes
 
 

@@ -180,7 +180,7 @@ class _Collector:
     def _never_begun(self, standing: Standing) -> Iterator[Attempt]:
         nodes = standing.nodes or {}
         told = 0
-        for wf_id, job, kind, transformation in queries.never_begun(self._questions, self._ids):
+        for job_id, wf_id, job, kind in queries.never_begun(self._questions, self._ids):
             place = self._place[wf_id]
             status = (nodes if place == 0 else {}).get(job, NodeStatus.UNREADY)
             self._numbers[0][status] += 1
@@ -188,7 +188,7 @@ class _Collector:
             if told > MOST:
                 self._omitted += 1
                 continue
-            name = transformation or kind
+            name = self._planned.get(job_id, kind)
             yield Attempt(0, place, job, kind, name, 0, status, True, None, None, None)
 
     def _read_sizes(self) -> None:

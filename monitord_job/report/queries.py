@@ -37,8 +37,7 @@ WHERE n.wf_id IN (?*) AND n.task_submit_seq >= 0 AND n.transformation <> '{DAGMA
 ORDER BY n.job_instance_id, n.task_submit_seq
 """
 _NEVER_BEGUN = """
-SELECT j.wf_id, j.exec_job_id, j.type_desc, (SELECT min(t.transformation) FROM task t WHERE t.job_id = j.job_id)
-FROM job j
+SELECT j.job_id, j.wf_id, j.exec_job_id, j.type_desc FROM job j
 WHERE j.wf_id IN (?*) AND NOT EXISTS (SELECT 1 FROM job_instance i WHERE i.job_id = j.job_id)
 ORDER BY j.job_id
 """
@@ -129,8 +128,8 @@ def records(questions: Questions, wf_ids: list[int]) -> Iterator[Record]:
     return (Record(*row) for row in questions.rows(_RECORDS, wf_ids))
 
 
-def never_begun(questions: Questions, wf_ids: list[int]) -> Iterator[tuple[int, str, str, str | None]]:
-    """(wf_id, job, kind, transformation) of the jobs without an attempt."""
+def never_begun(questions: Questions, wf_ids: list[int]) -> Iterator[tuple[int, int, str, str]]:
+    """(job_id, wf_id, job, kind) of the jobs without an attempt."""
     return questions.rows(_NEVER_BEGUN, wf_ids)
 
 

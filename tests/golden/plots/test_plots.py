@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from monitord_job.cli.common import open_run
 from monitord_job.outcome.phases import Phase
 from monitord_job.plots.canvas import PHASE_COLOURS, STATE_COLOURS
 from monitord_job.plots.count_figures import jobs_by_attempts
-from monitord_job.plots.graph_data import dag_graph
+from monitord_job.plots.graph_data import dag_graph, dax_graph
 from monitord_job.plots.pictures import PICTURES
 from monitord_job.plots.time_figures import MOST_BARS, occupancy
 from monitord_job.report.collect import collect, opened
@@ -163,6 +165,31 @@ def test_a_huge_run_is_counted_whole(runs, monkeypatch):
     failed = sum(one.states.get("failed", 0) for one in drawn.nodes.values())
     assert failed == sum(counts["failed"] for counts in jobs_by_attempts(run).values()) > 0
     assert sum(counts.total() for counts in jobs_by_attempts(run).values()) == 2000
+
+
+def test_graphs_and_their_data_cost_by_the_number_of_jobs(tmp_path):
+    """In thousands of steps of SQLite's machine, of runs in which half of the jobs never began."""
+
+    def steps(size: int) -> int:
+        count = 0
+
+        def tick() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        submit_dir = open_run(make(tmp_path / str(size), size))
+        with closing(sqlite3.connect(submit_dir.database)) as connection, connection:
+            for table in ("jobstate", "invocation", "job_instance"):
+                connection.execute(f"DELETE FROM {table} WHERE job_instance_id % 2")
+        with opened(submit_dir, None, as_it_stands=True) as (questions, standing):
+            questions.connection.connection.driver_connection.set_progress_handler(tick, 1000)
+            run = collect(questions, submit_dir, standing)
+            graphs = dag_graph(questions, run), dax_graph(questions, run)
+        assert all(sum(one.count for one in graph.nodes.values()) > size * 0.9 for graph in graphs)
+        return count
+
+    assert steps(2000) <= 6 * max(steps(500), 1)
 
 
 def test_colours_are_told_apart_without_red_and_green():
