@@ -64,7 +64,7 @@ def _noted(submit_dir: SubmitDir) -> dict[str, int]:
 
 
 def _on_disk(name: str) -> int | None:
-    """Of a file, or of all files below a directory."""
+    """Of a regular file."""
     try:
         status = os.stat(name)  # noqa: PTH116 - a million of them: a Path costs as much again
     except (OSError, ValueError):

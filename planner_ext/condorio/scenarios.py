@@ -38,7 +38,8 @@ def scenarios(
     plan: Plan, limits: Limits, numbers: Sequence[int], data: Sequence[tuple[int, int]]
 ) -> Iterator[Scenario]:
     """Today's run first. `data` is what a staging site would take of each task's bytes: (sent, returned)."""
-    yield Scenario(Change.NONE, 0, simulate(plan, limits))
+    today = simulate(plan, limits)
+    yield Scenario(Change.NONE, 0, today)
     if not any(task.sent or task.returned for task in plan.tasks):
         return
     together = _in_one_category(plan)
@@ -47,9 +48,16 @@ def scenarios(
         yield Scenario(Change.CATEGORY, number, simulate(together, narrow))
     for number in numbers:
         queue = replace(limits, uploads=number, downloads=number)
-        yield Scenario(Change.QUEUE, number, simulate(plan, queue))
+        outcome = today if _fits(today, number) else simulate(plan, queue)
+        yield Scenario(Change.QUEUE, number, outcome)
     if any(sent or returned for sent, returned in data):
         yield Scenario(Change.STAGING, 0, simulate(_without(plan, data), limits))
+
+
+def _fits(today: Outcome, number: int) -> bool:
+    """Whether a queue of that number changes nothing: no transfer has waited, and no more were at work."""
+    sides = today.up, today.down
+    return all(not side.peak_waiting and side.peak <= number for side in sides)
 
 
 def _in_one_category(plan: Plan) -> Plan:

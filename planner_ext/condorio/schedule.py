@@ -123,7 +123,8 @@ class _Link:
             self._begin(now, node, size)
         else:
             self._queue.append((node, size, now))
-            self._peak_waiting = max(self._peak_waiting, len(self._queue))
+            if len(self._queue) > self._peak_waiting:
+                self._peak_waiting = len(self._queue)
 
     def _begin(self, now: float, node: int, size: int) -> None:
         self._advance(now)
@@ -132,7 +133,8 @@ class _Link:
         self._moved += size
         if len(self._moving) > self._peak:
             self._peak, self._peak_at = len(self._moving), now
-        self._peak_bytes = max(self._peak_bytes, self._bytes)
+        if self._bytes > self._peak_bytes:
+            self._peak_bytes = self._bytes
 
     def _advance(self, now: float) -> None:
         if self._moving:
@@ -143,8 +145,8 @@ class _Link:
     def next_end(self) -> float:
         if not self._moving:
             return _NEVER
-        left = max(0.0, self._moving[0][0] - self._given)
-        return self._since + left * len(self._moving) / self._rate
+        left = self._moving[0][0] - self._given
+        return self._since + left * len(self._moving) / self._rate if left > 0 else self._since
 
     def end(self, now: float) -> int:
         """The node whose transfer ends now; one that waits begins."""
@@ -271,7 +273,8 @@ class _Run:
         slots = self._limits.slots or _NEVER
         while self._idle and self._in_slots < slots:
             self._in_slots += 1
-            self._most_jobs = max(self._most_jobs, self._in_slots)
+            if self._in_slots > self._most_jobs:
+                self._most_jobs = self._in_slots
             self._begin(heappop(self._idle)[2])
 
     def _begin(self, node: int) -> None:

@@ -33,6 +33,10 @@ class NamedFile:
     lfn: str
 
 
+_LOG = NamedFile("", FileKind.LOG, "")
+"""Standard output or error: before the run nobody knows its size, and a file of that name is of another run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moves:
     """What moves for one job."""
@@ -56,7 +60,9 @@ class Place:
 
     def absolute(self, name: str, initial: str = "") -> str:
         """A path, where the submit directory is now."""
-        path = posixpath.normpath(posixpath.join(self.directory, initial, name))
+        path = name if name[:1] == "/" else posixpath.join(self.directory, initial, name)
+        if "//" in path or "/." in path or path[-1:] == "/":
+            path = posixpath.normpath(path)
         if self.planned and (path == self.planned or path.startswith(self.planned + "/")):
             return self.here + path[len(self.planned) :]
         return path
@@ -96,10 +102,12 @@ class _Reader:
         return Moves(mode, inputs, outputs, self._brings_all(), self._by_url)
 
     def _said(self, name: str) -> str | None:
-        value = self._job.text(name)
+        assigned = self._job.assigned
+        value = assigned.get(name)
+        if value is not None and value[:1] == '"':
+            value = self._job.text(name) or ""
         if value is None or "$(" not in value:
             return value
-        assigned = self._job.assigned
         named = (assigned.get(macro[1].lower(), "$(") for macro in MACRO.finditer(value))
         if all("$(" not in one for one in named):
             return expand(value, assigned)
@@ -132,11 +140,12 @@ class _Reader:
         return FileKind.SANDBOX if path.startswith(self._place.here + "/") else FileKind.DATA
 
     def _file(self, name: str, kind: FileKind) -> Iterator[NamedFile]:
-        if _URL.match(name) and not name.startswith("file://"):
-            self._by_url += 1
-            return
-        name = name.removeprefix("file://")
-        lfn = posixpath.normpath(name) if not name.startswith("/") else posixpath.basename(name.rstrip("/"))
+        if "://" in name:
+            if _URL.match(name) and not name.startswith("file://"):
+                self._by_url += 1
+                return
+            name = name.removeprefix("file://")
+        lfn = posixpath.basename(name.rstrip("/")) if name[:1] == "/" else _plain(name)
         yield NamedFile(self._place.absolute(name, self._initial), kind, lfn)
 
     def _outputs(self) -> Iterator[NamedFile]:
@@ -147,14 +156,17 @@ class _Reader:
             path = self._said(name) or ""
             streamed = self._is(streams, default=False)
             if path not in _NOWHERE and not streamed and self._is(moves, default=True):
-                yield from self._file(path, FileKind.LOG)
+                if _URL.match(path):
+                    self._by_url += 1
+                else:
+                    yield _LOG
         names = self._list("transfer_output_files", "transferoutputfiles")
         if _URL.match(self._said("output_destination") or ""):
             self._by_url += len(names)
             return
         remaps = _remaps(self._said("transfer_output_remaps") or "")
         for name in names:
-            own = posixpath.basename(name.rstrip("/")) if name.startswith("/") else posixpath.normpath(name)
+            own = posixpath.basename(name.rstrip("/")) if name.startswith("/") else _plain(name)
             for one in self._file(remaps.get(name, own), FileKind.DATA):
                 yield NamedFile(one.path, one.kind, own)
 
@@ -162,6 +174,10 @@ class _Reader:
         """Without a list, HTCondor brings back each file that the job made; +TransferOutput = "" is an empty list."""
         named = ("transfer_output_files", "transferoutputfiles", "+transferoutput")
         return not any(self._job.get(name) for name in named)
+
+
+def _plain(name: str) -> str:
+    return posixpath.normpath(name) if "./" in name or "//" in name or name[-1:] == "/" else name
 
 
 def _remaps(text: str) -> dict[str, str]:

@@ -184,10 +184,11 @@ def _simulation(found: Found) -> Iterator[str]:
     yield from _assumptions(found)
     today = found.scenarios[0].outcome
     rows: list[tuple[str, ...]] = [
-        ("simulated run", "takes", "to jobs", "waiting", "in flight", "from jobs", "waiting", "link busy")
+        ("simulated run", "takes", "sending", "queued", "in flight", "receiving", "queued", "link busy")
     ]
     rows += [_scenario(one) for one in found.scenarios]
     yield from _table(rows)
+    yield "sending (to jobs), receiving: most transfers at a time; queued: most that wait; in flight: most bytes"
     busy = max(today.up.busy, today.down.busy)
     if today.makespan:
         yield f"the submit host's link is busy for {duration(round(busy, 2))} of {duration(round(today.makespan, 2))}"

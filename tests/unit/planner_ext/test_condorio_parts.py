@@ -54,7 +54,7 @@ def test_the_files_of_a_description() -> None:
     ]  # fmt: skip
     assert [one.kind for one in found.inputs[:3]] == [FileKind.SANDBOX, FileKind.SANDBOX, FileKind.DATA]
     assert [(one.path, one.kind) for one in found.outputs] == [
-        ("/work/sub/o", FileKind.LOG),
+        ("", FileKind.LOG),
         ("/work/sub/kept", FileKind.DATA),
     ]
     assert (found.by_url, found.more_outputs) == (2, False)

@@ -90,6 +90,15 @@ def test_a_category_lets_no_more_than_its_limit_transfer(plan: Plan, number: int
         assert end.ended == len(plan.tasks)
 
 
+@given(plan=plans(), limits=LIMITS, number=st.integers(1, 5))
+@settings(deadline=None)
+def test_a_queue_that_is_not_simulated_changes_nothing(plan: Plan, limits: Limits, number: int) -> None:
+    found = list(scenarios(plan, limits, [number], [(0, 0)] * len(plan.tasks)))
+    for one in found:
+        if one.change is Change.QUEUE:
+            assert one.outcome == simulate(plan, replace(limits, uploads=number, downloads=number))
+
+
 @given(plan=plans())
 @settings(deadline=None)
 def test_without_limits_and_transfers_a_run_takes_its_longest_path(plan: Plan) -> None:
