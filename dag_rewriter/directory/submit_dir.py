@@ -37,6 +37,13 @@ class SubmitDir:
     """the file name of the DAG, e.g. "mosaic-0.dag" """
     places: DagmanPlaces = USUAL
     """where DAGMan runs and writes, as far as that is not the usual"""
+    top: SubmitDir | None = None
+    """the run that it is a sub-workflow of, as far as somebody has looked for it (`rescue.workflow_above`)"""
+
+    @property
+    def run(self) -> SubmitDir:
+        """The run at the top: its monitor follows this workflow, too, and keeps it in its database."""
+        return self.top or self
 
     @property
     def start(self) -> Path:

@@ -39,6 +39,13 @@ def sub_workflows(submit_dir: SubmitDir, whole: WholeDag) -> tuple[SubWorkflow, 
     return tuple(sub for part in whole.parts for sub in _in_part(submit_dir, part))
 
 
+def sub_dag_nodes(submit_dir: SubmitDir, whole: WholeDag) -> Iterator[SubWorkflow]:
+    """The SUBDAG nodes alone. Reads no submit file."""
+    for part in whole.parts:
+        for node, below in zip(part.dag.sub_dags(), _sub_dag_files(submit_dir, part), strict=True):
+            yield SubWorkflow(part.prefix + node.name, below)
+
+
 def has_sub_dags(dag: Dag) -> bool:
     """Whether a node of the DAG, or perhaps of one that it splices in, runs a DAG of its own."""
     return dag.has_parts
@@ -95,8 +102,14 @@ def _planned(submit_dir: SubmitDir, description: SubmitDescription) -> Path | No
 
 
 def _moved(submit_dir: SubmitDir, path: str) -> Path:
-    """A path of the planner's; inside the submit directory it counts from where that is now."""
+    """A path of the planner's; it counts from where the submit directory is now, outside of it if it is there, too."""
     planned = submit_dir.braindump.get("submit_dir")
-    if planned and path.startswith(planned.rstrip("/") + "/"):
-        path = path[len(planned.rstrip("/")) + 1 :]
+    if planned and posixpath.isabs(path):
+        moved = Path(posixpath.normpath(posixpath.join(submit_dir.path, posixpath.relpath(path, planned))))
+        if _is_in(path, planned) or files.mode_of(moved) is not None:
+            return moved
     return submit_dir.start / posixpath.normpath(path)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")

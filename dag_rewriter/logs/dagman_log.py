@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from dag_rewriter.logs.user_log import HEADER, WHEN, Number, alias_in, exit_in, job_of
 
 _EVENT = re.compile(
-    HEADER + rb"(?P<when>" + WHEN + rb")?(?P<rest>[^\n]*)\n(?P<more>\t\(\d\) [^\n]*)?", re.MULTILINE
+    HEADER + rb"(?P<when>" + WHEN + rb")?(?P<rest>[^\n]*)\n(?P<more>[\t ][^\n]*)?", re.MULTILINE
 )
+_NODE = re.compile(rb"\bDAGNodeName = |^ +DAG Node: ")
+"""In the note of a submit event, of HTCondor 25 and 23: another DAGMan has submitted this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class DagmanJob:
     """A DAGMan job of a submit directory, and how it left the queue if it did.
 
     `code` is its exit code or the signal's number, `when` the event's time as it stands there (`user_log.seconds_of`).
-    `host` is where it was submitted, empty if that is not said.
+    `host` is where it was submitted, empty if that is not said. `is_node`: another DAGMan has submitted it, as a node.
     """
 
     job: str
@@ -25,14 +27,16 @@ class DagmanJob:
     code: int | None = None
     when: str = ""
     host: str = ""
+    is_node: bool = False
 
 
 def parse(data: bytes) -> DagmanJob | None:
     """What the log says of the job that was submitted last; None if none was.
 
-    >>> parse(b"000 (7.000.000) 2026-11-23 05:29:34 x\\n...\\n"
+    >>> job = parse(b"000 (7.000.000) 2026-11-23 05:29:34 x\\n...\\n"
     ...       b"005 (7.000.000) 2026-11-23 05:29:35 x\\n\\t(1) Normal termination (return value 1)\\n...\\n")
-    DagmanJob(job='7.0', ended=True, code=1, when='2026-11-23 05:29:35', host='')
+    >>> job.job, job.ended, job.code, job.when
+    ('7.0', True, 1, '2026-11-23 05:29:35')
     """
     jobs = _jobs(data)
     return list(jobs.values())[-1] if jobs else None
@@ -69,7 +73,8 @@ def _jobs(data: bytes) -> dict[str, DagmanJob]:
                 when = (event["when"] or b"").decode("ascii", "replace")
                 known = replace(known, ended=True, code=None if code is None else abs(code), when=when)
             case Number.SUBMIT.value:
-                known = DagmanJob(job, host=(alias_in(event["rest"]) or b"").decode("ascii", "replace"))
+                host = (alias_in(event["rest"]) or b"").decode("ascii", "replace")
+                known = DagmanJob(job, host=host, is_node=_NODE.search(event["more"] or b"") is not None)
             case Number.EXECUTE.value:
                 known = replace(known, ended=False, code=None, when="")
         jobs[job] = known

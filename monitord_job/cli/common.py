@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import click
 
+from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.dagman_places import leading_dag
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.monitor.unplanned_identity import identified
+from monitord_job.monitor.unplanned_identity import in_its_run
 
 LOG = logging.getLogger("bridle")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,8 +127,15 @@ def here() -> Path:
 
 
 def open_run(path: Path) -> SubmitDir:
-    """The same, with the uuid that its database is kept under."""
-    return identified(run_of(path))
+    """The same, with the uuid that its database is kept under: of a sub-workflow, that of the run above."""
+    opened = in_its_run(run_of(path))
+    if opened.top is not None:
+        LOG.warning(
+            "%s is a sub-workflow of the run in %s, in whose database it is",
+            path,
+            target_of(opened.top),
+        )
+    return opened
 
 
 def age(_ctx: click.Context, _option: click.Parameter, text: str | None) -> float | None:

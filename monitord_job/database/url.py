@@ -56,7 +56,8 @@ class Database:
 
 
 def database_of(submit_dir: SubmitDir, url: str | None = None) -> Database:
-    """The database of a submit directory. Raises DatabaseUrlError if it is none that we write to."""
+    """The database of a submit directory, of a sub-workflow that of its run. DatabaseUrlError if it is none of ours."""
+    submit_dir = submit_dir.run
     path, properties = properties_of(submit_dir)
     wait = _wait(path, properties)
     if url:

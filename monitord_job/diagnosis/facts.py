@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dag_rewriter import files
+from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -23,7 +24,15 @@ from monitord_job.database.run_queries import failures, is_stored, last_times, o
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.legibility import dagman_metrics, newest_rescue, was_over, why_unreadable
-from monitord_job.diagnosis.run_states import MOST_NAMED, Facts, Lock, Monitor, StoppedJob
+from monitord_job.diagnosis.run_states import (
+    MOST_NAMED,
+    Condition,
+    Diagnosis,
+    Facts,
+    Lock,
+    Monitor,
+    StoppedJob,
+)
 from monitord_job.diagnosis.stopped_jobs import stopped_jobs, with_failures
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
 from monitord_job.lock import holder_of
@@ -38,11 +47,12 @@ _NONE_STOPPED: tuple[tuple[StoppedJob, ...], tuple[StoppedJob, ...]] = ((), ())
 
 def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     """The facts of now. A schedd that does not answer is a fact; FileError and OSError of the directory are not."""
-    silence, here, dagmans, nodes, stopped = "", "", None, [], _NONE_STOPPED
+    silence, here, dagmans, nodes, above, stopped = "", "", None, [], [], _NONE_STOPPED
     try:
         dagmans = schedd.dagman_jobs(submit_dir)
         # A run may have a hundred thousand jobs in the queue: they count only where no DAGMan waits for them.
         nodes = schedd.node_jobs(submit_dir.nodes_log, only_monitors=bool(dagmans))
+        above = nodes if submit_dir.top is None else _monitors_of(submit_dir.run)
         here = schedd.machine()
         stopped = stopped_jobs(dagmans)
     except ScheddError as error:
@@ -50,7 +60,7 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
     job = dagman_log.parse(files.read_if_there(submit_dir.dagman_log) or b"")
     out = read_tail(submit_dir.dagman_out, _TAIL)
     word, counts = last_word(out), node_counts(out)
-    monitors = [job for job in nodes if job.is_monitor]
+    monitors = [job for job in above if job.is_monitor]
     halt = submit_dir.halt_file
     stored = _stored(submit_dir, url)
     metrics = dagman_metrics(submit_dir.dag_file)
@@ -78,9 +88,9 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         rescue=newest_rescue(submit_dir),
         again=0 if dagmans or stored is None else len(_again(submit_dir, stored)),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
-        monitor=_monitor(submit_dir, monitors),
+        monitor=_monitor(submit_dir.run, monitors),
         monitor_job=monitors[0].job if monitors else "",
-        has_monitor=files.mode_of(submit_dir.monitor_submit) is not None,
+        has_monitor=files.mode_of(submit_dir.run.monitor_submit) is not None,
         unread=unread,
         goes_on=stored is not None and stored.goes_on,
         started=max((job.started for job in dagmans or ()), default=0),
@@ -89,6 +99,23 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         held=with_failures(stopped[0], submit_dir, url),
         for_ever=stopped[1],
     )
+
+
+def told(diagnosis: Diagnosis, submit_dir: SubmitDir) -> Diagnosis:
+    """The same, with the commands in its words to be typed as they stand: a sub-workflow runs again with its run."""
+    own = submit_dir.top is None or diagnosis.condition in _OF_ITS_OWN
+    if submit_dir.top is not None and diagnosis.condition is Condition.NEVER_SUBMITTED:
+        diagnosis = replace(diagnosis, what="its node has not begun", advice="see `bridle status`")
+    meant = submit_dir if own else submit_dir.run
+    return diagnosis.of_run(target_of(meant), meant.places)
+
+
+_OF_ITS_OWN = frozenset({Condition.HELD, Condition.COOLING_DOWN, Condition.HALTED})
+"""In which a command is about the DAGMan of a sub-workflow itself."""
+
+
+def _monitors_of(run: SubmitDir) -> list[QueuedJob]:
+    return schedd.node_jobs(run.nodes_log, only_monitors=True)
 
 
 def _code(metrics: Mapping[str, Any]) -> int | None:

@@ -28,6 +28,7 @@ from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.legibility import unreadable_run
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import JobFacts, Report, Run
+from monitord_job.monitor.unplanned_identity import in_its_run
 from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.readers.other_users import seen_database
 from monitord_job.readers.run_outcome import state_of
@@ -43,7 +44,7 @@ _TOLD = (NodeStatus.FAILED, NodeStatus.HELD)
 def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
     """What the database of a run says of an event. Only reads; a monitor may be at work."""
     try:
-        submit_dir = open_target(run)
+        submit_dir = in_its_run(open_target(run))
         owner = other_owner(submit_dir.path)
         database = seen_database(submit_dir, owner, url) if owner else database_of(submit_dir, url)
         return report_of(about, submit_dir, database, now)

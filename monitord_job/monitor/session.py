@@ -76,6 +76,7 @@ def follow_run(
     False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
+    submit_dir = submit_dir.run
     require_own(submit_dir.path)
     stop, removed = _heard()
     limits, database = replace(limits, stays=True), database_of(submit_dir, url)
@@ -127,6 +128,7 @@ def _heard() -> tuple[threading.Event, threading.Event]:
 
 def deliver(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str | None = None) -> None:
     """Store what the logs hold now, and stay until nothing is due any more. Raises as `follow_run`."""
+    submit_dir = submit_dir.run
     require_own(submit_dir.path)
     stop, removed = _heard()
     database, notifications = database_of(submit_dir, url), readers_tap(submit_dir, Notify.GO_ON)
@@ -160,6 +162,7 @@ def catch_up(
     What follows from it for the notifications of a run that was submitted with a monitor, or that one has begun to
     notify of, waits in the outbox, unless `deliver`. With `notify`, that is also so for any other.
     """
+    submit_dir = submit_dir.run
     require_own(submit_dir.path)
     database = database_of(submit_dir, url)
     notifications = readers_tap(submit_dir, _ASKED[notify])
@@ -180,6 +183,7 @@ def catch_up_aside(submit_dir: SubmitDir, database: Database, limits: Limits) ->
     """Store what the logs hold now into a database that is not in the submit directory, in which nothing is written,
     locked or made due: it may be another user's.
     """
+    submit_dir = submit_dir.run
     with (
         _rarely_collecting(),
         _store(Opening(submit_dir, database, this_process()), limits) as (store, limits),
@@ -200,6 +204,7 @@ def rebuild(
     The outbox of notifications is kept. With `notify`, all that ever happened is due that was not before. An SQLite
     file that is another monitor's, or whose outbox cannot be read, is kept aside.
     """
+    submit_dir = submit_dir.run
     require_own(submit_dir.path)
     database = database_of(submit_dir, url)
     with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:

@@ -200,6 +200,18 @@ def entries(bulk: Bulk, root: str) -> list[Entry]:
     return [_entry(dict(zip(_ENTRY, row, strict=True))) for row in bulk.select(_ALL, root)]
 
 
+_BELOW = (
+    "WITH RECURSIVE members(wf_id, wf_uuid) AS (SELECT wf_id, wf_uuid FROM workflow WHERE wf_uuid = ? UNION ALL "
+    "SELECT w.wf_id, w.wf_uuid FROM workflow w JOIN members m ON w.parent_wf_id = m.wf_id) "
+    "SELECT key FROM bridle_notification WHERE root_wf_uuid = ? AND wf_uuid IN (SELECT wf_uuid FROM members)"
+)
+
+
+def keys_below(bulk: Bulk, root: str, wf_uuid: str) -> frozenset[str]:
+    """The keys of those of a run that are about one of its sub-workflows, or what is below that."""
+    return frozenset(str(row[0]) for row in bulk.select(_BELOW, wf_uuid, root))
+
+
 def _entry(values: dict[str, Any]) -> Entry:
     values["state"] = DeliveryState(values["state"])
     values["argv"] = words_of(values["argv"])

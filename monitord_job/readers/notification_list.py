@@ -20,7 +20,7 @@ from monitord_job.errors import LockedError, MonitorError, ScheddError
 from monitord_job.lock import holder_of
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
-from monitord_job.notifications.outbox import entries
+from monitord_job.notifications.outbox import entries, keys_below
 from monitord_job.notifications.outbox_values import DeliveryState, Entry
 from monitord_job.notifications.permits import Permits
 from monitord_job.notifications.resend_requests import request_resend
@@ -38,10 +38,10 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     try:
         with reading(engine) as connection:
             is_there = has_table(connection, BRIDLE_NOTIFICATION)
-            found = entries(Bulk(connection), submit_dir.wf_uuid or "") if is_there else []
+            found = _entries(Bulk(connection), submit_dir) if is_there else []
     finally:
         engine.dispose()
-    if files.is_locked(submit_dir.lock):
+    if files.is_locked(submit_dir.run.lock):
         return found
     # What ran when its monitor died runs no more: the next one delivers it.
     return [
@@ -49,9 +49,18 @@ def read_outbox(submit_dir: SubmitDir, url: str | None = None) -> list[Entry]:
     ]
 
 
+def _entries(bulk: Bulk, submit_dir: SubmitDir) -> list[Entry]:
+    """Those of the run, or of a sub-workflow of it and what is below that."""
+    root = submit_dir.run.wf_uuid or ""
+    if submit_dir.top is None:
+        return entries(bulk, root)
+    keys = keys_below(bulk, root, submit_dir.wf_uuid or "")
+    return [one for one in entries(bulk, root) if one.key in keys]
+
+
 def not_run(submit_dir: SubmitDir, found: Iterable[Entry]) -> dict[str, str]:
     """By key, why what is due is not run, and the way out."""
-    permits = Permits(submit_dir)
+    permits = Permits(submit_dir.run)
     permits.refresh()
     said = {
         one.key: permits.refusal(one.argv, one.directory) for one in found if one.state is DeliveryState.DUE
@@ -65,6 +74,7 @@ def who_delivers(submit_dir: SubmitDir, found: Iterable[Entry], refused: Mapping
     Asks the schedd where no monitor is at work.
     """
     going = (one for one in found if one.key not in refused)
+    submit_dir = submit_dir.run
     if not any(one.state in (DeliveryState.DUE, DeliveryState.RUNNING) for one in going):
         return None
     if files.is_locked(submit_dir.lock):
@@ -109,13 +119,13 @@ def resend(submit_dir: SubmitDir, wanted: Sequence[str], url: str | None = None)
     require_own(submit_dir.path)
     found = read_outbox(submit_dir, url)
     keys = tuple(dict.fromkeys(key for word in wanted for key in _keys(word, found)))
-    if settings_of(submit_dir) is None:
+    if settings_of(submit_dir.run) is None:
         what = "notifications are switched off for this run"
         hint = "see pegasus.monitord.notifications and its .max in the properties"
         raise MonitorError(str(submit_dir.path), what, hint)
     if not keys:
         return Resent(keys, waits=False, found=found)
-    request_resend(submit_dir.resend, keys)
+    request_resend(submit_dir.run.resend, keys)
     try:
         catch_up(submit_dir, Limits(), url=url, deliver=True)
     except LockedError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from dag_rewriter import files
@@ -25,11 +26,12 @@ def seen_database(submit_dir: SubmitDir, owner: str, url: str | None = None) -> 
     """
     database = database_of(submit_dir, url)
     if url is None and given_url() is None:
-        _require_in_sight(submit_dir, database)
-        if not is_stored(database, submit_dir.wf_uuid or ""):
-            return _copy(submit_dir, owner) or database
+        _require_in_sight(submit_dir.run, database)
+        if not is_stored(database, submit_dir.run.wf_uuid or ""):
+            copy = _copy(submit_dir, owner)
+            return database if copy is None else in_it(copy, submit_dir)
     LOG.warning("this run belongs to %s: it is shown as %s", owner, _as_of(database))
-    return database
+    return in_it(database, submit_dir)
 
 
 def _require_in_sight(submit_dir: SubmitDir, database: Database) -> None:
@@ -62,6 +64,21 @@ def _copy(submit_dir: SubmitDir, owner: str) -> Database | None:
         return None
     text = "this run belongs to %s, and nothing of it is stored: it is shown as its logs were %.0f s ago"
     LOG.warning(text, owner, time.time() - began)
+    return copy
+
+
+def in_it(database: Database, submit_dir: SubmitDir) -> Database:
+    """The database of a run, if it has the sub-workflow that is asked for, else one of that alone as its own files have
+    it, which is gone with this process: the run has not come to it, or cannot be read so far.
+    """
+    if submit_dir.top is None or is_stored(database, submit_dir.wf_uuid or ""):
+        return database
+    from monitord_job.monitor.limits import Limits
+    from monitord_job.monitor.session import catch_up_aside
+
+    copy = Database(sqlite_url(files.temporary_folder() / Path(submit_dir.database.name)))
+    with files.reading_only_of(submit_dir.path.stat().st_uid):
+        catch_up_aside(replace(submit_dir, top=None), copy, Limits(database=5.0))
     return copy
 
 

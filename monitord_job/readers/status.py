@@ -6,7 +6,6 @@ import errno
 import logging
 from dataclasses import replace
 
-from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.reading import OpenDatabase, open_database
@@ -28,7 +27,7 @@ from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus, in_queue
 from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
 from monitord_job.readers.done_nodes import counts_otherwise, with_done_nodes
-from monitord_job.readers.other_users import seen_database
+from monitord_job.readers.other_users import in_it, seen_database
 from monitord_job.readers.rerun_nodes import with_rerun_nodes
 
 LOG = logging.getLogger("bridle.status")
@@ -99,6 +98,10 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
     owner = other_owner(submit_dir.path)
     if owner is not None:
         return seen_database(submit_dir, owner, url)
+    return in_it(_caught_up(submit_dir, url), submit_dir)
+
+
+def _caught_up(submit_dir: SubmitDir, url: str | None) -> Database:
     database = database_of(submit_dir, url)
     try:
         catch_up(submit_dir, Limits(database=5.0), url=url)
@@ -121,6 +124,6 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
 def diagnosis_of(submit_dir: SubmitDir, url: str | None = None) -> Diagnosis:
     """What state the run is in, as HTCondor and the files have it."""
     from monitord_job.diagnosis.diagnose import diagnose
-    from monitord_job.diagnosis.facts import gather  # asks the schedd: with HTCondor's bindings
+    from monitord_job.diagnosis.facts import gather, told  # asks the schedd: with HTCondor's bindings
 
-    return diagnose(gather(submit_dir, url)).of_run(target_of(submit_dir), submit_dir.places)
+    return told(diagnose(gather(submit_dir, url)), submit_dir)

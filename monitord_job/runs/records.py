@@ -13,6 +13,7 @@ from condor_templates.errors import BridleError
 from dag_rewriter.directory.locate import jobstate_log, open_target
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
+from monitord_job.monitor.unplanned_identity import in_its_run
 from monitord_job.runs.kept_figures import KeptFigures, seen
 from monitord_job.runs.run_record import RunRecord, name_of
 
@@ -28,7 +29,7 @@ def record_at(path: Path, kept: KeptFigures) -> RunRecord:
     Nothing is caught up: it is as it was stored last.
     """
     try:
-        submit_dir = open_target(path)
+        submit_dir = in_its_run(open_target(path))
         looked = seen(_files(submit_dir))  # before it is read: what changes meanwhile is read again
         record = _read(submit_dir)
     except (BridleError, OSError) as error:
@@ -40,7 +41,7 @@ def record_at(path: Path, kept: KeptFigures) -> RunRecord:
 
 def _files(submit_dir: SubmitDir) -> tuple[Path, ...]:
     """What changes if a run goes on, is run again, or is marked to be: the folder, too, in which rescue DAGs appear."""
-    return submit_dir.database, jobstate_log(submit_dir), submit_dir.dagman_out, submit_dir.path
+    return submit_dir.run.database, jobstate_log(submit_dir), submit_dir.dagman_out, submit_dir.path
 
 
 def target(submit_dir: SubmitDir) -> Path:
@@ -80,11 +81,11 @@ def _database(submit_dir: SubmitDir, owner: str | None) -> Database | None:
         database = database_of(submit_dir)
         return database if database.file is None or database.file.is_file() else None
     try:
-        file_stat = submit_dir.database.lstat()
+        file_stat = submit_dir.run.database.lstat()
     except OSError:
         return None
     is_his = stat.S_ISREG(file_stat.st_mode) and file_stat.st_uid == submit_dir.path.stat().st_uid
-    return Database(sqlite_url(submit_dir.database)) if is_his else None
+    return Database(sqlite_url(submit_dir.run.database)) if is_his else None
 
 
 def _as_dagman_counts(submit_dir: SubmitDir, database: Database, record: RunRecord) -> RunRecord:

@@ -58,17 +58,21 @@ class Watcher:
 
     def monitor(self) -> Monitor:
         """Where the run's monitor is, as far as its lock tells."""
-        if not files.is_locked(self._dir.lock):
+        lock = self._dir.run.lock
+        if not files.is_locked(lock):
             return Monitor.GONE
         with suppress(FileError):
-            holder = holder_of(self._dir.lock)
+            holder = holder_of(lock)
             if holder is not None and holder.stands_still():
                 return Monitor.STOPPED
         return Monitor.AT_WORK
 
     def catch_up(self) -> None:
         """Store what the logs hold, if nobody does. Raises as `bridle status`."""
-        self._database = brought_up(self._dir, self._url)
+        found = brought_up(self._dir, self._url)
+        # Of a sub-workflow that has not begun, it is a copy: the next look is into the run's own.
+        is_copy = self._dir.top is not None and other_owner(self._dir.path) is None
+        self._database = None if is_copy else found
         self._caught_up = time.monotonic()
 
     def glance(self, held: QueueHolds = NO_HOLDS) -> Moment | None:

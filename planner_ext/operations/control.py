@@ -205,7 +205,8 @@ def _end_is_stored(submit_dir: SubmitDir) -> bool:
 
 def _store_the_rest(submit_dir: SubmitDir) -> None:
     """The monitor stores it and leaves; or it is stored here, but for a run of another user's."""
-    wait_for(lambda: not files.is_locked(submit_dir.lock), _MONITOR_LIMIT)
+    is_part, lock = submit_dir.top is not None, submit_dir.run.lock
+    wait_for(lambda: not files.is_locked(lock) or (is_part and _end_is_stored(submit_dir)), _MONITOR_LIMIT)
     if other_owner(submit_dir.path) is not None:
         return
     try:

@@ -13,7 +13,6 @@ from typing import ClassVar
 from condor_templates.errors import BridleError
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter import files
-from dag_rewriter.directory.confirmed import target_of
 from dag_rewriter.directory.find_bridle import find_bridle, script_directories
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -21,7 +20,7 @@ from monitord_job import schedd
 from monitord_job.condor_job import JobStatus
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose
-from monitord_job.diagnosis.facts import gather
+from monitord_job.diagnosis.facts import gather, told
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, Remedy
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
@@ -55,19 +54,28 @@ class Recovered:
 
 def look(submit_dir: SubmitDir) -> Diagnosis:
     """The state of a run now."""
-    return diagnose(gather(submit_dir)).of_run(target_of(submit_dir), submit_dir.places)
+    return told(diagnose(gather(submit_dir)), submit_dir)
 
 
 def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:
     """Do what helps, one after the other, and look again after each. Never a second DAGMan beside a live one.
 
-    `tell` hears of each remedy before it is tried. Raises RecoverError, ScheddError, RewriterError, MonitorError.
+    `tell` hears of each remedy before it is tried. Of a sub-workflow, what its own DAGMan needs is done first, and then
+    what the run above needs, which alone may start it. Raises RecoverError, ScheddError, RewriterError, MonitorError.
     """
     require_own(submit_dir.path)
+    if submit_dir.top is None:
+        return _fix(submit_dir, tell, frozenset(_DO))
+    own = _fix(submit_dir, tell, _OF_ITS_OWN)
+    above = fix(submit_dir.run, tell)
+    return Recovered(own.before, look(submit_dir), (*own.done, *above.done))
+
+
+def _fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None], may: frozenset[Remedy]) -> Recovered:
     before = diagnosis = look(submit_dir)
     done: list[Remedy] = []
     for _ in range(_ROUNDS):
-        wanted = [remedy for remedy in diagnosis.remedies if remedy not in done]
+        wanted = [remedy for remedy in diagnosis.remedies if remedy in may and remedy not in done]
         if not wanted:
             break
         tell(wanted[0])
@@ -75,6 +83,9 @@ def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:
         done.append(wanted[0])
         diagnosis = _after_starts(submit_dir)
     return Recovered(before, diagnosis, tuple(done))
+
+
+_OF_ITS_OWN = frozenset({Remedy.RELEASE, Remedy.END_COOL_DOWN, Remedy.RESUME, Remedy.END_ORPHANS})
 
 
 def _after_starts(submit_dir: SubmitDir) -> Diagnosis:

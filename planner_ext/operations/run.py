@@ -33,6 +33,7 @@ from monitord_job.diagnosis.stopped_jobs import starts_for_ever
 from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.monitor.unplanned_identity import in_its_run
 from monitord_job.outcome.ending import Ending
 from monitord_job.readers.run_outcome import RunState, ending, state_of
 from monitord_job.readers.status import as_dagman_counts, read_status
@@ -143,6 +144,9 @@ def store_the_run_before(submit_dir: SubmitDir) -> WorkflowSummary | None:
 
     The run as it is stored then; None if nothing was run or is stored.
     """
+    submit_dir = in_its_run(
+        submit_dir
+    )  # one that runs by itself now may have been a part of another run so far
     is_new = not is_stored(database_of(submit_dir), submit_dir.wf_uuid or "")
     # Without a database, there may have been a run all the same: one whose monitor never came to work.
     if is_new and files.mode_of(jobstate_log(submit_dir)) is None:
