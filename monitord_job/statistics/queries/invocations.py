@@ -27,15 +27,17 @@ WHERE t.wf_id IN (?*) AND t.type_desc NOT IN ('dax', 'dag') GROUP BY t.wf_id
 # The name of a task is that of its record: a cluster's job has many.
 _LAST = "i.job_submit_seq = (SELECT max(l.job_submit_seq) FROM job_instance l WHERE l.job_id = j.job_id)"
 _TASK_OUTCOMES = f"""
-SELECT s.wf_id, count(*), count(DISTINCT s.task),
-       count(DISTINCT CASE WHEN s.outcome = 0 THEN s.task END), count(DISTINCT CASE WHEN s.outcome = 1 THEN s.task END),
-       count(DISTINCT CASE WHEN s.succeeded = 1 THEN s.task END)
+SELECT t.wf_id, sum(t.records), count(*), sum(t.succeeded), sum(t.failed), sum(t.once)
 FROM (
-    SELECT j.wf_id AS wf_id, n.abs_task_id AS task, CASE WHEN n.exitcode = 0 THEN 1 ELSE 0 END AS succeeded,
-           CASE WHEN NOT ({_LAST}) THEN -1 WHEN n.exitcode = 0 THEN 0 ELSE 1 END AS outcome
-    FROM job j JOIN job_instance i ON i.job_id = j.job_id JOIN invocation n ON n.job_instance_id = i.job_instance_id
-    WHERE j.wf_id IN (?*) AND j.type_desc NOT IN ('dax', 'dag') AND n.abs_task_id IS NOT NULL
-) s GROUP BY s.wf_id
+    SELECT s.wf_id AS wf_id, count(*) AS records, max(CASE WHEN s.outcome = 0 THEN 1 ELSE 0 END) AS succeeded,
+           max(CASE WHEN s.outcome = 1 THEN 1 ELSE 0 END) AS failed, max(s.succeeded) AS once
+    FROM (
+        SELECT j.wf_id AS wf_id, n.abs_task_id AS task, CASE WHEN n.exitcode = 0 THEN 1 ELSE 0 END AS succeeded,
+               CASE WHEN NOT ({_LAST}) THEN -1 WHEN n.exitcode = 0 THEN 0 ELSE 1 END AS outcome
+        FROM job j JOIN job_instance i ON i.job_id = j.job_id JOIN invocation n ON n.job_instance_id = i.job_instance_id
+        WHERE j.wf_id IN (?*) AND j.type_desc NOT IN ('dax', 'dag') AND n.abs_task_id IS NOT NULL
+    ) s GROUP BY s.wf_id, s.task
+) t GROUP BY t.wf_id
 """
 
 

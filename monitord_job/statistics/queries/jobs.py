@@ -63,14 +63,13 @@ def _tally(place: int, code: int | None, count: int) -> Tally:
 _WHEN = f"""
 SELECT {QUARTER.format("s.began")}, h.hostname, s.ended, count(*), CAST(sum(s.seconds) AS DOUBLE PRECISION)
 FROM (
-    SELECT (SELECT min(e."timestamp") FROM jobstate e
-            WHERE e.job_instance_id = i.job_instance_id AND e.state = 'EXECUTE') AS began,
-           i.host_id AS host_id, i.local_duration AS seconds,
+    SELECT min(e."timestamp") AS began, i.host_id AS host_id, i.local_duration AS seconds,
            CASE WHEN i.local_duration IS NULL THEN 0 ELSE 1 END AS ended
     FROM job j JOIN job_instance i ON i.job_id = j.job_id
+         JOIN jobstate e ON e.job_instance_id = i.job_instance_id AND e.state = 'EXECUTE'
     WHERE j.wf_id IN (?*) AND j.type_desc NOT IN ('dax', 'dag')
+    GROUP BY i.job_instance_id
 ) s LEFT JOIN host h ON h.host_id = s.host_id
-WHERE s.began IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY 1, 2
 """
@@ -93,6 +92,13 @@ def _state(function: str, state: str) -> str:
     )
 
 
+# What is between these words in the index, and no other word is: one look, where there is usually nothing.
+_REMOTE = """CAST((
+         SELECT min(s."timestamp") FROM jobstate s WHERE s.job_instance_id = i.job_instance_id
+         AND s.state BETWEEN 'GLOBUS_SUBMIT' AND 'GRID_SUBMIT' AND s.state IN ('GLOBUS_SUBMIT', 'GRID_SUBMIT')
+       ) AS DOUBLE PRECISION)"""
+
+
 def _ran(what: str, first: int = 0) -> str:
     """`first`: -1 with the PRE script, which is an invocation to Stampede."""
     return (
@@ -107,7 +113,7 @@ SELECT j.exec_job_id,
        i.site, i.multiplier_factor,
        CAST({_ran("sum(n.remote_duration)")} AS DOUBLE PRECISION),
        CAST({_ran("sum(n.remote_cpu_time)")} AS DOUBLE PRECISION),
-       {_state("min", "SUBMIT")}, {_state("min", "GRID_SUBMIT")}, {_state("min", "GLOBUS_SUBMIT")},
+       {_state("min", "SUBMIT")}, {_REMOTE},
        {_state("min", "EXECUTE")}, {_state("max", "JOB_TERMINATED")}, {_state("max", "POST_SCRIPT_STARTED")},
        {_state("min", "POST_SCRIPT_TERMINATED")},
        CAST(i.local_duration AS DOUBLE PRECISION), CAST(i.cluster_duration AS DOUBLE PRECISION),
@@ -127,11 +133,10 @@ def attempts(questions: Questions, wf_id: int) -> Iterator[Attempt]:
 
 def _attempt(
     job: str, number: int, site: str | None, multiplier: int, kickstart: float | None, cpu: float | None,
-    submit: float | None, grid: float | None, globus: float | None, execute: float | None,
+    submit: float | None, remote: float | None, execute: float | None,
     terminated: float | None, post_started: float | None, post_ended: float | None,
     runtime: float | None, seqexec: float | None, code: int | None, host: str | None,
 ) -> Attempt:  # fmt: skip
-    remote = grid if globus is None else globus if grid is None else min(grid, globus)
     left = execute if remote is None else remote if execute is None else min(remote, execute)
     ended = terminated if post_started is None else max(post_started, terminated or post_started)
     return Attempt(

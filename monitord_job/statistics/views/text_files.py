@@ -118,8 +118,8 @@ def _table(columns: Sequence[str], widths: Sequence[int], rows: Iterable[Sequenc
         waiting.seek(0)
         layout = "".join(f"%-{width + 1}s" for width in widest) + "\n"
         yield layout % tuple(columns)
-        for line in waiting:
-            yield layout % tuple(line[:-1].split("\t"))
+        while lines := list(islice(waiting, _AT_ONCE)):
+            yield "".join([layout % tuple(line[:-1].split("\t")) for line in lines])
 
 
 def _headed(statistics: Statistics) -> Iterator[tuple[str, Figures | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 
 from monitord_job.statistics.model.figures import Attempt, Counts, Ran, Spread
@@ -96,19 +97,29 @@ def counted(counts: Counts) -> list[tuple[str | int, ...]]:
 
 def attempt_row(one: Attempt) -> tuple[str, ...]:
     """A row of JOBS. There may be a million of them."""
-    times = (one.kickstart, one.kickstart_multiplied, one.cpu, one.post, one.queue, one.resource, one.runtime)
-    more = one.seqexec, one.seqexec_delay
-    kickstart, *rest = ["-" if value is None else str(round(value, 3)) for value in times + more]
+    kickstart = number(one.kickstart)
     return (
         one_line(one.job),
         str(one.number),
-        one_line(one.site or "-"),
+        _name(one.site or "-"),
         kickstart,
         str(one.multiplier),
-        *rest,
+        kickstart if one.multiplier == 1 else number(one.kickstart_multiplied),
+        number(one.cpu),
+        _seconds(one.post),
+        _seconds(one.queue),
+        _seconds(one.resource),
+        _seconds(one.runtime),
+        _seconds(one.seqexec),
+        number(one.seqexec_delay),
         str(one.exitcode),
-        one_line(one.host or "None"),
+        _name(one.host or "None"),
     )
+
+
+# Of a million attempts, few differ in these: whole seconds, sites, hosts.
+_seconds = lru_cache(maxsize=4096, typed=True)(number)
+_name = lru_cache(maxsize=4096)(one_line)
 
 
 def ran_row(one: Ran) -> tuple[str, ...]:
