@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.submit_file import class_and_priority, parse_submit_file, telling_lines
+from dag_rewriter.directory.submit_file import class_and_priority, parse_submit_file, telling_lines_of
 from dag_rewriter.errors import SubmitDirError
 from dag_rewriter.model.dag import Dag, NodeKind
 
@@ -50,7 +50,7 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
             classes[path] = job_class
         if job_class == _SUB_WORKFLOW:
             dagmans[path] = parse_submit_file(data).executable or ""
-    telling = {text: telling_lines(text) for _, text in dag.inline_descriptions()}
+    telling = telling_lines_of(dag.inline_texts())
     priorities.update(class_and_priority(lines)[1] for lines in set(telling.values()))
     if missing:
         _complain_of_needed(submit_dir, dag, missing)

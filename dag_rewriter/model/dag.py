@@ -8,7 +8,7 @@ surrogateescape) outside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dag_rewriter.language.commands import (
@@ -227,13 +227,16 @@ class Dag:
             for _, path, required in self.submit_files():
                 required_by_path[path] = required_by_path.get(path, False) or required
             return required_by_path
-        paths = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
+        nodes = index.nodes
+        if index.described:
+            nodes = [fields for fields in nodes if isinstance(fields, bytes) or fields[7] is None]
+        paths = (fields if isinstance(fields, bytes) else fields[3] for fields in nodes)
         return dict.fromkeys(map(text_of, dict.fromkeys(paths)), True)
 
     def inline_descriptions(self) -> Iterator[tuple[str, bytes]]:
         """(node, its submit description) of the nodes whose description stands in the DAG."""
         described = self._described()
-        if not described and not self._index.special:
+        if not described and not self._index.special and not self._index.described:
             return
         for name, fields in zip(self._index.ordinals, self._index.nodes, strict=True):
             if isinstance(fields, bytes):
@@ -243,6 +246,13 @@ class Dag:
                 yield text_of(name), fields[7]
             elif fields[3] in described and fields[1] is not NodeKind.SUBDAG:
                 yield text_of(name), described[fields[3]]
+
+    def inline_texts(self) -> Iterable[bytes]:
+        """The submit descriptions that stand in the DAG, some of them several times."""
+        index = self._index
+        if index.special or self._described():
+            return (text for _, text in self.inline_descriptions())
+        return (fields[7] for place in index.described if not isinstance(fields := index.nodes[place], bytes))
 
     def _described(self) -> dict[bytes, bytes]:
         return dict(fields for _, fields in self._index.all(b"SUBMIT_DESCRIPTION"))

@@ -60,7 +60,9 @@ class Index:
     """the submit file of a plain JOB, else the fields of the NodeCommand with the line's number before them, or 0 if it
     is one of many"""
     special: list[int] = field(default_factory=list)
-    """places in `nodes` of those that are no plain JOB"""
+    """places in `nodes` of those that are no plain JOB, but for `described`"""
+    described: list[int] = field(default_factory=list)
+    """places in `nodes` of the JOBs, many at once, that are plain but for a description in the DAG"""
     parents: array[int] = field(default_factory=lambda: array("I"))
     children: array[int] = field(default_factory=lambda: array("I"))
     weak: set[tuple[int, int]] = field(default_factory=set)
@@ -164,7 +166,7 @@ def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, so
         here = frozenset(names)
         _name(index, names, piece, source)
         if key in regex_lines.DESCRIBED:
-            index.special.extend(range(len(index.nodes), len(index.nodes) + len(jobs)))
+            index.described.extend(range(len(index.nodes), len(index.nodes) + len(jobs)))
             index.nodes.extend(_described(jobs))
         else:
             index.nodes.extend([job[1] for job in jobs])
