@@ -11,6 +11,7 @@ MONITOR_ARGS ?=
 FORMS_ARGS ?=
 STATISTICS_ARGS ?=
 SITE_ARGS ?=
+COMMANDS_ARGS ?=
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
 
@@ -38,7 +39,8 @@ help:
 	@echo "make soak    set up, 500 random faults over a running hierarchy of 600 nodes, with PostgreSQL: an hour or more"
 	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --database sqlite --json build/soak.json')"
 	@echo "make fuzz    set up, damaged, torn and absurd files for every parser, for two minutes (FUZZ_ARGS='--seconds 600 --only dag')"
-	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), then the monitor"
+	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), and each command that"
+	@echo "             reads a DAG (COMMANDS_ARGS='--sizes 1000000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), also on each form of"
 	@echo "             output that users have (FORMS_ARGS='--jobs 1000'), then 1,000 notifications,"
 	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000'),"
@@ -105,6 +107,7 @@ fuzz: $(STAMPS)/bridle
 
 bench: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
+	@$(VENV)/bin/python benchmarks/bench_commands.py $(COMMANDS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_monitor.py $(MONITOR_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_forms.py $(FORMS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_notifications.py
