@@ -106,21 +106,13 @@ def _name(dag: Dag) -> str:
 def categories_of(dag: Dag, request: CategoryRequest) -> tuple[CategoryState, ...]:
     """All categories that have a node or a limit, as they will be, by name. `dag` is without our block."""
     added = Counter(category for _, category in assigned(dag, request))
-    nodes = Counter(_nodes_by_category(dag)) + added
+    nodes = dag.count_categories() + added
     names = {*nodes, *dag.max_jobs, *request.policy.forced}
     states = []
     for name in sorted(names):
         limit, in_dag = limit_in_force(dag, request.policy, name)
         states.append(CategoryState(name, nodes[name], limit.number, limit.source, added[name], in_dag))
     return tuple(states)
-
-
-def _nodes_by_category(dag: Dag) -> Iterator[str]:
-    if not dag.used_categories():
-        return
-    for node in dag.nodes.values():
-        if node.category is not None:
-            yield node.category
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ surrogateescape) outside.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from dag_rewriter.language.commands import (
     Splice,
 )
 from dag_rewriter.language.field_words import Fields
-from dag_rewriter.language.text import text_of, texts_of
+from dag_rewriter.language.text import bytes_of, text_of, texts_of
 from dag_rewriter.model.index import Index, build_index
 from dag_rewriter.model.nodes import Node, Nodes, Script, Work
 
@@ -195,6 +196,16 @@ class Dag:
     def used_categories(self) -> set[str]:
         """The categories that a CATEGORY line names."""
         return {text_of(name) for name in self._index.categories()[1]}
+
+    def count_categories(self, nodes: Iterable[str] | None = None) -> Counter[str]:
+        """How many nodes are in each category: of all, or of these. Makes no node."""
+        chosen, names = self._index.categories()
+        if nodes is not None:
+            places = self._index.ordinals
+            chosen = array("I", [chosen[places[name]] for name in map(bytes_of, nodes) if name in places])
+        return Counter(
+            {text_of(names[number - 1]): count for number, count in Counter(chosen).items() if number}
+        )
 
     def uncategorised(self, telling: Mapping[bytes, bytes] | None = None) -> Uncategorised:
         """The nodes that could be in a category (JOB, SUBDAG) but are in none. Descriptions that are told to be alike

@@ -58,13 +58,7 @@ def read_categories(submit_dir: SubmitDir) -> Categories:
     inside = [parse_command(line) for line in _lines_inside(planned.parts.block)]
     moved = {c.node for c in inside if isinstance(c, Category)}
     own = {c.category for c in inside if isinstance(c, MaxJobs)}
-    nodes: dict[str, int] = {}
-    added: dict[str, int] = {}
-    for name in stands.nodes:
-        category = stands.nodes[name].category
-        if category is not None:
-            nodes[category] = nodes.get(category, 0) + 1
-            added[category] = added.get(category, 0) + (name in moved)
+    nodes, added = stands.count_categories(), stands.count_categories(moved)
     expected = {state.name: state for state in states}
     states_now = []
     for name in sorted({*nodes, *stands.max_jobs, *settings_in(planned.parts.block)}):
@@ -74,9 +68,7 @@ def read_categories(submit_dir: SubmitDir) -> Categories:
             source = wanted.source
         else:
             source = "the policy of the last rewrite" if name in own else f"MAXJOBS in {submit_dir.dag}"
-        states_now.append(
-            CategoryState(name, nodes.get(name, 0), limit, source, added.get(name, 0), name not in own)
-        )
+        states_now.append(CategoryState(name, nodes[name], limit, source, added[name], name not in own))
     return Categories(tuple(states_now), rewritten=True)
 
 

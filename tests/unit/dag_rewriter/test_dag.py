@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,3 +164,14 @@ def test_any_bytes_give_a_dag_or_a_named_error(data: bytes) -> None:
         return
     assert len([dag.nodes[name] for name in dag.nodes]) == len(dag.nodes)
     assert len(dag.unknown) <= len(dag.other)
+
+
+@pytest.mark.parametrize(
+    "settings", ["", "CATEGORY ALL_NODES x\n", "CATEGORY A x\nCATEGORY C y\nCATEGORY A y\n"]
+)
+def test_categories_are_counted_as_nodes_have_them(settings):
+    text = f"JOB A a\nJOB B @=end\n x = 1\n@end\nSUBDAG EXTERNAL C c.dag\nFINAL F f\nSERVICE S s\n{settings}"
+    dag = parse_dag(text.encode(), "x.dag")
+    by_node = {name: node.category for name, node in dag.nodes.items()}
+    assert dag.count_categories() == Counter(filter(None, by_node.values()))
+    assert dag.count_categories(["A", "B", "nobody"]) == Counter(filter(None, (by_node["A"], by_node["B"])))
