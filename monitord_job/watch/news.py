@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus
 from monitord_job.text.display import one_line
-from monitord_job.watch.moment import Moment, NodeNow
+from monitord_job.watch.moment import Key, Moment, NodeNow
 
 _SHOWN = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.POST, NodeStatus.HELD, NodeStatus.FAILED)
 _REASON = 5.0
@@ -40,20 +40,19 @@ class News:
     """Remembers what was told."""
 
     def __init__(self) -> None:
-        self._told: set[object] = set()
+        self._told: dict[NodeStatus, set[Key]] = {NodeStatus.HELD: set(), NodeStatus.FAILED: set()}
         self._counts: dict[int, tuple[int, int]] = {}
         self._by_queue: set[str] = set()
         self._by_database: set[str] = set()
 
     def of(self, moment: Moment) -> Iterator[str]:
         """Lines that were not told before: holds and failures, the oldest first, then how far each workflow is."""
-        for nodes in (moment.held, moment.failed):
-            new = [
-                node
-                for node in nodes
-                if _once(node) not in self._told and not _may_say_more(node, moment.now)
-            ]
-            self._told |= {_once(node) for node in new}
+        # Held again, it is told again. A hold that the queue told first has another time once it is stored.
+        self._told[NodeStatus.HELD] &= {node.key for node in moment.held}
+        for status, nodes in ((NodeStatus.HELD, moment.held), (NodeStatus.FAILED, moment.failed)):
+            told = self._told[status]
+            new = [node for node in nodes if node.key not in told and not _may_say_more(node, moment.now)]
+            told |= {node.key for node in new}
             if len(new) > _TOLD:
                 word = NODE_WORDS[new[0].status].value
                 yield f"{word}: {len(new) - _TOLD} more; `bridle status` has them"
@@ -83,11 +82,6 @@ def _may_say_more(node: NodeNow, now: float) -> bool:
     """The reason of a hold stands in another log than the hold, and may be stored a moment later."""
     has_reason = node.cause is not None and bool(node.cause.reason)
     return node.status is NodeStatus.HELD and not has_reason and now - node.since < _REASON
-
-
-def _once(node: NodeNow) -> object:
-    """What is told once: an attempt fails once, and may be held again and again."""
-    return (node.key, node.since) if node.status is NodeStatus.HELD else node.key
 
 
 def _heard(line: str, there: set[str], here: set[str]) -> bool:

@@ -56,6 +56,13 @@ def test_what_the_queue_told_first_is_not_told_once_more() -> None:
     assert other.is_told("held: s/t/x (job 7.0): Error from slot1: no room")
 
 
+def test_a_hold_that_the_queue_knew_before_it_was_stored_is_told_once() -> None:
+    news, early = News(), replace(HELD, since=20)
+    assert not news.is_told("held: s/t/x (job 7.0): no room")
+    for held in (early, HELD, HELD):
+        assert [line for line in news.of(moment(held=[held])) if line.startswith("held")] == []
+
+
 def test_a_failure_says_where_to_look_and_whether_it_is_tried_again() -> None:
     news = News()
     lines = list(news.of(moment(failed=[FAILED, replace(FAILED, key=(1, "a", 1), since=40, again=True)])))
