@@ -19,6 +19,7 @@ and [monitor] and [notifications], which condor_templates.monitor_policy and .no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from io import StringIO
 from typing import Any
@@ -116,12 +117,19 @@ _SELECTORS: Mapping[str, Callable[[object, str], str | int]] = {
 }
 
 
+_LIMITS = "maxjobs"
+_NO_PART_OF_A_WORD = re.compile(r"[\\\s]+")
+"""Java joins lines at a backslash, and takes it away before most letters."""
+
+
 def parse_properties(text: str, source: str) -> CategoryPolicy:
     r"""`dagman.<category>.maxjobs` of Pegasus's properties (Java's escapes). Raises PolicyError.
 
     >>> parse_properties("dagman.clean\\u0075p.maxjobs = 7\ndagman.maxjobs=3", "p").properties["cleanup"].number
     7
     """
+    if _LIMITS not in _NO_PART_OF_A_WORD.sub("", text) and "\\u" not in text:
+        return CategoryPolicy()  # as most: the library takes as long to load as the rest of the planner hook
     import javaproperties
 
     limits: dict[str, Limit] = {}

@@ -68,7 +68,7 @@ def fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None]) -> Recovered:
         return _fix(submit_dir, tell, frozenset(_DO))
     own = _fix(submit_dir, tell, _OF_ITS_OWN)
     above = fix(submit_dir.run, tell)
-    return Recovered(own.before, look(submit_dir), (*own.done, *above.done))
+    return Recovered(own.before, above.after, (*own.done, *above.done))
 
 
 def _fix(submit_dir: SubmitDir, tell: Callable[[Remedy], None], may: frozenset[Remedy]) -> Recovered:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from condor_templates.errors import PolicyError
@@ -95,3 +97,15 @@ def test_a_mistake_in_properties_has_its_line(text: str, told: str) -> None:
 def test_a_setting_that_is_none(text: str) -> None:
     with pytest.raises(PolicyError, match="--set"):
         parse_setting(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["dagman.a.max\\\n   jobs = 3", "dagman.a.m\\axjobs = 3", "dagman.a.max\\u006aobs = 3"]
+)
+def test_a_limit_is_seen_however_java_may_write_it(text: str) -> None:
+    assert parse_properties(text, "p").properties["a"].number == 3
+
+
+def test_properties_without_limits_load_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "javaproperties", None)
+    assert parse_properties("pegasus.home = jdbc\\:x\ndagman.maxpre = 1\n", "p").properties == {}

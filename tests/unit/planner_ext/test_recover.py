@@ -1,9 +1,12 @@
 """`bridle recover --fix`, as the queue answers it."""
 
+from dataclasses import replace
+
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import open_dag
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.diagnosis.run_states import Condition, Diagnosis, Remedy
 from planner_ext.operations import recover
 
 
@@ -23,3 +26,24 @@ def test_a_monitor_that_is_held_again_as_it_leaves_is_released_again(tmp_path, m
     monkeypatch.setattr(files, "is_locked", lambda _lock: True)
     recover._release_monitor(submit_dir, None)
     assert (released, answers) == (["7.0", "7.0"], [])
+
+
+def test_of_a_sub_workflow_only_the_run_above_is_started(tmp_path, monkeypatch):
+    (tmp_path / "w.dag").write_text("SUBDAG EXTERNAL below s.dag\n")
+    (tmp_path / "s.dag").write_text("JOB a a.sub\n")
+    run = open_dag(tmp_path / "w.dag")
+    below = replace(open_dag(tmp_path / "s.dag"), top=run)
+    failed = Diagnosis(Condition.FAILED, "nodes failed", remedy=Remedy.RUN_AGAIN)
+    states = {"w.dag": [failed, Diagnosis(Condition.RUNNING, "at work")], "s.dag": [failed]}
+    monkeypatch.setattr(recover, "look", lambda which: states[which.dag][0])
+    started = []
+
+    def start(which):
+        started.append(which)
+        del states[which.dag][0]
+
+    monkeypatch.setattr(recover, "start", start)
+    recovered = recover.fix(below, lambda _remedy: None)
+    assert started == [run]
+    assert (recovered.before, recovered.after.condition) == (failed, Condition.RUNNING)
+    assert recovered.done == (Remedy.RUN_AGAIN,)
