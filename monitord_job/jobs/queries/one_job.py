@@ -126,5 +126,5 @@ def _task(
     seconds: float | None, memory: int | None, processors: float | None,
 ) -> Task:  # fmt: skip
     command = " ".join(word.strip() for word in (executable, argv) if word)
-    code = None if raw is None else exit_code(raw)
+    code = None if raw is None or raw < 0 else exit_code(raw)
     return Task(int(number), transformation or "", command, code, seconds, memory, processors)

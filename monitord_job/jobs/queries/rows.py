@@ -116,7 +116,7 @@ def _row(
         int(number),
         bool(newest),
         status,
-        None if own is None else exit_code(own),
+        None if own is None or own < 0 else exit_code(own),  # of a job that was removed nothing has ended
         transformation or "",
         site or "",
         "" if host in (None, "unknown") else str(host),

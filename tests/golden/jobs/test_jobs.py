@@ -157,3 +157,19 @@ def test_what_a_job_writes_is_followed_to_its_end(tmp_path: Path, monkeypatch):
         elif seen.endswith(b"two\n"):
             ended.set()
     assert seen == b"one\ntwo\n"
+
+
+def test_a_job_that_was_removed_has_no_exit_code(tmp_path, capfd):
+    """Nothing of it ended by itself: DAGMan's -1002 is no code of the job's."""
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (tmp_path / "x.dag").write_text("JOB fit a.sub\nJOBSTATE_LOG x.bridle.jobstate.log\n")
+    played = Played(open_run(tmp_path / "x.dag"))
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    for state in ("SUBMIT 7.0", "EXECUTE 7.0", "JOB_ABORTED 7.0", "JOB_FAILURE -1002"):
+        played.say(f"fit {state} - - 1")
+    played.say("INTERNAL *** DAGMAN_FINISHED 1 ***")
+    dag = played.write().dag_file
+    (row,) = rows(capfd, dag)
+    assert (row["state"], row["exitcode"]) == ("failed", None)
+    assert jobs("--json", dag, "fit") == 0
+    assert '"code": -128' not in capfd.readouterr().out
