@@ -7,6 +7,7 @@ No file is opened here: `Files` is the door.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -156,7 +157,7 @@ def _one(check: Check, scope: Scope, path: str, statement: Statement, *, first: 
     handler = (FIRST if first else _LATER).get(key)
     if handler is None:
         if first and key not in COMMANDS:
-            check.error(place, f"DAGMan has no command {text_of(word)[:80]}", "mend the word, or take it out")
+            check.error(place, *_unknown(word))
         return
     try:
         if problem:
@@ -166,3 +167,12 @@ def _one(check: Check, scope: Scope, path: str, statement: Statement, *, first: 
         check.error(place, f"{text_of(word)[:80]}: {error.what}", f"DAGMan reads: {error.example}")
         return
     handler(check, scope, fields, place)
+
+
+def _unknown(word: bytes) -> tuple[str, str]:
+    """What is wrong with a word that is no command, and what to do; a byte order mark is not seen on a screen."""
+    if word.startswith(BOM_UTF8):
+        named = text_of(word.removeprefix(BOM_UTF8))[:80]
+        what = f"a byte order mark stands before {named}: DAGMan takes it for a part of the word"
+        return what, "save the file as UTF-8 without one"
+    return f"DAGMan has no command {text_of(word)[:80]}", "mend the word, or take it out"

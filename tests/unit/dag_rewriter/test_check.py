@@ -209,6 +209,13 @@ def test_the_rescue_dag_that_would_be_taken_names_nodes_of_the_dag(
     assert [finding.partition("; ")[0] for finding in found] == expected
 
 
+def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
+    """Nobody sees it on a screen."""
+    (found,) = findings(tmp_path, {"x.dag": "\ufeffJOB A a.sub\n", "a.sub": "queue\n"})
+    assert "x.dag:1: error: a byte order mark stands before JOB" in found
+    assert "save the file as UTF-8 without one" in found
+
+
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
 def test_a_dag_with_an_error_is_rewritten_with_force_only(tmp_path: Path, options: list[str]) -> None:
     dag = write(tmp_path, TWO + "PARENT A CHILD B\nPARENT B CHILD A\n")
