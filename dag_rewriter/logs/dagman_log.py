@@ -47,6 +47,13 @@ def job_in(data: bytes, job: str) -> DagmanJob | None:
     return _jobs(data).get(job)
 
 
+def started(data: bytes, job: str) -> str | None:
+    """When the schedd has started a job for the first time, as it stands there; None if it did not."""
+    runs = (event for event in _EVENT.finditer(data) if event["number"] == Number.EXECUTE.value)
+    when = next((event["when"] for event in runs if job_of(event) == job), None)
+    return None if when is None else when.decode("ascii")
+
+
 def queued(data: bytes) -> str | None:
     """The DAGMan job that is in the queue (perhaps held); None if the last event says that one has left.
 

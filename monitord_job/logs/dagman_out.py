@@ -38,10 +38,16 @@ def parse(
 
 
 def parse_lines(
-    state: DagmanOutState, lines: Iterable[bytes], zone: tzinfo | None = None
+    state: DagmanOutState,
+    lines: Iterable[bytes],
+    zone: tzinfo | None = None,
+    clock_zone: tzinfo | None = None,
 ) -> tuple[DagmanOutState, list[tuple[int, JobstateLine]]]:
-    """The same for many lines: each event with the number of the line that completed it, counted from 0."""
-    reader = Reader(state, zone)
+    """The same for many lines: each event with the number of the line that completed it, counted from 0.
+
+    `clock_zone` is that of the times before the lines, where it is not that of the events in the log of the nodes.
+    """
+    reader = Reader(state, zone, clock_zone)
     events: list[tuple[int, JobstateLine]] = []
     rules, new = _RULES, reader.events
     for number, line in enumerate(lines):

@@ -21,8 +21,9 @@ _SOON = 120
 class Reader:
     """A state while lines are read; `events` is what the present line completes."""
 
-    def __init__(self, state: DagmanOutState, zone: tzinfo | None) -> None:
+    def __init__(self, state: DagmanOutState, zone: tzinfo | None, clock_zone: tzinfo | None = None) -> None:
         self.zone = zone
+        self.clock_zone = clock_zone or zone
         self.events: list[JobstateLine] = []
         self.stamp: bytes | None = None
         self.clock = state.clock
@@ -61,9 +62,9 @@ class Reader:
         if stamp == self.stamp:
             return True
         if self.format is None:
-            time = epoch_of(stamp, self.zone, self.clock)
+            time = epoch_of(stamp, self.clock_zone, self.clock)
         else:
-            time = epoch_of_learned(self.format, stamp, self.zone, self.clock)
+            time = epoch_of_learned(self.format, stamp, self.clock_zone, self.clock)
         if time is None:
             return False
         self.stamp, self.clock = stamp, time
@@ -80,11 +81,11 @@ class Reader:
         """Find out how times are written from now on: from this first line, which is as old as the one before it."""
         prefix = line[: line.find(dagman_out_format.MARK)]
         if prefix_length(line) == len(prefix):
-            time = epoch_of(prefix, self.zone, self.clock)
+            time = epoch_of(prefix, self.clock_zone, self.clock)
             if time is not None and abs(time - self.clock) <= _SOON:
                 self._take_format("")
                 return
-        learned = dagman_out_format.learn(prefix, self.clock, self.zone)
+        learned = dagman_out_format.learn(prefix, self.clock, self.clock_zone)
         if learned is None:
             self.events.append(Malformed(text_of(line), UNKNOWN_TIME))
         self._take_format(learned or "")

@@ -210,6 +210,33 @@ def test_a_nodes_log_that_dagman_names_after_the_run_was_opened(tmp_path):
     assert query(opened.database, "SELECT hostname FROM host") == [("node7",)]
 
 
+def written_east(log: bytes, hours: int) -> bytes:
+    """The log, with the times before its lines so many hours ahead."""
+    stamp = re.compile(rb"^(11/30/26) (\d\d)", re.MULTILINE)
+    return stamp.sub(lambda at: b"%b %02d" % (at[1], int(at[2]) + hours), log)
+
+
+def test_a_dagman_with_a_time_zone_of_its_own(tmp_path):
+    """It has the TZ of who submitted it, the schedd has the machine's: that says when it was started."""
+    seen = []
+    for hours in (0, 5):
+        folder = tmp_path / str(hours)
+        folder.mkdir()
+        submit_dir = ran(folder, "verb4")
+        log = submit_dir.dagman_out.read_bytes()
+        begun = re.search(rb"^11/30/26 (\S+) Workflow batch-id: <(\d+)", log, re.MULTILINE)
+        assert begun is not None
+        started = b"001 (%b.000.000) 2026-11-30 %b Job executing on host: <127.0.0.1:1>\n...\n" % (
+            begun[2],
+            begun[1],
+        )
+        submit_dir.dagman_log.write_bytes(DAGMAN_LOG.replace(b"(99.", b"(%b." % begun[2]) % 1 + started)
+        submit_dir.dagman_out.write_bytes(written_east(log, hours))
+        run = read_status(submit_dir)
+        seen.append((run.started, run.ended, run.count()))
+    assert seen[0] == seen[1]
+
+
 def test_a_log_that_tells_is_not_called_unreadable(tmp_path, capsys):
     for name in ("verb4", "german", "flags2"):
         folder = tmp_path / name
