@@ -162,7 +162,7 @@ def _times(path: Path) -> os.stat_result:
 def names_in(directory: Path) -> list[str]:
     """The names of all that is in a directory; FileError when it cannot be read."""
     try:
-        return [path.name for path in directory.iterdir()]
+        return os.listdir(directory)  # noqa: PTH208 - a path for each of a thousand names takes four times as long
     except OSError as error:
         raise file_error(directory, "list it", error) from error
 
