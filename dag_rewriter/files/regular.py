@@ -17,6 +17,8 @@ NULL_DEVICE = os.makedev(1, 3)
 """It has an end, and a plain DAG's jobs are often told to write there."""
 NOT_REGULAR = "it is no regular file"
 _ONLY_OF: ContextVar[int | None] = ContextVar("_ONLY_OF", default=None)
+# What opens a pipe without O_NONBLOCK waits for its writer; a terminal must not become this process's.
+_HARMLESSLY = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def mode_of(path: Path) -> int | None:
@@ -31,8 +33,7 @@ def mode_of(path: Path) -> int | None:
 
 def open_regular(path: str | Path, directory: int | None = None) -> int:
     """A regular file or /dev/null, open for reading. Raises OSError, also for what has no end: a pipe, a device."""
-    # What opens a pipe without O_NONBLOCK waits for its writer; a terminal must not become this process's.
-    stream = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=directory)
+    stream = os.open(path, _HARMLESSLY, dir_fd=directory)
     try:
         refuse_without_end(stream, path)
     except OSError:

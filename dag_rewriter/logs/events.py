@@ -70,10 +70,9 @@ class NodeLogKind(Enum):
     PRE_SCRIPT_FAILED = -1
     SUBMIT_FAILED = -2
 
-    @property
-    def is_message(self) -> bool:
+    def __init__(self, number: int) -> None:
+        self.is_message = number < 0
         """Whether DAGMan's debug log has it."""
-        return self.value < 0
 
 
 class NodeLogEvent(NamedTuple):

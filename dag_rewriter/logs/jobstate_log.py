@@ -39,7 +39,8 @@ def parse(line: bytes, errors: str = "backslashreplace") -> JobstateLine:
     if len(words) == 7 and words[1] != _INTERNAL:
         time, node, state, info, _site, _unused, attempt = words
         if time.isdecimal() and attempt.isdecimal() and node and state:
-            if len(time) > _LONGEST_TIME or len(attempt) > _LONGEST_ATTEMPT or not _is_sound(info):
+            too_long = len(time) > _LONGEST_TIME or len(attempt) > _LONGEST_ATTEMPT
+            if too_long or (len(info) > _LONGEST_CODE and not _is_sound(info)):
                 return Malformed(text, "a number in it is longer than any that DAGMan writes")
             return new(NodeEvent, (int(time), node, state, info, int(attempt), None))
         return Malformed(text, "time and attempt number must be whole numbers")

@@ -8,6 +8,7 @@ to the YAML library: `scan` never gives another value than that would.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from monitord_job.kickstart.records import IntegritySummary
 from monitord_job.kickstart.regex_values import DECIMAL, INT, PATH, QUOTED, either, lines, says_otherwise
@@ -18,15 +19,22 @@ _ATTEMPTS = lines(0, "- (?:integrity_verification|transfer)_attempts:") + f"(?:{
 _SUMMARY = r"- integrity_summary:\n    succeeded: {0}\n    failed: {0}\n    duration: {1}\n"
 _LOCATION = lines(0, "location:") + f"(?:{lines(4, _ENTRY)})+"
 
-_SECTION = re.compile(rf"(?:(?:{_ATTEMPTS}|{_SUMMARY.format(INT, DECIMAL)})+|{_LOCATION})\n*\Z")
-_SUMMARIES = re.compile("^" + _SUMMARY.format(f"({INT})", f"({DECIMAL})"), re.MULTILINE)
+_SECTION = rf"(?:(?:{_ATTEMPTS}|{_SUMMARY.format(INT, DECIMAL)})+|{_LOCATION})\n*\Z"
+_SUMMARIES = "^" + _SUMMARY.format(f"({INT})", f"({DECIMAL})")
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A section, the summaries in it: compiled when one is read, for most runs have none."""
+    return re.compile(_SECTION), re.compile(_SUMMARIES, re.MULTILINE)
 
 
 def scan(offset: int, text: str) -> list[IntegritySummary] | None:
     """What a section says of integrity, or None if it is not exactly of the form."""
-    if _SECTION.match(text) is None or (not text.isascii() and says_otherwise(text, 0, len(text))):
+    section, summaries = _patterns()
+    if section.match(text) is None or (not text.isascii() and says_otherwise(text, 0, len(text))):
         return None
     return [
         IntegritySummary(offset, int(succeeded), int(failed), float(duration))
-        for succeeded, failed, duration in _SUMMARIES.findall(text)
+        for succeeded, failed, duration in summaries.findall(text)
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from dag_rewriter.logs.events import new
 from monitord_job.kickstart.records import Invocation, OutputFile, epoch, signal_words, uname
 from monitord_job.kickstart.regex_values import (
     DECIMAL,
@@ -92,7 +93,7 @@ def _job(
     )
 
 
-_HEAD = (
+_BEFORE_JOBS = (
     r"- invocation: True\n"
     + lines(2, r"version: 3\.0", f"start: {TIME}", f"duration: {DECIMAL}")
     + maybe(lines(2, f"transformation: ({QUOTED})"))
@@ -109,21 +110,19 @@ _HEAD = (
     + lines(2, f"gid: {ID}")
     + maybe(lines(2, f"group: {_MAYBE_WORD}"))
     + lines(2, "umask: 0o[0-7]++")
-    + maybe(_job("setup"))
-    + maybe(_job("prejob"))
-    + _job(
-        "mainjob",
-        f"({TIME})",
-        f"({DECIMAL})",
-        _usage(6, f"({DECIMAL})", f"({INT})"),
-        f"(-?+{INT})",
-        f"({LONG})",
-        f"({QUOTED})",
-        f"({PATH})",
-    )
-    + maybe(_job("postjob"))
-    + maybe(_job("cleanup"))
-    + maybe(lines(2, "jobids:") + f"(?>(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*)")
+)
+_MAIN_JOB = _job(
+    "mainjob",
+    f"({TIME})",
+    f"({DECIMAL})",
+    _usage(6, f"({DECIMAL})", f"({INT})"),
+    f"(-?+{INT})",
+    f"({LONG})",
+    f"({QUOTED})",
+    f"({PATH})",
+)
+_AFTER_JOBS = (
+    maybe(lines(2, "jobids:") + f"(?>(?:    (?:condor|gram|lrmtype|lrm): {_MAYBE_PATH}\\n)*)")
     + lines(2, f"cwd: ({_MAYBE_PATH})", "usage:")
     + _usage(4)
     + maybe(
@@ -165,9 +164,20 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     """What is before the files, one of the files, what is behind. To compile them takes as long as to read 500 records,
     and most commands read none.
     """
-    return re.compile(_HEAD), re.compile(_ENTRY), re.compile(_TAIL)
+    return re.compile(_BEFORE_JOBS + _MAIN_JOB + _AFTER_JOBS), re.compile(_ENTRY), re.compile(_TAIL)
 
 
+@cache
+def _with_other_jobs() -> re.Pattern[str]:
+    """What is before the files where something ran before or after the application. To compile it takes thrice as
+    long, and few records need it.
+    """
+    before = maybe(_job("setup")) + maybe(_job("prejob"))
+    after = maybe(_job("postjob")) + maybe(_job("cleanup"))
+    return re.compile(_BEFORE_JOBS + before + _MAIN_JOB + after + _AFTER_JOBS)
+
+
+_OTHER_JOB = re.compile(r"\n  (?:setup|prejob|postjob|cleanup):\n")
 # Lines without the indentation end a block, but for empty ones: kickstart of 5.0 left their blanks out.
 _BLOCK_END = re.compile(r"\n(?! {8}|\n)")
 _BLOCK_INDENT = "\n" + 8 * " "
@@ -180,7 +190,7 @@ _LAST = "metadata"
 def scan(offset: int, text: str) -> Invocation | None:
     """The record in a text that is nothing else, or None if it is not exactly of kickstart's form."""
     before_files, one_file, after_files = _patterns()
-    head = before_files.match(text)
+    head = before_files.match(text) or (_with_other_jobs().match(text) if _OTHER_JOB.search(text) else None)
     wide = not text.isascii()
     if head is None or (wide and says_otherwise(text, 0, head.end())):
         return None
@@ -236,7 +246,7 @@ def _invocation(
         ram_total,
     ) = rest
     # In the order of the fields: by name it takes three times as long.
-    return Invocation(
+    values = (
         offset,
         _unquoted(transformation),
         _unquoted(derivation),
@@ -261,6 +271,7 @@ def _invocation(
         tuple([output for output in files.values() if output]),
         next(iter(errors.values()), None),
     )
+    return new(Invocation, values)
 
 
 def _unquoted(word: str | None) -> str | None:
@@ -271,14 +282,14 @@ def _output(
     lfn: str, size: str | None, ctime: str | None, user: str | None, sha256: str | None, timing: str | None
 ) -> OutputFile:
     said = (("user", user), ("size", size), ("ctime", ctime))
-    attributes = [(key, value) for key, value in said if value is not None]
-    if not sha256:
-        return OutputFile(lfn, tuple(attributes), None)
-    attributes += [("checksum.type", "sha256"), ("checksum.value", sha256)]
-    seconds = float(timing) if timing else None
-    if seconds is not None:
-        attributes.append(("checksum.timing", str(seconds)))
-    return OutputFile(lfn, tuple(attributes), seconds)
+    attributes = [item for item in said if item[1] is not None]
+    seconds = None
+    if sha256:
+        attributes += [("checksum.type", "sha256"), ("checksum.value", sha256)]
+        seconds = float(timing) if timing else None
+        if seconds is not None:
+            attributes.append(("checksum.timing", str(seconds)))
+    return new(OutputFile, (lfn, tuple(attributes), seconds))
 
 
 def _printed(text: str, start: int, stream: str) -> tuple[str | None, int]:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from mmap import mmap
 
-from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind, new
 from dag_rewriter.logs.user_log import HEADER, WHEN, Number, exit_in, host_in, job_of, seconds_of
 from monitord_job.text.unprintable import text_of
 
 _HEADER = re.compile(HEADER)
-_KINDS = {
-    Number.EXECUTE.value: NodeLogKind.EXECUTE,
-    Number.ABORTED.value: NodeLogKind.JOB_ABORTED,
-    Number.HELD.value: NodeLogKind.JOB_HELD,
-    Number.POST_SCRIPT_TERMINATED.value: NodeLogKind.POST_SCRIPT_TERMINATED,
-}
 _SLOT = re.compile(rb"^\tSlotName: (?:[^@\n]*@)?(\S+)", re.MULTILINE)
 _DAG_NODE = re.compile(rb"^    DAG Node: (.+)$", re.MULTILINE)
 _LEFT = re.compile(
@@ -36,14 +30,13 @@ def parse(event: bytes) -> NodeLogEvent | None:
     ...       b"\\t(1) Normal termination (return value 3)\\n    DAG Node: A").value
     '3'
     """
-    kind = _KINDS.get(event[:3])
-    header = _HEADER.match(event) if kind else None
-    if header is None or kind is None:
+    adds = _ADDS.get(event[:3])
+    header = _HEADER.match(event) if adds else None
+    if header is None or adds is None:
         return None
-    value = _VALUE[kind](event)
-    if value is None:
-        return None
-    return NodeLogEvent(kind, _job(event, header), value)
+    kind, value_in = adds
+    value = value_in(event)
+    return None if value is None else new(NodeLogEvent, (kind, _job(event, header), value))
 
 
 def parse_all(events: Iterable[bytes]) -> Iterator[NodeLogEvent]:
@@ -86,11 +79,12 @@ def leftover_events(
 
 
 def _job(event: bytes, header: re.Match[bytes]) -> str:
-    if int(header["cluster"]) > 0:
-        return job_of(header)
+    job = job_of(header)
+    if not job.startswith(("0", "-")):
+        return job
     # A POST script after a PRE script that failed, and a NOOP node, have no job: only the node's name tells.
     node = _DAG_NODE.search(event)
-    return text_of(node[1]) if node else job_of(header)
+    return text_of(node[1]) if node else job
 
 
 def _host(event: bytes) -> str | None:
@@ -109,9 +103,10 @@ def _script_exit(event: bytes) -> str | None:
     return None if code is None else str(code)
 
 
-_VALUE = {
-    NodeLogKind.EXECUTE: _host,
-    NodeLogKind.JOB_ABORTED: _reason,
-    NodeLogKind.JOB_HELD: _reason,
-    NodeLogKind.POST_SCRIPT_TERMINATED: _script_exit,
+_ADDS: dict[bytes, tuple[NodeLogKind, Callable[[bytes], str | None]]] = {
+    Number.EXECUTE.value: (NodeLogKind.EXECUTE, _host),
+    Number.ABORTED.value: (NodeLogKind.JOB_ABORTED, _reason),
+    Number.HELD.value: (NodeLogKind.JOB_HELD, _reason),
+    Number.POST_SCRIPT_TERMINATED.value: (NodeLogKind.POST_SCRIPT_TERMINATED, _script_exit),
 }
+"""The events that add something, and what finds it in them."""

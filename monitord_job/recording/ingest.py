@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, with_places
-from dag_rewriter.logs.events import DagmanEvent, JobstateLine, Malformed
+from dag_rewriter.logs.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
@@ -186,6 +186,9 @@ class Ingest:
     def _apply_all(self, recorder: Recorder, events: Numbered, reading: Reading) -> None:
         offsets: list[int] = []  # of the lines, as soon as one is to be kept as it stands
         for place, (number, event) in enumerate(events):
+            if isinstance(event, NodeEvent):  # nearly always
+                recorder.apply(event if self.watch is None else self.watch.hear(event))
+                continue
             if isinstance(event, DagmanEvent):
                 then = events[place + 1][1] if place + 1 < len(events) else None
                 if starts_without_recovery(event, then):

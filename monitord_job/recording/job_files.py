@@ -15,6 +15,7 @@ from dag_rewriter.directory.submit_file import parse_submit_file
 from dag_rewriter.files import MANY, open_regular
 from dag_rewriter.language.text import bytes_of
 from dag_rewriter.language.text import text_of as file_text
+from dag_rewriter.logs.events import new
 from monitord_job.kickstart.clustered_tasks import parse_list
 from monitord_job.kickstart.job_output import MAX_RECORDS, TOO_MANY, parse_output, parse_windows
 from monitord_job.kickstart.records import ClusterLine, Damage, Invocation, ListedTask, Record
@@ -45,6 +46,7 @@ _PLACE = re.compile(
 _PLANNER_LOG = re.compile(r"(?:^|\s)-Dpegasus\.log\.\*=(\S+)")
 _SITE = re.compile(r' (?:site|pool)="([^"]*)"')
 _NO_DESCRIPTION = JobDescription()
+_WITHOUT_FILES = JobFiles()[1:]
 
 
 class _Output(NamedTuple):
@@ -72,7 +74,7 @@ class JobFileReader:
         """What an event asks for. Files that are missing are left out; one that cannot be read is a Damage."""
         description = self.describe(wanted.plan)
         if not wanted.attempt_ended:
-            return JobFiles(description)
+            return new(JobFiles, (description, *_WITHOUT_FILES))
         if wanted.planner_log:
             return self._of_planner(wanted, description)
         if wanted.plan.unplanned is not None:
@@ -80,15 +82,10 @@ class JobFileReader:
         out = self._output(description.stdout, wanted.output, _with_records)
         err = self._output(description.stderr, wanted.output, _with_tail)
         records = out.records + err.records
-        return JobFiles(
-            description=description,
-            records=records + self._listed(wanted, records),
-            stdout_file=out.file,
-            stdout_text=out.text,
-            stderr_file=err.file,
-            stderr_text=err.text,
-            registrations=self._registrations(wanted, description),
-        )
+        records += self._listed(wanted, records)
+        registrations = self._registrations(wanted, description)
+        # In the order of the fields, here and below: by name it takes three times as long.
+        return new(JobFiles, (description, records, out.file, out.text, err.file, err.text, registrations))
 
     def _of_planner(self, wanted: FilesNeeded, description: JobDescription) -> JobFiles:
         """What the planner said, if it was the PRE script; of other scripts nobody keeps anything."""
@@ -160,18 +157,19 @@ class JobFileReader:
     def _read_description(self, submit_file: str) -> JobDescription:
         """Raises OSError."""
         value = _assigned(_whole_file(self._place(submit_file))).get
-        return JobDescription(
-            site=_printable(value("+pegasus_site")),
-            job_class=_number(value("+pegasus_job_class")),
-            transformation=_printable(value("+pegasus_wf_xformation")),
-            task=_printable(value("+pegasus_wf_dax_job_id")),
-            cores=_number(value("+pegasus_cores")) or 1,
-            executable=_printable(value("executable")) or "",
-            arguments=_printable(value("arguments")),
-            stdin=_printable(self._relative(value("input"))),
-            stdout=self._relative(value("output")),
-            stderr=self._relative(value("error")),
+        values = (
+            _printable(value("+pegasus_site")),
+            _number(value("+pegasus_job_class")),
+            _printable(value("+pegasus_wf_xformation")),
+            _printable(value("+pegasus_wf_dax_job_id")),
+            _number(value("+pegasus_cores")) or 1,
+            _printable(value("executable")) or "",
+            _printable(value("arguments")),
+            _printable(self._relative(value("input"))),
+            self._relative(value("output")),
+            self._relative(value("error")),
         )
+        return new(JobDescription, values)
 
     def _relative(self, name: str | None) -> str | None:
         """A path as the Stampede tables have it: relative to the submit directory if it was planned below it."""
@@ -279,7 +277,7 @@ def _with_records(stream: int, file: str) -> _Output:
             damage = Damage(first, f"too long: the bytes from here to {last} were not looked at", "")
             records = (*records, damage)
     has_record = any(isinstance(record, Invocation) for record in records)
-    return _Output(file, None if has_record else text_of(begin), records)
+    return new(_Output, (file, None if has_record else text_of(begin), records))
 
 
 def _bounded(records: Iterable[Record]) -> Iterator[Record]:

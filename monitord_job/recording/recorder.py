@@ -18,6 +18,7 @@ from monitord_job.stampede.transitions import apply, detail_needed, files_needed
 from monitord_job.stampede.turn import Turn
 
 _BEGIN = Cursor()
+_SUB_WORKFLOW = JobClass.SUB_WORKFLOW.value
 
 
 class Recorder:
@@ -44,23 +45,20 @@ class Recorder:
         if isinstance(event, DagmanEvent):
             apply(self.turn, event)
             return
-        detail = detail_needed(self.turn, event)
+        turn = self.turn
+        detail = detail_needed(turn, event)
         if detail is not None:
             (self.messages if detail.kind.is_message else self.nodes_log).read_until(detail)
-        wanted = files_needed(self.turn, event)
+        wanted = files_needed(turn, event)
         files = NO_FILES if wanted is None else self._files.read(wanted)
-        apply(self.turn, event, files)
+        apply(turn, event, files)
         # Nothing is submitted for a NOOP node: its job is one of cluster 0.
-        if (
-            event.state == "SUBMIT"
-            and event.node in self.turn.before.plans
-            and not event.info.startswith("0.")
-        ):
+        if event.state == "SUBMIT" and event.node in turn.before.plans and not event.info.startswith("0."):
             self._note_sub_workflow(event, files)
 
     def _note_sub_workflow(self, event: NodeEvent, files: JobFiles) -> None:
         plan = self.turn.before.plans[event.node]
-        if plan.is_subdag or files.description.job_class == JobClass.SUB_WORKFLOW.value:
+        if plan.is_subdag or files.description.job_class == _SUB_WORKFLOW:
             node = self.turn.node(event.node)
             sub_workflow = find(self._dir, plan, node.seq, node.submits - 1)
             if sub_workflow is not None:

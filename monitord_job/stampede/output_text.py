@@ -16,8 +16,7 @@ _MARK = 20  # what pegasus-monitord reckons for the line above each task's text
 # Everything but printable ASCII, and the three characters that would end or forge a quoted text.
 _QUOTED = {code: f"%{code:02X}" for code in [*range(0x20), *range(0x7F, 0x100), ord("'"), ord('"'), ord("%")]}
 
-_PERCENT = ord("%")
-_PLAIN = bytes(code for code in range(0x20, 0x7F) if code not in _QUOTED)
+_PLAIN = bytes(code for code in range(0x20, 0x7F) if code not in _QUOTED) + b"%"
 _MOST_REPLACED = 8
 
 
@@ -67,7 +66,8 @@ def quote(text: str) -> str:
         # Nearly every text has few of them; a table for all characters costs ten times as much.
         found = set(text.encode().translate(None, _PLAIN))
         if len(found) <= _MOST_REPLACED:
-            for code in sorted(found, key=_PERCENT.__ne__):  # the sign of quoting first
+            text = text.replace("%", "%25")  # the sign of quoting first
+            for code in found:
                 text = text.replace(chr(code), _QUOTED[code])
             return text
     return text.encode("utf-8", "backslashreplace").decode("latin-1").translate(_QUOTED)

@@ -37,7 +37,8 @@ _DETAIL_OF = {
     "SUBMIT_FAILURE": NodeLogKind.SUBMIT_FAILED,
 }
 """Which event of the nodes.log, or message of DAGMan's, completes which state."""
-_REASONS = frozenset({NodeLogKind.JOB_HELD, NodeLogKind.JOB_ABORTED, NodeLogKind.SUBMIT_FAILED})
+_MESSAGES = frozenset(state for state, kind in _DETAIL_OF.items() if kind.is_message)
+_REASONS = (NodeLogKind.JOB_HELD, NodeLogKind.JOB_ABORTED, NodeLogKind.SUBMIT_FAILED)
 
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
@@ -75,7 +76,7 @@ def detail_needed(turn: Turn, event: NodeEvent) -> DetailNeeded | None:
     kind = _DETAIL_OF.get(event.state)
     if kind is None or event.node not in turn.before.plans or _is_complete(event, kind):
         return None
-    return DetailNeeded(_detail_key(turn, event), kind)
+    return new(DetailNeeded, (_detail_key(turn, event), kind))
 
 
 def _is_complete(event: NodeEvent, kind: NodeLogKind) -> bool:
@@ -88,7 +89,11 @@ def files_needed(turn: Turn, event: NodeEvent) -> FilesNeeded | None:
     if event.state not in _BOUNDS:
         return None
     plan = turn.before.plans.get(event.node)
-    return None if plan is None else _files_needed(turn, plan, _completed(event, _peek_detail(turn, event)))
+    if plan is None:
+        return None
+    if event.state in _DETAIL_OF:
+        event = _completed(event, _peek_detail(turn, event))
+    return _files_needed(turn, plan, event)
 
 
 def _files_needed(turn: Turn, plan: JobPlan, event: NodeEvent) -> FilesNeeded | None:
@@ -99,7 +104,7 @@ def _files_needed(turn: Turn, plan: JobPlan, event: NodeEvent) -> FilesNeeded | 
     if event.state == "PRE_SCRIPT_FAILURE":
         return FilesNeeded(plan, ends, None, None, node.submits, planner_log=True)
     retry = max(node.submits - 1, 0)
-    return FilesNeeded(plan, ends, retry if plan.post else None, node.sched_id, retry)
+    return new(FilesNeeded, (plan, ends, retry if plan.post else None, node.sched_id, retry, False))
 
 
 def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES) -> None:
@@ -118,8 +123,8 @@ def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES
 
 
 def _apply_node(turn: Turn, plan: JobPlan, told: NodeEvent, files: JobFiles) -> None:
-    detail = _take_detail(turn, told)
-    event = _completed(told, detail)
+    detail = _take_detail(turn, told) if told.state in _DETAIL_OF else None
+    event = told if detail is None else _completed(told, detail)
     node = _attempt_of(turn, plan, event, files)
     if detail is not None:
         _note_detail(node, detail)
@@ -156,7 +161,7 @@ def _rows_of(
 ) -> Iterator[Row]:
     """What the state adds beyond its own row; `before` is the one before it."""
     if event.state == "SUBMIT" and node.sched_id == event.info:
-        yield InstanceUpdate(event.node, node.seq, {"sched_id": event.info})
+        yield new(InstanceUpdate, (event.node, node.seq, {"sched_id": event.info}, None))
     if event.state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
         yield pre_script_row(plan, node, event.time, code_in(event, int(event.state == "PRE_SCRIPT_FAILURE")))
     if _ends_attempt(plan, event):
@@ -164,7 +169,7 @@ def _rows_of(
             word = _ENDED_BY_PRE[event.state]
             yield JobStateRow(event.node, node.seq, word, event.time, node.order, None)
             node.submits += plan.post is None
-        attempt = Attempt(plan, node, event.time, turn.before.user, turn.before.submit_dir)
+        attempt = new(Attempt, (plan, node, event.time, turn.before.user, turn.before.submit_dir))
         yield from finished_rows(attempt, files)
 
 
@@ -180,11 +185,12 @@ def _attempt_of(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) ->
         "multiplier_factor": files.description.cores,
         "stdin_file": files.description.stdin,
     }
-    turn.rows.append(InstanceRow(event.node, seq, values))
-    opened = NodeState(seq=seq, submits=node.submits, last_time=node.last_time, last_words=node.last_words)
-    opened.service = plan.is_service
-    turn.nodes[event.node] = opened
-    return opened
+    turn.rows.append(new(InstanceRow, (event.node, seq, values)))
+    if node.seq:
+        node = NodeState(submits=node.submits, last_time=node.last_time, last_words=node.last_words)
+        turn.nodes[event.node] = node
+    node.seq, node.service = seq, plan.is_service
+    return node
 
 
 def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
@@ -239,28 +245,28 @@ def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str) -> Non
 
 def _detail_key(turn: Turn, event: NodeEvent) -> str:
     """Under which job the nodes.log has the event: the node's name where DAGMan had no job."""
-    if _DETAIL_OF[event.state].is_message:
+    if event.state in _MESSAGES:
         return event.node
     job = event.info if "." in event.info else turn.node(event.node).sched_id
     return event.node if job is None or job.startswith(("0.", "-")) else job
 
 
 def _peek_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
-    kind = _DETAIL_OF.get(event.state)
-    if kind is None:
-        return None
+    """Of an event that has one; None if it is not there."""
     waiting = turn.details_of(_detail_key(turn, event))
+    kind = _DETAIL_OF[event.state]
     return next((detail for detail in waiting if detail.kind is kind), None)
 
 
 def _take_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
-    detail = _peek_detail(turn, event)
-    if detail is not None:
-        key = _detail_key(turn, event)
-        waiting = turn.details_of(key)
-        place = waiting.index(detail)
-        turn.details[key] = waiting[:place] + waiting[place + 1 :]
-    return detail
+    """The same, and nothing else gets it."""
+    key, kind = _detail_key(turn, event), _DETAIL_OF[event.state]
+    waiting = turn.details_of(key)
+    for place, detail in enumerate(waiting):
+        if detail.kind is kind:
+            turn.details[key] = waiting[:place] + waiting[place + 1 :]
+            return detail
+    return None
 
 
 def _completed(event: NodeEvent, detail: NodeLogEvent | None) -> NodeEvent:

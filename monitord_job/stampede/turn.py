@@ -16,6 +16,9 @@ MAX_DETAILS = 256
 """Events of one job that may wait for a line: HTCondor writes one for each time that it starts, or is held."""
 
 
+_NOT_BEGUN = NodeState()
+
+
 class DetailNeeded(NamedTuple):
     """An event of the nodes.log: of which job, or of which node where DAGMan had no job."""
 
@@ -39,8 +42,8 @@ class Turn:
         self.workflow = self.before.workflow
 
     def node(self, name: str) -> NodeState:
-        """The node's state as of now, within the turn."""
-        return self.nodes.get(name) or self.before.nodes.get(name) or NodeState()
+        """The node's state as of now, within the turn; to be read alone."""
+        return self.nodes.get(name) or self.before.nodes.get(name) or _NOT_BEGUN
 
     def node_to_change(self, name: str) -> NodeState:
         """The node's state as of now, to be changed: the turn's own copy of what was before."""
