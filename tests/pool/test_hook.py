@@ -228,7 +228,7 @@ def with_sub_workflow(env: Env, outer: SubmitDir, template: SubmitDir) -> None:
 
 def check_named_by_itself(pool: Pool, inner: SubmitDir, job: str) -> None:
     """Commands are about the workflow below, if its own directory is named: it is at work, and no orphan."""
-    said = {}
+    said, told = {}, {}
     for words in (
         "status",
         "recover",
@@ -241,12 +241,12 @@ def check_named_by_itself(pool: Pool, inner: SubmitDir, job: str) -> None:
         "release",
     ):
         done = bridle(pool, *words.split(), str(inner.path))
-        said[words] = done.stdout + done.stderr
+        said[words], told[words] = done.stdout + done.stderr, done.stdout
         assert done.returncode == 0, said[words]
     assert "running" in said["status"]
     assert "orphan" not in said["status"] + said["recover"]
     assert "running" in said["recover"]
-    assert (said["hold"], said["release"]) == (f"held {job}\n", f"released {job}\n")
+    assert (told["hold"], told["release"]) == (f"held {job}\n", f"released {job}\n")
     until(lambda: "running" in bridle(pool, "status", str(inner.path)).stdout, "it goes on")
 
 

@@ -28,7 +28,7 @@ LAST_MIGRATION = [
     (_TABLES, '    Column("service", Boolean),\n', ""),
     (_STATE, "    aborted_by: str | None = None\n", ""),
     (_STATE, "    service: bool | None = None\n", ""),
-    (_TRANSITIONS, "    opened.service = plan.is_service\n", ""),
+    (_TRANSITIONS, "    node.seq, node.service = seq, plan.is_service\n", "    node.seq = seq\n"),
     (_TRANSITIONS, "    if plan.abort_on is not None:\n", "    if False:\n"),
     (_OF_WORKFLOWS, "aborted_by = turn.workflow.aborted_by\n", "aborted_by = None\n"),
     (_OF_WORKFLOWS, ", recovering=False, aborted_by=None)", ", recovering=False)"),
