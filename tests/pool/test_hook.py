@@ -334,6 +334,10 @@ wf.wait()
 """
 
 
+def no_job_of(pool: Pool, submit_dir: SubmitDir) -> bool:
+    return not jobs_of(pool, submit_dir)
+
+
 def test_the_python_api_plans_runs_waits_counts_and_removes(pool, work_dir):
     """The shims are not in PATH: `enable` is all that a script has."""
     done = {}
@@ -352,7 +356,7 @@ def test_the_python_api_plans_runs_waits_counts_and_removes(pool, work_dir):
         assert is_rewritten(submit_dir)
         check_sound(submit_dir.database)
         # HTCondor takes a moment to let go of a job that it removes.
-        until(lambda run=submit_dir: not jobs_of(pool, run), "no job is left")
+        until(partial(no_job_of, pool, submit_dir), "no job is left")
     told = [
         line for line in done["runs"].stdout.splitlines() if line.startswith(("first", "analyzed", "second"))
     ]
