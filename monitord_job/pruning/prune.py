@@ -11,7 +11,6 @@ from pathlib import Path
 from dag_rewriter.directory.ownership import require_own
 from monitord_job.database.bulk_sql import Bulk
 from monitord_job.database.reading import has_table, open_database, reading
-from monitord_job.database.reference_indexes import make_indexes, missing_indexes
 from monitord_job.database.schema import WORKFLOW
 from monitord_job.database.url import Database, parse_url
 from monitord_job.errors import MonitorError
@@ -20,6 +19,7 @@ from monitord_job.monitor.trouble import patiently
 from monitord_job.pruning.deletion import InTransaction, Piece, delete, delete_unnamed_files
 from monitord_job.pruning.model import OldRun, Pruned, Verdict, reason_to_stay
 from monitord_job.pruning.queries import count_unnamed_files, mark, marked_runs, old_runs
+from monitord_job.pruning.reference_indexes import make_indexes, missing_indexes
 from monitord_job.recording.transactions import Transactions
 from monitord_job.runs.listing import Wanted, list_runs
 

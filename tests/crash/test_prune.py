@@ -15,7 +15,6 @@ import pytest
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.bulk_sql import Bulk
-from monitord_job.database.reference_indexes import INDEXES
 from monitord_job.database.schema import METADATA
 from monitord_job.errors import AnotherDatabaseError
 from monitord_job.lock import locked
@@ -24,6 +23,7 @@ from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.pruning import deletion
 from monitord_job.pruning.prune import Wish, prune
+from monitord_job.pruning.reference_indexes import INDEXES
 from monitord_job.recording.store import Changes, Store
 from monitord_job.recording.transactions import Claim
 from planner_ext.cli import run_command

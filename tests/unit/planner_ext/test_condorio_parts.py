@@ -16,7 +16,7 @@ from planner_ext.condorio.planned_jobs import description_of
 from planner_ext.condorio.submit_transfers import Moves, Place, moves_of
 from planner_ext.condorio.volume import volume_of
 
-HERE = Place("/work", None, "/work")
+HERE = Place("/scratch", None, "/scratch")
 
 
 def moves(text: str, place: Place = HERE, **macros: str) -> Moves:
@@ -50,12 +50,12 @@ def test_the_files_of_a_description() -> None:
         more="d$(n:1)",
     )
     assert [one.path for one in found.inputs] == [
-        "/work/sub/run.sh", "/work/sub/A.in", "/work/sub/a.txt", "/data/b", "/work/sub/d1",
+        "/scratch/sub/run.sh", "/scratch/sub/A.in", "/scratch/sub/a.txt", "/data/b", "/scratch/sub/d1",
     ]  # fmt: skip
     assert [one.kind for one in found.inputs[:3]] == [FileKind.SANDBOX, FileKind.SANDBOX, FileKind.DATA]
     assert [(one.path, one.kind) for one in found.outputs] == [
         ("", FileKind.LOG),
-        ("/work/sub/kept", FileKind.DATA),
+        ("/scratch/sub/kept", FileKind.DATA),
     ]
     assert (found.by_url, found.more_outputs) == (2, False)
 
