@@ -138,7 +138,7 @@ MUTANTS = (
         RUNS,
     ),
     Mutant(
-        "monitord_job/database/row_writer.py",
+        "monitord_job/database/writing/row_writer.py",
         "self._workflow_id(root) or wf_id",
         "wf_id",
         "tests/golden/recording/test_hierarchy.py",

@@ -21,7 +21,7 @@ from monitord_job.analysis.queries.newest_attempts import (
     unsuccessful,
 )
 from monitord_job.analysis.queries.sub_workflows import Parent, current
-from monitord_job.database.run_values import WorkflowProgress
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.cause import CauseKind
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds

@@ -19,8 +19,8 @@ from dag_rewriter.logs.dagman_log import DagmanJob
 from dag_rewriter.rescue.rescue_files import nodes_of_the_next_run
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.database.queries.runs import failures, is_stored, last_times, offsets, progress
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import failures, is_stored, last_times, offsets, progress
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.legibility import dagman_metrics, newest_rescue, was_over, why_unreadable

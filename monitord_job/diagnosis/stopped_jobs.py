@@ -11,8 +11,8 @@ from pathlib import Path
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job import schedd
 from monitord_job.condor_job import JobStatus, QueuedJob, node_paths
+from monitord_job.database.queries.runs import causes_before, is_stored
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import causes_before, is_stored
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import StoppedJob
 from monitord_job.errors import MonitorError, ScheddError

@@ -20,10 +20,10 @@ from monitord_job.analysis.model.failure import Grouping
 from monitord_job.analysis.model.last_words import last_words
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.attempt_queries import service_column
+from monitord_job.database.queries.attempts import service_column
+from monitord_job.database.queries.run_values import WorkflowProgress
+from monitord_job.database.queries.runs import progress
 from monitord_job.database.reading import open_database, reading
-from monitord_job.database.run_queries import progress
-from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.legibility import unreadable_run
 from monitord_job.messages.event_context import EventContext

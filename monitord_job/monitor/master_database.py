@@ -14,10 +14,10 @@ from pathlib import Path
 from condor_templates.errors import BridleError
 from condor_templates.monitor_job import HOME
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database import master
 from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.properties import MASTER_PROPERTIES, properties_of
 from monitord_job.database.url import Database, parse_url
+from monitord_job.database.writing import master
 from monitord_job.monitor.trouble import in_words
 from monitord_job.recording.store import Store
 from monitord_job.stampede.state import WorkflowState

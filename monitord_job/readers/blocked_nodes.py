@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from monitord_job.database.run_values import Blocked, WorkflowSummary
+from monitord_job.database.queries.run_values import Blocked, WorkflowSummary
 from monitord_job.outcome.node_status import NodeStatus
 
 _BLOCK = (NodeStatus.FAILED, NodeStatus.HELD)

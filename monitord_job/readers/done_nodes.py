@@ -13,9 +13,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.model.splices import ORDINARY
+from monitord_job.database.queries.run_values import WorkflowSummary
+from monitord_job.database.queries.runs import with_unready
 from monitord_job.database.reading import OpenDatabase
-from monitord_job.database.run_queries import with_unready
-from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.readers.rerun_nodes import has_rescues
 

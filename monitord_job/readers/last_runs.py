@@ -14,9 +14,9 @@ from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
 from dag_rewriter.rescue.rescue_files import Workflow
 from dag_rewriter.rescue.run_history import Attempts, History
+from monitord_job.database.queries.run_values import Job, WorkflowSummary
+from monitord_job.database.queries.runs import is_stored, summary
 from monitord_job.database.reading import OpenDatabase, open_database
-from monitord_job.database.run_queries import is_stored, summary
-from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import CannotWorkError, MonitorError
 from monitord_job.monitor.unplanned_identity import identified

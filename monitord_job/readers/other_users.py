@@ -12,7 +12,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import OtherOwnerError, RewriterError
 from monitord_job.database.dialect import sqlite_url
 from monitord_job.database.properties import given_url
-from monitord_job.database.run_queries import is_stored
+from monitord_job.database.queries.runs import is_stored
 from monitord_job.database.url import Database, database_of
 from monitord_job.errors import MonitorError
 

@@ -15,9 +15,9 @@ from dag_rewriter.language.text import show_bytes
 from dag_rewriter.rescue.rescue_dag import numbered
 from dag_rewriter.rescue.rescue_files import find_rescues
 from dag_rewriter.rescue.run_state import NumberedRescue
+from monitord_job.database.queries.run_values import Job, WorkflowSummary
+from monitord_job.database.queries.runs import last_times, summary
 from monitord_job.database.reading import OpenDatabase
-from monitord_job.database.run_queries import last_times, summary
-from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.outcome.node_status import NodeStatus
 
 _ENDED = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)

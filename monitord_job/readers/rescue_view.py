@@ -12,7 +12,7 @@ from dag_rewriter.rescue.rescue_dag import RescueError
 from dag_rewriter.rescue.rescue_files import Workflow
 from dag_rewriter.rescue.rescue_plan import limit_notes
 from dag_rewriter.rescue.run_state import NodeState, NumberedRescue, RunState
-from monitord_job.database.run_values import Job
+from monitord_job.database.queries.run_values import Job
 from monitord_job.outcome.ending import Ending
 from monitord_job.readers.last_runs import LastRun, LastRuns
 from monitord_job.text.display import one_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from condor_templates.exit_codes import ExitCode
-from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
+from monitord_job.database.queries.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
 from monitord_job.outcome.ending import Ending, ending_of, was_aborted
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.reading import OpenDatabase, open_database
-from monitord_job.database.run_queries import (
+from monitord_job.database.queries.run_values import WorkflowProgress, WorkflowSummary
+from monitord_job.database.queries.runs import (
     is_stored,
     job_edges,
     progress,
@@ -17,7 +17,7 @@ from monitord_job.database.run_queries import (
     with_names,
     with_unready,
 )
-from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
+from monitord_job.database.reading import OpenDatabase, open_database
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from condor_templates.state_words import StateWord
-from monitord_job.database.attempt_queries import status_of
-from monitord_job.database.run_values import Job, WorkflowSummary
+from monitord_job.database.queries.attempts import status_of
+from monitord_job.database.queries.run_values import Job, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
 from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus, percent_done
 from monitord_job.outcome.wall_time import elapsed, wall_time

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL, Connection, select
 
-from monitord_job.database import bridle_tables, migrations, schema, state_rows
+from monitord_job.database import bridle_tables, migrations, schema
 from monitord_job.database.bulk_sql import Bulk, Clash
-from monitord_job.database.column_limits import short_name
 from monitord_job.database.dialect import sqlite_url
-from monitord_job.database.row_writer import RowWriter
+from monitord_job.database.writing import state_rows
+from monitord_job.database.writing.column_limits import short_name
+from monitord_job.database.writing.row_writer import RowWriter
 from monitord_job.event_stream.feed import EventFeed
 from monitord_job.logs.tail import Cursor
 from monitord_job.notifications.row_tap import NotificationTap

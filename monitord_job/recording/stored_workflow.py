@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from monitord_job.database import bridle_tables, schema, state_rows
+from monitord_job.database import bridle_tables, schema
+from monitord_job.database.writing import state_rows
 from monitord_job.logs.tail import Cursor
 from monitord_job.recording.subworkflows import SubWorkflow
 from monitord_job.stampede.known_events import KnownEvents

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitord_job.database.bulk_sql import Bulk
 from monitord_job.database.dialect import Trouble, dialect_of, words_of
-from monitord_job.database.fence import Fence, take
+from monitord_job.database.writing.fence import Fence, take
 from monitord_job.errors import (
     AnotherDatabaseError,
     BrokenDatabaseError,

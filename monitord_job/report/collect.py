@@ -15,7 +15,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.analysis.collect import analyse
 from monitord_job.analysis.model.analysis import Analysis
 from monitord_job.analysis.model.last_words import last_words
-from monitord_job.database.attempt_queries import StoredAttempt, read_attempts, status_of
+from monitord_job.database.queries.attempts import StoredAttempt, read_attempts, status_of
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.outcome.phases import segments
 from monitord_job.report import queries

@@ -18,7 +18,7 @@ from monitord_job.runs.kept_figures import KeptFigures, seen
 from monitord_job.runs.run_record import RunRecord, name_of
 
 if TYPE_CHECKING:
-    from monitord_job.database.run_figures import RunFigures
+    from monitord_job.database.queries.run_figures import RunFigures
     from monitord_job.database.url import Database
     from monitord_job.outcome.node_status import NodeStatus
 
@@ -49,7 +49,7 @@ def target(submit_dir: SubmitDir) -> Path:
 
 
 def _read(submit_dir: SubmitDir) -> RunRecord:
-    from monitord_job.database.run_figures import (
+    from monitord_job.database.queries.run_figures import (
         run_figures,
     )  # SQLAlchemy takes longer than a thousand kept figures
 
@@ -125,7 +125,7 @@ def with_figures(record: RunRecord, figures: RunFigures) -> RunRecord:
 
 def stored_at(url: str, uuids: Collection[str] | None = None) -> list[RunRecord]:
     """The runs of a database, all or those asked for. Raises MonitorError if it cannot be read."""
-    from monitord_job.database.run_figures import run_figures
+    from monitord_job.database.queries.run_figures import run_figures
     from monitord_job.database.url import Database, parse_url
 
     runs = run_figures(Database(parse_url("--url", url, Path.cwd())), uuids)

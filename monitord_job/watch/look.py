@@ -9,8 +9,8 @@ from typing import Any
 
 from monitord_job.analysis.queries.newest_attempts import attempts_before
 from monitord_job.analysis.queries.sub_workflows import current
-from monitord_job.database.attempt_queries import FAILED_STATES, StoredAttempt, read_attempts, tells_services
-from monitord_job.database.run_values import WorkflowProgress
+from monitord_job.database.queries.attempts import FAILED_STATES, StoredAttempt, read_attempts, tells_services
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.node_status import STATES, NodeStatus, node_status
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.statistics.queries.questions import Questions

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitord_job.database.run_values import WorkflowProgress
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.cause import Cause
 from monitord_job.outcome.node_status import NodeStatus
 

@@ -11,8 +11,8 @@ from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
+from monitord_job.database.queries.runs import is_stored, offsets
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import is_stored, offsets
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Monitor
 from monitord_job.errors import MonitorError

@@ -25,7 +25,7 @@ from dag_rewriter.rescue.workflow_above import root_above
 from monitord_job.cli.common import run_of
 
 if TYPE_CHECKING:
-    from monitord_job.database.run_values import Job
+    from monitord_job.database.queries.run_values import Job
     from monitord_job.readers.last_runs import LastRuns
     from planner_ext.reruns.removed_inputs import MissingInput
 

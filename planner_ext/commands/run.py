@@ -23,7 +23,7 @@ from monitord_job.cli.common import properties_options
 from monitord_job.monitor.unplanned_identity import identified
 
 if TYPE_CHECKING:
-    from monitord_job.database.run_values import WorkflowSummary
+    from monitord_job.database.queries.run_values import WorkflowSummary
     from planner_ext.operations.run import Submitted
 
 
@@ -66,7 +66,7 @@ def run(submit_dir: Path, wait: bool, force: bool, as_json: bool, url: str | Non
     2 the directory cannot be run, nothing was submitted; 130 interrupted (the workflow goes on).
     """
     from monitord_job.database.properties import given_url
-    from monitord_job.database.run_values import WorkflowSummary
+    from monitord_job.database.queries.run_values import WorkflowSummary
     from planner_ext.errors import AlreadyRunningError
     from planner_ext.operations.run import Submitted, start
 

@@ -19,8 +19,8 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.subworkflows import sub_workflows
 from monitord_job import schedd
 from monitord_job.condor_job import LIVE, JobStatus, QueuedJob, node_paths
+from monitord_job.database.queries.runs import is_stored, progress
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import is_stored, progress
 from monitord_job.database.url import database_of
 from monitord_job.errors import LockedError
 from monitord_job.monitor.limits import Limits

@@ -21,9 +21,9 @@ from dag_rewriter.rescue.rescue_files import wants_to_run
 from dag_rewriter.rewriting import originals
 from dag_rewriter.rewriting.rewrite import Options, is_rewritten, rewrite
 from monitord_job.condor_job import JobStatus
+from monitord_job.database.queries.run_values import WorkflowSummary
+from monitord_job.database.queries.runs import is_stored
 from monitord_job.database.reading import OpenDatabase, open_database
-from monitord_job.database.run_queries import is_stored
-from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.database.url import database_of, note_url
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.diagnose import diagnose

@@ -12,7 +12,7 @@ from condor_templates.errors import BridleError
 from condor_templates.next_command import completed
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir, was_planned
 from dag_rewriter.rewriting.rewrite import is_rewritten, undo
-from monitord_job.database.run_values import WorkflowSummary
+from monitord_job.database.queries.run_values import WorkflowSummary
 from monitord_job.errors import ScheddError
 from monitord_job.schedd import dagman_jobs
 from planner_ext.errors import AlreadyRunningError, BadStartError

@@ -21,7 +21,7 @@ import pytest
 
 from condor_templates.exit_codes import ExitCode
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.database.row_writer import RowWriter
+from monitord_job.database.writing.row_writer import RowWriter
 from monitord_job.monitor import session, trouble
 from monitord_job.monitor.limits import Limits
 from planner_ext.cli import run_command

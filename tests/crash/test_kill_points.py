@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.database import bulk_sql, row_writer
+from monitord_job.database import bulk_sql
+from monitord_job.database.writing import row_writer
 from monitord_job.event_stream import feed, sink
 from monitord_job.event_stream.netlogger import BpFormat
 from monitord_job.logs import tail

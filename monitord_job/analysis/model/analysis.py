@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitord_job.analysis.model.failure import NO_GROUPS, Groups
-from monitord_job.database.run_values import WorkflowProgress
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.statistics.model.figures import Workflow
 

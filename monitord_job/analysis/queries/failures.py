@@ -9,7 +9,7 @@ from typing import Any
 from monitord_job.analysis.model.failure import Failure
 from monitord_job.analysis.model.last_words import MOST_LINES, last_words
 from monitord_job.analysis.queries.newest_attempts import Newest, attempts_before
-from monitord_job.database.attempt_queries import StoredAttempt, read_attempts
+from monitord_job.database.queries.attempts import StoredAttempt, read_attempts
 from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.statistics.queries.questions import Questions

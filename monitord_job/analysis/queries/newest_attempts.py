@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from monitord_job.database.attempt_queries import tells_services
+from monitord_job.database.queries.attempts import tells_services
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.statistics.queries.questions import Questions
 

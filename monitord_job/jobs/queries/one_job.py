@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from condor_templates.did_you_mean import did_you_mean
 from monitord_job.analysis.queries.sub_workflows import Parent, current
-from monitord_job.database.attempt_queries import read_attempts
+from monitord_job.database.queries.attempts import read_attempts
 from monitord_job.errors import MonitorError
 from monitord_job.jobs.model.attempt_row import AttemptRow
 from monitord_job.jobs.model.one_job import Attempt, Job, State, Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from monitord_job.database.attempt_queries import tells_services
+from monitord_job.database.queries.attempts import tells_services
 from monitord_job.jobs.model.attempt_row import AttemptRow, Column
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds

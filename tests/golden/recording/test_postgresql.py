@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import URL
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
+from monitord_job.database.queries.runs import is_stored, progress, summary
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import is_stored, progress, summary
 from monitord_job.database.url import database_of, parse_url
 from monitord_job.monitor import session
 from monitord_job.monitor.daemon import Monitor

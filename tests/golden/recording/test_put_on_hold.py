@@ -9,9 +9,9 @@ import pytest
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.analysis.collect import Scope, analyse
 from monitord_job.cli.common import open_run
+from monitord_job.database.queries.run_values import Job, WorkflowSummary
+from monitord_job.database.queries.runs import progress
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import progress
-from monitord_job.database.run_values import Job, WorkflowSummary
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import Condition, Diagnosis, StoppedJob
 from monitord_job.diagnosis.stopped_jobs import holds_in, with_failures

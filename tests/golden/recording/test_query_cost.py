@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from monitord_job.database.queries.runs import progress, summary
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import progress, summary
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.stampede.rows import InstanceRow, JobRow, JobStateRow, Row, WorkflowRow

@@ -14,9 +14,9 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job import schedd
 from monitord_job.cli.common import open_run
+from monitord_job.database.queries.run_values import WorkflowSummary
+from monitord_job.database.queries.runs import summary
 from monitord_job.database.reading import open_database
-from monitord_job.database.run_queries import summary
-from monitord_job.database.run_values import WorkflowSummary
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.run_states import StoppedJob
 from monitord_job.outcome.node_status import NodeStatus

@@ -14,7 +14,7 @@ import pytest
 
 from monitord_job.analysis.model.analysis import Analysis
 from monitord_job.analysis.model.failure import Failure, Grouping
-from monitord_job.database.run_values import WorkflowProgress
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.outcome.phases import Phase, Segment

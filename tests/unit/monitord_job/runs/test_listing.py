@@ -12,8 +12,9 @@ import pytest
 from dag_rewriter.directory.known_runs import note_run, runs_folder
 from dag_rewriter.directory.locate import open_target
 from monitord_job.condor_job import JobStatus, QueuedJob
-from monitord_job.database import brief_reading, run_figures
+from monitord_job.database import brief_reading
 from monitord_job.database.properties import Given, given
+from monitord_job.database.queries import run_figures
 from monitord_job.diagnosis.run_states import Condition, Monitor
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up

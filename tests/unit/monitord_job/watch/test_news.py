@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from monitord_job.database.run_values import WorkflowProgress
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.watch.moment import Moment, NodeNow, WorkflowNow

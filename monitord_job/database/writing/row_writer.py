@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from monitord_job.database import bridle_tables as b
 from monitord_job.database import schema as s
 from monitord_job.database.bulk_sql import Bulk, Clash
-from monitord_job.database.column_limits import fitted, with_short_names
+from monitord_job.database.writing.column_limits import fitted, with_short_names
 from monitord_job.errors import BrokenDatabaseError
 from monitord_job.stampede import rows as r
 

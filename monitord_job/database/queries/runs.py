@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.attempt_queries import (
+from monitord_job.database.queries.attempts import (
     FAILED_STATES,
     failed_nodes,
     last_start,
     read_attempts,
     service_column,
 )
-from monitord_job.database.job_queries import jobs_named, jobs_of, unready_jobs
+from monitord_job.database.queries.jobs import jobs_named, jobs_of, unready_jobs
+from monitord_job.database.queries.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.reading import has_table, open_database, reading
-from monitord_job.database.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
 from monitord_job.outcome.cause import Cause

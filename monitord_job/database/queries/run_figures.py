@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from monitord_job.database.attempt_queries import FAILED_STATES
 from monitord_job.database.bridle_tables import BRIDLE_VERSION
 from monitord_job.database.brief_reading import Brief, brief_reading
 from monitord_job.database.bulk_sql import Bulk
+from monitord_job.database.queries.attempts import FAILED_STATES
+from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.database.reading import open_database, reading_any
-from monitord_job.database.run_values import WorkflowProgress
 from monitord_job.database.url import Database
 from monitord_job.outcome.ending import Ending, ending_of, was_aborted
 from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status

@@ -10,15 +10,15 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
-from monitord_job.database.attempt_queries import (
+from monitord_job.database.bulk_sql import Bulk
+from monitord_job.database.queries.attempts import (
     last_state,
     newest_seq,
     read_attempts,
     service_column,
     tells_services,
 )
-from monitord_job.database.bulk_sql import Bulk
-from monitord_job.database.run_values import Job
+from monitord_job.database.queries.run_values import Job
 from monitord_job.outcome.node_status import STATES, NodeStatus, attempt_status
 
 Counted = Mapping[tuple[str, NodeStatus], int]

@@ -1,0 +1,1 @@
+"""Questions to the database of a run, and their answers as values. Only reads."""
