@@ -14,7 +14,9 @@ from condor_templates.exit_codes import ExitCode
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option, print_json
 from dag_rewriter.directory.dagman_places import USUAL, to_type
+from monitord_job.cli.as_in_pegasus import refused_option, verbose_option
 from monitord_job.cli.common import any_database_options, as_it_stands_option, here, open_run
+from monitord_job.cli.debug_options import debug_options, debugged
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -69,6 +71,7 @@ Exit codes:
 )
 @click.argument("runs", metavar="[RUN]...", nargs=-1, type=RUN)
 @click.option("-i", "-d", "--dir", "named", metavar="DIR", type=RUN, help="The same as RUN.")
+@click.option("--dag", metavar="FILE", type=RUN, help="The same as RUN, and in its place.")
 @click.option(
     "--top-dir",
     metavar="DIR",
@@ -109,12 +112,28 @@ Exit codes:
     help="Do not ask the database: read the logs anew, into a copy.",
 )
 @as_it_stands_option()
+@click.option(
+    "-m",
+    "-t",
+    "--monitord",
+    "catches_up",
+    is_flag=True,
+    help="Store first what the logs hold, as without --ignore-db-inconsistency, whose opposite it is.",
+)
+@click.option(
+    "-I", "--indent", metavar="N", type=click.IntRange(0, 100), default=0, help="Begin each line with N tabs."
+)
+@refused_option("-o", "--output-dir", value="DIR", instead="no log files of a monitor are written")
+@refused_option("-s", "--strict", instead="the files that jobs write are those of their submit files anyway")
+@debug_options
+@verbose_option
 @json_option
 @any_database_options
 def analyzer(
     runs: tuple[Path, ...],
     *,
     named: Path | None,
+    dag: Path | None,
     top_dir: Path | None,
     quiet: bool,
     summary: bool,
@@ -124,6 +143,8 @@ def analyzer(
     former: bool,
     from_logs: bool,
     as_it_stands: bool,
+    catches_up: bool,
+    indent: int,
     conf: Path | None,
     by_uuid: bool,
     as_json: bool,
@@ -137,18 +158,29 @@ def analyzer(
     """
     from monitord_job.analysis.views.screen import Wanted
 
+    asked = [dag] if dag else [*runs, *([named] if named else [])]
+    if debugged(asked[0] if asked else None):
+        return 0
     wanted = Wanted(
         most=None if everything else 5,
         texts=not quiet,
         summary=summary,
         commands="invocation" in printed,
         pre_scripts="pre" in printed,
+        indent=indent,
     )
     how = _How(
-        url, conf, top_dir, from_logs, as_it_stands, recurse, former, _ALL_LINES if everything else _LINES
+        url,
+        conf,
+        top_dir,
+        from_logs,
+        as_it_stands and not catches_up,
+        recurse,
+        former,
+        _ALL_LINES if everything else _LINES,
     )
-    places = [*runs, *([named] if named else [])] or [here()]
-    told = [_told(one, how, wanted, as_json=as_json) for one in _targets(places, how, by_uuid=by_uuid)]
+    targets = _targets(asked or [here()], how, by_uuid=by_uuid)
+    told = [_told(one, how, wanted, as_json=as_json) for one in targets]
     if as_json:
         print_json({"version": _version(), "runs": [document for _, document in told]})
     return _RUN_FAILED if any(failed for failed, _ in told) else 0
@@ -325,12 +357,15 @@ def _show(
     from monitord_job.analysis.views.screen import body, header, next_steps
     from monitord_job.readers.status_view import tell_diagnosis, worth_telling
 
+    def tell(line: str) -> None:
+        say("\t" * wanted.indent + line)
+
     unread = diagnosis is not None and bool(diagnosis.unreadable) and analysis.run.started is None
     for line in header(analysis, word, unread=unread):
-        say(line)
+        tell(line)
     if diagnosis is not None and (
         worth_telling(diagnosis) or not (analysis.has_failed or word == _SUCCEEDED)
     ):
-        tell_diagnosis(diagnosis, say)
+        tell_diagnosis(diagnosis, tell)
     for line in (*body(analysis, examples, wanted), *next_steps(steps)):
-        say(line)
+        tell(line)

@@ -22,6 +22,7 @@ LOG = logging.getLogger("bridle")
 F = TypeVar("F", bound=Callable[..., Any])
 url_option = click.option("--url", help="The database, if the monitor was told of it by its own --url.")
 _GIVEN = "bridle.properties"
+_INSTEAD = "Properties of Pegasus, in place of those that the planner left beside the DAG."
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _LENGTH = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 
@@ -78,8 +79,12 @@ def _conf_option(*short: str, expose_value: bool, text: str) -> Callable[[F], F]
 
 def properties_options(command: F) -> F:
     """--conf FILE and -Dkey=value."""
-    text = "Properties of Pegasus, in place of those that the planner left beside the DAG."
-    return _conf_option(expose_value=False, text=text)(_property_option(command))
+    return _conf_option(expose_value=False, text=_INSTEAD)(_property_option(command))
+
+
+def properties_options_in_short(command: F) -> F:
+    """The same with -c, as Pegasus's own commands have it."""
+    return _conf_option("-c", expose_value=False, text=_INSTEAD)(_property_option(command))
 
 
 def any_database_options(command: F) -> F:

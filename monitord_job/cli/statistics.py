@@ -11,6 +11,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import RUN, json_option, wants_json
+from monitord_job.cli.as_in_pegasus import quiet_option, verbose_option
 from monitord_job.cli.common import any_database_options, as_it_stands_option, here, open_run
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ Exit codes:
 @click.option(
     "--against", "other", metavar="RUN", type=RUN, help="Show the same figures of another run beside these."
 )
+@verbose_option
+@quiet_option
 @json_option
 @any_database_options
 def statistics(

@@ -26,6 +26,8 @@ class Wanted:
     summary: bool = False
     commands: bool = False
     pre_scripts: bool = False
+    indent: int = 0
+    """tabs before each line"""
 
 
 def header(analysis: Analysis, word: str, *, unread: bool = False) -> Iterator[str]:
