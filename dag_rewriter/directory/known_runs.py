@@ -69,9 +69,17 @@ def note_run(submit_dir: SubmitDir) -> None:
         LOG.info("the run is not remembered for `bridle list`: %s", error)
 
 
+def figures_place(directory: Path) -> Path:
+    """Where the figures of a run that has ended are kept: of what commands take, a planned directory or a DAG."""
+    return runs_folder() / f"{_key(directory)}.figures"
+
+
 def _place(dag_file: Path) -> Path:
-    key = hashlib.sha256(bytes(dag_file.parent.resolve() / dag_file.name)).hexdigest()
-    return runs_folder() / f"{key[:_NAME]}.json"
+    return runs_folder() / f"{_key(dag_file)}.json"
+
+
+def _key(path: Path) -> str:
+    return hashlib.sha256(bytes(path.parent.resolve() / path.name)).hexdigest()[:_NAME]
 
 
 def known_runs() -> list[KnownRun]:
@@ -93,5 +101,6 @@ def _read(place: Path) -> Iterator[KnownRun]:
             yield known
         elif time.time() - known.noted > _KEPT:
             files.remove(place)
+            files.remove(figures_place(known.directory))
     except (FileError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         LOG.info("%s: it is passed over: %s", place, error)

@@ -13,7 +13,13 @@ from itertools import islice
 from pathlib import Path
 
 from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, open_dag, open_submit_dir
+from dag_rewriter.directory.submit_dir import (
+    SubmitDir,
+    jobstate_log_of,
+    open_dag,
+    open_submit_dir,
+    was_planned,
+)
 from dag_rewriter.errors import DagSyntaxError, FileError, SubmitDirError
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.lexer import keyword, statements
@@ -31,16 +37,24 @@ def open_target(path: Path) -> SubmitDir:
 
     Raises SubmitDirError or FileError.
     """
+    submit_dir = open_as_it_lies(path)
+    return submit_dir if submit_dir.is_planned else _as_called(submit_dir)
+
+
+def open_as_it_lies(path: Path) -> SubmitDir:
+    """The same, wherever it is called: for those who follow no name in the DAG. Raises SubmitDirError or FileError."""
     mode = files.mode_of(path)
     if mode is None or stat.S_ISDIR(mode):
         return open_submit_dir(path)
     path = path.absolute()
     _refuse_what_is_no_dag(path)
+    if not was_planned(path.parent):
+        return open_dag(path)
     try:
         planned = open_submit_dir(path.parent)
     except SubmitDirError:
-        return _as_called(open_dag(path))
-    return planned if planned.dag == path.name else _as_called(open_dag(path))
+        return open_dag(path)
+    return planned if planned.dag == path.name else open_dag(path)
 
 
 def _as_called(submit_dir: SubmitDir) -> SubmitDir:

@@ -34,6 +34,7 @@ _RETRY = re.compile(
 )
 _WHOLE = re.compile(r"^[ \t]*JOB[ \t]", re.MULTILINE | re.IGNORECASE)
 _OURS = "# by bridle rescue: "
+_NAME = re.compile(r"(.*)\.rescue(\d{3,})", re.DOTALL)
 
 
 class RescueError(RewriterError):
@@ -98,8 +99,8 @@ def rescue_number(dag: str, name: str) -> int | None:
     >>> [rescue_number("x.dag", name) for name in ("x.dag.rescue012", "x.dag.rescue012.old", "x.dag.rescue000")]
     [12, None, None]
     """
-    match = re.fullmatch(re.escape(dag) + r"\.rescue(\d{3,})", name)
-    return int(match[1]) or None if match else None
+    match = _NAME.fullmatch(name)
+    return int(match[2]) or None if match and match[1] == dag else None
 
 
 def numbered(dag: str, names: Iterable[str]) -> dict[int, str]:
@@ -110,6 +111,19 @@ def numbered(dag: str, names: Iterable[str]) -> dict[int, str]:
     """
     pairs = ((rescue_number(dag, name), name) for name in names)
     return dict(sorted((number, name) for number, name in pairs if number is not None))
+
+
+def by_dag(names: Iterable[str]) -> dict[str, list[str]]:
+    """Those of the names that are rescue DAGs, by the name of the DAG, the lowest number first.
+
+    >>> by_dag(["x.dag.rescue002", "x.dag.rescue001", "x.dag", "y.dag.rescue001"])
+    {'x.dag': ['x.dag.rescue001', 'x.dag.rescue002'], 'y.dag': ['y.dag.rescue001']}
+    """
+    matches = (match for name in names if (match := _NAME.fullmatch(name)) is not None and int(match[2]))
+    found: dict[str, list[str]] = {}
+    for match in sorted(matches, key=lambda match: (match[1], int(match[2]))):
+        found.setdefault(match[1], []).append(match[0])
+    return found
 
 
 def done_in(text: str) -> list[str]:

@@ -107,7 +107,7 @@ def _above(submit_dir: SubmitDir) -> Above | None:
         return None
     below = submit_dir.dag_file.resolve()
     # To read the submit files of all nodes takes long: only where one of them must be it.
-    find = sub_workflows if _is_certainly_a_node(submit_dir) else sub_dag_nodes
+    find = sub_workflows if may_have_been_a_node(submit_dir) else sub_dag_nodes
     for candidate in _candidates(submit_dir):
         with suppress(RewriterError):
             for sub in find(candidate, read_whole(candidate)):
@@ -116,7 +116,8 @@ def _above(submit_dir: SubmitDir) -> Above | None:
     return None
 
 
-def _is_certainly_a_node(submit_dir: SubmitDir) -> bool:
+def may_have_been_a_node(submit_dir: SubmitDir) -> bool:
+    """Whether something says so: it was planned as a part, or a DAGMan job has a log here. Cheap, for any number."""
     return is_planned_below(submit_dir) or files.mode_of(submit_dir.dagman_log) is not None
 
 

@@ -118,6 +118,7 @@ def monitord(
     """
     from monitord_job.monitor import session
     from monitord_job.monitor.trouble import as_monitor_error
+    from monitord_job.runs.records import keep_ended
 
     limits = Limits(poll=poll, drain=drain, database=database_wait)
     run = None
@@ -125,17 +126,16 @@ def monitord(
         run = open_run(submit_dir)
         outlet = None if events is None else _event_file(events, events_format)
         if mode == Mode.FOLLOW.value:
-            return (
-                0
-                if session.follow_run(run, limits, lock_wait, url, outlet, notify)
-                else ExitCode.NODES_FAILED
-            )
+            is_done = session.follow_run(run, limits, lock_wait, url, outlet, notify)
+            keep_ended(run)
+            return 0 if is_done else ExitCode.NODES_FAILED
         if mode == Mode.DELIVER.value:
             session.deliver(run, limits, lock_wait, url)
         elif mode == Mode.CATCH_UP.value:
             session.catch_up(run, limits, lock_wait, url, outlet, notify)
         else:
             session.rebuild(run, limits, lock_wait, url, outlet, notify)
+        keep_ended(run)
     except (BridleError, OSError) as error:
         if mode == Mode.FOLLOW.value and (run is not None or not _is_no_run(error)):
             raise as_monitor_error(error) from error

@@ -23,7 +23,7 @@ from monitord_job.logs.dagman_out_summary import last_word, node_counts
 from monitord_job.logs.tail import read_tail
 from monitord_job.runs.kept_figures import KeptFigures
 from monitord_job.runs.places import places_of
-from monitord_job.runs.records import record_at, stored_at
+from monitord_job.runs.records import RescueDags, record_at, stored_at
 from monitord_job.runs.run_condition import Witnesses, condition_of, monitor_of
 from monitord_job.runs.run_record import RunRecord, with_held
 
@@ -112,9 +112,10 @@ def _at(paths: Sequence[Path], kept: KeptFigures) -> list[RunRecord]:
     new = [path for path in paths if path not in known]
     if not new:
         return [known[path] for path in paths]
+    rescue_dags = RescueDags()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # Each in a context of its own: the properties of the command line are in it.
-        looks = [pool.submit(copy_context().run, record_at, path, kept) for path in new]
+        looks = [pool.submit(copy_context().run, record_at, path, kept, rescue_dags) for path in new]
         known |= {path: look.result() for path, look in zip(new, looks, strict=True)}
     return [known[path] for path in paths]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dag_rewriter import files
 from dag_rewriter.directory.known_runs import note_run, runs_folder
 from dag_rewriter.directory.locate import open_target
 from monitord_job.condor_job import JobStatus, QueuedJob
@@ -69,17 +70,56 @@ def test_figures_of_what_has_ended_are_read_once_and_again_when_it_changed(
     (first,) = list_runs(Wanted()).runs
     read, asked = records._read, []
 
-    def counted(submit_dir):
-        asked.append(submit_dir)
-        return read(submit_dir)
+    def counted(*of_a_run):
+        asked.append(of_a_run)
+        return read(*of_a_run)
 
     monkeypatch.setattr(records, "_read", counted)
+    (run.path / "beside.txt").write_text("another run in this folder")
     assert list_runs(Wanted()).runs == (first,)
     assert asked == []
     with run.jobstate_log.open("a") as log:
         log.write(f"{START + 99} INTERNAL *** DAGMAN_STARTED 100.0 ***\n")
     list_runs(Wanted())
     assert len(asked) == 1
+    run.dag_file.with_name("x.dag.rescue001").write_text("DONE A\n")
+    list_runs(Wanted())
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("mode", ["--catch-up", "--rebuild", "--follow"])
+def test_who_stores_the_end_keeps_figures_for_a_first_look(make_run, queue, monkeypatch, mode) -> None:
+    runs = [make_run(f"over{number}") for number in range(2)]
+    expected = list_runs(Wanted()).runs
+    (runs_folder() / "figures.json").unlink()
+    for run in runs:
+        assert run_command(["monitord", mode, str(run.dag_file)]) == 0
+        run.dag_file.with_name("x.dag.metrics").write_text("{}")  # DAGMan leaves after its monitor
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "_read", None)
+        assert list_runs(Wanted()).runs == expected
+    runs[0].database.unlink()
+    assert sorted(run.record.total for run in list_runs(Wanted()).runs) == [0, 3]
+
+
+def test_a_run_that_goes_on_leaves_no_figures(make_run, queue) -> None:
+    run = make_run("live", "y.dag", goes_on=True)
+    assert run_command(["monitord", "--catch-up", str(run.dag_file)]) == 0
+    assert list(runs_folder().glob("*.figures")) == []
+
+
+def test_a_folder_of_many_dags_is_listed_once(make_run, queue, monkeypatch) -> None:
+    runs = [make_run("shared", f"{letter}.dag") for letter in "abcdef"]
+    list_folder, listed = files.names_in, []
+
+    def counted(place):
+        listed.append(place)
+        return list_folder(place)
+
+    monkeypatch.setattr(files, "names_in", counted)
+    assert [run.record.counts for run in list_runs(Wanted()).runs] == [{"succeeded": 3}] * 6
+    assert listed.count(runs[0].path) == 1
+    assert not any(runs[0].path.is_relative_to(place) for place in listed if place != runs[0].path)
 
 
 def test_a_first_look_opens_each_database_once_for_a_handful_of_questions(
