@@ -35,7 +35,7 @@ _OPTIONS = (
         "--debug-dir",
         "DIR",
         click.Path(file_okay=False, path_type=Path),
-        "Where that is written, and where the job runs.  [default: a new folder]",
+        "Where that is written, and where the job runs.  [default: debug_JOB]",
     ),
     _Option(
         "--local-executable",

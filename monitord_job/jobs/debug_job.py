@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from dag_rewriter import files
@@ -24,14 +23,14 @@ def submit_file_of(submit_dir: SubmitDir, job: str) -> Path:
 
 
 def write_debug_script(submit_file: Path, start: Path, folder: Path | None, executable: str | None) -> Path:
-    """The script, in `folder`, by default a new one; `executable` in place of the task's own. FileError, OSError.
+    """The script, in `folder`, by default debug_JOB here; `executable` in place of the task's own. FileError, OSError.
 
     `start`: where names in the submit file begin.
     """
     description = parse_submit_file(files.read(submit_file, files.MANY))
     wrapper = files.read_if_there(submit_file.with_suffix(".sh"), files.MANY)
     name = submit_file.stem
-    place = Path(tempfile.mkdtemp(prefix="bridle-debug-")) if folder is None else folder.absolute()
+    place = (folder or Path(f"debug_{name}")).absolute()
     files.make_folder(place)
     shown = None
     if wrapper is not None:
