@@ -48,6 +48,15 @@ JOB job_ID{0:07d} @=END
   arguments = {0}
 @END
 """
+COMMENTED_NODE = """\
+JOB job_ID{0:07d} {{
+  # what it runs
+  executable = /bin/true
+    arguments = {0}
+  universe = vanilla
+  priority = {0}
+}}
+"""
 
 
 class Form(NamedTuple):
@@ -64,6 +73,7 @@ FORMS = {
     "by hand: no categories, one submit file": Form(PLAIN_NODE, 1),
     "by hand: no categories, 100 submit files": Form(PLAIN_NODE, 100),
     "by hand: described in the DAG": Form(DESCRIBED_NODE, 0),
+    "by hand: described with comments, each its priority": Form(COMMENTED_NODE, 0),
     "by hand: in 100 splices": Form(PLAIN_NODE, 1, 100),
 }
 

@@ -8,8 +8,8 @@ No file is opened here: `Files` is the door.
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from dag_rewriter.check.pass_end import close
 from dag_rewriter.check.pass_one import FIRST, bulk_jobs
@@ -18,10 +18,11 @@ from dag_rewriter.check.pass_two_nodes import SETTINGS, bulk_edges, bulk_setting
 from dag_rewriter.check.rescue_lines import check_rescue
 from dag_rewriter.check.scope import Check, Files, Finding, Place, Scope, Severity
 from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.language.chunks import TOO_LONG, Piece, TooLongError, pieces
+from dag_rewriter.language.chunks import TOO_LONG, TooLongError, pieces
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.field_words import MalformedError
-from dag_rewriter.language.lexer import Statement, keyword
+from dag_rewriter.language.lexer import Statement, keyword, statements
+from dag_rewriter.language.regex_lines import Pairs
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.block import is_planners
 from dag_rewriter.model.part_limits import ABSURD, MAX_DEPTH, MAX_FILES, refuse_too_much
@@ -43,6 +44,10 @@ class Checked:
 
 _NONE = Place("", 0)
 _LATER = {**SETTINGS, **WHOLE}
+_IN_ORDER = frozenset(
+    (b"PARENT", b"WEAK", b"CATEGORY", b"SPLICE", b"INCLUDE", b"CONNECT", b"PIN_IN", b"PIN_OUT")
+)
+"""Commands after which nothing is taken before its turn."""
 
 
 def _silent(_done: int) -> None:
@@ -108,8 +113,7 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     check.active.add(identity)
     errors = check.noted.get(Severity.ERROR, 0)
     try:
-        _first(check, scope, path, pieces(data))
-        _second(check, scope, path, pieces(data))
+        _second(check, scope, path, data, _first(check, scope, path, data))
     except TooLongError as error:
         check.error(Place(path, error.line), TOO_LONG, ABSURD)
     check.refused[reading] += check.noted.get(Severity.ERROR, 0) > errors
@@ -122,16 +126,54 @@ def _walk(check: Check, scope: Scope, path: str, place: Place) -> bool:
     return True
 
 
-def _first(check: Check, scope: Scope, path: str, chunks: Iterable[Piece]) -> None:
-    for piece in chunks:
+@dataclass(slots=True)
+class _Left:
+    """What of a file the second reading has to look at: bytes and lines."""
+
+    pieces: list[tuple[int, int, int]] = field(default_factory=list)
+    """(start, stop, first line) of those that were passed over"""
+    rest: tuple[int, int] | None = None
+    """(start, first line) of all that follows"""
+
+
+def _first(check: Check, scope: Scope, path: str, data: bytes) -> _Left:
+    """The first reading. What the second one would take in bulk is taken at once, as far as it changes nothing: only
+    names count that are defined by then, and all that depends on its order stays in it.
+    """
+    left = _Left()
+    for piece in pieces(data):
         check.progress(piece.stop - piece.start)
-        if piece.bulk is None or not bulk_jobs(check, scope, piece, path):
-            for statement in piece.statements():
-                _one(check, scope, path, statement, first=True)
+        if piece.bulk is not None and bulk_jobs(check, scope, piece, path):
+            if left.rest is None and not _taken(check, scope, piece.bulk):
+                left.rest = piece.start, piece.line
+            continue
+        for statement in piece.statements():
+            _one(check, scope, path, statement, first=True)
+            if left.rest is None and _is_in_order(statement):
+                left.rest = piece.start, piece.line
+        if left.rest is None:
+            left.pieces.append((piece.start, piece.stop, piece.line))
+    return left
 
 
-def _second(check: Check, scope: Scope, path: str, chunks: Iterable[Piece]) -> None:
-    for piece in chunks:
+def _is_in_order(statement: Statement) -> bool:
+    return any(keyword(word) in _IN_ORDER for word in statement[2].split(None, 1)[:1])
+
+
+def _taken(check: Check, scope: Scope, bulk: Mapping[bytes, Pairs]) -> bool:
+    return bulk_settings(scope, bulk, check) and bulk_edges(check, scope, bulk)
+
+
+def _second(check: Check, scope: Scope, path: str, data: bytes, left: _Left) -> None:
+    """The second reading, of what is left of the first."""
+    check.progress(len(data) if left.rest is None else left.rest[0])
+    for start, stop, line in left.pieces:
+        for statement in statements(data[start:stop], line):
+            _one(check, scope, path, statement, first=False)
+    if left.rest is None:
+        return
+    start, line = left.rest
+    for piece in pieces(data, at=start, line=line):
         check.progress(piece.stop - piece.start)
         if piece.bulk is not None and bulk_settings(scope, piece.bulk, check):
             if bulk_edges(check, scope, piece.bulk):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from dag_rewriter.check.dependency_graph import JOIN
 from dag_rewriter.check.scope import Check, Place, Scope
@@ -90,7 +90,9 @@ def _missing_files(check: Check, scope: Scope) -> None:
             complain([node], place, f"the DAG {path} of {name} is not there", "restore it, or mend the line")
 
 
-def _same_but_case(check: Check, names: Iterable[bytes], top: Place) -> None:
+def _same_but_case(check: Check, names: Collection[bytes], top: Place) -> None:
+    if len(set(map(bytes.lower, names))) == len(names):
+        return
     seen: dict[bytes, bytes] = {}
     for name in names:
         other = seen.setdefault(name.lower(), name)

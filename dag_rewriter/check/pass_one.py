@@ -28,9 +28,9 @@ def bulk_jobs(check: Check, scope: Scope, piece: Piece, file: str) -> bool:
     names = [job[0] for job in jobs]
     files = [] if key in regex_lines.DESCRIBED else [job[1] for job in jobs]
     taken = not scope.nodes.keys().isdisjoint(names) or not scope.splices.keys().isdisjoint(names)
-    if taken or len(set(names)) != len(names) or any(b"+" in name for name in names):
+    if taken or len(set(names)) != len(names) or b"+" in b"\0".join(names):
         return False
-    if any(submit.endswith(_SUBMIT) for submit in files):
+    if any(submit.endswith(_SUBMIT) for submit in set(files)):
         return False
     shown = [scope.prefix + name for name in names] if scope.prefix else names
     first = check.graph.add(shown)
@@ -40,11 +40,13 @@ def bulk_jobs(check: Check, scope: Scope, piece: Piece, file: str) -> bool:
 
 
 def _want_all(check: Check, scope: Scope, files: list[bytes], first: int, piece: Piece, file: str) -> None:
-    lines: list[int] = []
+    distinct = dict.fromkeys(files)  # a million nodes may share a few
+    missing = {submit for submit in distinct if not check.has(join(scope.directory, text_of(submit)))}
+    if not missing:
+        return
+    lines = regex_lines.job_lines(piece.framed, piece.line)
     for at, submit in enumerate(files):
-        path = text_of(submit) if not scope.directory else join(scope.directory, text_of(submit))
-        if path not in check.present:
-            lines = lines or regex_lines.job_lines(piece.framed, piece.line)
+        if submit in missing:
             check.want(first + at, scope, submit, None, Place(file, lines[at]))
 
 

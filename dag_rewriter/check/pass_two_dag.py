@@ -7,6 +7,7 @@ from itertools import product
 
 from dag_rewriter.check.pass_one import Handler
 from dag_rewriter.check.pass_two_nodes import unknown
+from dag_rewriter.check.repeated_files import remember, repeat, seen
 from dag_rewriter.check.scope import Check, Place, Scope, join
 from dag_rewriter.language.command_table import About, keywords
 from dag_rewriter.language.env_assignments import problem_of
@@ -16,7 +17,13 @@ from dag_rewriter.model.part_limits import MAX_EDGES
 
 
 def _include(check: Check, scope: Scope, fields: Fields, place: Place) -> None:
-    if not check.walk(check, scope, join(scope.directory, text_of(fields[0])), place):
+    path = join(scope.directory, text_of(fields[0]))
+    if repeat(check, scope, path):
+        return
+    before = seen(check, scope)
+    if check.walk(check, scope, path, place):
+        remember(check, scope, path, before)
+    else:
         scope.incomplete = True
 
 

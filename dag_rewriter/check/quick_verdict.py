@@ -116,7 +116,8 @@ def _names_are_good(index: Index) -> bool:
         return False
     if _SUBMIT not in index.data:
         return True
-    plain = (fields if isinstance(fields, bytes) else fields[3] for fields in index.nodes)
+    nodes = (fields for fields in index.nodes if fields is not None)
+    plain = (fields if isinstance(fields, bytes) else fields[3] for fields in nodes)
     return not any(file.endswith(_SUBMIT) for file in plain)
 
 

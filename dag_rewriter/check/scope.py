@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -75,6 +76,19 @@ def join(directory: str, path: str) -> str:
     return f"{directory}/{path}" if path else directory
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file has come to that was included in a scope."""
+
+    files: int
+    """how many were read for it, itself included"""
+    parents: array[int]
+    """of the edges in it"""
+    children: array[int]
+    edges: int
+    """as `Check.edges` counts"""
+
+
 @dataclass(slots=True)
 class Scope:
     """The DAG itself, or one splice of it; what it includes is a part of it."""
@@ -97,6 +111,8 @@ class Scope:
     max_jobs: dict[bytes, Place] = field(default_factory=dict)
     incomplete: bool = False
     """a part of it cannot be read, so that any name may be defined there"""
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """of included files that would come to the same once more, by path"""
 
     def lift(self) -> None:
         """The nodes of splices become nodes with a `+` in their names: at the end of each file (LiftSplices)."""
@@ -147,6 +163,8 @@ class Check:
     """dependencies of many nodes on many, without the nodes that DAGMan puts between"""
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(file by identity, where its relative names begin) -> readings in which something was an error"""
+    unlike: int = 0
+    """readings of included files that would not come to the same once more"""
     noted: dict[Severity, int] = field(default_factory=dict)
     """how many findings there were, listed or not"""
 
@@ -170,9 +188,11 @@ class Check:
     def want(self, node: int, scope: Scope, file: bytes, directory: bytes | None, place: Place) -> None:
         """A node needs a submit file."""
         path = join(join(scope.directory, text_of(directory or b"")), text_of(file))
-        if path in self.present:
-            return
-        if path not in self.missing and self.files.exists(path):
+        if not self.has(path):
+            self.missing.setdefault(path, []).append((node, file, place))
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there; looks once."""
+        if path not in self.present and path not in self.missing and self.files.exists(path):
             self.present.add(path)
-            return
-        self.missing.setdefault(path, []).append((node, file, place))
+        return path in self.present

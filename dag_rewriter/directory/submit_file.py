@@ -192,6 +192,33 @@ def telling_lines(data: bytes) -> bytes:
     return b""
 
 
+_TELLING_OF_MANY = re.compile(rb"\nJOB |" + _TELLING.pattern, re.IGNORECASE)
+_NUMBERED = re.compile(rb"\n[ \t]*priority[ \t]*=[ \t]*([+-]?[0-9]{1,18})(?=\n)", re.IGNORECASE)
+_PRIORITY = b"\npriority = %d"
+
+
+def shared_telling_lines(data: bytes, nodes: int) -> bytes | None:
+    """What each submit description tells in a piece of a DAG, which defines `nodes` nodes with one each: of their
+    priorities the highest. None if they do not tell all else alike, in the same order.
+
+    >>> piece = b"\\nJOB A {\\n priority = 1\\n}\\nJOB B {\\n n = 2\\n priority = 3\\n universe = x\\n}\\n"
+    >>> shared_telling_lines(piece, 2) is None
+    True
+    >>> shared_telling_lines(piece.replace(b" universe = x\\n", b""), 2)
+    b'\\npriority = 3'
+    """
+    if not _tells(data):
+        return b""
+    if b"\\" in data:  # lines that go on
+        return None
+    priorities = list(map(int, _NUMBERED.findall(data)))
+    if priorities and len(priorities) != nodes:
+        return None
+    found = _TELLING_OF_MANY.findall(_NUMBERED.sub(_PRIORITY % max(priorities), data) if priorities else data)
+    first = found[1 : len(found) // nodes]
+    return b"".join(first) if found == [b"\nJOB ", *first] * nodes and b"\nJOB " not in first else None
+
+
 _JOB_FACTS = re.compile(
     rb"\n[ \t]*(universe|(?:\+|my\.)pegasus_(?:job_class|wf_xformation|site))[ \t]*=[ \t]*([^\n]*)",
     re.IGNORECASE,

@@ -7,9 +7,17 @@ from dataclasses import dataclass, field
 
 from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.directory.submit_file import class_and_priority, parse_submit_file, telling_lines_of
+from dag_rewriter.directory.submit_file import (
+    class_and_priority,
+    parse_submit_file,
+    shared_telling_lines,
+    telling_lines,
+    telling_lines_of,
+)
 from dag_rewriter.errors import SubmitDirError
 from dag_rewriter.model.dag import Dag, NodeKind
+from dag_rewriter.model.index import DescribedPiece, Index
+from dag_rewriter.model.telling import UNTOLD, Telling
 
 _SUB_WORKFLOW = 10
 """Pegasus's class of a job that runs a planned sub-workflow"""
@@ -27,8 +35,8 @@ class SubmitFiles:
     """the files that are not there and that a node which runs before may write"""
     sub_dagmans: Mapping[str, str] = field(default_factory=dict)
     """what the nodes of sub-workflows that Pegasus plans run, by path of the submit file"""
-    telling: Mapping[bytes, bytes] = field(default_factory=dict)
-    """of each submit description in the DAG the lines that tell of the job: a million share a few"""
+    telling: Telling = UNTOLD
+    """of each submit description in the DAG the lines that tell of the job"""
 
 
 def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
@@ -50,12 +58,23 @@ def read_submit_files(submit_dir: SubmitDir, dag: Dag) -> SubmitFiles:
             classes[path] = job_class
         if job_class == _SUB_WORKFLOW:
             dagmans[path] = parse_submit_file(data).executable or ""
-    telling = telling_lines_of(dag.inline_texts())
-    priorities.update(class_and_priority(lines)[1] for lines in set(telling.values()))
+    telling = telling_of(dag)
+    priorities.update(class_and_priority(lines)[1] for lines in telling.lines())
     if missing:
         _complain_of_needed(submit_dir, dag, missing)
     highest = max(priority for priority in priorities if priority is not None)
     return SubmitFiles(classes, highest, None not in priorities, tuple(sorted(missing)), dagmans, telling)
+
+
+def telling_of(dag: Dag) -> Telling:
+    """What the submit descriptions tell that stand in a DAG."""
+    pieces = tuple(_told(dag.index, piece) for piece in dag.index.described)
+    return Telling(pieces, telling_lines_of(dag.inline_texts()))
+
+
+def _told(index: Index, piece: DescribedPiece) -> bytes | tuple[bytes, ...]:
+    shared = shared_telling_lines(index.framed(piece.part), len(piece.places))
+    return tuple(map(telling_lines, index.descriptions(piece))) if shared is None else shared
 
 
 def _complain_of_needed(submit_dir: SubmitDir, dag: Dag, paths: set[str]) -> None:

@@ -85,7 +85,7 @@ def _sub_dag_files(submit_dir: SubmitDir, part: Part) -> Iterator[Path]:
 def _in_part(submit_dir: SubmitDir, part: Part) -> Iterator[SubWorkflow]:
     for node, below in zip(part.dag.sub_dags(), _sub_dag_files(submit_dir, part), strict=True):
         yield SubWorkflow(part.prefix + node.name, below)
-    nodes = {part.path(path): part.prefix + name for name, path, _ in part.dag.submit_files()}
+    nodes = {part.path(path): part.prefix + name for path, name in part.dag.submit_users().items()}
     for path, data in files.read_many(submit_dir.start, nodes):
         if data is not None and (_DAGMAN in data or _PEGASUS_DAGMAN in data):
             dag_file = _planned(submit_dir, parse_submit_file(data))

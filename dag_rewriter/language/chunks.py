@@ -42,13 +42,12 @@ class Piece:
         return iter(self.commands) if self.bulk is None else statements(self.framed, self.line - 1)
 
 
-def pieces(data: bytes, size: int = SIZE) -> Iterator[Piece]:
-    """The whole file in order. Raises TooLongError.
+def pieces(data: bytes, size: int = SIZE, at: int = 0, line: int = 1) -> Iterator[Piece]:
+    """The whole file in order, or from the byte `at` on, where a command begins in `line`. Raises TooLongError.
 
     >>> [piece.bulk for piece in pieces(b"JOB A a\\njob B b\\nJOB C c", 1)]
     [{b'JOB': [(b'A', b'a')]}, None, {b'JOB': [(b'C', b'c')]}]
     """
-    at, line = 0, 1
     likely: tuple[bytes, ...] = ()
     while at < len(data):
         stop = _end_of_line(data, at + size)

@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 Pairs: TypeAlias = "list[tuple[bytes, ...]]"
-"""(name of a node, the rest of its line) in file order; of DESCRIBED: (name, what opens the description, what ends
-it, the description as it stands, what each of its lines begins with)"""
+"""(name of a node, the rest of its line) in file order"""
 
 _WORD = rb"[^\s\0\"'\\]+"
 _END = rb"(?=\n)"  # the newline is the next line's first byte
@@ -32,13 +31,19 @@ PATTERNS = {
 }
 _NO_KEYWORD = rb"(?!(?:JOB|VARS|CATEGORY|RETRY|PRIORITY|SCRIPT|PARENT) )"
 _ASSIGNMENT = _NO_KEYWORD + rb"[A-Za-z+][^\n\0]*+(?<![ \t\r\v\f])"
-# Each line of it is indented alike; comments and empty lines are left to `lexer`.
-_DESCRIPTION = rb"((\n[ \t]*+)%s(?>(?:\5%s)*))\n[ \t]*+" % (_ASSIGNMENT, _ASSIGNMENT)
+_NOTE = rb"(?:(?:#|//)[^\n\0]*+)?(?=\n)"
+_DESCRIPTION = rb"((?>(?:\n[ \t]*+(?:%s|%s))+))\n[ \t]*+" % (_ASSIGNMENT, _NOTE)
 DESCRIBED = {
     b"JOB @=": rb"\nJOB (%s) (@=([A-Za-z0-9_]+))%s@\3%s" % (_WORD, _DESCRIPTION, _END),
     b"JOB {": rb"\nJOB (%s) (\{())%s\}%s" % (_WORD, _DESCRIPTION, _END),
 }
-"""Nodes whose submit descriptions stand in the DAG."""
+"""Nodes whose submit descriptions stand in the DAG: (name, what opens the description, what ends it, the description as
+it stands)."""
+_OPENED = {
+    b"JOB @=": re.compile(rb"\nJOB (%s) (@=[A-Za-z0-9_]+)%s" % (_WORD, _END)),
+    b"JOB {": re.compile(rb"\nJOB (%s) (\{)%s" % (_WORD, _END)),
+}
+"""Their first lines: a description has no line that looks like one."""
 NODES = frozenset((b"JOB", *DESCRIBED))
 _COMPILED = {key: re.compile(pattern) for key, pattern in (PATTERNS | DESCRIBED).items()}
 _LARGE = 1 << 17
@@ -71,19 +76,23 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
     """
     if len(piece) > _LARGE:  # for each round of a group, `re` keeps more than it has read
         return None
-    rest = piece.count(b"\n") - 1
-    if b"\n\n" in piece:
-        rest -= len(_NOTHING.findall(piece))
+    text, rest = piece, _count(piece)
     bulk: dict[bytes, Pairs] = {}
     for key in dict.fromkeys((*likely, *_COMPILED)):
-        pairs = _COMPILED[key].findall(piece)
+        if key in DESCRIBED:
+            pairs, others = _described_nodes(text, key)
+            lines = _count(text) - _count(others) if pairs else 0
+            text = others
+        else:
+            pairs = _COMPILED[key].findall(text)
+            lines = len(pairs)
         if pairs:
             bulk[key] = pairs
-            rest -= len(pairs) if key in PATTERNS else _lines_of(pairs)
+            rest -= lines
             if not rest:
                 break
-    if rest and b"\n#" in piece:
-        rest -= len(_COMMENT.findall(piece))
+    if rest and b"\n#" in text:
+        rest -= len(_COMMENT.findall(text))
     if rest:
         return None
     capitals = piece.upper()
@@ -93,9 +102,18 @@ def read(piece: bytes, likely: Iterable[bytes] = ()) -> dict[bytes, Pairs] | Non
     return bulk if sum(key in bulk for key in NODES) <= 1 else None
 
 
-def _lines_of(described: Pairs) -> int:
-    """How many lines these nodes take."""
-    return sum([node[3].count(b"\n") for node in described]) + 2 * len(described)
+def _count(piece: bytes) -> int:
+    """How many lines of a framed piece are not empty."""
+    return piece.count(b"\n") - 1 - (len(_NOTHING.findall(piece)) if b"\n\n" in piece else 0)
+
+
+def _described_nodes(piece: bytes, key: bytes) -> tuple[Pairs, bytes]:
+    """(name, what opens the description) of the nodes that have one, and the piece without these. To make a million
+    descriptions takes as long as to read the file: `described` does it for who asks.
+    """
+    others, number = _COMPILED[key].subn(b"", piece)
+    nodes: Pairs = _OPENED[key].findall(piece) if number else []
+    return (nodes, others) if len(nodes) == number else ([], piece)
 
 
 def last_node(piece: bytes) -> int:
@@ -104,13 +122,21 @@ def last_node(piece: bytes) -> int:
     return max(at, 0)
 
 
-def described(nodes: Pairs) -> list[bytes]:
-    """The submit descriptions of DESCRIBED nodes as `lexer` gives them: no line is indented.
+def described(piece: bytes, key: bytes) -> list[tuple[bytes, bytes]]:
+    """Of the DESCRIBED nodes of a framed piece what opens the description, and this as `lexer` gives it: no line is
+    indented.
 
-    >>> described([(b"A", b"{", b"", b"\\n  executable = a\\n  priority = 1", b"\\n  ")])
-    [b'executable = a\\npriority = 1\\n']
+    >>> described(b"\\nJOB A {\\n  executable = a\\n  priority = 1\\n}\\n", b"JOB {")
+    [(b'{', b'executable = a\\npriority = 1\\n')]
     """
-    return [b"%b\n" % body.replace(indent, b"\n")[1:] for _, _, _, body, indent in nodes]
+    return [(opens, _lines_of(body)) for _, opens, _, body in _COMPILED[key].findall(piece)]
+
+
+def _lines_of(body: bytes) -> bytes:
+    lines = [line.strip() for line in body.split(b"\n")]
+    return b"".join(
+        [b"%b\n" % line for line in lines if line and line[0] != 35 and line[:2] != b"//"]
+    )  # 35: '#'
 
 
 def select(piece: bytes, key: bytes) -> Pairs:

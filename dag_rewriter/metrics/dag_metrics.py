@@ -119,19 +119,14 @@ def parse_metrics(data: bytes) -> DagMetrics:
     return DagMetrics.from_json(value)
 
 
-def jobs_in(
-    counts: Tally, facts: Mapping[str, JobFacts], telling: Mapping[bytes, bytes] | None = None
-) -> Counter[JobFacts]:
-    """How many nodes have the same facts; `facts` are those of the submit files that are there, by path, `telling` is
-    what is known already of the descriptions in the DAG (`telling_lines`).
-    """
+def jobs_in(counts: Tally, facts: Mapping[str, JobFacts]) -> Counter[JobFacts]:
+    """How many nodes have the same facts; `facts` are those of the submit files that are there, by path."""
     jobs: Counter[JobFacts] = Counter()
     for path, number in counts.submit_files.items():
         jobs[facts.get(path, _UNKNOWN)] += number
     descriptions: Counter[bytes] = Counter()
     for description, number in counts.descriptions.items():
-        lines = telling.get(description) if telling else None
-        descriptions[telling_lines(description) if lines is None else lines] += number
+        descriptions[telling_lines(description)] += number
     for description, number in descriptions.items():
         jobs[facts_of("", description)] += number
     jobs[_SUBDAG] += counts.kinds[NodeKind.SUBDAG]

@@ -19,11 +19,13 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.ownership import require_own
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import facts_of
+from dag_rewriter.directory.submit_files import telling_of
 from dag_rewriter.language.text import text_of
 from dag_rewriter.metrics.dag_metrics import DagMetrics, dag_metrics, jobs_in, render_metrics
 from dag_rewriter.metrics.planner_format import CLIENT, planner_metrics, render_planner_metrics
 from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.model.tally import tally_whole
+from dag_rewriter.model.telling import Telling
 
 _DATA_CONFIG = re.compile(rb"^[ \t]*pegasus\.data\.configuration[ \t]*[=:][ \t]*(\S+)", re.MULTILINE)
 
@@ -53,13 +55,12 @@ def read_facts(submit_dir: SubmitDir, paths: Iterable[str]) -> dict[str, JobFact
     return by_path
 
 
-def measure(
-    submit_dir: SubmitDir, whole: WholeDag | None = None, telling: Mapping[bytes, bytes] | None = None
-) -> Metrics:
+def measure(submit_dir: SubmitDir, whole: WholeDag | None = None, telling: Telling | None = None) -> Metrics:
     """Counts the DAG as it is now; a caller that has read it already may give it, and what its descriptions tell."""
     whole = read_whole(submit_dir) if whole is None else whole
-    counts = tally_whole(whole)
-    jobs = jobs_in(counts, read_facts(submit_dir, counts.submit_files), telling)
+    root = None if telling is None else whole.dag
+    counts = tally_whole(whole, lambda dag: telling if telling and dag is root else telling_of(dag))
+    jobs = jobs_in(counts, read_facts(submit_dir, counts.submit_files))
     counted = dag_metrics(whole, counts, jobs)
     planner = _planners(submit_dir)
     if planner is not None:

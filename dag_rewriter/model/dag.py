@@ -22,8 +22,10 @@ from dag_rewriter.language.commands import (
 )
 from dag_rewriter.language.field_words import Fields
 from dag_rewriter.language.text import bytes_of, text_of, texts_of
-from dag_rewriter.model.index import Index, build_index
+from dag_rewriter.model.index import Index
+from dag_rewriter.model.indexing import build_index
 from dag_rewriter.model.nodes import Node, Nodes, Script, Work
+from dag_rewriter.model.telling import UNTOLD, Telling, alike
 
 __all__ = ["Dag", "Edges", "Node", "NodeKind", "Nodes", "Script", "Uncategorised", "Work", "parse_dag"]
 
@@ -45,14 +47,8 @@ class Edges:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         names = [text_of(name) for name in self._index.ordinals]
-        for parent, child in zip(self._index.parents, self._index.children, strict=True):
+        for parent, child in self._index.edges():
             yield names[parent], names[child]
-        known = self._index.ordinals
-        for parents, children, _ in self._index.groups:
-            for one in parents:
-                for other in children:
-                    if one in known and other in known:
-                        yield text_of(one), text_of(other)
 
     @property
     def groups(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...], bool], ...]:
@@ -207,11 +203,11 @@ class Dag:
             {text_of(names[number - 1]): count for number, count in Counter(chosen).items() if number}
         )
 
-    def uncategorised(self, telling: Mapping[bytes, bytes] | None = None) -> Uncategorised:
+    def uncategorised(self, telling: Telling = UNTOLD) -> Uncategorised:
         """The nodes that could be in a category (JOB, SUBDAG) but are in none. Descriptions that are told to be alike
         (`telling`) go together.
         """
-        return _sort(self._index, self._described(), telling or {})
+        return _sort(self._index, self._described(), telling)
 
     def submit_files(self) -> Iterator[tuple[str, str, bool]]:
         """(node, path of its submit file from the DAG's directory, whether it must be there before the
@@ -223,6 +219,8 @@ class Dag:
         index = self._index
         pre, done, described = index.table(b"PRE"), index.done, self._described()
         for (name, place), fields in zip(index.ordinals.items(), index.nodes):  # noqa: B905
+            if fields is None:
+                continue
             if isinstance(fields, bytes):
                 kind, path = NodeKind.JOB, None if fields in described else fields
             else:
@@ -238,62 +236,86 @@ class Dag:
             for _, path, required in self.submit_files():
                 required_by_path[path] = required_by_path.get(path, False) or required
             return required_by_path
-        nodes = index.nodes
-        if index.described:
-            nodes = [fields for fields in nodes if isinstance(fields, bytes) or fields[7] is None]
-        paths = (fields if isinstance(fields, bytes) else fields[3] for fields in nodes)
-        return dict.fromkeys(map(text_of, dict.fromkeys(paths)), True)
+        nodes: Iterable[Any] = index.nodes
+        if index.word_by_word:
+            nodes = (fields[3] if isinstance(fields, tuple) else fields for fields in index.nodes)
+        paths = dict.fromkeys(nodes)
+        paths.pop(None, None)
+        return dict.fromkeys(map(text_of, paths), True)
+
+    def submit_users(self) -> dict[str, str]:
+        """By the paths of `submit_files` one node each that has it."""
+        index = self._index
+        if index.word_by_word or index.done or self._described():
+            return {path: name for name, path, _ in self.submit_files()}
+        users = dict(zip(index.nodes, index.ordinals, strict=True))
+        users.pop(None, None)
+        return {text_of(path): text_of(name) for path, name in users.items() if isinstance(path, bytes)}
 
     def inline_descriptions(self) -> Iterator[tuple[str, bytes]]:
         """(node, its submit description) of the nodes whose description stands in the DAG."""
         described = self._described()
         if not described and not self._index.special and not self._index.described:
             return
-        for name, fields in zip(self._index.ordinals, self._index.nodes, strict=True):
-            if isinstance(fields, bytes):
-                if fields in described:
-                    yield text_of(name), described[fields]
-            elif fields[7] is not None:
-                yield text_of(name), fields[7]
-            elif fields[3] in described and fields[1] is not NodeKind.SUBDAG:
-                yield text_of(name), described[fields[3]]
+        for place, (name, fields) in enumerate(zip(self._index.ordinals, self._index.nodes, strict=True)):
+            if fields is None:
+                yield text_of(name), self._index.fields_of(place, name)[6]
+            else:
+                text = _description_of(fields, described)
+                if text is not None:
+                    yield text_of(name), text
 
-    def inline_texts(self) -> Iterable[bytes]:
-        """The submit descriptions that stand in the DAG, some of them several times."""
-        index = self._index
-        if index.special or self._described():
-            return (text for _, text in self.inline_descriptions())
-        return (fields[7] for place in index.described if not isinstance(fields := index.nodes[place], bytes))
+    def inline_texts(self) -> Iterator[bytes]:
+        """The submit descriptions that stand in the DAG, some of them several times, without those of pieces
+        (`Index.described`).
+        """
+        described = self._described()
+        if described or self._index.special:
+            nodes = (fields for fields in self._index.nodes if fields is not None)
+            texts = (_description_of(fields, described) for fields in nodes)
+            yield from (text for text in texts if text is not None)
 
     def _described(self) -> dict[bytes, bytes]:
         return dict(fields for _, fields in self._index.all(b"SUBMIT_DESCRIPTION"))
 
 
-def _sort(index: Index, described: Mapping[bytes, bytes], telling: Mapping[bytes, bytes]) -> Uncategorised:
+def _sort(index: Index, described: Mapping[bytes, bytes], telling: Telling) -> Uncategorised:
     chosen, _ = index.categories()
     found = Uncategorised(defaultdict(list), defaultdict(list), [], [])
     if all(chosen):
         return found
     files, descriptions, sub_dags, others = found
+    has_categories = any(chosen)
+    for lines, places in alike(index, telling):
+        descriptions[lines] += [place for place in places if not chosen[place]] if has_categories else places
     for place, (number, fields) in enumerate(zip(chosen, index.nodes, strict=True)):
-        if number:
+        if number or fields is None:
             continue
         if isinstance(fields, bytes):
             description = described.get(fields)
-            places = (
-                files[fields] if description is None else descriptions[telling.get(description, description)]
-            )
-            places.append(place)
+            (files[fields] if description is None else descriptions[telling.of(description)]).append(place)
         elif fields[1] is NodeKind.SUBDAG:
             sub_dags.append(place)
         elif fields[1] is NodeKind.JOB:
-            description = fields[7] if fields[7] is not None else described.get(fields[3])
+            description = _description_of(fields, described)
             if description is not None:
-                descriptions[telling.get(description, description)].append(place)
+                descriptions[telling.of(description)].append(place)
             else:
                 path = _path_of(fields, described)
                 (others if path is None else files[path]).append(place)
-    return found
+    return found._replace(
+        descriptions={lines: sorted(places) for lines, places in descriptions.items() if places}
+    )
+
+
+def _description_of(fields: bytes | Fields, described: Mapping[bytes, bytes]) -> bytes | None:
+    """The submit description that stands in the DAG for a node; None if it has none."""
+    if isinstance(fields, bytes):
+        return described.get(fields)
+    if fields[7] is not None:
+        text: bytes = fields[7]
+        return text
+    return None if fields[1] is NodeKind.SUBDAG else described.get(fields[3])
 
 
 def _path_of(fields: Fields, described: Mapping[bytes, bytes]) -> bytes | None:

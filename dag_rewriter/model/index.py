@@ -1,32 +1,21 @@
-"""One pass over the bytes of a DAG: each command goes to where it is found by node name; no object per line.
+"""All of a DAG as its lines gave it, found by node name; no object per line.
 
-What planners write is read in bulk (`bulk`), piece by piece; a piece with anything else in it goes line by line.
-Tables of settings (scripts, retries, ...) are made when somebody asks for them.
+Tables of settings (scripts, retries, ...) and the descriptions of nodes are made when somebody asks for them.
 """
 
 from __future__ import annotations
 
-import gc
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import product
 from typing import Any, TypeAlias
 
-from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language import regex_lines
-from dag_rewriter.language.chunks import SIZE, TOO_LONG, Piece, TooLongError, pieces
-from dag_rewriter.language.command_table import COMMANDS, SETTINGS, About, CommandRow
 from dag_rewriter.language.commands import NodeKind
-from dag_rewriter.language.field_words import Fields, MalformedError
-from dag_rewriter.language.lexer import Statement, keyword
-from dag_rewriter.language.text import text_of
-from dag_rewriter.model import block
-from dag_rewriter.model.complaints import twice, twice_in_bulk, unknown
-from dag_rewriter.model.part_limits import ABSURD, refuse_many_edges
-from dag_rewriter.model.tables import Table, table_key
-
-_RERUN = "let pegasus-plan write the directory again, or mend the line"
+from dag_rewriter.language.field_words import Fields
+from dag_rewriter.model.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +33,17 @@ class IndexedPiece:
     """(table, fields of the setting) of its lines; None: it is bulk"""
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedPiece:
+    """A bulk piece whose nodes have their submit descriptions in the DAG."""
+
+    places: range
+    """of its nodes"""
+    part: IndexedPiece
+    key: bytes
+    """the pattern of its nodes"""
+
+
 Group: TypeAlias = "tuple[tuple[bytes, ...], tuple[bytes, ...], bool]"
 """(parents, children, weak)"""
 
@@ -56,13 +56,15 @@ class Index:
     parts: list[IndexedPiece] = field(default_factory=list)
     ordinals: dict[bytes, int] = field(default_factory=dict)
     """name -> place in `nodes`"""
-    nodes: list[bytes | Fields] = field(default_factory=list)
-    """the submit file of a plain JOB, else the fields of the NodeCommand with the line's number before them, or 0 if it
-    is one of many"""
+    nodes: list[bytes | Fields | None] = field(default_factory=list)
+    """the submit file of a plain JOB, else the fields of the NodeCommand with the line's number before them; None of
+    `described`"""
+    word_by_word: list[int] = field(default_factory=list)
+    """places in `nodes` of those that are fields"""
     special: list[int] = field(default_factory=list)
     """places in `nodes` of those that are no plain JOB, but for `described`"""
-    described: list[int] = field(default_factory=list)
-    """places in `nodes` of the JOBs, many at once, that are plain but for a description in the DAG"""
+    described: list[DescribedPiece] = field(default_factory=list)
+    """JOBs, many at once, that are plain but for a description in the DAG"""
     parents: array[int] = field(default_factory=lambda: array("I"))
     children: array[int] = field(default_factory=lambda: array("I"))
     weak: set[tuple[int, int]] = field(default_factory=set)
@@ -83,6 +85,8 @@ class Index:
     line_numbers: array[int] = field(default_factory=lambda: array("I"))
     chosen: tuple[array[int], tuple[bytes, ...]] | None = None
     """what `categories` found"""
+    made: tuple[range, list[tuple[bytes, bytes]]] = (range(0), [])
+    """the descriptions of one piece, those that were made last"""
 
     def all(self, word: bytes) -> list[tuple[int, Fields]]:
         """(line, fields) of each command of a kind that is about no node."""
@@ -96,7 +100,11 @@ class Index:
 
     def select(self, part: IndexedPiece, key: bytes) -> regex_lines.Pairs:
         """(name, raw value) of a setting in a bulk part."""
-        return regex_lines.select(regex_lines.framed(self.data, part.start, part.stop), key)
+        return regex_lines.select(self.framed(part), key)
+
+    def framed(self, part: IndexedPiece) -> bytes:
+        """The bytes of a piece as the patterns want them."""
+        return regex_lines.framed(self.data, part.start, part.stop)
 
     def categories(self) -> tuple[array[int], tuple[bytes, ...]]:
         """Of each node (at its place) the number of the last category that a line gives it, from 1, 0 for none; all
@@ -106,10 +114,19 @@ class Index:
             self.chosen = _categories(self)
         return self.chosen
 
+    def edges(self) -> Iterator[tuple[int, int]]:
+        """(parent, child) of every dependency between nodes of this file, by their places."""
+        yield from zip(self.parents, self.children, strict=True)
+        known = self.ordinals
+        for parents, children, _ in self.groups:
+            for parent, child in product(parents, children):
+                if parent in known and child in known:
+                    yield known[parent], known[child]
+
     def line_of(self, ordinal: int) -> int:
         """The number of the line that defines a node."""
         fields = self.nodes[ordinal]
-        if not isinstance(fields, bytes) and fields[0]:
+        if fields is not None and not isinstance(fields, bytes):
             line: int = fields[0]
             return line
         if not self.line_numbers:
@@ -119,143 +136,29 @@ class Index:
     def kind_of(self, ordinal: int) -> NodeKind:
         """JOB, FINAL, ..."""
         fields = self.nodes[ordinal]
-        return NodeKind.JOB if isinstance(fields, bytes) else fields[1]
+        return NodeKind.JOB if fields is None or isinstance(fields, bytes) else fields[1]
 
     def fields_of(self, ordinal: int, name: bytes) -> Fields:
         """The fields of a NodeCommand."""
         fields = self.nodes[ordinal]
+        if fields is None:
+            opens, description = self._described(ordinal)
+            return NodeKind.JOB, name, opens, None, False, False, description
         if isinstance(fields, bytes):
             return NodeKind.JOB, name, fields, None, False, False, None
         return fields[1:]
 
+    def descriptions(self, piece: DescribedPiece) -> list[bytes]:
+        """The submit descriptions of its nodes."""
+        return [description for _, description in regex_lines.described(self.framed(piece.part), piece.key)]
 
-def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
-    """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown ones are kept in `other`."""
-    collects = gc.isenabled()
-    gc.disable()  # millions of tuples that live for a moment: the collector would look at each of them again
-    try:
-        index = Index(data)
-        for piece in pieces(data, size):
-            entries: list[tuple[bytes, Fields]] | None = None if piece.bulk is not None else []
-            keys = tuple(piece.bulk or ())
-            index.parts.append(
-                IndexedPiece(piece.start, piece.stop, piece.line, len(index.nodes), keys, entries)
-            )
-            if piece.bulk is not None:
-                _absorb(index, piece.bulk, piece, source)
-            else:
-                for statement in piece.statements():
-                    _read(index, statement, source)
-        _resolve(index, source)
-        index.monitor = _monitor(index)
-    except TooLongError as error:
-        raise DagSyntaxError(source, error.line, TOO_LONG, ABSURD) from error
-    finally:
-        if collects:
-            gc.enable()
-    return index
-
-
-def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, source: str) -> None:
-    """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
-    ordinals = index.ordinals
-    here: frozenset[bytes] = frozenset()
-    for key in regex_lines.NODES & bulk.keys():  # one of them at most
-        jobs = bulk.pop(key)
-        names = tuple([job[0] for job in jobs])
-        here = frozenset(names)
-        _name(index, names, piece, source)
-        if key in regex_lines.DESCRIBED:
-            index.described.extend(range(len(index.nodes), len(index.nodes) + len(jobs)))
-            index.nodes.extend(_described(jobs))
-        else:
-            index.nodes.extend([job[1] for job in jobs])
-    edges = bulk.pop(b"PARENT", None)
-    if edges is not None and not _edges(index, edges):
-        index.later.append(edges)
-    for pairs in bulk.values():
-        # Most are about nodes of the same piece, and a small set is in the processor's cache.
-        elsewhere = {name for name, _ in pairs} - here
-        index.pending += [name for name in elsewhere if name not in ordinals]
-
-
-def _name(index: Index, names: tuple[bytes, ...], piece: Piece, source: str) -> None:
-    """Takes the names of new nodes."""
-    ordinals = index.ordinals
-    before = len(ordinals)
-    known = ordinals.keys().isdisjoint(names) if before else True
-    ordinals.update(zip(names, count(before)))
-    if not known or len(ordinals) != before + len(names):
-        raise twice_in_bulk(source, index.data, piece, names, ordinals, before)
-
-
-def _described(jobs: regex_lines.Pairs) -> Iterator[Fields]:
-    """What `nodes` keeps of nodes whose descriptions stand in the DAG; their lines are found when asked for."""
-    for job, description in zip(jobs, regex_lines.described(jobs), strict=True):
-        yield 0, NodeKind.JOB, job[0], job[1], None, False, False, description
-
-
-def _edges(index: Index, pairs: regex_lines.Pairs) -> bool:
-    """Adds edges; adds none and says so if one of the names is (still) unknown."""
-    place = index.ordinals.__getitem__
-    parents, children = zip(*pairs, strict=True)
-    try:
-        ends = array("I", map(place, parents)), array("I", map(place, children))
-    except KeyError:
-        return False
-    index.parents.extend(ends[0])
-    index.children.extend(ends[1])
-    return True
-
-
-def _read(index: Index, statement: Statement, source: str) -> None:
-    """Reads one command word by word."""
-    number, _, text, body, problem = statement
-    word = text.split(None, 1)[0] if text.strip() else b""
-    if problem:
-        raise DagSyntaxError(source, number, problem, _RERUN)
-    row = COMMANDS.get(keyword(word))
-    if row is None:
-        index.other.append((number, text))
-        return
-    try:
-        fields = row.parse(text, body)
-    except MalformedError as error:
-        what = f"{text_of(word)}: {error.what}"
-        raise DagSyntaxError(source, number, what, f"DAGMan reads: {error.example}") from None
-    _take(index, row, fields, statement, source)
-
-
-def _take(index: Index, row: CommandRow, fields: Fields, statement: Statement, source: str) -> None:
-    """Takes one command that was read word by word."""
-    line = statement[0]
-    if row.about is About.NODE:
-        _node(index, line, fields, source)
-    elif row.about is About.EDGES:
-        index.groups.append(fields)
-    elif row.about is About.DONE:
-        index.done.add(fields[0])
-    elif row.about in SETTINGS:
-        entries = index.parts[-1].entries
-        assert entries is not None
-        entries.append(table_key(row.keyword, fields))
-        name = entries[-1][1][0]
-        if name not in index.ordinals:
-            index.pending.append(name)
-    else:
-        index.lines.setdefault(row.keyword, []).append((line, fields))
-
-
-def _node(index: Index, line: int, fields: Fields, source: str) -> None:
-    name = fields[1]
-    if name in index.ordinals:
-        raise twice(source, index.data, line, name)
-    place = len(index.nodes)
-    index.ordinals[name] = place
-    plain = fields[0] is NodeKind.JOB and fields[3:] == (None, False, False, None)
-    index.nodes.append((line, *fields))
-    if not plain:
-        index.special.append(place)
+    def _described(self, ordinal: int) -> tuple[bytes, bytes]:
+        if ordinal not in self.made[0]:
+            at = bisect_right(self.described, ordinal, key=lambda piece: piece.places.start) - 1
+            piece = self.described[at]
+            self.made = piece.places, regex_lines.described(self.framed(piece.part), piece.key)
+        places, descriptions = self.made
+        return descriptions[ordinal - places.start]
 
 
 def _table(index: Index, key: bytes) -> Table[Any]:
@@ -295,71 +198,8 @@ def _line_numbers(index: Index) -> array[int]:
     numbers = array("I", bytes(4 * len(index.nodes)))
     for part in index.parts:
         if part.entries is None:
-            lines = regex_lines.job_lines(regex_lines.framed(index.data, part.start, part.stop), part.line)
+            lines = regex_lines.job_lines(index.framed(part), part.line)
             for place, line in enumerate(lines, part.first_node):
                 if place < len(numbers):
                     numbers[place] = line
     return numbers
-
-
-def _monitor(index: Index) -> bytes | None:
-    """The SERVICE node that stands in our block, if there is one."""
-    lines = block.lines_of(index.data)
-    special = (index.nodes[place] for place in index.special)
-    ours = (fields for fields in special if not isinstance(fields, bytes) and fields[0] in lines)
-    return next((fields[2] for fields in ours if fields[1] is NodeKind.SERVICE), None)
-
-
-def _groups(index: Index) -> Iterator[Group]:
-    """All dependencies that could not be placed when they were read."""
-    for pairs in index.later:
-        for parent, child in pairs:
-            yield (parent,), (child,), False
-    yield from index.groups
-
-
-def _resolve(index: Index, source: str) -> None:
-    """Edges whose nodes come later in the file find them now; a name that no line defines is an error."""
-    left: list[Group] = []
-    known = index.ordinals
-    for group in _groups(index):
-        parents, children, weak = group
-        if any(name not in known for name in (*parents, *children)):
-            left.append(group)
-            continue
-        _connect(index, parents, children, source)
-        if weak:
-            index.weak.update((known[parent], known[child]) for parent in parents for child in children)
-    index.groups, index.later = left, []
-    if not index.all(b"INCLUDE"):  # which may define anything
-        _refuse_unknown(index, source)
-    named = index.done.union(index.pending)
-    index.elsewhere = frozenset(n for n in named if n not in known and n.upper() != b"ALL_NODES")
-    index.pending = []
-
-
-def _connect(index: Index, parents: tuple[bytes, ...], children: tuple[bytes, ...], source: str) -> None:
-    """Every parent with every child, each once."""
-    known = index.ordinals
-    if len(parents) == len(children) == 1:
-        index.parents.append(known[parents[0]])
-        index.children.append(known[children[0]])
-        return
-    above, below = (dict.fromkeys(map(known.__getitem__, names)) for names in (parents, children))
-    refuse_many_edges(source, len(index.parents) + len(above) * len(below))
-    ends = array("I", below)
-    for parent in above:
-        index.parents.extend(array("I", [parent]) * len(ends))
-        index.children.extend(ends)
-
-
-def _refuse_unknown(index: Index, source: str) -> None:
-    named = index.done.union(index.pending)
-    for parents, children, _ in index.groups:
-        named.update(parents, children)
-    splices = {fields[0] for _, fields in index.all(b"SPLICE")}
-    missing = {name for name in named - splices - index.ordinals.keys() if name.upper() != b"ALL_NODES"}
-    if splices:
-        missing = {name for name in missing if b"+" not in name}  # SPLICE+NODE
-    if missing:
-        raise unknown(source, index.data, missing)

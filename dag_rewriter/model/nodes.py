@@ -155,7 +155,10 @@ class Nodes(Mapping[str, Node]):
     def works(self) -> Iterator[Work]:
         """What all nodes run, setting by setting: in a fourth of the time and the memory that Nodes take."""
         index = self._index
-        node_fields = [_JOB_FIELDS if isinstance(fields, bytes) else fields[1:] for fields in index.nodes]
+        node_fields = [
+            _JOB_FIELDS if isinstance(fields, bytes) else index.fields_of(place, b"")
+            for place, fields in enumerate(index.nodes)
+        ]
         kinds = [fields[0] for fields in node_fields]
         tables = (index.table(key) for key in (b"PRE", b"POST", b"RETRY", b"ABORT_DAG_ON", b"PRE_SKIP"))
         settings = zip(*(table.of_all(kinds) for table in tables), strict=True)

@@ -13,10 +13,19 @@ from itertools import chain, product
 from typing import TypeAlias
 
 from dag_rewriter.errors import DagSyntaxError
+from dag_rewriter.language.chunks import TOO_LONG, TooLongError, pieces
 from dag_rewriter.language.commands import Include, NodeKind
 from dag_rewriter.language.syntax import parse
+from dag_rewriter.language.text import bytes_of, text_of
 from dag_rewriter.model.dag import Dag, Node, Work, parse_dag
-from dag_rewriter.model.part_limits import MAX_DEPTH, MAX_FILES, refuse_many_edges, refuse_too_much, too_much
+from dag_rewriter.model.part_limits import (
+    ABSURD,
+    MAX_DEPTH,
+    MAX_FILES,
+    refuse_many_edges,
+    refuse_too_much,
+    too_much,
+)
 
 Read: TypeAlias = Callable[[str], bytes]
 """path -> bytes; a relative path counts from where DAGMan runs"""
@@ -49,6 +58,22 @@ class Part:
             elif not (self.is_splice and node.kind is NodeKind.SERVICE):
                 yield node.renamed(self.prefix + node.name, self.category(node.category))
 
+    def names(self, places: Sequence[int]) -> list[str]:
+        """The whole names of the nodes at some places of `Index.nodes`, in their order. Makes no node."""
+        ordinals = self.dag.index.ordinals
+        # Decoded at once: a name has no newline in it.
+        names = text_of(b"\n".join(ordinals)).split("\n") if ordinals else []
+        if self.prefix:
+            names = [self.prefix + name for name in names]
+        return names if len(places) == len(names) else [names[place] for place in places]
+
+    def done(self) -> Iterator[str]:
+        """The whole names of the nodes that the DAG says are done. Makes no node."""
+        index = self.dag.index
+        flagged = (index.fields_of(place, b"") for place in index.special)
+        names = {*index.done, *(fields[1] for fields in flagged if fields[5])}
+        return (self.prefix + text_of(name) for name in names if name in index.ordinals)
+
     def works(self) -> Iterator[Work]:
         """The same of them, for who asks for nothing but what they run."""
         for work in self.dag.nodes.works():
@@ -79,6 +104,34 @@ class WholeDag:
     def nodes(self) -> Iterator[Node]:
         """Every node under its whole name."""
         return chain.from_iterable(part.nodes() for part in self.parts)
+
+    def ordinary(self, part: Part) -> Sequence[int]:
+        """The places, in `Index.nodes`, of a part's nodes that have a place in the graph, without bridle's monitor."""
+        index = part.dag.index
+        out = {place for place in index.special if index.kind_of(place) not in ORDINARY}
+        monitor = None if part.prefix else self.monitor
+        if monitor is not None:
+            out.add(index.ordinals[bytes_of(monitor)])
+        places = range(len(index.nodes))
+        return [place for place in places if place not in out] if out else places
+
+    def ordinary_names(self) -> list[str]:
+        """The whole names of all nodes that have a place in the graph, without bridle's monitor. Makes no node."""
+        return [name for part in self.parts for name in part.names(self.ordinary(part))]
+
+    def count(self) -> int:
+        """How many nodes there are, as `nodes` gives them."""
+        services = (
+            part.dag.index.kind_of(place) is NodeKind.SERVICE
+            for part in self.parts
+            if part.is_splice
+            for place in part.dag.index.special
+        )
+        return sum(len(part.dag.nodes) for part in self.parts) - sum(services)
+
+    def done(self) -> set[str]:
+        """The whole names of the nodes that the DAG itself says are done. Makes no node."""
+        return {name for part in self.parts for name in part.done()}
 
     def edges(self) -> Iterator[Edge]:
         """(parent, child) of every dependency."""
@@ -243,15 +296,31 @@ def _with_includes(data: bytes, directory: str, read: Read, above: Sequence[str]
     """The text with the text of each INCLUDE in its place."""
     if b"include" not in data.lower():  # no need to look at a million lines
         return data
-    pieces: list[bytes] = []
-    for line in parse(data):
-        if isinstance(line.command, Include):
-            file = _known_once(posixpath.normpath(posixpath.join(directory, line.command.file)), above)
+    texts: list[bytes] = []
+    for raw, file_name in _cut_at_includes(data, above[-1]):
+        texts.append(raw)
+        if file_name is not None:
+            file = _known_once(posixpath.normpath(posixpath.join(directory, file_name)), above)
             text = _with_includes(read(file), directory, read, (*above, file))
-            pieces.append(text if text.endswith(b"\n") else text + b"\n")
-        else:
-            pieces.append(line.raw)
-    return b"".join(pieces)
+            texts.append(text if text.endswith(b"\n") else text + b"\n")
+    return b"".join(texts)
+
+
+def _cut_at_includes(data: bytes, source: str) -> Iterator[tuple[bytes, str | None]]:
+    """The text of a DAG, each piece with the file that an INCLUDE behind it names."""
+    try:
+        for piece in pieces(data):
+            raw = data[piece.start : piece.stop]
+            if piece.bulk is not None or b"include" not in raw.lower():
+                yield raw, None
+                continue
+            for line in parse(raw):
+                if isinstance(line.command, Include):
+                    yield b"", line.command.file
+                else:
+                    yield line.raw, None
+    except TooLongError as error:
+        raise DagSyntaxError(source, error.line, TOO_LONG, ABSURD) from error
 
 
 def _links(part: Part, splices: Mapping[str, _Scope], files: _Files) -> Iterator[Edge]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import bytes_of, text_of
@@ -12,6 +13,7 @@ from dag_rewriter.model.dag import Dag
 from dag_rewriter.model.index import Index
 from dag_rewriter.model.levels import level_sizes, sizes_of
 from dag_rewriter.model.splices import ORDINARY, Part, WholeDag
+from dag_rewriter.model.telling import UNTOLD, Telling, alike
 
 _ORDINARY = tuple(ORDINARY)
 """To look for one of them in a set, its hash is made anew each time."""
@@ -26,10 +28,10 @@ class Tally:
     submit_files: Counter[str]
     """by path, as `Dag.submit_files` gives it: nodes without a file of their own are left out"""
     descriptions: Counter[bytes]
-    """by the submit description that stands in the DAG"""
+    """by the submit description that stands in the DAG, or what it tells"""
 
 
-def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
+def tally(dag: Dag, without: Collection[str] = (), telling: Telling = UNTOLD) -> Tally:
     """Counts all nodes but those named in `without`.
 
     >>> from dag_rewriter.model.dag import parse_dag
@@ -38,22 +40,29 @@ def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
     ({None: 1, 'c': 1}, {'a': 2})
     """
     index = dag.index
-    described = {name: text for _, (name, text) in index.all(b"SUBMIT_DESCRIPTION")}
-    plain: Counter[bytes] = Counter(fields for fields in index.nodes if isinstance(fields, bytes))
-    special, in_dag = _not_plain(index)
-    kinds: Counter[NodeKind] = Counter({NodeKind.JOB: plain.total() + len(in_dag)})
-    submit_files = Counter({text_of(path): n for path, n in plain.items() if path not in described})
-    descriptions = Counter({described[path]: n for path, n in plain.items() if path in described})
-    descriptions.update(in_dag)
+    described = {name: telling.of(text) for _, (name, text) in index.all(b"SUBMIT_DESCRIPTION")}
+    plain, special = _plain(index), set(index.word_by_word)
     out = _places(dag, without)
+    descriptions: Counter[bytes] = Counter()
+    for path in described.keys() & plain.keys():
+        descriptions[described[path]] += plain[path]
+    in_pieces = 0
+    for lines, places in alike(index, telling):
+        number = len(places) - sum(place in places for place in out)
+        descriptions[lines] += number
+        in_pieces += number
+    kinds: Counter[NodeKind] = Counter({NodeKind.JOB: plain.total() + in_pieces})
+    submit_files = Counter({text_of(path): n for path, n in plain.items() if path not in described})
     done = {index.ordinals[name] for name in index.done if name in index.ordinals}
     for place in special | done | out:
+        if index.nodes[place] is None:
+            continue
         kind, _, file, directory, noop, is_done, inline = index.fields_of(place, b"")
         if place in special:
             kinds[kind] += place not in out
         else:
             kinds[kind] -= place in out
-        text = inline if inline is not None else described.get(file)
+        text = telling.of(inline) if inline is not None else described.get(file)
         if kind is NodeKind.SUBDAG:
             continue
         if text is not None:
@@ -65,25 +74,20 @@ def tally(dag: Dag, without: Collection[str] = ()) -> Tally:
     return Tally(+kinds, _categories(dag, out), +submit_files, +descriptions)
 
 
-def _not_plain(index: Index) -> tuple[set[int], list[bytes]]:
-    """The places of the nodes that are no plain JOB, but for those whose descriptions stand in the DAG; and these."""
-    special: set[int] = set()
-    descriptions: list[bytes] = []
-    for place, fields in enumerate(index.nodes):
-        if isinstance(fields, bytes):
-            continue
-        if fields[7] is not None and fields[1] is NodeKind.JOB:
-            descriptions.append(fields[7])
-        else:
-            special.add(place)
-    return special, descriptions
+def _plain(index: Index) -> Counter[bytes]:
+    """How many plain JOBs have each submit file."""
+    if index.word_by_word:
+        return Counter(fields for fields in index.nodes if isinstance(fields, bytes))
+    counts: Counter[Any] = Counter(index.nodes)
+    del counts[None]
+    return counts
 
 
-def tally_whole(whole: WholeDag) -> Tally:
+def tally_whole(whole: WholeDag, telling_of: Callable[[Dag], Telling] = lambda _: UNTOLD) -> Tally:
     """Counts the nodes of all parts but the monitor, under their whole names and the paths from where DAGMan runs."""
     total = Tally(Counter(), Counter(), Counter(), Counter())
     for part in whole.parts:
-        counts = tally(part.dag, _uncounted(whole, part))
+        counts = tally(part.dag, _uncounted(whole, part), telling_of(part.dag))
         total.kinds.update(counts.kinds)
         total.descriptions.update(counts.descriptions)
         for category, number in counts.categories.items():

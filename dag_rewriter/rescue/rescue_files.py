@@ -47,11 +47,15 @@ class Workflow:
     """whether a DAGMan works on it, or died"""
     children: Mapping[str, Workflow] = field(default_factory=dict)
     """by node; those that are planned"""
+    _stands: list[RunState] = field(default_factory=list, init=False, repr=False, compare=False)
+    """what `run_state` has found: of a million nodes, once"""
 
     @property
     def run_state(self) -> RunState:
         """Where it stands now."""
-        return state_now(self.whole, self.rescues, self.history)
+        if not self._stands:
+            self._stands.append(state_now(self.whole, self.rescues, self.history))
+        return self._stands[0]
 
     @property
     def has_run(self) -> bool:

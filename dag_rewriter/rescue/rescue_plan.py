@@ -142,7 +142,7 @@ def _by_workflow(workflow: Workflow, nodes: Iterable[str]) -> tuple[tuple[str, .
     """The nodes of this workflow, and those of sub-workflows by the node that runs them."""
     own: list[str] = []
     inner: dict[str, list[str]] = {}
-    known = {node.name for node in workflow.whole.nodes()}
+    known = {name for part in workflow.whole.parts for name in part.names(range(len(part.dag.nodes)))}
     for name in nodes:
         first, slash, rest = name.partition("/")
         if slash and first in workflow.children and name not in known:
@@ -187,9 +187,8 @@ def limit_notes(workflow: Workflow, choice: Choice | None = None) -> Iterator[st
 
 
 def _others(workflow: Workflow, done: Collection[str]) -> tuple[str, ...]:
-    done = set(done)
-    premarked = {node.name for node in workflow.whole.nodes() if node.done}
-    return tuple(name for name in node_names(workflow.whole) if name not in done and name not in premarked)
+    done = workflow.whole.done().union(done)
+    return tuple(name for name in node_names(workflow.whole) if name not in done)
 
 
 def _vanished(start: NumberedRescue, known: Collection[str]) -> Iterator[str]:
@@ -242,8 +241,7 @@ def _new(workflow: Workflow, rescue: RescueDag, choice: Choice) -> Iterator[Step
     if workflow.has_lock:  # of a DAGMan that died: the next one would recover from its log instead
         yield _lock_aside(workflow, taken)
     retries = _retries(workflow, set(rescue.done)) if choice.keep_retries else {}
-    total = sum(1 for _ in workflow.whole.nodes())
-    made = replace(rescue, created=choice.now, total=total, retries=retries)
+    made = replace(rescue, created=choice.now, total=workflow.whole.count(), retries=retries)
     yield Write(path / rescue_name(dag, number), render_rescue(made, dag))
 
 

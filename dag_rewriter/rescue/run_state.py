@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from dag_rewriter.model.splices import ORDINARY, WholeDag
+from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.rescue_dag import RescueDag
 from dag_rewriter.rescue.run_history import History
 
@@ -53,21 +53,25 @@ class RunState:
         """The nodes in one state, in the order of the DAG."""
         return tuple(name for name, its_state in self.nodes.items() if its_state is state)
 
+    def by_state(self) -> dict[NodeState, tuple[str, ...]]:
+        """The nodes in each state."""
+        return {state: self.of(state) for state in NodeState}
+
     def as_json(self) -> dict[str, Any]:
         """For --json."""
-        counts = {state.value: len(self.of(state)) for state in NodeState}
+        nodes = self.by_state()
         return {
             "source": self.source,
             "rescue": self.rescue,
             "nodes": len(self.nodes),
-            "counts": counts,
-            **{state.value.replace(" ", "_"): list(self.of(state)) for state in NodeState},
+            "counts": {state.value: len(names) for state, names in nodes.items()},
+            **{state.value.replace(" ", "_"): list(names) for state, names in nodes.items()},
         }
 
 
 def node_names(whole: WholeDag) -> tuple[str, ...]:
     """The nodes that a rescue DAG may mark as done: bridle's monitor is none, nor are FINAL, SERVICE, PROVISIONER."""
-    return tuple(node.name for node in whole.nodes() if node.kind in ORDINARY and node.name != whole.monitor)
+    return tuple(whole.ordinary_names())
 
 
 def state_after(whole: WholeDag, newest: NumberedRescue, history: History) -> RunState:
@@ -86,16 +90,16 @@ def state_now(whole: WholeDag, rescues: Sequence[NumberedRescue], history: Histo
     if newest is not None and _newer(newest, history):
         return state_after(whole, newest, history)
     names = node_names(whole)
-    if history.succeeded and not any(
-        node.abort_dag_on for node in whole.nodes()
-    ):  # RETURN 0 may cut a run short
+    # RETURN 0 may cut a run short.
+    if history.succeeded and not any(part.dag.index.table(b"ABORT_DAG_ON") for part in whole.parts):
         return RunState("the last run, which succeeded", dict.fromkeys(names, NodeState.DONE))
     if history.started is None:
         source = (
             "the DAG; no JOBSTATE_LOG tells of its run" if history.untold else "the DAG, which has not run"
         )
         return RunState(source, _states(whole, set(), set(), history))
-    post = {node.name for node in whole.nodes() if node.post is not None}
+    works = (work for part in whole.parts for work in part.works())
+    post = {work.name for work in works if work.post is not None}
     done = {name for name, attempts in history.nodes.items() if attempts.done(name in post)}
     failed = {name for name, attempts in history.nodes.items() if attempts.failed}
     if newest is not None:
@@ -112,13 +116,12 @@ def _newer(newest: NumberedRescue, history: History) -> bool:
 
 
 def _states(whole: WholeDag, done: set[str], failed: set[str], history: History) -> dict[str, NodeState]:
-    done = done | {node.name for node in whole.nodes() if node.done}
-    return {name: _state(name, done, failed, history) for name in node_names(whole)}
+    done = done | whole.done()
+    is_done = NodeState.DONE
+    return {name: is_done if name in done else _state(name, failed, history) for name in node_names(whole)}
 
 
-def _state(name: str, done: set[str], failed: set[str], history: History) -> NodeState:
-    if name in done:
-        return NodeState.DONE
+def _state(name: str, failed: set[str], history: History) -> NodeState:
     if name in failed:
         return NodeState.FAILED
     attempts = history.nodes.get(name)

@@ -51,17 +51,19 @@ def read_categories(submit_dir: SubmitDir) -> Categories:
     """All categories of the DAG, their nodes, their limits and who set them."""
     planned = plan_for(submit_dir)
     states = categories_of(planned.dag, planned.context.categories)
-    if planned.parts.block is None:
+    our_block = planned.parts.block
+    del planned  # a million nodes twice are too much at once
+    if our_block is None:
         return Categories(states, rewritten=False)
     # What stands in the DAG counts, whatever the policy says now: DAGMan reads the DAG.
     stands = parse_dag(files.read(submit_dir.dag_file), submit_dir.dag)
-    inside = [parse_command(line) for line in _lines_inside(planned.parts.block)]
+    inside = [parse_command(line) for line in _lines_inside(our_block)]
     moved = {c.node for c in inside if isinstance(c, Category)}
     own = {c.category for c in inside if isinstance(c, MaxJobs)}
     nodes, added = stands.count_categories(), stands.count_categories(moved)
     expected = {state.name: state for state in states}
     states_now = []
-    for name in sorted({*nodes, *stands.max_jobs, *settings_in(planned.parts.block)}):
+    for name in sorted({*nodes, *stands.max_jobs, *settings_in(our_block)}):
         limit = stands.max_jobs.get(name)
         wanted = expected.get(name)
         if wanted is not None and wanted.limit == limit:

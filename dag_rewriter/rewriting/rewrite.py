@@ -218,7 +218,8 @@ def _measured(planned: Planned, whole: WholeDag | RewriterError) -> tuple[Contex
         return planned.context, ()
     if isinstance(whole, RewriterError):
         return planned.context, (f"no metrics are made: {whole}",)
-    metrics = measure(planned.submit_dir, whole, planned.submit_files.telling)
+    telling = planned.submit_files.telling if whole.dag is planned.dag else None
+    metrics = measure(planned.submit_dir, whole, telling)
     ours, *planners = [(path.name, data) for path, data in files_of(planned.submit_dir, metrics)]
     return replace(planned.context, metrics=MetricFiles(ours[0], metrics.dag, tuple(planners))), ()
 

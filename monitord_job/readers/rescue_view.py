@@ -150,12 +150,10 @@ def show_mapping(workflow: Workflow, run_state: RunState, last: LastRuns) -> dic
 
 def show_lines(workflow: Workflow, run_state: RunState, last: LastRuns, indent: str = "") -> Iterator[str]:
     """For people."""
-    counts = ", ".join(
-        f"{len(run_state.of(state))} {_WORDS[state]}" for state in NodeState if run_state.of(state)
-    )
+    nodes = run_state.by_state()
+    counts = ", ".join(f"{len(names)} {_WORDS[state]}" for state, names in nodes.items() if names)
     yield f"{indent}{workflow.submit_dir.dag}: {len(run_state.nodes)} nodes, {counts} (says {run_state.source})"
-    for state in NodeState:
-        names = run_state.of(state)
+    for state, names in nodes.items():
         if state is NodeState.DONE or not names:
             continue
         for line in _named(workflow, names, state, _of(workflow, last)):
@@ -188,6 +186,8 @@ def why_line(job: Job) -> str:
 
 def causes_of(workflow: Workflow, nodes: Iterable[str], last: LastRuns) -> dict[str, Job]:
     """Why those of these nodes (`S/X`: X of the sub-workflow S) failed that did so in their last attempt."""
+    if not last:
+        return {}
     causes = ((node, _why(workflow, node, last)) for node in nodes)
     return {node: job for node, job in causes if job is not None}
 

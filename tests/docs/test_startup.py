@@ -48,7 +48,7 @@ USED = {
     "bridle check x.dag": set(),
     "bridle metrics x.dag": set(),
     "bridle condorio x.dag": set(),
-    "bridle graph x.dag": {"networkx"},
+    "bridle graph x.dag": set(),
     "bridle graph x.dag --descendants A": set(),
     "bridle rewrite --dry-run x.dag": {"platformdirs"},
     "bridle rescue show x.dag": MONITOR,

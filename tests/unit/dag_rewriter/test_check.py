@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dag_rewriter.check import pass_two_dag
+from dag_rewriter.check.check_dag import check_dag
 from dag_rewriter.check.check_disk import check_path
 from dag_rewriter.check.node_log import node_log_findings
 from dag_rewriter.check.scope import Severity
@@ -207,6 +212,81 @@ def test_the_rescue_dag_that_would_be_taken_names_nodes_of_the_dag(
     }
     found = findings(tmp_path, files)
     assert [finding.partition("; ")[0] for finding in found] == expected
+
+
+class Texts:
+    """Files in memory, which count how often each is read."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
+        self.read_times: Counter[str] = Counter()
+
+    def read(self, path: str) -> bytes | None:
+        self.read_times[path] += 1
+        text = self.texts.get(path)
+        return None if text is None else text.encode()
+
+    def exists(self, path: str) -> bool:
+        return path.endswith(".sub")
+
+    def identity(self, path: str) -> str:
+        return path
+
+
+INCLUDED = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "RETRY A 1",
+                "SCRIPT PRE B p.sh",
+                "retry ALL_NODES 2",
+                "PARENT A CHILD B",
+                "PARENT A B CHILD C D",
+            ),
+            *(
+                "CATEGORY A c",
+                "MAXJOBS c 2",
+                "RETRY E 1",
+                "ENV GET HOME",
+                "CONFIG c",
+                "DONE A",
+                "JOB E none.sub",
+            ),
+            *(
+                "SUBMIT-DESCRIPTION none.sub {\nqueue\n}",
+                "PARENT B CHILD A",
+                "INCLUDE 1",
+                "INCLUDE 2",
+                "# note",
+            ),
+            *("SPLICE S s.dag", "PIN_IN A 1", "SCRIPT PRE ALL_NODES p.sh", 'VARS A a="1"', "REJECT"),
+        ]
+    ),
+    max_size=3,
+)
+
+
+@given(INCLUDED, INCLUDED, INCLUDED, st.lists(st.sampled_from("012"), max_size=6))
+def test_a_file_that_is_included_again_counts_as_one_of_the_same_text(
+    first: list[str], second: list[str], third: list[str], order: list[str]
+) -> None:
+    head = "".join(f"JOB {name} {name}.sub\n" for name in "ABC") + "JOB D none.sub\nSPLICE P s.dag\n"
+    texts = {str(at): "\n".join(lines) + "\n" for at, lines in enumerate((first, second, third))}
+    texts["s.dag"] = "JOB X x.sub\n"
+    top = head + "".join(f"INCLUDE {name}\n" for name in order)
+    once = check_dag("x.dag", Texts({**texts, "x.dag": top}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pass_two_dag, "repeat", lambda *_: False)
+        always = check_dag("x.dag", Texts({**texts, "x.dag": top}))
+    assert once == always
+
+
+def test_a_file_without_an_error_is_read_once_however_often_it_is_included() -> None:
+    files = Texts({"x.dag": TWO + "INCLUDE i.dag\n" * 300, "i.dag": "RETRY A 1\nINCLUDE j.dag\n"})
+    files.texts["j.dag"] = 'PARENT A CHILD B\n# only the edge counts\nVARS A a="1"\n'
+    found = check_dag("x.dag", files)
+    assert found.edges == 300
+    assert max(files.read_times.values()) <= 4
 
 
 def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:

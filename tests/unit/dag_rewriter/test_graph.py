@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -61,6 +62,25 @@ def test_a_cycle_is_named():
     with pytest.raises(DagSyntaxError, match="B -> C -> B"):
         found.levels()
     assert found.descendants(["A"]) == ("B", "C")
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40), st.permutations(range(10)))
+def test_the_graph_is_what_networkx_makes_of_it(pairs, order):
+    """Also which of several longest paths it is: the first in the order of the file."""
+    edges = [(f"n{order[a]}", f"n{order[b]}") for a, b in pairs if a < b]
+    names = [f"n{at}" for at in range(10)]
+    lines = [*(f"JOB {name} a" for name in names), *(f"PARENT {a} CHILD {b}" for a, b in edges)]
+    found = built("\n".join(lines).encode())
+    known = nx.DiGraph({name: dict.fromkeys(b for a, b in edges if a == name) for name in names})
+    assert (found.nodes, found.edges) == (tuple(known.nodes), tuple(known.edges))
+    assert (len(found), found.edge_count) == (len(known), known.number_of_edges())
+    assert found.critical_path() == tuple(nx.dag_longest_path(known, weight=None, default_weight=1))
+    assert [list(level) for level in found.levels()] == list(nx.topological_generations(known))
+    for name in names:
+        assert set(found.ancestors([name])) == nx.ancestors(known, name)
+        assert set(found.descendants([name])) == nx.descendants(known, name)
+    assert found.roots() == tuple(name for name in names if not known.in_degree(name))
+    assert found.leaves() == tuple(name for name in names if not known.out_degree(name))
 
 
 def test_an_unknown_node_is_told_with_one_like_it():

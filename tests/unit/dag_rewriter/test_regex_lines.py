@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_rewriter.check.check_dag import check_dag
+from dag_rewriter.directory.submit_file import class_and_priority, facts_of
+from dag_rewriter.directory.submit_files import telling_of
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.chunks import pieces
 from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.syntax import parse, render, render_command
 from dag_rewriter.model import block
 from dag_rewriter.model.dag import Dag, Node, Work
-from dag_rewriter.model.index import build_index
+from dag_rewriter.model.indexing import build_index
 from dag_rewriter.model.splices import Part, WholeDag
 from dag_rewriter.model.tally import levels_of, tally
+from dag_rewriter.model.telling import alike
 from tests.unit.dag_rewriter.test_syntax import commands
 
 PLANNED = b"""\
@@ -215,6 +218,48 @@ def test_descriptions_in_the_dag_are_bulk(ends: tuple[str, str], indent: str) ->
     dag = Dag(build_index(data, "x.dag", 256), "x.dag")
     assert dag.nodes["A41"].inline == "executable = /bin/true\narguments = 41\n"
     assert (dag.nodes["A41"].line_no, dag.nodes["A41"].retries) == (41 * 5 + 1, 3)
+
+
+telling = st.sampled_from(
+    [
+        "universe = local",
+        *("priority = 3", "priority = 5", "Priority=-7", "PRIORITY = $(n)", "", "# priority = 9"),
+        "+pegasus_job_class = 8",
+        'MY.Pegasus_Site = "here"',
+        "arguments = priority = 1",
+        "job = 4",
+        "executable = a \\\\",
+    ]
+)
+several = st.tuples(st.sampled_from(["", " ", "\t"]), st.lists(telling, min_size=1, max_size=3))
+
+
+@given(st.lists(several, min_size=1, max_size=3), st.integers(1, 9), st.sampled_from([64, 1 << 16]))
+def test_what_many_descriptions_tell_is_what_each_of_them_tells(
+    bodies: list[tuple[str, list[str]]], times: int, size: int
+) -> None:
+    nodes = [
+        f"JOB A{number} @=END\n" + "".join(f"{indent}{line}\n" for line in body) + "@END\n"
+        for number, (indent, body) in enumerate(bodies * times)
+    ]
+    dag = Dag(build_index("".join(nodes).encode(), "x.dag", size), "x.dag")
+    told = telling_of(dag)
+    found = {
+        place: (facts_of("", lines), class_and_priority(lines)[0])
+        for lines, places in alike(dag.index, told)
+        for place in places
+    } | dict.fromkeys(dag.index.word_by_word)
+    assert len(found) == len(nodes)
+    texts = [text for _, text in dag.inline_descriptions()]
+    for place, text in enumerate(texts):
+        assert found[place] in (None, (facts_of("", text), class_and_priority(text)[0]))
+    priorities = [{class_and_priority(text)[1] for text in given} for given in (texts, told.lines())]
+    assert (None in priorities[0]) == (None in priorities[1])
+    highest = [max((each for each in given if each is not None), default=0) for given in priorities]
+    assert highest[0] == highest[1]
+    assert tally(dag, telling=told).kinds == tally(dag).kinds
+    apart = tally(dag, without=["A0"], telling=told).descriptions.total()
+    assert apart == tally(dag, without=["A0"]).descriptions.total() == len(nodes) - 1
 
 
 def test_an_include_may_define_the_nodes_of_bulk_lines() -> None:
