@@ -135,12 +135,13 @@ def open_run(path: Path) -> SubmitDir:
     """The same, with the uuid that its database is kept under: of a sub-workflow, that of the run above."""
     opened = in_its_run(run_of(path))
     if opened.top is not None:
-        LOG.warning(
-            "%s is a sub-workflow of the run in %s, in whose database it is",
-            path,
-            target_of(opened.top),
-        )
+        LOG.warning("%s is a sub-workflow of the run in %s, in whose database it is", path, run_above(opened))
     return opened
+
+
+def run_above(opened: SubmitDir) -> Path | None:
+    """The run whose sub-workflow this is, as commands take it; None of a run of its own."""
+    return None if opened.top is None else target_of(opened.top)
 
 
 def age(_ctx: click.Context, _option: click.Parameter, text: str | None) -> float | None:

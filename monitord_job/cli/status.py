@@ -10,7 +10,7 @@ import click
 
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
-from monitord_job.cli.common import open_run, properties_options, url_option
+from monitord_job.cli.common import open_run, properties_options, run_above, url_option
 
 if TYPE_CHECKING:
     from dag_rewriter.directory.submit_dir import SubmitDir
@@ -43,7 +43,7 @@ def status(submit_dir: Path, as_json: bool, url: str | None) -> None:
     opened = open_run(submit_dir)
     summary, diagnosis = read_to_tell(opened, url, sys.maxsize if as_json else MOST_FAILURES)
     if as_json:
-        print_json(as_mapping(summary, diagnosis))
+        print_json(as_mapping(summary, diagnosis, run_above(opened)))
     else:
         show(summary, diagnosis=diagnosis)
         if summary.started is not None and summary.ended is None:

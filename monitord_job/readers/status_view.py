@@ -16,6 +16,8 @@ from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state
 from monitord_job.text.display import one_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from condor_templates.printable_console import PrintableConsole
@@ -33,8 +35,10 @@ def tell_diagnosis(diagnosis: Diagnosis, say: Callable[[str], object]) -> None:
         say(f"{each.trouble.value}: {each.what}")
 
 
-def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
-    """For --json; times are seconds since the epoch."""
+def as_mapping(
+    run: WorkflowSummary, diagnosis: Diagnosis | None = None, run_above: Path | None = None
+) -> dict[str, Any]:
+    """For --json; times are seconds since the epoch. `run_above`: whose sub-workflow it is."""
     counts = run.count()
     ended = ending(run, diagnosis)
     state = state_of(run, diagnosis)
@@ -42,6 +46,7 @@ def as_mapping(run: WorkflowSummary, diagnosis: Diagnosis | None = None) -> dict
     return {
         "wf_uuid": run.wf_uuid,
         "label": run.label,
+        "run_above": None if run_above is None else str(run_above),
         "state": state.value,
         "ending": None if ended is None else ended.value,
         "exit_code": None if ended is None else EXIT_CODES[ended],

@@ -130,6 +130,7 @@ def test_it_is_told_of_alone(plain, capfd):
     assert [job["job"] for job in whole["failed"]] == ["below"]
     assert (part["state"], [job["job"] for job in part["failed"]]) == ("failed", ["fit"])
     assert part["wf_uuid"] != whole["wf_uuid"]
+    assert (whole["run_above"], part["run_above"]) == (None, str(root))
     below = "SELECT w.wf_uuid FROM workflow w WHERE w.parent_wf_id IS NOT NULL"
     assert query(root.with_name("x.stampede.db"), below) == [(part["wf_uuid"],)]
     assert part["diagnosis"]["advice"].endswith(f"`bridle run {root}`"), "that runs it again"
