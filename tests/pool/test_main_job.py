@@ -16,6 +16,7 @@ from dag_rewriter.rewriting.rewrite import read_dag
 from tests.support.database import check_sound, dump, query
 from tests.support.places import WORK
 from tests.support.runs import bridle, ended, monitor_pid, queue, submitted, succeeded, timeless, until
+from tests.support.shown import ANOTHER_EACH_TIME, Scene, block_of, wrong
 from tests.support.workflows import plan, plan_mosaic
 
 LOCAL_UNIVERSE = 12
@@ -199,6 +200,22 @@ def test_waiting_ends_with_the_workflow_s_own_failure_and_a_finished_run_is_left
     again = bridle(pool, "run", str(mosaic.path))
     assert again.returncode == 0
     assert "has succeeded already" in again.stdout
+
+
+SESSION = "export PATH=$PWD/build/venv/bin:$PATH BRIDLE_HTCONDOR=$PWD/build/htcondor"
+STANDS = ("export", "bridle pool", "eval", "run=")
+"""Lines of README's session: this pool is up, and the mosaic planned and run."""
+
+
+@pytest.mark.htcondor_25
+def test_the_session_of_readme(pool, folder, mosaic):
+    home = folder / "home"
+    home.mkdir()
+    environment = pool.environment() | {"run": str(mosaic.path), "HOME": str(home)}
+    session = Scene(home, environment, left_out=STANDS)
+    assert wrong(block_of("README.md", SESSION), session) == []
+    shown = Scene(home, environment, another_each_time=ANOTHER_EACH_TIME)
+    assert wrong(block_of("README.md", 'bridle status "$run"'), shown) == []
 
 
 def test_a_second_run_beside_a_live_one_is_refused_with_its_job_id(pool, folder):

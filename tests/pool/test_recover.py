@@ -40,6 +40,7 @@ from tests.support.faults import (
     wait_for_end,
 )
 from tests.support.runs import bridle, monitor_pid, queue, until
+from tests.support.shown import ANOTHER_EACH_TIME, Scene, block_of, wrong
 
 RUNS = {
     "held": None,
@@ -119,13 +120,26 @@ def test_held_then_cooling_down_then_running(pool, runs, release_version):
     if not release_version.startswith("23"):
         tool(pool, "condor_release", job)
         until(lambda: condition(pool, submit_dir) == "cooling down", "HTCondor lets it wait")
-    told = fixed(pool, submit_dir)
-    assert told["after"]["condition"] in ("running", "recovering")
+        check_shown(pool, submit_dir)
+    else:
+        told = fixed(pool, submit_dir)
+        assert told["after"]["condition"] in ("running", "recovering")
     open_gate(submit_dir)
     succeeded_once(pool, submit_dir)
     assert recover(pool, submit_dir)[1]["condition"] == "succeeded"
     again = bridle(pool, "run", str(submit_dir.path))
     assert (again.returncode, "succeeded already" in again.stdout) == (0, True)
+
+
+def check_shown(pool: Pool, submit_dir: SubmitDir) -> None:
+    """What docs/recovery.md shows of a DAGMan that HTCondor lets wait."""
+    home = submit_dir.path.parent / "home"
+    home.mkdir()
+    (home / "run0001").symlink_to(submit_dir.path)
+    scene = Scene(
+        home, pool.environment(), codes={"bridle recover run0001": 1}, another_each_time=ANOTHER_EACH_TIME
+    )
+    assert wrong(block_of("docs/recovery.md", "bridle recover run0001"), scene) == []
 
 
 def stop_while(pid: int, condition: Callable[[], bool]) -> None:
