@@ -16,6 +16,7 @@ from dag_rewriter.files.reading import (
     read_many,
     read_process,
     read_regular,
+    search,
     written_at,
 )
 from dag_rewriter.files.regular import (
@@ -76,6 +77,7 @@ __all__ = [
     "replace",
     "replace_by",
     "scratch",
+    "search",
     "stream_of",
     "sync_directory",
     "temporary_folder",

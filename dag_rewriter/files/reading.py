@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -83,6 +84,25 @@ def read_if_there(
         if isinstance(error.__cause__, FileNotFoundError):
             return None
         raise
+
+
+def search(path: Path, pattern: re.Pattern[bytes], longest: int, start: int = 0) -> tuple[bool, int]:
+    """Whether a file has, from the byte `start` on, something of at most `longest` bytes, and where to look from next
+    time. One that is not there has nothing; FileError when it cannot be read.
+    """
+    before = b""
+    try:
+        with stream_of(path) as stream:
+            stream.seek(start)
+            while more := stream.read(_STEP << 4):
+                if pattern.search(before + more):
+                    return True, start
+                before = (before + more)[-longest:]
+            return False, max(start, stream.tell() - longest)
+    except FileNotFoundError:
+        return False, start
+    except OSError as error:
+        raise file_error(path, "read it", error) from error
 
 
 def _whole(stream: int, limit: Limit) -> bytes:

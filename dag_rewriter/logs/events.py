@@ -23,6 +23,10 @@ DAGMAN_RESTARTS = 3
 """DAGMan's EXIT_RESTART: it was held or its host went down; the schedd runs it again. No end of a run."""
 
 
+REMOVED = -1002
+"""What DAGMan takes for the return value of a job that was removed (DAG_ERROR_CONDOR_JOB_ABORTED)."""
+
+
 class NodeEvent(NamedTuple):
     """A node changed its state.
 

@@ -43,6 +43,8 @@ class Work(NamedTuple):
     pre_skip: int | None
     pre_deferred: bool
     """whether the PRE script has a DEFER"""
+    tolerance: tuple[int, bool, str | None] | None
+    """how many of its jobs may fail; whether that is a percentage; the mode, as TOLERANCE has it"""
 
 
 class _Source(NamedTuple):
@@ -102,6 +104,7 @@ class Node(_ReadWhenAsked):
     vars: tuple[tuple[str, str], ...] = ()
     abort_dag_on: tuple[int, int | None] | None = None
     pre_skip: int | None = None
+    tolerance: tuple[int, bool, str | None] | None = None
 
     def renamed(self, name: str, category: str | None) -> Node:
         """The same node of a DAG under another name; what was not asked for yet is not read for it."""
@@ -160,11 +163,12 @@ class Nodes(Mapping[str, Node]):
             for place, fields in enumerate(index.nodes)
         ]
         kinds = [fields[0] for fields in node_fields]
-        tables = (index.table(key) for key in (b"PRE", b"POST", b"RETRY", b"ABORT_DAG_ON", b"PRE_SKIP"))
+        tables = map(index.table, (b"PRE", b"POST", b"RETRY", b"ABORT_DAG_ON", b"PRE_SKIP", b"TOLERANCE"))
         settings = zip(*(table.of_all(kinds) for table in tables), strict=True)
         words: dict[bytes, str] = {}
         rows = zip(index.ordinals, index.nodes, node_fields, settings, strict=True)
-        for key, plain, (kind, _, file, directory, _, _, inline), (pre, post, retry, abort, skip) in rows:
+        for key, plain, (kind, _, file, directory, _, _, inline), of_node in rows:
+            pre, post, retry, abort, skip, tolerance = of_node
             retries, unless_exit = retry or (0, None)
             yield Work(
                 text_of(key),
@@ -179,6 +183,7 @@ class Nodes(Mapping[str, Node]):
                 abort,
                 _first(skip),
                 pre is not None and pre[2] is not None,
+                tolerance,
             )
 
 
@@ -255,6 +260,7 @@ _SETTINGS: Mapping[str, tuple[bytes, Callable[[Any], Any]]] = {
     "category": (b"CATEGORY", lambda fields: _optional(_first(fields))),
     "abort_dag_on": (b"ABORT_DAG_ON", lambda fields: fields),
     "pre_skip": (b"PRE_SKIP", _first),
+    "tolerance": (b"TOLERANCE", lambda fields: fields),
 }
 """The fields of a Node that a setting gives: in which table it is, and what of its fields is meant."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of
 from dag_rewriter.directory.subworkflows import sub_workflows
 from dag_rewriter.errors import RunningError
 from dag_rewriter.logs import dagman_log
+from dag_rewriter.logs.failed_jobs import LONGEST_SETTING, TOLERATES, Failures, Tolerance, judged_log
 from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.newest_rescue import rescue_limit
 from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, numbered, parse_rescue
@@ -178,9 +180,21 @@ def refuse_if_in_use(workflow: Workflow) -> None:
 
 
 def _jobstate_log(submit_dir: SubmitDir, whole: WholeDag) -> bytes:
-    """DAGMan's own, or monitord's of a run that was not rewritten."""
+    """DAGMan's own, or monitord's of a run that was not rewritten; of nodes that may fail, what DAGMan makes of it."""
     for path in (jobstate_log_of(submit_dir, whole.dag), submit_dir.path / "jobstate.log"):
         data = files.read_if_there(path)
         if data is not None:
-            return data
+            return _judged(data, submit_dir, whole)
     return b""
+
+
+def _judged(log: bytes, submit_dir: SubmitDir, whole: WholeDag) -> bytes:
+    told = {node.name: Tolerance(*node.tolerance[:2]) for node in whole.nodes() if node.tolerance}
+    if not told and (
+        b" JOB_FAILURE " not in log or not files.search(submit_dir.dagman_out, TOLERATES, LONGEST_SETTING)[0]
+    ):
+        return log
+    failures = Failures()
+    with suppress(FileNotFoundError), files.stream_of(submit_dir.dagman_out) as stream:
+        failures.read(line.rstrip(b"\n") for line in stream)
+    return judged_log(log, told, failures)

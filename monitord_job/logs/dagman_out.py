@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
-from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
+from dag_rewriter.logs.events import REMOVED, DagmanEvent, DagmanState, JobstateLine, Malformed, NodeEvent
 from monitord_job.logs import dagman_out_messages as texts
 from monitord_job.logs.dagman_out_format import MARK
 from monitord_job.logs.dagman_out_reader import Reader
@@ -17,8 +17,7 @@ from monitord_job.logs.dagman_out_state import Cluster, DagmanOutState, Starting
 from monitord_job.logs.dagman_out_time import USUAL, prefix_length
 from monitord_job.text.unprintable import text_of
 
-ABORTED = "-1002"
-"""What DAGMan takes for the return value of a job that was removed (DAG_ERROR_CONDOR_JOB_ABORTED)."""
+ABORTED = str(REMOVED)
 
 
 def parse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_options import SETTINGS, throttles
@@ -41,10 +41,17 @@ def completion_by_dagman(tail: bytes) -> Completion:
 
 
 class CompletionWatch:
-    """Hears every event of a run and knows whether more can come. `monitor` is our own node."""
+    """Hears every event of a run and knows whether more can come. `monitor` is our own node.
 
-    def __init__(self, submit_dir: SubmitDir, monitor: str) -> None:
+    `judged(event, job)` is the end of a node's jobs as DAGMan takes it, `job` (`cluster.proc`) one of them.
+    """
+
+    def __init__(
+        self, submit_dir: SubmitDir, monitor: str, judged: Callable[[NodeEvent, str | None], NodeEvent]
+    ) -> None:
         self._dir = submit_dir
+        self._judged = judged
+        self._jobs: dict[str, str] = {}
         whole = read_whole(submit_dir)
         nodes = list(whole.nodes())
         self._planned_done = [show_bytes(node.name) for node in nodes if node.done]
@@ -54,7 +61,9 @@ class CompletionWatch:
             for node in nodes
             if node.kind in ORDINARY and node.name != monitor
         }
-        self._tracker = CompletionTracker(terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.edges()))
+        self._tracker = CompletionTracker(
+            terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.edges())
+        )
 
     @property
     def completion(self) -> Completion:
@@ -85,7 +94,9 @@ class CompletionWatch:
     def hear(self, event: NodeEvent | DagmanEvent) -> NodeEvent | DagmanEvent:
         """The next line, as it is to be recorded: the run ends with its last node, not when DAGMan leaves."""
         if not isinstance(event, DagmanEvent):
-            self._tracker.apply(event)
+            if event.state == "SUBMIT":
+                self._jobs[event.node] = event.info
+            self._tracker.apply(self._judged(event, self._jobs.get(event.node)))
             return event
         starts = event.state is DagmanState.STARTED
         self._tracker.apply(event, self._done_at(event.time) if starts else ())

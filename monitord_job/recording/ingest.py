@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING
 from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir, jobstate_log_of, with_places
 from dag_rewriter.logs.events import DagmanEvent, JobstateLine, Malformed, NodeEvent
+from dag_rewriter.logs.failed_jobs import JOB_ENDS, judged
 from dag_rewriter.model.dag import NodeKind
 from dag_rewriter.rewriting.originals import monitor_of
 from monitord_job.errors import CannotWorkError
 from monitord_job.logs.tail import TOO_LONG, Cursor, Reading, read_new_lines, read_rotated
 from monitord_job.recording.job_files import JobFileReader
+from monitord_job.recording.job_logs import FailureReader
 from monitord_job.recording.log_source import Numbered, Source, pick_source
 from monitord_job.recording.metrics_reader import cluster_of, dagman_metrics
 from monitord_job.recording.plan_rows import plan_changes
@@ -77,8 +80,9 @@ class Ingest:
         number = "0." if submit_dir.places.dags else ""
         name = None if monitor is None else number + monitor.name
         self.plans = plans_of(whole, name, is_unplanned=is_unplanned)
+        self._failures = FailureReader(self.plans.values())
         is_job = monitor is not None and monitor.kind is NodeKind.JOB
-        self.watch = _watch(submit_dir, name) if name is not None and is_job else None
+        self.watch = _watch(submit_dir, name, self._judged) if name is not None and is_job else None
         """only where DAGMan waits for the monitor"""
         self.jobstate_log = jobstate_log_of(submit_dir, dag)
         self._source: Source | None = None
@@ -297,7 +301,14 @@ class Ingest:
     def _recorder(self) -> Recorder:
         read_to = self._cursors.get(self._dir.nodes_log.name, Cursor())
         messages = self._cursors.get(self._messages, Cursor())
-        return Recorder(self._dir, self._files, Turn(self._loaded()), read_to, messages)
+        turn = Turn(self._loaded())
+        return Recorder(self._dir, self._files, turn, self._failures, read_to, messages)
+
+    def _judged(self, event: NodeEvent, job: str | None) -> NodeEvent:
+        plan = self.plans.get(event.node)
+        if plan is None or plan.post is not None or event.state not in JOB_ENDS:
+            return event
+        return judged(event, plan.tolerance, self._failures.of(self._dir, job))
 
     def attempt_ended(self, sub_workflow: SubWorkflow) -> bool:
         """Whether the attempt that runs a sub-workflow is over, as far as DAGMan of this workflow has said."""
@@ -324,10 +335,12 @@ class Ingest:
         self._store.commit(self.wf_uuid, Changes(rows))
 
 
-def _watch(submit_dir: SubmitDir, monitor: str) -> CompletionWatch:
+def _watch(
+    submit_dir: SubmitDir, monitor: str, judge: Callable[[NodeEvent, str | None], NodeEvent]
+) -> CompletionWatch:
     from monitord_job.recording.completion_watch import CompletionWatch  # with all that reads rescue DAGs
 
-    return CompletionWatch(submit_dir, monitor)
+    return CompletionWatch(submit_dir, monitor, judge)
 
 
 def _looks(path: Path) -> tuple[int, ...]:

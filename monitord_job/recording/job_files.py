@@ -85,7 +85,9 @@ class JobFileReader:
         records += self._listed(wanted, records)
         registrations = self._registrations(wanted, description)
         # In the order of the fields, here and below: by name it takes three times as long.
-        return new(JobFiles, (description, records, out.file, out.text, err.file, err.text, registrations))
+        return new(
+            JobFiles, (description, records, out.file, out.text, err.file, err.text, registrations, None)
+        )
 
     def _of_planner(self, wanted: FilesNeeded, description: JobDescription) -> JobFiles:
         """What the planner said, if it was the PRE script; of other scripts nobody keeps anything."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import mmap
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.files import stream_of
+from dag_rewriter.files import search, stream_of
 from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.failed_jobs import LONGEST_SETTING, TOLERATES, Failures, NodeJobs
 from dag_rewriter.logs.user_log import EVENT_END
 from monitord_job.logs import dagman_out_details, nodes_log
 from monitord_job.logs.tail import CHUNK, TOO_LONG, Cursor, read_new_lines, read_tail
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.rows import QuarantineRow
+from monitord_job.stampede.state import JobPlan
 from monitord_job.stampede.turn import MAX_DETAILS, DetailNeeded, Turn
 from monitord_job.text.unprintable import text_of
 
@@ -98,6 +100,40 @@ class MessageReader:
             return message
         said = _refusal_of_submit_dag(self._dir, plan.dag_file)
         return message._replace(value=": ".join(filter(None, (message.value, said))))
+
+
+class FailureReader:
+    """How many jobs of a node failed, from DAGMan's debug log: of runs alone in which some may fail."""
+
+    def __init__(self, plans: Iterable[JobPlan]) -> None:
+        self._failures = Failures()
+        self._cursor = Cursor()
+        self._looked_to = 0
+        self._some_may_fail = any(plan.tolerance is not None for plan in plans)
+        self._is_sure = self._some_may_fail
+
+    def dagman_started(self) -> None:
+        """It has its settings from its environment, and may have others than the one before it."""
+        self._is_sure = self._some_may_fail
+
+    def of(self, submit_dir: SubmitDir, job: str | None) -> NodeJobs | None:
+        """The jobs of a cluster, of which `job` (`cluster.proc`) is one; None if DAGMan's own word tells all."""
+        if not self._is_sure:
+            self._look_for_setting(submit_dir.dagman_out)
+        if job is None or not self._some_may_fail:
+            return None
+        at_end = False
+        while not at_end:
+            reading = read_new_lines(submit_dir.dagman_out, self._cursor, CHUNK)
+            if reading.replaced:
+                self._failures = Failures()
+            self._failures.read(reading.lines)
+            self._cursor, at_end = reading.cursor, reading.at_end
+        return self._failures.of(job)
+
+    def _look_for_setting(self, path: Path) -> None:
+        self._some_may_fail, self._looked_to = search(path, TOLERATES, LONGEST_SETTING, self._looked_to)
+        self._is_sure = True
 
 
 _TAIL = 1 << 16

@@ -6,10 +6,11 @@ from math import inf
 
 from condor_templates.policy import JobClass
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.logs.events import DagmanEvent, NodeEvent
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, NodeEvent
+from dag_rewriter.logs.failed_jobs import JOB_ENDS
 from monitord_job.logs.tail import Cursor
 from monitord_job.recording.job_files import JobFileReader
-from monitord_job.recording.job_logs import MessageReader, NodesLogReader, leftover_events
+from monitord_job.recording.job_logs import FailureReader, MessageReader, NodesLogReader, leftover_events
 from monitord_job.recording.subworkflows import find
 from monitord_job.stampede.leftover_jobs import still_queued
 from monitord_job.stampede.rows import SubWorkflowRow
@@ -29,11 +30,13 @@ class Recorder:
         submit_dir: SubmitDir,
         files: JobFileReader,
         turn: Turn,
+        failures: FailureReader,
         nodes_log_at: Cursor,
         messages_at: Cursor = _BEGIN,
     ) -> None:
         self._dir = submit_dir
         self._files = files
+        self._failures = failures
         self.turn = turn
         self.nodes_log = NodesLogReader(submit_dir.nodes_log, nodes_log_at, turn)
         self.set_aside = 0
@@ -43,6 +46,8 @@ class Recorder:
     def apply(self, event: NodeEvent | DagmanEvent) -> None:
         """Add to the turn what the event means."""
         if isinstance(event, DagmanEvent):
+            if event.state is DagmanState.STARTED:
+                self._failures.dagman_started()
             apply(self.turn, event)
             return
         turn = self.turn
@@ -51,6 +56,9 @@ class Recorder:
             (self.messages if detail.kind.is_message else self.nodes_log).read_until(detail)
         wanted = files_needed(turn, event)
         files = NO_FILES if wanted is None else self._files.read(wanted)
+        if wanted is not None and event.state in JOB_ENDS:
+            jobs = self._failures.of(self._dir, turn.node(event.node).sched_id)
+            files = files if jobs is None else files._replace(jobs=jobs)
         apply(turn, event, files)
         # Nothing is submitted for a NOOP node: its job is one of cluster 0.
         if event.state == "SUBMIT" and event.node in turn.before.plans and not event.info.startswith("0."):

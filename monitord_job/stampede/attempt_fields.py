@@ -11,6 +11,22 @@ from monitord_job.stampede.wait_status import raw_status
 SKIPPED = "PRESKIP"
 """The PRE script said that the node is done (PRE_SKIP); its exit code is the one that PRE_SCRIPT_FAILURE told of."""
 
+_WORDS = {
+    "PRE_SCRIPT_FAILURE": "PRE_SCRIPT_FAILED",
+    "POST_SCRIPT_FAILURE": "POST_SCRIPT_FAILED",
+    "SUBMIT_FAILURE": "SUBMIT_FAILED",
+}
+"""Where Stampede's word differs from DAGMan's."""
+
+
+def stampede_word(state: str) -> str:
+    """Stampede's word for one of DAGMan's states.
+
+    >>> stampede_word("SUBMIT_FAILURE"), stampede_word("EXECUTE")
+    ('SUBMIT_FAILED', 'EXECUTE')
+    """
+    return _WORDS.get(state, state)
+
 
 def is_of_the_same_cluster(node: NodeState, event: NodeEvent) -> bool:
     """Whether a job is one more of those that the attempt submitted at once (`queue 3`). NOOP nodes are cluster 0."""

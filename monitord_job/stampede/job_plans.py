@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 
 from dag_rewriter.language.text import show_bytes
+from dag_rewriter.logs.failed_jobs import Tolerance
 from dag_rewriter.model.dag import NodeKind, Work
 from dag_rewriter.model.splices import Part, WholeDag
 from monitord_job.stampede.state import JobPlan, ScriptPlan, UnplannedJob
@@ -51,6 +52,7 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_unpla
         work.pre_deferred,
         work.kind is NodeKind.SERVICE,
         abort,
+        work.tolerance and Tolerance(*work.tolerance[:2]),
     )
 
 

@@ -10,12 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, NodeEvent
-from monitord_job.stampede.transitions import stampede_word
+from dag_rewriter.logs.failed_jobs import JOB_ENDS
+from monitord_job.stampede.attempt_fields import stampede_word
 
 StoredState = tuple[str, str, int]
 """A node's name, Stampede's word for a state, and seconds since the epoch; the name is empty for the workflow's own."""
 
 _OF_THE_WORKFLOW = ""
+_JOBS_END = "JOB_FAILURE"
+"""What counts for JOB_SUCCESS, too: DAGMan may have tolerated the failure that its log tells of."""
 _OF_A_RUN = {DagmanState.STARTED: "WORKFLOW_STARTED", DagmanState.FINISHED: "WORKFLOW_TERMINATED"}
 
 
@@ -37,7 +40,7 @@ class KnownEvents:
         # By hash: of 100,000 jobs there are millions.
         self._times_stored: Counter[int] = Counter()
         for name, word, time in stored:
-            self._times_stored[hash((name, word, time))] += 1
+            self._times_stored[_key(name, word, time)] += 1
             self._latest = max(self._latest, time)
 
     def repeats(self, event: JobstateLine) -> bool:
@@ -56,10 +59,14 @@ class KnownEvents:
         return any(self._is_stored_at(name, word, time - late) for late in range(self.slack + 1))
 
     def _is_stored_at(self, name: str, word: str, time: int) -> bool:
-        key = hash((name, word, time))
+        key = _key(name, word, time)
         stored = self._times_stored.get(key, 0)
         if time < self._latest:
             return stored > 0  # what a recovering DAGMan repeated stands there twice, and was stored once
         if stored:
             self._times_stored[key] = stored - 1
         return stored > 0
+
+
+def _key(name: str, word: str, time: int) -> int:
+    return hash((name, _JOBS_END if word in JOB_ENDS else word, time))

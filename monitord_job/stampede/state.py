@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from dag_rewriter.logs.events import NodeLogEvent
+from dag_rewriter.logs.failed_jobs import NodeJobs, Tolerance
 from monitord_job.kickstart.job_output import Record
 
 
@@ -59,6 +60,8 @@ class JobPlan(NamedTuple):
     """whether DAGMan removes it when all else is done, which is no failure (SERVICE)"""
     abort_on: int | None = None
     """the exit code that ends the whole DAG (ABORT-DAG-ON)"""
+    tolerance: Tolerance | None = None
+    """how many of its jobs may fail, if the DAG says so (TOLERANCE)"""
 
 
 class JobDescription(NamedTuple):
@@ -86,6 +89,8 @@ class JobFiles(NamedTuple):
     stderr_file: str | None = None
     stderr_text: str | None = None
     registrations: tuple[tuple[str, str, str | None], ...] = ()
+    jobs: NodeJobs | None = None
+    """how many of the node's jobs failed, where DAGMan may bear with that"""
 
 
 NO_FILES = JobFiles()

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dag_rewriter.logs.events import DagmanEvent, NodeEvent, NodeLogEvent, NodeLogKind, new
-from monitord_job.stampede.attempt_fields import PROGRESS, SKIPPED, code_in, is_of_the_same_cluster
+from dag_rewriter.logs.failed_jobs import JOB_ENDS, judged
+from monitord_job.stampede.attempt_fields import (
+    PROGRESS,
+    SKIPPED,
+    code_in,
+    is_of_the_same_cluster,
+    stampede_word,
+)
 from monitord_job.stampede.attempt_rows import Attempt, finished_rows, pre_script_row
 from monitord_job.stampede.rows import InstanceRow, InstanceUpdate, JobStateRow, Row, Value
 from monitord_job.stampede.state import NO_FILES, JobFiles, JobPlan, NodeState
@@ -20,13 +27,6 @@ _IGNORED = frozenset(
     }
 )
 """Events without a word in Stampede that say nothing of a job's progress."""
-
-_WORDS = {
-    "PRE_SCRIPT_FAILURE": "PRE_SCRIPT_FAILED",
-    "POST_SCRIPT_FAILURE": "POST_SCRIPT_FAILED",
-    "SUBMIT_FAILURE": "SUBMIT_FAILED",
-}
-"""Where Stampede's word differs from DAGMan's."""
 
 _DETAIL_OF = {
     "EXECUTE": NodeLogKind.EXECUTE,
@@ -42,9 +42,8 @@ _REASONS = (NodeLogKind.JOB_HELD, NodeLogKind.JOB_ABORTED, NodeLogKind.SUBMIT_FA
 
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
-_JOB_ENDS = frozenset({"JOB_SUCCESS", "JOB_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
-_BOUNDS = _OPENS | _PRE_ENDS | _JOB_ENDS | _POST_ENDS | {SKIPPED}
+_BOUNDS = _OPENS | _PRE_ENDS | JOB_ENDS | _POST_ENDS | {SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _ENDED_BY_PRE = {"PRE_SCRIPT_FAILURE": "JOB_FAILURE", SKIPPED: "JOB_SUCCESS"}
 """What pegasus-monitord adds to the end of an attempt that came to no job: its readers look for a job's end."""
@@ -124,7 +123,8 @@ def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES
 
 def _apply_node(turn: Turn, plan: JobPlan, told: NodeEvent, files: JobFiles) -> None:
     detail = _take_detail(turn, told) if told.state in _DETAIL_OF else None
-    event = told if detail is None else _completed(told, detail)
+    returned = told if detail is None else _completed(told, detail)
+    event = judged(returned, plan.tolerance, files.jobs)
     node = _attempt_of(turn, plan, event, files)
     if detail is not None:
         _note_detail(node, detail)
@@ -140,7 +140,7 @@ def _apply_node(turn: Turn, plan: JobPlan, told: NodeEvent, files: JobFiles) -> 
             turn.rows.extend(_rows_of(turn, plan, node, event, files, before))
     _note_words(node, told)
     if plan.abort_on is not None:
-        _note_abort(turn, plan, node, event)
+        _note_abort(turn, plan, node, returned)
 
 
 def _note_abort(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent) -> None:
@@ -150,7 +150,7 @@ def _note_abort(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent) ->
         whose, code = "PRE script", code_in(event, 1)
     elif event.state in _POST_ENDS:
         whose, code = "POST script", node.post_exit
-    elif event.state in _JOB_ENDS and plan.post is None:
+    elif event.state in JOB_ENDS and plan.post is None:
         whose, code = "job", code_in(event, int(event.state == "JOB_FAILURE"))
     if whose and code == plan.abort_on:
         turn.workflow = turn.workflow._replace(aborted_by=turn.workflow.aborted_by or whose)
@@ -220,21 +220,12 @@ def _opens_attempt(plan: JobPlan, node: NodeState, event: NodeEvent) -> bool:
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
 
 
-def stampede_word(state: str) -> str:
-    """Stampede's word for one of DAGMan's states.
-
-    >>> stampede_word("SUBMIT_FAILURE"), stampede_word("EXECUTE")
-    ('SUBMIT_FAILED', 'EXECUTE')
-    """
-    return _WORDS.get(state, state)
-
-
 def _record(turn: Turn, event: NodeEvent, node: NodeState) -> None:
     """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
     state = event.state
     if state in _PRE_ENDS:
         _add_state(turn, event, node, "PRE_SCRIPT_TERMINATED")
-    node.state = _WORDS.get(state, state)
+    node.state = stampede_word(state)
     _add_state(turn, event, node, node.state)
 
 
@@ -291,7 +282,7 @@ def _ends_attempt(plan: JobPlan, event: NodeEvent) -> bool:
     if event.state == "PRE_SCRIPT_FAILURE":
         # A POST script may run all the same (DAGMAN_ALWAYS_RUN_POST); then that ends it once more.
         return plan.pre_skip is None or code_in(event, plan.pre_skip) != plan.pre_skip
-    return plan.post is None and event.state in _JOB_ENDS
+    return plan.post is None and event.state in JOB_ENDS
 
 
 def _is_verdict(plan: JobPlan, word: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dag_rewriter.logs.events import REMOVED
+
 _LAST_SIGNAL = 64
 
 
@@ -25,10 +27,6 @@ def exit_code(raw: int) -> int:
     if raw < 0:
         return -128
     return -(raw & 127) if raw & 127 else raw >> 8
-
-
-REMOVED = -1002
-"""What DAGMan takes for the return value of a job that was removed (DAG_ERROR_CONDOR_JOB_ABORTED)."""
 
 
 def was_removed(raw: int) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from dag_rewriter.directory.locate import open_target
+from dag_rewriter.logs.events import NodeEvent
+from dag_rewriter.logs.failed_jobs import NodeJobs, judged
 from dag_rewriter.logs.jobstate_log import parse
 from monitord_job.recording.completion import Completion, CompletionTracker, NodeTerms
-from monitord_job.recording.completion_watch import completion_by_dagman
+from monitord_job.recording.completion_watch import CompletionWatch, completion_by_dagman
 
 EDGES = [("a", "b"), ("b", "c"), ("x", "c")]
 
@@ -150,3 +155,23 @@ def test_a_rescue_run_that_fails_at_once_is_not_taken_for_one_that_was_refused()
     for line in again:
         seen.apply(parse(line.encode()), ("a", "b"))
     assert seen.completion is Completion.PENDING, "nodes were never reached"
+
+
+def watched(folder: Path, dag: str) -> CompletionWatch:
+    """Of a DAG whose DAGMan tolerates one failed job of any node, and in which each failed with 3."""
+    (folder / "x.dag").write_text(dag)
+
+    def judge(event: NodeEvent, job: str | None) -> NodeEvent:
+        return judged(event, None, None if job is None else NodeJobs(3, int(job[-1]), 3, setting=1))
+
+    return CompletionWatch(open_target(folder / "x.dag"), "monitor", judge)
+
+
+def test_a_node_whose_failures_are_tolerated_is_done(tmp_path: Path) -> None:
+    watch = watched(tmp_path, "JOB a a.sub\nJOB b b.sub\nPARENT a CHILD b\n")
+    lines = [START, "a SUBMIT 7.1 - - 1", bad("a", code=3), "b SUBMIT 8.1 - - 2"]
+    watch.hear_again(parse(f"1 {line}".encode()) for line in lines)
+    before = watch.completion
+    heard = watch.hear(NodeEvent(2, "b", "JOB_FAILURE", "3", 2))
+    assert heard == NodeEvent(2, "b", "JOB_FAILURE", "3", 2), "what is recorded is judged there"
+    assert (before, watch.completion) == (Completion.PENDING, Completion.SUCCEEDED)

@@ -3,6 +3,7 @@
 import pytest
 
 from dag_rewriter.logs.events import DagmanEvent, DagmanState, NodeEvent, NodeLogEvent, NodeLogKind
+from dag_rewriter.logs.failed_jobs import NodeJobs, Tolerance
 from monitord_job.stampede.rows import (
     FilePlaceRow,
     InstanceRow,
@@ -24,6 +25,7 @@ PLANS = {
     "prepared": JobPlan("prepared", "prepared.sub", pre=ScriptPlan("plan.sh", "-x"), post=POST),
     "planned": JobPlan("planned", "planned.sub", pre=ScriptPlan("plan.sh", "-x")),
     "deferred": JobPlan("deferred", "deferred.sub", pre=ScriptPlan("wait.sh", ""), pre_deferred=True),
+    "tolerant": JobPlan("tolerant", "tolerant.sub", abort_on=3, tolerance=Tolerance(1)),
     "skipped": JobPlan("skipped", "skipped.sub", pre=ScriptPlan("pre.sh", ""), pre_skip=4),
 }
 
@@ -419,3 +421,27 @@ def test_a_cluster_that_materializes_late_is_one_attempt():
     )
     assert [row.seq for row in rows(turn, InstanceRow)] == [1]
     assert states(turn)[0] == ("plain", 1, "SUBMIT")
+
+
+@pytest.mark.parametrize(
+    ("word", "jobs", "ends_as", "exitcode"),
+    [
+        ("JOB_FAILURE 3", NodeJobs(2, 1, 3), "JOB_SUCCESS", 0),
+        ("JOB_SUCCESS 0", NodeJobs(4, 2, 3), "JOB_FAILURE", 768),
+        ("JOB_FAILURE 3", None, "JOB_FAILURE", 768),
+    ],
+)
+def test_an_attempt_ends_as_dagman_takes_its_failed_jobs(word, jobs, ends_as, exitcode):
+    begun = turn_of(
+        "100 tolerant SUBMIT 7.0",
+        "100 tolerant SUBMIT 7.1",
+        "103 tolerant EXECUTE 7.0",
+        "110 tolerant JOB_TERMINATED 7.0",
+        "111 tolerant JOB_TERMINATED 7.1",
+    )
+    turn = turn_of(f"111 tolerant {word}", turn=begun, files=JobFiles(jobs=jobs))
+    assert states(turn)[-1] == ("tolerant", 1, ends_as)
+    (update,) = [row for row in rows(turn, InstanceUpdate) if "exitcode" in row.values]
+    assert update.values["exitcode"] == exitcode
+    # ABORT-DAG-ON is about what DAGMan's word says, tolerated or not.
+    assert turn.workflow.aborted_by == ("job" if "3" in word else None)
