@@ -100,6 +100,8 @@ class WholeDag:
     parts: tuple[Part, ...]
     links: tuple[Edge, ...] = ()
     """the edges that begin or end in a splice"""
+    weak_links: frozenset[Edge] = frozenset()
+    """those of them that are weak"""
 
     def nodes(self) -> Iterator[Node]:
         """Every node under its whole name."""
@@ -140,6 +142,12 @@ class WholeDag:
             yield from part.dag.edges if not before else ((before + a, before + b) for a, b in part.dag.edges)
         yield from self.links
 
+    def strong_edges(self) -> Iterator[Edge]:
+        """(parent, child) of those after whose parent's failure the child cannot run: not of WEAK PARENT."""
+        weak = {(part.prefix + a, part.prefix + b) for part in self.parts for a, b in part.dag.edges.weak}
+        weak |= self.weak_links
+        return (edge for edge in self.edges() if edge not in weak) if weak else self.edges()
+
     def descriptions(self) -> dict[str, tuple[str, str]]:
         """The file and the text of each SUBMIT-DESCRIPTION: for DAGMan they hold in all parts, wherever they stand."""
         return {
@@ -169,6 +177,7 @@ class _Scope:
 
     parts: list[Part] = field(default_factory=list)
     links: list[Edge] = field(default_factory=list)
+    weak: set[Edge] = field(default_factory=set)
     pins: dict[tuple[bool, int], list[str]] = field(default_factory=dict)
     known_ends: tuple[list[str], list[str]] | None = None
 
@@ -194,7 +203,7 @@ def expand(source: str, read: Read) -> WholeDag:
     [('S+A', 'B'), ('S+C', 'B')]
     """
     scope = _root_scope(source, "", read)
-    return WholeDag(tuple(scope.parts), tuple(scope.links))
+    return WholeDag(tuple(scope.parts), tuple(scope.links), frozenset(scope.weak))
 
 
 def expand_several(sources: Sequence[str], read: Read, *, each_at_home: bool = False) -> WholeDag:
@@ -208,12 +217,14 @@ def expand_several(sources: Sequence[str], read: Read, *, each_at_home: bool = F
     """
     parts: list[Part] = []
     links: list[Edge] = []
+    weak: set[Edge] = set()
     for number, source in enumerate(sources):
         directory = posixpath.dirname(source) if each_at_home else ""
         scope = _root_scope(source, directory, read, f"{number}.")
         parts += scope.parts
         links += scope.links
-    return WholeDag(tuple(parts), tuple(links))
+        weak |= scope.weak
+    return WholeDag(tuple(parts), tuple(links), frozenset(weak))
 
 
 def _root_scope(source: str, directory: str, read: Read, number: str = "") -> _Scope:
@@ -275,7 +286,11 @@ def _scope(
     for spliced in splices.values():
         scope.parts += spliced.parts
         scope.links += spliced.links
-    scope.links += _links(part, splices, files)
+        scope.weak |= spliced.weak
+    for edge, weak in _links(part, splices, files):
+        scope.links.append(edge)
+        if weak:
+            scope.weak.add(edge)
     if inside:
         for pin in part.dag.pins:
             scope.pins.setdefault((pin.out, pin.number), []).append(prefix + pin.node)
@@ -323,9 +338,9 @@ def _cut_at_includes(data: bytes, source: str) -> Iterator[tuple[bytes, str | No
         raise DagSyntaxError(source, error.line, TOO_LONG, ABSURD) from error
 
 
-def _links(part: Part, splices: Mapping[str, _Scope], files: _Files) -> Iterator[Edge]:
-    """The edges that PARENT and CONNECT lines draw to and from splices."""
-    for parents, children, _weak in part.dag.edges.groups:
+def _links(part: Part, splices: Mapping[str, _Scope], files: _Files) -> Iterator[tuple[Edge, bool]]:
+    """The edges that PARENT and CONNECT lines draw to and from splices, and whether they are weak."""
+    for parents, children, weak in part.dag.edges.groups:
         files.connect(len(parents) * len(children))
         for parent, child in product(parents, children):
             if parent in part.dag.nodes and child in part.dag.nodes:
@@ -333,9 +348,10 @@ def _links(part: Part, splices: Mapping[str, _Scope], files: _Files) -> Iterator
             ends = splices[parent].ends()[1] if parent in splices else [part.prefix + parent]
             begins = splices[child].ends()[0] if child in splices else [part.prefix + child]
             files.connect(len(ends) * len(begins))
-            yield from product(ends, begins)
+            yield from ((edge, weak) for edge in product(ends, begins))
     for connection in part.dag.connections:
-        yield from _connected(splices.get(connection.parent), splices.get(connection.child), files)
+        ends_of = splices.get(connection.parent), splices.get(connection.child)
+        yield from ((edge, False) for edge in _connected(*ends_of, files))
 
 
 def _connected(parent: _Scope | None, child: _Scope | None, files: _Files) -> Iterator[Edge]:

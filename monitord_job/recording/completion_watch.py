@@ -62,7 +62,7 @@ class CompletionWatch:
             if node.kind in ORDINARY and node.name != monitor
         }
         self._tracker = CompletionTracker(
-            terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.edges())
+            terms, ((show_bytes(a), show_bytes(b)) for a, b in whole.strong_edges())
         )
 
     @property

@@ -175,3 +175,16 @@ def test_a_node_whose_failures_are_tolerated_is_done(tmp_path: Path) -> None:
     heard = watch.hear(NodeEvent(2, "b", "JOB_FAILURE", "3", 2))
     assert heard == NodeEvent(2, "b", "JOB_FAILURE", "3", 2), "what is recorded is judged there"
     assert (before, watch.completion) == (Completion.PENDING, Completion.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("weak", "expected"), [("WEAK PARENT", Completion.PENDING), ("PARENT", Completion.FAILED)]
+)
+def test_the_child_of_a_weak_dependency_is_waited_for(
+    tmp_path: Path, weak: str, expected: Completion
+) -> None:
+    (tmp_path / "s.dag").write_text("JOB c c.sub\n")
+    edges = f"{weak} a CHILD b\n{weak} a CHILD S\nPARENT b CHILD d\n"
+    watch = watched(tmp_path, f"JOB a a.sub\nJOB b b.sub\nJOB d d.sub\nSPLICE S s.dag\n{edges}")
+    watch.hear_again(parse(f"1 {line}".encode()) for line in (START, "a SUBMIT 7.2 - - 1", bad("a", code=3)))
+    assert watch.completion is expected
