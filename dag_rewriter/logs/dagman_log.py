@@ -48,9 +48,12 @@ def job_in(data: bytes, job: str) -> DagmanJob | None:
 
 
 def started(data: bytes, job: str) -> str | None:
-    """When the schedd has started a job for the first time, as it stands there; None if it did not."""
-    runs = (event for event in _EVENT.finditer(data) if event["number"] == Number.EXECUTE.value)
-    when = next((event["when"] for event in runs if job_of(event) == job), None)
+    """When the schedd has started a job for the first time, as it stands there; None if it did not.
+
+    If nothing is said of that job: when it started the first one.
+    """
+    runs = [event for event in _EVENT.finditer(data) if event["number"] == Number.EXECUTE.value]
+    when = next((event["when"] for event in runs if job_of(event) == job), runs[0]["when"] if runs else None)
     return None if when is None else when.decode("ascii")
 
 

@@ -14,7 +14,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.files import stream_of
 from dag_rewriter.logs import dagman_log, jobstate_log
-from dag_rewriter.logs.events import JobstateLine
+from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, NodeEvent
 from dag_rewriter.logs.user_log import seconds_of
 from monitord_job.logs.dagman_out_messages import BOOTSTRAPPING
 from monitord_job.logs.tail import CHUNK, Cursor, read_new_lines
@@ -31,6 +31,10 @@ _QUARTER, _SOON = 900, 120
 """Seconds: by what zones differ, and within which DAGMan speaks after it was started."""
 _FARTHEST = timedelta(hours=23)
 """Zones are at most 26 hours apart, and a zone's offset is less than a day."""
+_LONGEST = 80
+"""Bytes of such a line."""
+_STARTS = b" INTERNAL *** DAGMAN_STARTED "
+_WITHOUT_JOB = ("PRE_SCRIPT_", "SUBMIT_FAILURE")
 _PLANNED = re.compile(r"(\d{8}T\d{6})([+-]\d{4})$")
 
 
@@ -75,7 +79,7 @@ def pick_source(
         zone = zone_of(submit_dir.braindump.get("timestamp"))
         clock = _clock_zone(submit_dir, zone)
         return Source(debug_log, partial(_from_dagman_out, zone=zone, clock_zone=clock), _held_back)
-    return Source(log, _from_jobstate_log)
+    return Source(log, partial(_from_jobstate_log, behind=partial(_events_behind, submit_dir)))
 
 
 def zone_of(planned: str | None) -> tzinfo | None:
@@ -96,32 +100,65 @@ def zone_of(planned: str | None) -> tzinfo | None:
 
 
 def _clock_zone(submit_dir: SubmitDir, zone: tzinfo | None) -> tzinfo | None:
-    """The zone of the times that DAGMan writes, where it is another one than the schedd's; None: it is not.
+    """The zone of the times that DAGMan writes, where it is another one than the schedd's; None: it is not."""
+    ahead, begun, _ = _ahead(submit_dir, zone)
+    if not ahead:
+        return None
+    offset = datetime.fromtimestamp(begun, zone).astimezone(zone).utcoffset() or timedelta()
+    return timezone(offset + ahead)
+
+
+def _events_behind(submit_dir: SubmitDir, job: str) -> int:
+    """By how many seconds the times of events are too early that a DAGMan (`job`) writes into its JOBSTATE_LOG.
+
+    They are those of its nodes' log, which it takes for its own zone's; of itself it writes what its clock says.
+    """
+    ahead, _, is_utc = _ahead(submit_dir, zone_of(submit_dir.braindump.get("timestamp")), job)
+    return 0 if is_utc else int(ahead.total_seconds())
+
+
+def _ahead(submit_dir: SubmitDir, zone: tzinfo | None, job: str | None = None) -> tuple[timedelta, int, bool]:
+    """How far the clock of a DAGMan (None: the first one's) is ahead of the schedd's; when that started it, in seconds
+    since the epoch; and whether the logs of events are in UTC.
 
     DAGMan has the TZ of who submitted it (getenv), and takes the times of its nodes' log, the schedd's, for its own.
-    What tells is when the schedd says that it has started the first DAGMan, and when that says it itself.
+    What tells is when the schedd says that it has started the DAGMan, and when that says it itself.
     """
-    from monitord_job.logs.dagman_out_time import epoch_of  # only runs that were never rewritten need it
+    from monitord_job.logs.dagman_out_time import epoch_of  # little is imported for most runs
 
+    unknown = timedelta(), 0, False
     try:
-        with stream_of(submit_dir.dagman_out) as stream:
-            said = _BEGUN.search(stream.read(_BEGINNING))
-        when = (
-            None
-            if said is None
-            else dagman_log.started(files.read(submit_dir.dagman_log), said[2].decode("ascii"))
-        )
-        if said is None or when is None:
-            return None
+        said = _begun(submit_dir.dagman_out, job)
+        if said is None:
+            return unknown
+        # Of a sub-workflow, the job that is named there is the DAGMan's at the top.
+        when = dagman_log.started(files.read(submit_dir.dagman_log), said[2].decode("ascii"))
+        if when is None:
+            return unknown
         begun = seconds_of(when, zone, submit_dir.dagman_log.stat().st_mtime)
         late = (epoch_of(said[1], zone, 0) or begun) - begun
-        offset = datetime.fromtimestamp(begun, zone).astimezone(zone).utcoffset() or timedelta()
     except (OSError, FileError, ValueError, OverflowError):
-        return None
-    hours = timedelta(seconds=round(late / _QUARTER) * _QUARTER)
-    if not hours or abs(hours) > _FARTHEST or abs(late - hours.total_seconds()) > _SOON:
-        return None
-    return timezone(offset + hours)
+        return unknown
+    ahead = timedelta(seconds=round(late / _QUARTER) * _QUARTER)
+    if not ahead or abs(ahead) > _FARTHEST or abs(late - ahead.total_seconds()) > _SOON:
+        return unknown
+    return ahead, begun, when.endswith("Z")
+
+
+def _begun(path: Path, job: str | None) -> re.Match[bytes] | None:
+    """What a DAGMan says when it has begun; the first one, if it is not known which, or nothing is said of it."""
+    first = None
+    with stream_of(path) as stream:
+        before = b""
+        while more := stream.read(_BEGINNING):
+            for said in _BEGUN.finditer(before + more):
+                if job is None or said[2] == job.encode():
+                    return said
+                first = first or said
+            if job is None:
+                return None
+            before = more[-_LONGEST:]
+    return first
 
 
 def _only_source(debug_log: Path, log: Path, *, was_read: bool) -> bool:
@@ -137,8 +174,33 @@ def _only_source(debug_log: Path, log: Path, *, was_read: bool) -> bool:
         return False
 
 
-def _from_jobstate_log(memo: str, lines: list[bytes]) -> tuple[str, Numbered]:
-    return memo, [(number, jobstate_log.parse(line)) for number, line in enumerate(lines)]
+def _from_jobstate_log(
+    memo: str, lines: list[bytes], behind: Callable[[str], int] = lambda _: 0
+) -> tuple[str, Numbered]:
+    """The memo is empty, or by how many seconds the times of events are too early (`behind` says it of a DAGMan), and
+    when the last one was.
+    """
+    events = [(number, jobstate_log.parse(line)) for number, line in enumerate(lines)]
+    if not memo and not any(_STARTS in line for line in lines):
+        return memo, events
+    late, clock = map(int, memo.split()) if memo else (0, 0)
+    for place, (number, event) in enumerate(events):
+        if isinstance(event, DagmanEvent):
+            clock = event.time
+            if event.state is DagmanState.STARTED:
+                late = behind(event.info)
+        elif late and isinstance(event, NodeEvent):
+            clock = _in_time(event, late, clock)
+            events[place] = number, event._replace(time=clock)
+    return f"{late} {clock}" if late else "", events
+
+
+def _in_time(event: NodeEvent, late: int, clock: int) -> int:
+    """When it happened, after `clock`. Of a node that had no job yet, DAGMan writes the time of its own clock."""
+    mended = event.time + late
+    if event.state.startswith(_WITHOUT_JOB) and abs(event.time - clock) < abs(mended - clock):
+        return event.time
+    return mended
 
 
 def _from_dagman_out(

@@ -18,6 +18,8 @@ from monitord_job.diagnosis import facts
 from monitord_job.diagnosis.diagnose import diagnose
 from monitord_job.diagnosis.run_states import Condition, Diagnosis
 from monitord_job.logs.dagman_out_summary import refusal_in
+from monitord_job.monitor.limits import Limits
+from monitord_job.monitor.session import catch_up
 from monitord_job.readers.run_outcome import RunState, state_of
 from monitord_job.readers.status import read_status
 from monitord_job.readers.status_view import as_mapping, show
@@ -234,6 +236,34 @@ def test_a_dagman_with_a_time_zone_of_its_own(tmp_path):
         submit_dir.dagman_out.write_bytes(written_east(log, hours))
         run = read_status(submit_dir)
         seen.append((run.started, run.ended, run.count()))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(("form", "behind"), [("", True), ("Z", False)])
+def test_the_jobstate_log_of_a_dagman_with_a_time_zone_of_its_own(tmp_path, form, behind):
+    """Times of events are those of the nodes' log, taken for its own zone's unless they are in UTC."""
+    seen = []
+    for hours in (0, 5):
+        with tarfile.open(RECORDED.with_name("tolerance.tar.xz")) as archive:
+            archive.extractall(tmp_path / str(hours), filter="data")
+        folder = tmp_path / str(hours) / "tolerance"
+        with (folder / "x.dag").open("a") as dag:
+            dag.write("JOB early early.sub\nSCRIPT PRE early e.sh\n")
+        began, *lines = (folder / "js.log").read_text().splitlines()
+        late = 3600 * hours * behind
+        lines = [line if "INTERNAL" in line else f"{int(line[:10]) - late}{line[10:]}" for line in lines]
+        own = [f"1796063036 early PRE_SCRIPT_{word} - - - 9" for word in ("STARTED", "FAILURE")]
+        (folder / "js.log").write_text("\n".join([began, *own, *lines, ""]))
+        out, log = folder / "x.dag.dagman.out", folder / "x.dag.dagman.log"
+        out.write_bytes(written_east(out.read_bytes(), hours))
+        log.write_text(re.sub(r"(2026-11-30 \S+)", rf"\1{form}", log.read_text()))
+        run = open_run(folder / "x.dag")
+        catch_up(run, Limits())
+        query_of = (
+            "SELECT exec_job_id, state, timestamp FROM jobstate JOIN job_instance USING (job_instance_id)"
+        )
+        seen.append(query(run.database, f"{query_of} JOIN job USING (job_id) ORDER BY 3, 1, 2"))
+        assert len(seen[-1]) > 80
     assert seen[0] == seen[1]
 
 
