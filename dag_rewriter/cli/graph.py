@@ -13,7 +13,7 @@ from condor_templates.terminal import put_out, say
 from dag_rewriter import files
 from dag_rewriter.cli.common import dag_argument, json_option, print_json
 from dag_rewriter.cli.completion import complete_nodes
-from dag_rewriter.directory.locate import open_target, read_whole
+from dag_rewriter.directory.locate import as_submitted, open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.model.graph import DagGraph, build_graph
@@ -115,7 +115,8 @@ def _states(submit_dir: SubmitDir) -> dict[str, str]:
     from dag_rewriter.rescue.rescue_files import read_workflow
     from dag_rewriter.rescue.run_state import NodeState
 
-    workflow = read_workflow(submit_dir)
+    run, prefix = _as_submitted(submit_dir)
+    workflow = read_workflow(run)
     if not workflow.has_run:
         return {}
     words = {
@@ -125,7 +126,21 @@ def _states(submit_dir: SubmitDir) -> dict[str, str]:
         NodeState.AGAIN: StateWord.AGAIN,
         NodeState.NEVER: StateWord.NOT_STARTED,
     }
-    return {name: words[state].value for name, state in workflow.run_state.nodes.items()}
+    return {
+        name.removeprefix(prefix): words[state].value
+        for name, state in workflow.run_state.nodes.items()
+        if name.startswith(prefix)
+    }
+
+
+def _as_submitted(submit_dir: SubmitDir) -> tuple[SubmitDir, str]:
+    """The run that the DAG is of, and what its nodes' names begin with there: DAGs may be submitted as one."""
+    run, here = as_submitted(submit_dir), submit_dir.dag_file.resolve()
+    if run is submit_dir:
+        return submit_dir, ""
+    numbers = (number for number, dag in enumerate(run.places.dags) if (run.start / dag).resolve() == here)
+    number = next(numbers, None)
+    return (submit_dir, "") if number is None else (run, f"{number}.")
 
 
 def _write(name: str, text: str) -> None:

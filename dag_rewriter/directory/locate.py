@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from dag_rewriter import files
+from dag_rewriter.directory.dagman_places import leading_dag
 from dag_rewriter.directory.submit_dir import (
     SubmitDir,
     jobstate_log_of,
@@ -55,6 +56,12 @@ def open_as_it_lies(path: Path) -> SubmitDir:
     except SubmitDirError:
         return open_dag(path)
     return planned if planned.dag == path.name else open_dag(path)
+
+
+def as_submitted(submit_dir: SubmitDir) -> SubmitDir:
+    """What DAGMan runs: of DAGs that were submitted as one with others, the first, after which its files are called."""
+    first = None if submit_dir.is_planned else leading_dag(submit_dir.dag_file, submit_dir.condor_sub)
+    return submit_dir if first is None else open_target(first)
 
 
 def _as_called(submit_dir: SubmitDir) -> SubmitDir:

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from dag_rewriter.directory.confirmed import target_of
-from dag_rewriter.directory.dagman_places import leading_dag
-from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.locate import as_submitted, open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.monitor.unplanned_identity import in_its_run
 
@@ -114,14 +113,11 @@ def as_it_stands_option(*short: str) -> Callable[[F], F]:
 def run_of(path: Path) -> SubmitDir:
     """The submit directory or the DAG that a command was given; of DAGs that were submitted as one, the first."""
     submit_dir = open_target(path)
-    first = None if submit_dir.is_planned else leading_dag(submit_dir.dag_file, submit_dir.condor_sub)
-    if first is None:
-        return submit_dir
-    beside = first.parent == submit_dir.path
-    LOG.warning(
-        "%s was submitted as one with %s: this is about both", submit_dir.dag, first.name if beside else first
-    )
-    return open_target(first)
+    run = as_submitted(submit_dir)
+    if run is not submit_dir:
+        first = run.dag if run.path == submit_dir.path else run.dag_file
+        LOG.warning("%s was submitted as one with %s: this is about both", submit_dir.dag, first)
+    return run
 
 
 def here() -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, case, func, select
 
 from condor_templates.errors import BridleError
-from dag_rewriter.directory.locate import open_target
+from dag_rewriter.directory.locate import as_submitted, open_target
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.analysis.collect import reading as reading_failures
@@ -44,7 +44,7 @@ _TOLD = (NodeStatus.FAILED, NodeStatus.HELD)
 def read_report(about: EventContext, run: Path, now: int, url: str | None = None) -> Report:
     """What the database of a run says of an event. Only reads; a monitor may be at work."""
     try:
-        submit_dir = in_its_run(open_target(run))
+        submit_dir = in_its_run(as_submitted(open_target(run)))
         owner = other_owner(submit_dir.path)
         database = seen_database(submit_dir, owner, url) if owner else database_of(submit_dir, url)
         return report_of(about, submit_dir, database, now)

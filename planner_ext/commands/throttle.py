@@ -12,7 +12,7 @@ import click
 from condor_templates.policy_file import UNLIMITED
 from condor_templates.terminal import say
 from dag_rewriter.cli.common import json_option, print_json, submit_dir_argument
-from dag_rewriter.directory.locate import open_target
+from monitord_job.cli.common import run_of
 
 if TYPE_CHECKING:
     from planner_ext.operations.throttle import Throttles
@@ -46,7 +46,7 @@ def throttle(submit_dir: Path, as_json: bool, **wanted: int | None) -> None:
     """
     from planner_ext.operations.throttle import set_throttles, show_throttles
 
-    opened = open_target(submit_dir)
+    opened = run_of(submit_dir)
     limits = {word: number for word, number in wanted.items() if number is not None}
     dagman = set_throttles(opened, limits) if limits else show_throttles(opened)
     if as_json:

@@ -138,6 +138,16 @@ def test_the_picture_has_a_colour_and_a_legend_for_each_state():
     assert [one.text for one in root.findall(f"{SVG}text")] == ["done", "failed"]
 
 
+def test_the_picture_of_each_of_several_dags_has_the_states_of_its_nodes(tmp_path: Path):
+    (tmp_path / "x.dag").write_text("JOB A a\n")
+    (tmp_path / "y.dag").write_text("JOB A a\nJOB B b\n")
+    (tmp_path / "x.dag.condor.sub").write_text('arguments = "-Dag x.dag -Dag y.dag"\n')
+    (tmp_path / "x.dag_multi.rescue001").write_text("# Rescue DAG\nDONE 0.A\nDONE 1.B\n")
+    drawn = CliRunner().invoke(graph, [str(tmp_path / "y.dag"), "--svg", "-"])
+    fills = {one.attrib["id"]: one[1].attrib["fill"] for one in ET.fromstring(drawn.stdout).iter(f"{SVG}g")}
+    assert fills == {"A": STATE_COLOURS["not started"], "B": STATE_COLOURS["done"]}
+
+
 def test_the_command_draws_small_graphs_only(tmp_path: Path):
     dag = tmp_path / "x.dag"
     dag.write_text("JOB A a\nJOB B b\nPARENT A CHILD B\n")
