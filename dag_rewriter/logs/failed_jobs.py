@@ -28,7 +28,8 @@ _ENDED = re.compile(
     rb" (?:completed successfully|failed with (status|signal) (-?\d{1,10}))\.$"
     rb"|Event: ULOG_JOB_ABORTED for (?:\w+ )?Node \S+ \((\d{1,10})\.(\d{1,10})\."
 )
-_MARKS = (b" job proc (", b"Event: ULOG_JOB_ABORTED for ", SETTING)
+_RECOVERED = re.compile(rb"Event: ULOG_SUBMIT for (?:\w+ )?Node \S+ \((\d{1,10})\.[^\n]* \[recovery mode\]")
+_MARKS = (b" [recovery mode]", b" job proc (", b"Event: ULOG_JOB_ABORTED for ", SETTING)
 
 
 class Tolerance(NamedTuple):
@@ -42,13 +43,14 @@ class NodeJobs(NamedTuple):
     """The jobs of one cluster: how many there are, how many failed, and the exit code of the first that did.
 
     A signal is a negative number, and REMOVED stands for a job that was removed. `setting` is what DAGMan tolerates of
-    any node.
+    any node. `recovered`: it has come again since it submitted them, and takes them for none where it counts percents.
     """
 
     total: int
     failed: int
     code: int
     setting: int = 0
+    recovered: bool = False
 
     def may_fail(self, tolerance: Tolerance | None) -> int:
         """How many may, before DAGMan takes the node for failed (node.cpp CheckBatchFailed); None: the DAG is silent.
@@ -59,7 +61,9 @@ class NodeJobs(NamedTuple):
         """
         if tolerance is None:
             return self.setting
-        return tolerance.value * self.total // 100 if tolerance.percent else tolerance.value
+        if tolerance.percent:
+            return 0 if self.recovered else tolerance.value * self.total // 100
+        return tolerance.value
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class _Cluster:
 
     codes: dict[int, int] = field(default_factory=dict)
     setting: int = 0
+    recovered: bool = False
 
 
 class Failures:
@@ -77,11 +82,13 @@ class Failures:
     >>> failures.read([b"11/30/26 18:00:01 Node A job proc (7.0.0) failed with status 3.",
     ...                b"11/30/26 18:00:02 Node A job proc (7.1.0) completed successfully."])
     >>> failures.of("7.0")
-    NodeJobs(total=2, failed=1, code=3, setting=0)
+    NodeJobs(total=2, failed=1, code=3, setting=0, recovered=False)
     """
 
     def __init__(self) -> None:
         self._setting = 0
+        self._recovered_to = 0
+        """the highest cluster that the DAGMan at work knows from its recovery alone"""
         self._failed: dict[bytes, _Cluster] = {}
         self._last: dict[bytes, int] = {}
         """the highest number of a job in a cluster, if that is not the first"""
@@ -94,7 +101,7 @@ class Failures:
             return None
         codes = failed.codes
         total = self._last.get(cluster, 0) + 1
-        return NodeJobs(total, len(codes), next(iter(codes.values())), failed.setting)
+        return NodeJobs(total, len(codes), next(iter(codes.values())), failed.setting, failed.recovered)
 
     def read(self, lines: Iterable[bytes]) -> None:
         """Take the next lines, in whatever form the times before the messages are."""
@@ -104,7 +111,9 @@ class Failures:
 
     def _take(self, line: bytes) -> None:
         if match := _SETTING.search(line):
-            self._setting = int(match[1])
+            self._setting, self._recovered_to = int(match[1]), 0
+        elif match := _RECOVERED.search(line):
+            self._recovered_to = max(int(match[1]), self._recovered_to)
         if (match := _ENDED.search(line)) is None:
             return
         cluster, number = match[1] or match[5], int(match[2] or match[6])
@@ -114,7 +123,7 @@ class Failures:
         if code:
             found = self._failed.setdefault(cluster, _Cluster())
             found.codes.setdefault(number, -code if match[3] == b"signal" else code)
-            found.setting = self._setting
+            found.setting, found.recovered = self._setting, int(cluster) <= self._recovered_to
 
 
 def judged(event: NodeEvent, tolerance: Tolerance | None, jobs: NodeJobs | None) -> NodeEvent:

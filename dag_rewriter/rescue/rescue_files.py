@@ -189,7 +189,9 @@ def _jobstate_log(submit_dir: SubmitDir, whole: WholeDag) -> bytes:
 
 
 def _judged(log: bytes, submit_dir: SubmitDir, whole: WholeDag) -> bytes:
-    told = {node.name: Tolerance(*node.tolerance[:2]) for node in whole.nodes() if node.tolerance}
+    tolerant = (part for part in whole.parts if part.dag.index.table(b"TOLERANCE"))
+    works = (work for part in tolerant for work in part.works())
+    told = {work.name: Tolerance(*work.tolerance[:2]) for work in works if work.tolerance}
     if not told and (
         b" JOB_FAILURE " not in log or not files.search(submit_dir.dagman_out, TOLERATES, LONGEST_SETTING)[0]
     ):

@@ -15,6 +15,7 @@ from dag_rewriter.rescue.run_state import NodeState
 AT = "11/30/26 18:00:00 "
 SETTING = AT + "DAGMAN_NODE_JOB_FAILURE_TOLERANCE setting: {}"
 REMOVED = AT + "Event: ULOG_JOB_ABORTED for HTCondor Node A (7.{}.0) {{11/30/26 18:00:00}}"
+SUBMITTED = AT + "Event: ULOG_SUBMIT for HTCondor Node A (7.0.0) {11/30/26 18:00:00} [recovery mode]"
 FAILED = AT + "Node A job proc (7.{}.0) failed with {} {}."
 GOOD = AT + "Node A job proc (7.{}.0) completed successfully."
 
@@ -41,10 +42,16 @@ def jobs_of(*lines: str, job: str = "7.0") -> NodeJobs | None:
                 FAILED.format(0, "status", 3),
                 SETTING.format(0),
                 FAILED.format(0, "status", 3),
-                REMOVED.format(1).replace(" {", " [recovery mode] {"),
+                REMOVED.format(1) + " [recovery mode]",
             ],
             NodeJobs(2, 2, 3, 0),
         ),
+        ([SETTING.format(0), SUBMITTED, FAILED.format(1, "status", 3)], NodeJobs(2, 1, 3, 0, recovered=True)),
+        (
+            [SETTING.format(0), SUBMITTED.replace("(7.", "(6."), FAILED.format(1, "status", 3)],
+            NodeJobs(2, 1, 3),
+        ),
+        ([SUBMITTED, SETTING.format(0), FAILED.format(1, "status", 3)], NodeJobs(2, 1, 3)),
         ([FAILED.format(0, "status", 3).replace("7.", "70.")], None),
     ],
 )
@@ -63,6 +70,9 @@ def test_the_failed_jobs_of_a_cluster(lines, expected):
         ("JOB_SUCCESS 0", Tolerance(1), NodeJobs(3, 2, 3), "JOB_FAILURE 3"),
         ("JOB_FAILURE 3", Tolerance(50, percent=True), NodeJobs(4, 2, 3), "JOB_SUCCESS 0"),
         ("JOB_FAILURE 3", Tolerance(49, percent=True), NodeJobs(4, 2, 3), "JOB_FAILURE 3"),
+        # It does not keep how many it had submitted (25.14: seen).
+        ("JOB_FAILURE 3", Tolerance(50, percent=True), NodeJobs(4, 2, 3, recovered=True), "JOB_FAILURE 3"),
+        ("JOB_FAILURE 3", Tolerance(2), NodeJobs(4, 2, 3, recovered=True), "JOB_SUCCESS 0"),
         ("JOB_TERMINATED 7.0", Tolerance(1), NodeJobs(3, 1, 3), "JOB_TERMINATED 7.0"),
     ],
 )
