@@ -33,7 +33,7 @@ def mode_of(path: Path) -> int | None:
 
 def open_regular(path: str | Path, directory: int | None = None) -> int:
     """A regular file or /dev/null, open for reading. Raises OSError, also for what has no end: a pipe, a device."""
-    stream = os.open(path, _HARMLESSLY, dir_fd=directory)
+    stream = os.open(path, _HARMLESSLY) if directory is None else os.open(path, _HARMLESSLY, dir_fd=directory)
     try:
         refuse_without_end(stream, path)
     except OSError:
@@ -57,7 +57,10 @@ def reading_only_of(uid: int) -> Iterator[None]:
 def refuse_without_end(stream: int, path: str | Path) -> None:
     """Raises OSError for what is open and is neither a regular file nor /dev/null, or not of whom alone it may be."""
     status = os.fstat(stream)
-    if _ONLY_OF.get() not in (None, status.st_uid) and status.st_rdev != NULL_DEVICE:
+    only_of = _ONLY_OF.get()
+    if only_of is None and stat.S_ISREG(status.st_mode):
+        return  # nearly always
+    if only_of not in (None, status.st_uid) and status.st_rdev != NULL_DEVICE:
         raise PermissionError(errno.EACCES, "it is not of whom the directory belongs to", os.fspath(path))
     if not stat.S_ISREG(status.st_mode) and status.st_rdev != NULL_DEVICE:
         number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.ESPIPE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +43,13 @@ def brief_reading(database: Database) -> Iterator[Brief | None]:
     with closing(_connected(file)) as connection:
         brief = Brief(connection, database)
         yield brief if _is_of_today(brief) else None
+
+
+def is_empty(database: Database, table: str) -> bool:
+    """Whether a table has no rows; False also if a look cannot tell."""
+    with suppress(sqlite3.Error), brief_reading(database) as brief:
+        return brief is not None and not brief.select(f"SELECT 1 FROM {table} LIMIT 1")
+    return False
 
 
 def _connected(file: Path) -> sqlite3.Connection:

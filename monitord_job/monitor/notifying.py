@@ -12,17 +12,40 @@ from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs.jobstate_log import newest_run
+from monitord_job.database.brief_reading import is_empty
+from monitord_job.database.url import Database
 from monitord_job.errors import CannotWorkError, ScheddError
 from monitord_job.monitor.daemon import LOG
-from monitord_job.notifications.row_tap import NotificationTap, Notify, decided_since
 from monitord_job.recording.store import Store
 
 if TYPE_CHECKING:
     from monitord_job.monitor.dispatcher import NotificationDispatcher
+    from monitord_job.notifications.row_tap import NotificationTap, Notify
+
+
+def decided_since(submit_dir: SubmitDir) -> int | None:
+    """Since when runs of the directory are notified of, in seconds since the epoch, as was decided when it was
+    rewritten; None: nothing was decided.
+    """
+    said = (files.read_if_there(submit_dir.notifying) or b"")[:_DIGITS].strip()
+    return int(said) if said.isdigit() else None
+
+
+_DIGITS = 18
+"""More of them are no time."""
+
+
+def makes_nothing_due(submit_dir: SubmitDir, database: Database) -> bool:
+    """Whether nothing that happens in a run is notified of: no monitor has begun to, and none was submitted with it.
+
+    False also where that takes more than a look to tell.
+    """
+    return decided_since(submit_dir) is None and is_empty(database, "bridle_notifying")
 
 
 def monitors_tap(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
     """Notifications as a monitor that follows makes them due: of the run that is at work, or of what comes next."""
+    from monitord_job.notifications.row_tap import NotificationTap, Notify
     from monitord_job.notifications.settings import settings_of
 
     off = notify is False or settings_of(submit_dir) is None
@@ -39,6 +62,7 @@ def monitors_tap(submit_dir: SubmitDir, notify: bool | None) -> NotificationTap:
 
 def readers_tap(submit_dir: SubmitDir, notify: Notify) -> NotificationTap:
     """Notifications as they become due by one who stores what the logs hold now."""
+    from monitord_job.notifications.row_tap import NotificationTap, Notify
 
     def since() -> int:
         if notify is Notify.BEGIN:

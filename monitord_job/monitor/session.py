@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter.directory.known_runs import note_run
 from dag_rewriter.directory.ownership import require_own
@@ -27,25 +28,26 @@ from monitord_job.errors import (
 from monitord_job.event_stream.feed import EventFeed, Outlet
 from monitord_job.lock import Holder, alone, this_process
 from monitord_job.monitor.daemon import LOG, Monitor
-from monitord_job.monitor.healing import Healer, keep_aside
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.log_file import log_file
 from monitord_job.monitor.master_database import master_of
 from monitord_job.monitor.notifying import (
     dispatcher_for,
     hand_over,
+    makes_nothing_due,
     monitors_tap,
     newest_run_of,
     readers_tap,
 )
 from monitord_job.monitor.pegasus_markers import mark_done, mark_started
 from monitord_job.monitor.trouble import patiently
-from monitord_job.notifications import outbox
-from monitord_job.notifications.row_tap import NotificationTap, Notify
 from monitord_job.recording.completion import Completion
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Store
 from monitord_job.recording.transactions import Claim, replace_database
+
+if TYPE_CHECKING:
+    from monitord_job.notifications.row_tap import NotificationTap
 
 _MANY_OBJECTS = 1_000_000
 
@@ -76,6 +78,8 @@ def follow_run(
     False if the monitor is a JOB of the DAG and others of its nodes failed: it must not count as done.
     Raises LockedError if another monitor keeps the directory longer than `lock_wait` seconds.
     """
+    from monitord_job.monitor.healing import Healer
+
     submit_dir = submit_dir.run
     require_own(submit_dir.path)
     stop, removed = _heard()
@@ -128,6 +132,8 @@ def _heard() -> tuple[threading.Event, threading.Event]:
 
 def deliver(submit_dir: SubmitDir, limits: Limits, lock_wait: float, url: str | None = None) -> None:
     """Store what the logs hold now, and stay until nothing is due any more. Raises as `follow_run`."""
+    from monitord_job.notifications.row_tap import Notify
+
     submit_dir = submit_dir.run
     require_own(submit_dir.path)
     stop, removed = _heard()
@@ -162,10 +168,13 @@ def catch_up(
     What follows from it for the notifications of a run that was submitted with a monitor, or that one has begun to
     notify of, waits in the outbox, unless `deliver`. With `notify`, that is also so for any other.
     """
+    from monitord_job.notifications.row_tap import Notify
+
     submit_dir = submit_dir.run
     require_own(submit_dir.path)
     database = database_of(submit_dir, url)
-    notifications = readers_tap(submit_dir, _ASKED[notify])
+    asked = {None: Notify.GO_ON, True: Notify.BEGIN, False: Notify.NO}
+    notifications = readers_tap(submit_dir, asked[notify])
     with (
         _rarely_collecting(),
         alone(submit_dir.lock, lock_wait) as holder,
@@ -208,18 +217,27 @@ def rebuild(
     require_own(submit_dir.path)
     database = database_of(submit_dir, url)
     with _rarely_collecting(), alone(submit_dir.lock, lock_wait) as holder:
-        wanted = Notify.BEGIN if notify else Notify.NO
         opening = Opening(submit_dir, database, holder, events)
-        is_there = database.file is None or database.file.exists()
-        # Without a database and after its end, nobody knows what was delivered.
-        is_filled = _fill_outbox(opening, limits) if is_there else newest_run_of(submit_dir)[1]
-        if not is_filled and not notify:
-            wanted = Notify.GO_ON
-        opening = replace(opening, notifications=readers_tap(submit_dir, wanted))
+        opening = replace(opening, notifications=_tap_of_rebuild(opening, limits, notify))
         if database.file is None or database.file != submit_dir.database:
             _rebuild_rows(opening, limits)
         else:
             _rebuild_file(opening, limits, database.file)
+
+
+def _tap_of_rebuild(opening: Opening, limits: Limits, notify: bool | None) -> NotificationTap | None:
+    """What a rebuild makes due, once what the logs hold beyond the database is; None: nothing."""
+    submit_dir, database = opening.submit_dir, opening.database
+    is_there = database.file is None or database.file.exists()
+    if not notify and is_there and makes_nothing_due(submit_dir, database):
+        return None
+    from monitord_job.notifications.row_tap import Notify
+
+    # Without a database and after its end, nobody knows what was delivered.
+    is_filled = _fill_outbox(opening, limits) if is_there else newest_run_of(submit_dir)[1]
+    if not notify and is_filled:
+        return None
+    return readers_tap(submit_dir, Notify.BEGIN if notify else Notify.GO_ON)
 
 
 def _rebuild_rows(opening: Opening, limits: Limits) -> None:
@@ -249,6 +267,8 @@ def _rebuild_file(opening: Opening, limits: Limits, file: Path) -> None:
         if is_ours:
             patiently(lambda: old.give_way_to(fresh), patience, lambda: None)
         else:
+            from monitord_job.monitor.healing import keep_aside
+
             keep_aside(file)
             replace_database(fresh, file)
 
@@ -269,6 +289,8 @@ def _fill_outbox(opening: Opening, limits: Limits) -> bool:
 
 
 def _store_the_rest(opening: Opening, limits: Limits) -> None:
+    from monitord_job.notifications.row_tap import Notify
+
     feed = readers_tap(opening.submit_dir, Notify.GO_ON)
     with _store(replace(opening, events=None, notifications=feed), limits) as (store, limits):
         if patiently(lambda: _is_notifying(store), limits, lambda: None):
@@ -285,15 +307,20 @@ def _is_notifying(store: Store) -> bool:
 def _keep_outbox(old: Store, fresh: Store) -> bool:
     """False if it cannot be read."""
     try:
-        with old.writing() as source, fresh.writing() as target:
-            outbox.copy(source, target)
+        with old.writing() as source:
+            if not source.select(_IS_NOTIFIED_OF):
+                return True
+            from monitord_job.notifications import outbox
+
+            with fresh.writing() as target:
+                outbox.copy(source, target)
     except SchemaError as error:
         LOG.warning("the notifications cannot be read; --rebuild --notify makes all due again: %s", error)
         return False
     return True
 
 
-_ASKED = {None: Notify.GO_ON, True: Notify.BEGIN, False: Notify.NO}
+_IS_NOTIFIED_OF = "SELECT 1 FROM bridle_notifying UNION ALL SELECT 1 FROM bridle_notification LIMIT 1"
 
 
 def _took_over(old: Store) -> bool:

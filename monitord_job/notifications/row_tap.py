@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dag_rewriter import files
-from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.bridle_tables import BRIDLE_NOTIFYING
 from monitord_job.database.bulk_sql import Bulk, Clash
 from monitord_job.notifications import outbox
@@ -36,20 +34,8 @@ class Notify(Enum):
     BEGIN = "begin"
     """yes: a monitor at work, or somebody who asked for it"""
     GO_ON = "go on"
-    """if the run was submitted with a monitor (`decided_since`), or one has begun to"""
+    """if the run was submitted with a monitor, or one has begun to"""
     NO = "no"
-
-
-def decided_since(submit_dir: SubmitDir) -> int | None:
-    """Since when runs of the directory are notified of, in seconds since the epoch, as was decided when it was
-    rewritten; None: nothing was decided.
-    """
-    said = (files.read_if_there(submit_dir.notifying) or b"")[:_DIGITS].strip()
-    return int(said) if said.isdigit() else None
-
-
-_DIGITS = 18
-"""More of them are no time."""
 
 
 @dataclass(slots=True)

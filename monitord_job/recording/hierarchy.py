@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING
 from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.directory.submit_dir import SubmitDir, with_places
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.logs.dagman_settings import verbosity_in
 from monitord_job.errors import CannotWorkError
-from monitord_job.logs.dagman_out_messages import EVENTS_SINCE
-from monitord_job.logs.dagman_out_summary import refusal_in
 from monitord_job.logs.tail import read_tail
-from monitord_job.notifications.active_rules import Rules, Told, identity_of, rule_files
 from monitord_job.recording.ingest import NOTHING_NEW, Ingest, Looks, Progress
 from monitord_job.recording.store import Store
 from monitord_job.recording.subworkflows import SubWorkflow, open_sub_directory
@@ -27,6 +23,7 @@ from monitord_job.stampede.state import WorkflowState
 from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
 
 if TYPE_CHECKING:
+    from monitord_job.notifications.active_rules import Told
     from monitord_job.recording.completion_watch import CompletionWatch
 
 LOG = logging.getLogger("bridle.monitor")
@@ -160,6 +157,8 @@ class Hierarchy:
 
     def _open(self, member: _Member) -> None:
         if self._store.notifications is not None:
+            from monitord_job.notifications.active_rules import Rules, identity_of, rule_files
+
             identity = identity_of(member.directory, member.ingest.plans, member.ingest.describe)
             rules = Rules(rule_files(member.directory, member.above()), self._told)
             self._store.notifications.follow(identity, rules)
@@ -202,6 +201,8 @@ class Hierarchy:
 
     def _leave(self, member: _Member) -> None:
         """Leave a sub-workflow whose node has left and whose logs are read to their end."""
+        from monitord_job.logs.dagman_out_summary import refusal_in  # most runs have no sub-workflows
+
         assert member.parent is not None
         assert member.origin is not None
         if member.ingest.workflow.running:
@@ -232,6 +233,9 @@ _TAIL = 1 << 16
 
 def _why_nothing_is_known(tail: bytes) -> str:
     """Of a sub-workflow without a JOBSTATE_LOG, from the end of its dagman.out."""
+    from dag_rewriter.logs.dagman_settings import verbosity_in
+    from monitord_job.logs.dagman_out_messages import EVENTS_SINCE
+
     if not tail:
         return "neither it nor a JOBSTATE_LOG is there: what happened in this sub-workflow cannot be known"
     what = "it says nothing of nodes, and no JOBSTATE_LOG is there: what they did cannot be known"

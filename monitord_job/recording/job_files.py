@@ -177,7 +177,9 @@ class JobFileReader:
         """A path as the Stampede tables have it: relative to the submit directory if it was planned below it."""
         if not name:
             return None
-        path = os.path.normpath(name)
+        # Planners write paths that need no tidying: to find that out takes a third of the time.
+        is_tidy = not ("/." in name or "//" in name or name[0] == "." or name[-1] == "/")
+        path = name if is_tidy else os.path.normpath(name)
         # Without a planned directory there is only "/" before every path, which says nothing.
         return path.removeprefix(self._planned) if self._planned != "/" else path
 
@@ -185,9 +187,9 @@ class JobFileReader:
         """An output as pegasus-exitcode leaves it, NAME.NNN, or as the job left it if nobody rotated it."""
         if name is None:
             return _Output()
-        names = [name] if number is None else [f"{name}.{number:03d}", name]
+        names = (name,) if number is None else (f"{name}.{number:03d}", name)
         for candidate in names:
-            shown = _printable(candidate) or ""
+            shown = candidate if candidate.isascii() else _printable(candidate) or ""
             try:
                 place = self._place(candidate)
                 # kickstart leaves next to every stderr empty: to open and close it takes three times as long.
@@ -278,7 +280,7 @@ def _with_records(stream: int, file: str) -> _Output:
             first, last = skipped
             damage = Damage(first, f"too long: the bytes from here to {last} were not looked at", "")
             records = (*records, damage)
-    has_record = any(isinstance(record, Invocation) for record in records)
+    has_record = Invocation in map(type, records)
     return new(_Output, (file, None if has_record else text_of(begin), records))
 
 

@@ -15,7 +15,7 @@ from dag_rewriter.files import search, stream_of
 from dag_rewriter.logs.events import NodeEvent, NodeLogEvent, NodeLogKind
 from dag_rewriter.logs.failed_jobs import LONGEST_SETTING, TOLERATES, Failures, NodeJobs
 from dag_rewriter.logs.user_log import EVENT_END
-from monitord_job.logs import dagman_out_details, nodes_log
+from monitord_job.logs import nodes_log
 from monitord_job.logs.tail import CHUNK, TOO_LONG, Cursor, read_new_lines, read_tail
 from monitord_job.recording.log_source import zone_of
 from monitord_job.stampede.rows import QuarantineRow
@@ -81,6 +81,8 @@ class MessageReader:
 
     def read_until(self, wanted: DetailNeeded) -> None:
         """Read on until that message is there, or nothing more."""
+        from monitord_job.logs import dagman_out_details  # seldom needed
+
         while self._turn.lacks(wanted):
             reading = read_new_lines(self._path, self.cursor, CHUNK)
             memo = "" if reading.replaced else self.cursor.memo

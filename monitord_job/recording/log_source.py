@@ -13,10 +13,9 @@ from dag_rewriter import files
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.files import stream_of
-from dag_rewriter.logs import dagman_log, jobstate_log
+from dag_rewriter.logs import jobstate_log
 from dag_rewriter.logs.events import DagmanEvent, DagmanState, JobstateLine, NodeEvent
 from dag_rewriter.logs.user_log import seconds_of
-from monitord_job.logs.dagman_out_messages import BOOTSTRAPPING
 from monitord_job.logs.tail import CHUNK, Cursor, read_new_lines
 
 Numbered = list[tuple[int, JobstateLine]]
@@ -124,7 +123,9 @@ def _ahead(submit_dir: SubmitDir, zone: tzinfo | None, job: str | None = None) -
     DAGMan has the TZ of who submitted it (getenv), and takes the times of its nodes' log, the schedd's, for its own.
     What tells is when the schedd says that it has started the DAGMan, and when that says it itself.
     """
-    from monitord_job.logs.dagman_out_time import epoch_of  # little is imported for most runs
+    # Little is imported for most runs.
+    from dag_rewriter.logs import dagman_log
+    from monitord_job.logs.dagman_out_time import epoch_of
 
     unknown = timedelta(), 0, False
     try:
@@ -167,6 +168,8 @@ def _only_source(debug_log: Path, log: Path, *, was_read: bool) -> bool:
             return False
     except FileNotFoundError:
         pass
+    from monitord_job.logs.dagman_out_messages import BOOTSTRAPPING
+
     try:
         with stream_of(debug_log) as stream:
             return BOOTSTRAPPING in stream.read(_BEGINNING)

@@ -15,7 +15,7 @@ from monitord_job.recording.subworkflows import find
 from monitord_job.stampede.leftover_jobs import still_queued
 from monitord_job.stampede.rows import SubWorkflowRow
 from monitord_job.stampede.state import NO_FILES, JobFiles
-from monitord_job.stampede.transitions import apply, detail_needed, files_needed
+from monitord_job.stampede.transitions import BOUNDS, DETAIL_OF, apply, detail_needed, files_needed
 from monitord_job.stampede.turn import Turn
 
 _BEGIN = Cursor()
@@ -45,27 +45,30 @@ class Recorder:
 
     def apply(self, event: NodeEvent | DagmanEvent) -> None:
         """Add to the turn what the event means."""
+        turn, files = self.turn, NO_FILES
         if isinstance(event, DagmanEvent):
             if event.state is DagmanState.STARTED:
                 self._failures.dagman_started()
-            apply(self.turn, event)
+            apply(turn, event)
             return
-        turn = self.turn
-        detail = detail_needed(turn, event)
-        if detail is not None:
+        # Each line passes here, and most ask for nothing.
+        state = event.state
+        if state in DETAIL_OF and (detail := detail_needed(turn, event)) is not None:
             (self.messages if detail.kind.is_message else self.nodes_log).read_until(detail)
-        wanted = files_needed(turn, event)
-        files = NO_FILES if wanted is None else self._files.read(wanted)
-        if wanted is not None and event.state in JOB_ENDS:
-            jobs = self._failures.of(self._dir, turn.node(event.node).sched_id)
-            files = files if jobs is None else files._replace(jobs=jobs)
+        if state in BOUNDS and (wanted := files_needed(turn, event)) is not None:
+            files = self._files.read(wanted)
+            if state in JOB_ENDS:
+                jobs = self._failures.of(self._dir, turn.node(event.node).sched_id)
+                files = files if jobs is None else files._replace(jobs=jobs)
         apply(turn, event, files)
-        # Nothing is submitted for a NOOP node: its job is one of cluster 0.
-        if event.state == "SUBMIT" and event.node in turn.before.plans and not event.info.startswith("0."):
+        if state == "SUBMIT":
             self._note_sub_workflow(event, files)
 
     def _note_sub_workflow(self, event: NodeEvent, files: JobFiles) -> None:
-        plan = self.turn.before.plans[event.node]
+        plan = self.turn.before.plans.get(event.node)
+        # Nothing is submitted for a NOOP node: its job is one of cluster 0.
+        if plan is None or event.info.startswith("0."):
+            return
         if plan.is_subdag or files.description.job_class == _SUB_WORKFLOW:
             node = self.turn.node(event.node)
             sub_workflow = find(self._dir, plan, node.seq, node.submits - 1)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, select
 
@@ -17,11 +18,13 @@ from monitord_job.database.writing.column_limits import short_name
 from monitord_job.database.writing.row_writer import RowWriter
 from monitord_job.event_stream.feed import EventFeed
 from monitord_job.logs.tail import Cursor
-from monitord_job.notifications.row_tap import NotificationTap
 from monitord_job.recording.stored_workflow import StoredWorkflow
 from monitord_job.recording.transactions import Claim, Transactions
 from monitord_job.stampede.rows import Row
 from monitord_job.stampede.turn import Turn
+
+if TYPE_CHECKING:
+    from monitord_job.notifications.row_tap import NotificationTap
 
 __all__ = ["Changes", "Store", "sqlite_url"]
 

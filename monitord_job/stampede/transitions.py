@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from dag_rewriter.logs.events import DagmanEvent, NodeEvent, NodeLogEvent, NodeLogKind, new
@@ -15,7 +14,7 @@ from monitord_job.stampede.attempt_fields import (
     stampede_word,
 )
 from monitord_job.stampede.attempt_rows import Attempt, finished_rows, pre_script_row
-from monitord_job.stampede.rows import InstanceRow, InstanceUpdate, JobStateRow, Row, Value
+from monitord_job.stampede.rows import InstanceRow, InstanceUpdate, JobStateRow, Value
 from monitord_job.stampede.state import NO_FILES, JobFiles, JobPlan, NodeState
 from monitord_job.stampede.turn import DetailNeeded, Turn
 from monitord_job.stampede.workflow_transitions import apply_dagman, let_second_take_over
@@ -28,7 +27,7 @@ _IGNORED = frozenset(
 )
 """Events without a word in Stampede that say nothing of a job's progress."""
 
-_DETAIL_OF = {
+DETAIL_OF = {
     "EXECUTE": NodeLogKind.EXECUTE,
     "JOB_HELD": NodeLogKind.JOB_HELD,
     "JOB_ABORTED": NodeLogKind.JOB_ABORTED,
@@ -37,13 +36,13 @@ _DETAIL_OF = {
     "SUBMIT_FAILURE": NodeLogKind.SUBMIT_FAILED,
 }
 """Which event of the nodes.log, or message of DAGMan's, completes which state."""
-_MESSAGES = frozenset(state for state, kind in _DETAIL_OF.items() if kind.is_message)
+_MESSAGES = frozenset(state for state, kind in DETAIL_OF.items() if kind.is_message)
 _REASONS = (NodeLogKind.JOB_HELD, NodeLogKind.JOB_ABORTED, NodeLogKind.SUBMIT_FAILED)
 
 _OPENS = frozenset({"SUBMIT", "SUBMIT_FAILURE", "PRE_SCRIPT_STARTED"})
 _PRE_ENDS = frozenset({"PRE_SCRIPT_SUCCESS", "PRE_SCRIPT_FAILURE"})
 _POST_ENDS = frozenset({"POST_SCRIPT_SUCCESS", "POST_SCRIPT_FAILURE"})
-_BOUNDS = _OPENS | _PRE_ENDS | JOB_ENDS | _POST_ENDS | {SKIPPED}
+BOUNDS = _OPENS | _PRE_ENDS | JOB_ENDS | _POST_ENDS | {SKIPPED}
 """States that may open or end an attempt: these alone ask for files and have more rows than their own."""
 _ENDED_BY_PRE = {"PRE_SCRIPT_FAILURE": "JOB_FAILURE", SKIPPED: "JOB_SUCCESS"}
 """What pegasus-monitord adds to the end of an attempt that came to no job: its readers look for a job's end."""
@@ -72,7 +71,7 @@ def detail_needed(turn: Turn, event: NodeEvent) -> DetailNeeded | None:
 
     DAGMan reads the nodes.log, and writes its debug log, before it writes the JOBSTATE_LOG: the detail is there.
     """
-    kind = _DETAIL_OF.get(event.state)
+    kind = DETAIL_OF.get(event.state)
     if kind is None or event.node not in turn.before.plans or _is_complete(event, kind):
         return None
     return new(DetailNeeded, (_detail_key(turn, event), kind))
@@ -85,12 +84,12 @@ def _is_complete(event: NodeEvent, kind: NodeLogKind) -> bool:
 
 def files_needed(turn: Turn, event: NodeEvent) -> FilesNeeded | None:
     """Which files of a job the event asks for, once its detail has been read."""
-    if event.state not in _BOUNDS:
+    if event.state not in BOUNDS:
         return None
     plan = turn.before.plans.get(event.node)
     if plan is None:
         return None
-    if event.state in _DETAIL_OF:
+    if event.state in DETAIL_OF:
         event = _completed(event, _peek_detail(turn, event))
     return _files_needed(turn, plan, event)
 
@@ -122,23 +121,34 @@ def apply(turn: Turn, event: NodeEvent | DagmanEvent, files: JobFiles = NO_FILES
 
 
 def _apply_node(turn: Turn, plan: JobPlan, told: NodeEvent, files: JobFiles) -> None:
-    detail = _take_detail(turn, told) if told.state in _DETAIL_OF else None
-    returned = told if detail is None else _completed(told, detail)
-    event = judged(returned, plan.tolerance, files.jobs)
-    node = _attempt_of(turn, plan, event, files)
+    # Each line of a log passes here: what only few states need is not called for the others.
+    returned, detail = told, None
+    if told.state in DETAIL_OF:
+        detail = _take_detail(turn, told)
+        returned = _completed(told, detail)
+    event = judged(returned, plan.tolerance, files.jobs) if files.jobs is not None else returned
+    time, name, state, _, _, reason = event
+    node = turn.node_to_change(name)
+    if not node.seq or (state in _OPENS and _opens_attempt(plan, node, event)):
+        node = _open_attempt(turn, plan, node, files)
     if detail is not None:
         _note_detail(node, detail)
-    before = node.state
-    _record(turn, event, node)
-    if before in _JOB_VERDICTS and _is_verdict(plan, before) and event.state != SKIPPED:
-        node.state = before  # of a second DAGMan beside the first (HTCondor 23): the first one's word counts
-    else:
-        progress = PROGRESS.get(event.state)
+    before, word = node.state, stampede_word(state)
+    for stored in ("PRE_SCRIPT_TERMINATED", word) if state in _PRE_ENDS else (word,):
+        node.order += 1
+        turn.rows.append(new(JobStateRow, (name, node.seq, stored, time, node.order, reason)))
+    # Of a second DAGMan beside the first (HTCondor 23) the states are kept, but the first one's word counts.
+    if before not in _JOB_VERDICTS or not _is_verdict(plan, before) or state == SKIPPED:
+        node.state = word
+        progress = PROGRESS.get(state)
         if progress is not None:
             progress(node, event)
-        if event.state in _BOUNDS:
-            turn.rows.extend(_rows_of(turn, plan, node, event, files, before))
-    _note_words(node, told)
+        if state in BOUNDS:
+            _add_rows(turn, plan, node, event, files, before)
+    if node.last_time == time and node.last_words:
+        node.last_words = f"{node.last_words} {told.state}:{told.info}"
+    else:
+        node.last_time, node.last_words = time, f"{told.state}:{told.info}"
     if plan.abort_on is not None:
         _note_abort(turn, plan, node, returned)
 
@@ -156,28 +166,27 @@ def _note_abort(turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent) ->
         turn.workflow = turn.workflow._replace(aborted_by=turn.workflow.aborted_by or whose)
 
 
-def _rows_of(
+def _add_rows(
     turn: Turn, plan: JobPlan, node: NodeState, event: NodeEvent, files: JobFiles, before: str
-) -> Iterator[Row]:
+) -> None:
     """What the state adds beyond its own row; `before` is the one before it."""
-    if event.state == "SUBMIT" and node.sched_id == event.info:
-        yield new(InstanceUpdate, (event.node, node.seq, {"sched_id": event.info}, None))
-    if event.state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
-        yield pre_script_row(plan, node, event.time, code_in(event, int(event.state == "PRE_SCRIPT_FAILURE")))
+    rows, state = turn.rows, event.state
+    if state == "SUBMIT" and node.sched_id == event.info:
+        rows.append(new(InstanceUpdate, (event.node, node.seq, {"sched_id": event.info}, None)))
+    if state in _PRE_ENDS and before in ("", "PRE_SCRIPT_STARTED"):
+        code = code_in(event, int(state == "PRE_SCRIPT_FAILURE"))
+        rows.append(pre_script_row(plan, node, event.time, code))
     if _ends_attempt(plan, event):
-        if event.state in _ENDED_BY_PRE:
-            word = _ENDED_BY_PRE[event.state]
-            yield JobStateRow(event.node, node.seq, word, event.time, node.order, None)
+        if state in _ENDED_BY_PRE:
+            word = _ENDED_BY_PRE[state]
+            rows.append(JobStateRow(event.node, node.seq, word, event.time, node.order, None))
             node.submits += plan.post is None
         attempt = new(Attempt, (plan, node, event.time, turn.before.user, turn.before.submit_dir))
-        yield from finished_rows(attempt, files)
+        rows += finished_rows(attempt, files)
 
 
-def _attempt_of(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) -> NodeState:
-    """The state, to be changed, of the attempt that the event belongs to, which it may open."""
-    node = turn.node_to_change(event.node)
-    if node.seq and (event.state not in _OPENS or not _opens_attempt(plan, node, event)):
-        return node
+def _open_attempt(turn: Turn, plan: JobPlan, node: NodeState, files: JobFiles) -> NodeState:
+    """The state, to be changed, of a new attempt at a node; `node` is that of the attempt before it."""
     seq = turn.workflow.last_seq + 1
     turn.workflow = turn.workflow._replace(last_seq=seq)
     values: dict[str, Value] = {
@@ -185,10 +194,10 @@ def _attempt_of(turn: Turn, plan: JobPlan, event: NodeEvent, files: JobFiles) ->
         "multiplier_factor": files.description.cores,
         "stdin_file": files.description.stdin,
     }
-    turn.rows.append(new(InstanceRow, (event.node, seq, values)))
+    turn.rows.append(new(InstanceRow, (plan.name, seq, values)))
     if node.seq:
         node = NodeState(submits=node.submits, last_time=node.last_time, last_words=node.last_words)
-        turn.nodes[event.node] = node
+        turn.nodes[plan.name] = node
     node.seq, node.service = seq, plan.is_service
     return node
 
@@ -203,14 +212,6 @@ def _is_repeated(turn: Turn, event: NodeEvent) -> bool:
     return event.time == node.last_time and f"{event.state}:{event.info}" in node.last_words.split()
 
 
-def _note_words(node: NodeState, event: NodeEvent) -> None:
-    time, _, state, info, _, _ = event
-    if node.last_time == time and node.last_words:
-        node.last_words = f"{node.last_words} {state}:{info}"
-    else:
-        node.last_time, node.last_words = time, f"{state}:{info}"
-
-
 def _opens_attempt(plan: JobPlan, node: NodeState, event: NodeEvent) -> bool:
     """Whether one of those that open attempts opens one. A PRE script that asked for it is started once more."""
     if event.state == "PRE_SCRIPT_STARTED":
@@ -218,20 +219,6 @@ def _opens_attempt(plan: JobPlan, node: NodeState, event: NodeEvent) -> bool:
     if node.state in _OPENED_BY_PRE or is_of_the_same_cluster(node, event):
         return False
     return event.state != "SUBMIT" or node.sched_id != event.info or node.ended is not None
-
-
-def _record(turn: Turn, event: NodeEvent, node: NodeState) -> None:
-    """Write down the state, or the two of them that a PRE script's end stands for in Stampede."""
-    state = event.state
-    if state in _PRE_ENDS:
-        _add_state(turn, event, node, "PRE_SCRIPT_TERMINATED")
-    node.state = stampede_word(state)
-    _add_state(turn, event, node, node.state)
-
-
-def _add_state(turn: Turn, event: NodeEvent, node: NodeState, state: str) -> None:
-    node.order += 1
-    turn.rows.append(new(JobStateRow, (event.node, node.seq, state, event.time, node.order, event.reason)))
 
 
 def _detail_key(turn: Turn, event: NodeEvent) -> str:
@@ -245,13 +232,13 @@ def _detail_key(turn: Turn, event: NodeEvent) -> str:
 def _peek_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
     """Of an event that has one; None if it is not there."""
     waiting = turn.details_of(_detail_key(turn, event))
-    kind = _DETAIL_OF[event.state]
+    kind = DETAIL_OF[event.state]
     return next((detail for detail in waiting if detail.kind is kind), None)
 
 
 def _take_detail(turn: Turn, event: NodeEvent) -> NodeLogEvent | None:
     """The same, and nothing else gets it."""
-    key, kind = _detail_key(turn, event), _DETAIL_OF[event.state]
+    key, kind = _detail_key(turn, event), DETAIL_OF[event.state]
     waiting = turn.details_of(key)
     for place, detail in enumerate(waiting):
         if detail.kind is kind:
