@@ -16,6 +16,7 @@ _OUTSIDE = re.compile(r"(?<!!)\[([^\]]*)\]\(\.\./([^)#]*)[^)]*\)")
 
 project = "pegasus-bridle"
 author = "the authors of pegasus-bridle"
+html_show_copyright = False
 release = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
 version = release
 extensions = ["myst_parser"]

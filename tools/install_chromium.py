@@ -21,7 +21,8 @@ _UNWANTED = re.compile(
     r"|x11-data|xaw|xt6|xmu|xpm|xft|sm6|ice6|asound2-data|drm-(amdgpu|intel|nouveau|radeon))"
 )
 _FONTS = """<?xml version="1.0"?>
-<fontconfig><dir prefix="relative">usr/share/fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
+<fontconfig><dir prefix="relative">usr/share/fonts</dir><cachedir prefix="xdg">fontconfig</cachedir>
+<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias></fontconfig>
 """
 _SCRIPT = """#!/bin/sh
 here=$(dirname "$0")/..
