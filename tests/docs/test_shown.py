@@ -212,7 +212,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
 }
 """The blocks that no test runs, and why. Each bridle command in them is one that can be typed, as in all others."""
-MOST_NOT_RUN = 13
+MOST_NOT_RUN = 12
 
 
 @pytest.mark.own
@@ -286,6 +286,28 @@ def test_each_example_of_the_help_can_be_typed_as_it_stands() -> None:
             check_words(words)
 
 
+OF_ALL = ("-h", "--help", "-vv", "-")
+SPANS = sorted(
+    {
+        (str(page.relative_to(CHECKOUT)), span)
+        for page in pages()
+        for span in re.findall(r"`(bridle(?:-notify)? [^`\n]+)`", page.read_text())
+    }
+)
+
+
+def test_each_command_in_the_text_has_the_options_that_it_is_shown_with() -> None:
+    assert len(SPANS) > 300
+    lost = []
+    for page, span in SPANS:
+        command, rest = command_of(span.split())
+        options = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+        words = {word.strip("[],.").partition("=")[0] for word in rest if word.startswith(("-", "[-"))}
+        passes_on = command.context_settings.get("ignore_unknown_options")
+        lost += [f"{page}: {span}" for word in words - options if not passes_on and word not in OF_ALL]
+    assert lost == []
+
+
 def bridle_commands(line: str) -> list[list[str]]:
     """The bridle commands of a line, of which the shell has taken its part."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&()<>")
@@ -308,17 +330,22 @@ def _without_redirection(words: list[str]) -> list[str]:
     return words[: count - numbered]
 
 
+def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command of a line, and what comes after its name."""
+    if words[0] == "bridle-notify":
+        return ALL["bridle-notify"].command, words[1:]
+    chosen: click.Command = cli
+    rest = words[1:]
+    while isinstance(chosen, click.Group) and rest and re.fullmatch(r"[a-z][a-z-]*", rest[0]):
+        below = chosen.get_command(click.Context(cli), rest[0])
+        assert below is not None, f"{' '.join(words)}: there is no {rest[0]}"
+        chosen, rest = below, rest[1:]
+    return chosen, rest
+
+
 def check_words(words: list[str]) -> None:
     """Raises click.UsageError where the command has no such option; which runs and files there are is not looked at."""
-    if words[0] == "bridle-notify":
-        chosen, rest = ALL["bridle-notify"].command, words[1:]
-    else:
-        chosen, rest = cli, words[1:]
-        context = click.Context(cli)
-        while isinstance(chosen, click.Group) and rest and not rest[0].startswith("-"):
-            below = chosen.get_command(context, rest[0])
-            assert below is not None, f"{shlex.join(words)}: there is no {rest[0]}"
-            chosen, rest = below, rest[1:]
+    chosen, rest = command_of(words)
     if not isinstance(chosen, click.Group) and not {"-h", "--help"} & set(rest):
         try:
             chosen.make_context(words[-1], rest)
