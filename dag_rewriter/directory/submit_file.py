@@ -154,7 +154,7 @@ def _slowly(data: bytes) -> tuple[int | None, int | None]:
 
 
 _TELLING = re.compile(
-    rb"\n[ \t]*(?:universe|priority|(?:\+|my\.)pegasus_(?:job_class|wf_xformation|site))[ \t]*=[^\n]*",
+    rb"\n[ \t]*(?=[UuPpMm+])(?:universe|priority|(?:\+|my\.)pegasus_(?:job_class|wf_xformation|site))[ \t]*=[^\n]*",
     re.IGNORECASE,
 )
 
@@ -211,12 +211,21 @@ def shared_telling_lines(data: bytes, nodes: int) -> bytes | None:
         return b""
     if b"\\" in data:  # lines that go on
         return None
-    priorities = list(map(int, _NUMBERED.findall(data)))
-    if priorities and len(priorities) != nodes:
+    found = _TELLING_OF_MANY.findall(data)
+    each = len(found) // nodes
+    heads, *columns = (found[at::each] for at in range(each))
+    if heads.count(b"\nJOB ") != nodes or len(found) != nodes * each:
         return None
-    found = _TELLING_OF_MANY.findall(_NUMBERED.sub(_PRIORITY % max(priorities), data) if priorities else data)
-    first = found[1 : len(found) // nodes]
-    return b"".join(first) if found == [b"\nJOB ", *first] * nodes and b"\nJOB " not in first else None
+    shared = [_shared(column) for column in columns]
+    return None if None in shared else b"".join(filter(None, shared))
+
+
+def _shared(lines: list[bytes]) -> bytes | None:
+    """The line that stands for all of these."""
+    if lines.count(lines[0]) == len(lines):
+        return lines[0]
+    priorities = _NUMBERED.findall(b"".join([*lines, b"\n"]))
+    return _PRIORITY % max(map(int, priorities)) if len(priorities) == len(lines) else None
 
 
 _JOB_FACTS = re.compile(

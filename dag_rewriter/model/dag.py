@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dag_rewriter.language.commands import (
@@ -327,11 +327,12 @@ def _path_of(fields: Fields, described: Mapping[bytes, bytes]) -> bytes | None:
     return path
 
 
-def parse_dag(data: bytes, source: str) -> Dag:
-    """The meaning of a DAG; `source` names the file in errors. Raises DagSyntaxError.
+def parse_dag(data: bytes, source: str, segments: Sequence[tuple[int, int]] = ()) -> Dag:
+    """The meaning of a DAG; `source` names the file in errors. Raises DagSyntaxError. `segments`: (start, stop) of all
+    that it consists of, in the order in which its settings count.
 
     >>> dag = parse_dag(b"JOB A a.sub\\nJOB B b.sub\\nPARENT A CHILD B\\nRETRY ALL_NODES 2\\n", "x.dag")
     >>> dag.nodes["B"].retries, list(dag.edges)
     (2, [('A', 'B')])
     """
-    return Dag(build_index(data, source), source)
+    return Dag(build_index(data, source, segments=segments), source)

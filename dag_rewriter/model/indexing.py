@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 
 from dag_rewriter.errors import DagSyntaxError
@@ -27,13 +29,17 @@ from dag_rewriter.model.tables import table_key
 _RERUN = "let pegasus-plan write the directory again, or mend the line"
 
 
-def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
-    """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown ones are kept in `other`."""
+def build_index(
+    data: bytes, source: str, size: int = SIZE, segments: Sequence[tuple[int, int]] = ()
+) -> Index:
+    """Reads all commands; DagSyntaxError where DAGMan would refuse one. Unknown ones are kept in `other`. `segments` as
+    `parse_dag` has them.
+    """
     collects = gc.isenabled()
     gc.disable()  # millions of tuples that live for a moment: the collector would look at each of them again
     try:
         index = Index(data)
-        for piece in pieces(data, size):
+        for piece in _pieces(data, size, segments):
             entries: list[tuple[bytes, Fields]] | None = None if piece.bulk is not None else []
             keys = tuple(piece.bulk or ())
             index.parts.append(
@@ -44,6 +50,10 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
             else:
                 for statement in piece.statements():
                     _read(index, statement, source)
+        if segments:
+            place = {start: number for number, (start, stop) in enumerate(segments) if stop > start}
+            starts = sorted(place)
+            index.parts.sort(key=lambda part: place[starts[bisect_right(starts, part.start) - 1]])
         _resolve(index, source)
         index.monitor = _monitor(index)
     except TooLongError as error:
@@ -52,6 +62,19 @@ def build_index(data: bytes, source: str, size: int = SIZE) -> Index:
         if collects:
             gc.enable()
     return index
+
+
+def _pieces(data: bytes, size: int, segments: Sequence[tuple[int, int]]) -> Iterator[Piece]:
+    """All of it in the order of the file; no piece belongs to two segments."""
+    if not segments:
+        yield from pieces(data, size)
+        return
+    line = 1
+    for start, stop in sorted(segments):
+        text = data[start:stop]
+        for piece in pieces(text, size, line=line):
+            yield replace(piece, start=piece.start + start, stop=piece.stop + start)
+        line += text.count(b"\n")
 
 
 def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, source: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language.commands import Include, Splice
@@ -34,6 +34,17 @@ def refuse_many_edges(source: str, number: int) -> None:
     if number > MAX_EDGES:
         hint = "put a node between the parents and the children of PARENT lines that have many of both"
         raise DagSyntaxError(source, 0, f"it has more than {MAX_EDGES:,} dependencies", hint)
+
+
+def known_once(file: str, above: Sequence[str]) -> str:
+    """The file, which the files `above` it name; DagSyntaxError for one of these, or for one too deep."""
+    if file in above:
+        what = f"the files include or splice each other in a circle: {' -> '.join((*above, file))}"
+        raise DagSyntaxError(above[-1], 0, what, "take one of the lines out")
+    if len(above) > MAX_DEPTH:
+        what = f"its splices and includes are nested more than {MAX_DEPTH} deep"
+        raise DagSyntaxError(above[0], 0, what, "nest them less")
+    return file
 
 
 _REFERENCE = re.compile(rb"^[ \t]*(?:splice|include)[ \t][^\n]*", re.IGNORECASE | re.MULTILINE)

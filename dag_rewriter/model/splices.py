@@ -12,20 +12,11 @@ from functools import cache
 from itertools import chain, product
 from typing import TypeAlias
 
-from dag_rewriter.errors import DagSyntaxError
-from dag_rewriter.language.chunks import TOO_LONG, TooLongError, pieces
-from dag_rewriter.language.commands import Include, NodeKind
-from dag_rewriter.language.syntax import parse
+from dag_rewriter.language.commands import NodeKind
 from dag_rewriter.language.text import bytes_of, text_of
 from dag_rewriter.model.dag import Dag, Node, Work, parse_dag
-from dag_rewriter.model.part_limits import (
-    ABSURD,
-    MAX_DEPTH,
-    MAX_FILES,
-    refuse_many_edges,
-    refuse_too_much,
-    too_much,
-)
+from dag_rewriter.model.includes import with_includes
+from dag_rewriter.model.part_limits import MAX_FILES, known_once, refuse_many_edges, refuse_too_much, too_much
 
 Read: TypeAlias = Callable[[str], bytes]
 """path -> bytes; a relative path counts from where DAGMan runs"""
@@ -249,8 +240,9 @@ class _Files:
         self.take()
         if key not in self.dags:
             data = self.read(file)
-            text = _with_includes(data, directory, self.included, above)
-            self.dags[key] = parse_dag(text, file), text != data
+            text = with_includes(data, directory, self.included, above)
+            dag = parse_dag(text.data, file, text.segments) if text.segments else parse_dag(text.data, file)
+            self.dags[key] = dag, text.data != data
         return self.dags[key]
 
     def included(self, file: str) -> bytes:
@@ -281,7 +273,7 @@ def _scope(
     splices = {}
     for splice in part.dag.splice_commands:
         inner = posixpath.join(directory, splice.directory or "")
-        file = _known_once(posixpath.normpath(posixpath.join(inner, splice.dag_file)), above)
+        file = known_once(posixpath.normpath(posixpath.join(inner, splice.dag_file)), above)
         splices[splice.name] = _scope(file, f"{prefix}{splice.name}+", inner, files, (*above, file), number)
     for spliced in splices.values():
         scope.parts += spliced.parts
@@ -295,47 +287,6 @@ def _scope(
         for pin in part.dag.pins:
             scope.pins.setdefault((pin.out, pin.number), []).append(prefix + pin.node)
     return scope
-
-
-def _known_once(file: str, above: Sequence[str]) -> str:
-    if file in above:
-        what = f"the files include or splice each other in a circle: {' -> '.join((*above, file))}"
-        raise DagSyntaxError(above[-1], 0, what, "take one of the lines out")
-    if len(above) > MAX_DEPTH:
-        what = f"its splices and includes are nested more than {MAX_DEPTH} deep"
-        raise DagSyntaxError(above[0], 0, what, "nest them less")
-    return file
-
-
-def _with_includes(data: bytes, directory: str, read: Read, above: Sequence[str]) -> bytes:
-    """The text with the text of each INCLUDE in its place."""
-    if b"include" not in data.lower():  # no need to look at a million lines
-        return data
-    texts: list[bytes] = []
-    for raw, file_name in _cut_at_includes(data, above[-1]):
-        texts.append(raw)
-        if file_name is not None:
-            file = _known_once(posixpath.normpath(posixpath.join(directory, file_name)), above)
-            text = _with_includes(read(file), directory, read, (*above, file))
-            texts.append(text if text.endswith(b"\n") else text + b"\n")
-    return b"".join(texts)
-
-
-def _cut_at_includes(data: bytes, source: str) -> Iterator[tuple[bytes, str | None]]:
-    """The text of a DAG, each piece with the file that an INCLUDE behind it names."""
-    try:
-        for piece in pieces(data):
-            raw = data[piece.start : piece.stop]
-            if piece.bulk is not None or b"include" not in raw.lower():
-                yield raw, None
-                continue
-            for line in parse(raw):
-                if isinstance(line.command, Include):
-                    yield b"", line.command.file
-                else:
-                    yield line.raw, None
-    except TooLongError as error:
-        raise DagSyntaxError(source, error.line, TOO_LONG, ABSURD) from error
 
 
 def _links(part: Part, splices: Mapping[str, _Scope], files: _Files) -> Iterator[tuple[Edge, bool]]:
