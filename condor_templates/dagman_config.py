@@ -9,6 +9,9 @@ from types import MappingProxyType
 OURS = "# Written by bridle; `bridle rewrite --undo` removes it, a rewrite writes it anew.\n"
 """The first line of every file of ours."""
 
+HOME = "BRIDLE_HOME"
+"""The variable in which a monitor gets the home of who submitted it, below which lies what that user confirmed."""
+
 
 def dagman_config(
     user_config: str | None,

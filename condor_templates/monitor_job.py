@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condor_templates.dagman_config import OURS
+from condor_templates.dagman_config import HOME, OURS
 from condor_templates.exit_codes import ExitCode
 from condor_templates.monitor_conditions import FINAL_CODES
 from condor_templates.monitor_policy import Universe
@@ -15,9 +15,6 @@ GETENV = (
     "BEARER_TOKEN,BEARER_TOKEN_FILE,BRIDLE_*"
 )
 """What condor_submit_dag passes to DAGMan, passed on: a local job gets no environment by itself."""
-
-HOME = "BRIDLE_HOME"
-"""The variable in which a monitor gets the home of who submitted it, below which lies what that user confirmed."""
 
 FOLLOW, DELIVER = "--follow --notify", "--deliver"
 """What the monitor's job is told: to follow a run; where DAGMan or HTCondor cannot wait for it, to deliver the rest."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import htcondor2
 
-from condor_templates.monitor_job import DELIVER, FOLLOW, HOME
+from condor_templates.dagman_config import HOME
+from condor_templates.monitor_job import DELIVER, FOLLOW
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_submit_file import extended
 from dag_rewriter.directory.submit_dir import SubmitDir

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from condor_templates.monitor_job import HOME
+from condor_templates.dagman_config import HOME
 from dag_rewriter import files
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir

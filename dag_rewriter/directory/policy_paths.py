@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from condor_templates.monitor_job import HOME
+from condor_templates.dagman_config import HOME
 from dag_rewriter.directory.submit_dir import SubmitDir
 
 SITE_POLICY = "/etc/bridle/policy.toml"

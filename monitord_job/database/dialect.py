@@ -111,6 +111,12 @@ class Dialect(ABC):
     def lock_tables(self, connection: Connection) -> None:  # noqa: B027 - nothing to do where there is one writer
         """Let nobody else make tables before the transaction ends."""
 
+    def new_tables(self, connection: Connection) -> Sequence[str]:  # noqa: ARG002 - of a file of one's own alone
+        """The statements that make all our tables in a database that has none at all; empty if SQLAlchemy is to make
+        those that are missing.
+        """
+        return ()
+
     def lock_files(self, connection: Connection) -> None:  # noqa: B027 - nothing to do where there is one writer
         """Let nobody else look files up (rc_lfn), in order to refer to them, before the transaction ends."""
 
@@ -202,6 +208,12 @@ class Sqlite(Dialect):
     @staticmethod
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def new_tables(self, connection: Connection) -> Sequence[str]:
+        from monitord_job.database.sqlite_tables import STATEMENTS
+
+        has_any = connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").first()
+        return () if has_any else STATEMENTS
 
     def reading_engine(self, url: URL) -> Engine:
         path = Path(url.database or "")

@@ -6,6 +6,7 @@ file which the planner left, as in Pegasus's own tools (Pegasus.tools.properties
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,6 +39,11 @@ HONOURED = (
     *(f"{NOTIFICATIONS}.{name}" for name in NOTIFICATION_NUMBERS),
 )
 """All that bridle reads; docs/monitoring.md says what each does."""
+
+
+_NAMES = [name.encode() for name in HONOURED]
+_ESCAPED_KEY = re.compile(rb"\\u|(?:^|[\r\n])[ \t\f]*[^=:\s\\]*\\")
+"""A key may spell its letters otherwise (`\\u0070`, which may also be wrong), or go on in the next line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,11 @@ def given_url() -> tuple[str, str] | None:
 
 
 def read_properties(path: Path) -> Mapping[str, str]:
-    """The properties in a file, none if it is not there (a copied directory may lack it)."""
+    """The properties in a file; none if it is not there (a copied directory may lack it), or has none of HONOURED."""
     data = read_trusted_beside(path, files.SMALL)
-    if data is None:
+    if data is None or not (any(name in data for name in _NAMES) or _ESCAPED_KEY.search(data)):
         return {}
-    import javaproperties
+    import javaproperties  # 8 ms, for names that few runs have
 
     try:
         return javaproperties.loads(data.decode("utf-8", "backslashreplace"))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from dag_rewriter.logs.events import new
 from monitord_job.kickstart.records import ClusterLine, Invocation, ListedTask, Record
 
 # What matches a blank matches no beginning of a word: otherwise many blanks would take the square of their number.
@@ -63,7 +64,7 @@ def task_runs(records: Sequence[Record]) -> tuple[TaskRun, ...]:
     lines have none, or give one twice.
     """
     if len(records) == 1 and isinstance(records[0], Invocation):
-        return (TaskRun(1, records[0]),)  # nearly always
+        return (new(TaskRun, (1, records[0], None, None)),)  # nearly always
     runs = list(_runs(records))
     listed = {task.number: task for task in records if isinstance(task, ListedTask)}
     names = {task.task: task for task in listed.values()}

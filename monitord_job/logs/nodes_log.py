@@ -31,8 +31,10 @@ def parse(event: bytes) -> NodeLogEvent | None:
     '3'
     """
     adds = _ADDS.get(event[:3])
-    header = _HEADER.match(event) if adds else None
-    if header is None or adds is None:
+    if adds is None:
+        return None
+    header = _HEADER.match(event)
+    if header is None:
         return None
     kind, value_in = adds
     value = value_in(event)
@@ -41,10 +43,7 @@ def parse(event: bytes) -> NodeLogEvent | None:
 
 def parse_all(events: Iterable[bytes]) -> Iterator[NodeLogEvent]:
     """Those of the events that add something, in their order."""
-    for event in events:
-        parsed = parse(event)
-        if parsed is not None:
-            yield parsed
+    return filter(None, map(parse, events))
 
 
 def leftover_events(

@@ -11,8 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+from condor_templates.dagman_config import HOME
 from condor_templates.errors import BridleError
-from condor_templates.monitor_job import HOME
 from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.database.dialect import dialect_of, sqlite_url
 from monitord_job.database.properties import MASTER_PROPERTIES, properties_of

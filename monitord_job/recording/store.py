@@ -169,7 +169,11 @@ class Store(Transactions):
     def _make_tables(self, connection: Connection) -> None:
         if self._was_ready:
             self._is_another()
-        schema.METADATA.create_all(connection)
+        made = self._dialect.new_tables(connection)
+        for statement in made:
+            connection.exec_driver_sql(statement)
+        if not made:
+            schema.METADATA.create_all(connection)
         version = str(schema.STAMPEDE_VERSION)
         connection.execute(
             schema.DBVERSION.insert(),

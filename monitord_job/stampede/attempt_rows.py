@@ -260,7 +260,7 @@ def _integrity_rows(attempt: Attempt, files: JobFiles, records: list[Invocation]
     name, seq = attempt.plan.name, attempt.node.seq
     for metric in summed(_metrics(files, records)):
         duration = round(metric.duration, 3)
-        yield IntegrityRow(name, seq, metric.type, metric.file_type, metric.files, duration)
+        yield new(IntegrityRow, (name, seq, metric.type, metric.file_type, metric.files, duration))
         if metric.failed:
             yield TagRow(name, seq, "int.error", metric.failed)
 
@@ -271,7 +271,7 @@ def _metrics(files: JobFiles, records: list[Invocation]) -> Iterator[Metric]:
             output.checksum_seconds for output in record.outputs if output.checksum_seconds is not None
         ]
         if timings:
-            yield Metric("compute", "output", len(timings), 0, sum(timings))
+            yield new(Metric, ("compute", "output", len(timings), 0, sum(timings)))
     for summary in files.records:
         if isinstance(summary, IntegritySummary):
             count = summary.succeeded + summary.failed

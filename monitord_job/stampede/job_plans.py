@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 
 from dag_rewriter.language.text import show_bytes
+from dag_rewriter.logs.events import new
 from dag_rewriter.logs.failed_jobs import Tolerance
 from dag_rewriter.model.dag import NodeKind, Work
 from dag_rewriter.model.splices import Part, WholeDag
@@ -38,11 +39,11 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_unpla
             part.path(work.directory or ""), text, part.dag.nodes[_name_in_file(work, part)].vars
         )
     abort = work.abort_dag_on[0] if work.abort_dag_on else None
-    return JobPlan(
+    values = (
         show_bytes(work.name),
         None if is_subdag else file,
-        work.pre and ScriptPlan(*work.pre),
-        work.post and ScriptPlan(*work.post),
+        work.pre and new(ScriptPlan, work.pre),
+        work.post and new(ScriptPlan, work.post),
         is_subdag,
         file if is_subdag else None,
         work.retries,
@@ -54,6 +55,7 @@ def _plan(work: Work, part: Part, named: Mapping[str, tuple[str, str]], is_unpla
         abort,
         work.tolerance and Tolerance(*work.tolerance[:2]),
     )
+    return new(JobPlan, values)
 
 
 def _name_in_file(work: Work, part: Part) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from sqlalchemy import create_engine
+
+from monitord_job.database.schema import METADATA
 from monitord_job.recording.store import Store, sqlite_url
 
 
@@ -38,3 +41,20 @@ def test_every_table_of_pegasus_is_there_column_for_column(corpus, tmp_path: Pat
     assert {name for name in mine if name not in theirs} == {
         name for name in mine if name.startswith("bridle_")
     }
+
+
+def test_a_new_file_has_the_tables_that_sqlalchemy_makes(tmp_path: Path):
+    """The statements are at hand: `python tools/sqlite_tables.py > monitord_job/database/sqlite_tables.py`."""
+    store = Store(sqlite_url(tmp_path / "ours.db"))
+    store.create()
+    store.close()
+    engine = create_engine(sqlite_url(tmp_path / "made.db"))
+    METADATA.create_all(engine)
+    engine.dispose()
+    found = []
+    for name in ("ours.db", "made.db"):
+        connection = sqlite3.connect(tmp_path / name)
+        said = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        found.append({name: "".join((sql or "").split()) for name, sql in said})
+        connection.close()
+    assert found[0] == found[1]

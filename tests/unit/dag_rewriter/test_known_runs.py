@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from condor_templates.monitor_job import HOME
+from condor_templates.dagman_config import HOME
 from dag_rewriter.directory import known_runs as registry
 from dag_rewriter.directory.known_runs import known_runs, note_run, runs_folder
 from dag_rewriter.directory.locate import dags_in, open_target

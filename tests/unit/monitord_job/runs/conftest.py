@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from condor_templates.monitor_job import HOME
+from condor_templates.dagman_config import HOME
 from dag_rewriter.directory.known_runs import note_run
 from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
