@@ -14,6 +14,7 @@ from monitord_job.text.unprintable import text_of
 _HEADER = re.compile(HEADER)
 _SLOT = re.compile(rb"^\tSlotName: (?:[^@\n]*@)?(\S+)", re.MULTILINE)
 _DAG_NODE = re.compile(rb"^    DAG Node: (.+)$", re.MULTILINE)
+_SUBMITTED = re.compile(HEADER.replace(rb"\d{3}", Number.SUBMIT.value), re.MULTILINE)
 _LEFT = re.compile(
     HEADER.replace(rb"\d{3}", Number.TERMINATED.value + b"|" + Number.ABORTED.value)
     + rb"(?P<when>"
@@ -75,6 +76,40 @@ def leftover_events(
         code = exit_in(event["text"])
         value = 1 if code is None else code
         yield NodeEvent(time, node, "JOB_FAILURE" if value else "JOB_SUCCESS", str(value), 0)
+
+
+def ends_of_clusters(
+    log: bytes | mmap, jobs: Mapping[str, str], zone: tzinfo | None, near: float = 0.0
+) -> Iterator[NodeEvent]:
+    """What DAGMan would have said at the end of clusters, of each of which one job is named, as `leftover_events` does.
+
+    Nothing of one of which a job has not left.
+
+    >>> log = b"".join(b"000 (21.%03d.000) 2026-11-29 01:04:04 Job submitted\\n...\\n" % proc for proc in (0, 1))
+    >>> log += b"005 (21.000.000) 2026-11-29 01:04:05 Job terminated.\\n\\t(1) Normal (return value 3)\\n...\\n"
+    >>> list(ends_of_clusters(log, {"21.0": "A"}, None))
+    []
+    >>> log += b"009 (21.001.000) 2026-11-29 01:04:06 Job was aborted.\\n\\tvia condor_rm (by user ada)\\n...\\n"
+    >>> [(event.node, event.state, event.info) for event in ends_of_clusters(log, {"21.0": "A"}, None)]
+    [('A', 'JOB_FAILURE', '3')]
+    """
+    nodes = {job.partition(".")[0]: node for job, node in jobs.items()}
+    left: dict[str, set[str]] = {cluster: set() for cluster in nodes}
+    for event in _SUBMITTED.finditer(log):
+        job = job_of(event)
+        left.get(job.partition(".")[0], set()).add(job)
+    failed: dict[str, NodeEvent] = {}
+    everything = {job: nodes[cluster] for cluster, each in left.items() for job in each}
+    cluster = ""
+    for told in leftover_events(log, everything, zone, near):
+        if told.state in ("JOB_TERMINATED", "JOB_ABORTED"):
+            cluster = told.info.partition(".")[0]
+            left[cluster].discard(told.info)
+        if told.state in ("JOB_FAILURE", "JOB_ABORTED"):
+            failed.setdefault(cluster, told)
+        if not left[cluster] and told.state != "JOB_TERMINATED":
+            first = failed.get(cluster)
+            yield told if first is None else first._replace(time=told.time)
 
 
 def _job(event: bytes, header: re.Match[bytes]) -> str:

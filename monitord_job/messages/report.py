@@ -54,13 +54,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a message says. `trouble`: why there is no `run`."""
+    """All that a message says. `trouble`: why there is no `run`; `again`: what goes on with it, if not `bridle run`."""
 
     about: EventContext
     now: int
     run: Run | None = None
     job: JobFacts | None = None
     trouble: str = ""
+    again: str = ""
 
     @property
     def name(self) -> str:
@@ -132,5 +133,6 @@ def advice(report: Report) -> tuple[Advice, ...]:
         steps.append(Advice("When the cause is fixed, release a job", "condor_release JOB_ID"))
     if run and run.state == "failed":
         steps.append(Advice("See where the next run would start", f"bridle rescue show {where}"))
-        steps.append(Advice("When the cause is fixed, resume from there", f"bridle run {where}"))
+        again = report.again or f"bridle run {where}"
+        steps.append(Advice("When the cause is fixed, resume from there", again))
     return tuple(steps)

@@ -5,6 +5,7 @@ What cannot be read is said in the report: the message is sent all the same.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,10 @@ def report_of(about: EventContext, submit_dir: SubmitDir, database: Database, no
         run = read_run(engine, about.wf_uuid)
         if run.started is None and (unread := unreadable_run(submit_dir)):
             return Report(about, now, trouble=one_line(unread, 500))
-        return Report(about, now, run, read_job(engine, about) if about.job else None)
+        job = read_job(engine, about) if about.job else None
+        places = submit_dir.places
+        again = f"cd {shlex.quote(str(submit_dir.start))} && {places.again}" if places.again else ""
+        return Report(about, now, run, job, again=again)
     finally:
         engine.dispose()
 

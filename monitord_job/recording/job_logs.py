@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mmap
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -151,7 +152,12 @@ def _refusal_of_submit_dag(submit_dir: SubmitDir, dag_file: str) -> str:
     return ""
 
 
-def leftover_events(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[NodeEvent]:
+Reader = Callable[[mmap.mmap, Mapping[str, str], tzinfo | None, float], Iterable[NodeEvent]]
+
+
+def leftover_events(
+    submit_dir: SubmitDir, jobs: Mapping[str, str], read: Reader = nodes_log.leftover_events
+) -> Iterator[NodeEvent]:
     """How some of these jobs (`cluster.proc` -> node) left. Pegasus gives all jobs one log, which no DAGMan empties."""
     zone = zone_of(submit_dir.braindump.get("timestamp"))
     waiting = dict(jobs)
@@ -159,7 +165,7 @@ def leftover_events(submit_dir: SubmitDir, jobs: Mapping[str, str]) -> Iterator[
         if not waiting or not _has_bytes(path):
             continue
         with stream_of(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as log:
-            events = list(nodes_log.leftover_events(log, waiting, zone, path.stat().st_mtime))
+            events = list(read(log, waiting, zone, path.stat().st_mtime))
         nodes = {event.node for event in events}
         waiting = {job: node for job, node in waiting.items() if node not in nodes}
         yield from events

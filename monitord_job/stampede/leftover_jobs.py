@@ -20,6 +20,23 @@ def still_queued(nodes: Iterable[tuple[str, NodeState]]) -> dict[str, str]:
     }
 
 
+def half_told(nodes: Iterable[tuple[str, NodeState]]) -> dict[str, str]:
+    """One job (`cluster.proc`) of each cluster of which DAGMan has told the end of some, and nothing after the last.
+
+    So it is of several jobs (`queue 3`) when DAGMan was removed, or one of them ended it by ABORT-DAG-ON.
+    """
+    return {
+        node.sched_id: name
+        for name, node in nodes
+        if node.sched_id
+        and node.ended is not None
+        and node.exitcode is None
+        and node.post_started is None
+        and node.state != "JOB_ABORTED"
+        and not node.sched_id.startswith("0.")
+    }
+
+
 def starts_without_recovery(event: DagmanEvent, then: JobstateLine | None) -> bool:
     """Whether a DAGMan starts that does not recover, as the event after its start says: the jobs before it are left.
 

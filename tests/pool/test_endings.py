@@ -107,6 +107,9 @@ ENDS = {
     ),
     "masked by FINAL": End("JOB fit three.sub\nFINAL f ok.sub\n", "failed", "exit code 3", "job"),
     "aborted": End("JOB fit three.sub\nABORT-DAG-ON fit 3 RETURN 0\n", "aborted", "exit code 3", "job"),
+    "aborted by one of several jobs": End(
+        "JOB fit several.sub\nABORT-DAG-ON fit 3 RETURN 0\n", "aborted", "exit code 3", "job"
+    ),
     "aborted by success": End(
         "JOB fit ok.sub\nJOB b ok.sub\nPARENT fit CHILD b\nABORT-DAG-ON fit 0 RETURN 0\n", "aborted"
     ),

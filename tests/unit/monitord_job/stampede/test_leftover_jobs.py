@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
 
-from monitord_job.logs.nodes_log import leftover_events
-from monitord_job.stampede.leftover_jobs import still_queued
+from monitord_job.logs.nodes_log import ends_of_clusters, leftover_events
+from monitord_job.stampede.leftover_jobs import half_told, still_queued
 from monitord_job.stampede.state import NodeState
 
 LOG = b"""\
@@ -99,3 +100,37 @@ def test_who_is_in_the_queue_yet():
         "noop": NodeState(seq=5, submits=1, sched_id="0.2147483647"),
     }
     assert still_queued(nodes.items()) == {"21.0": "submitted"}
+
+
+def test_of_which_clusters_a_part_was_told():
+    part = NodeState(seq=1, submits=1, sched_id="21.0", ended=5, state="JOB_TERMINATED")
+    nodes = {
+        "part": part,
+        "removed": replace(part, state="JOB_ABORTED"),
+        "judged": replace(part, exitcode=0),
+        "in its POST script": replace(part, post_started=6, state="POST_SCRIPT_STARTED"),
+        "queued": replace(part, ended=None),
+    }
+    assert half_told(nodes.items()) == {"21.0": "part"}
+
+
+SUBMITTED = b"000 (07.%03d.000) 2026-11-29 01:04:04 Job submitted from host: <127.0.0.1:1>\n...\n"
+ENDED = b"005 (07.%03d.000) 2026-11-29 01:04:05 Job terminated.\n\t(1) Normal termination (return value %d)\n...\n"
+GONE = b"009 (07.%03d.000) 2026-11-29 01:04:06 Job was aborted.\n\tvia condor_rm (by user ada)\n...\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        (ENDED % (0, 3) + GONE % 1, ("JOB_FAILURE", "3")),
+        (GONE % 1 + ENDED % (0, 3), ("JOB_ABORTED", "7.1")),
+        (ENDED % (0, 0) + GONE % 1, ("JOB_ABORTED", "7.1")),
+        (ENDED % (1, 0) + ENDED % (0, 0), ("JOB_SUCCESS", "0")),
+        (ENDED % (0, 3), None),
+        (b"", None),
+    ],
+)
+def test_a_cluster_ends_with_its_last_job_as_the_first_that_failed(ends, expected):
+    log = SUBMITTED % 0 + SUBMITTED % 1 + LOG + ends
+    found = [(event.state, event.info) for event in ends_of_clusters(log, {"7.0": "A"}, EAST)]
+    assert found == ([expected] if expected else [])
