@@ -11,10 +11,12 @@ import argparse
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import create_engine
 
 from monitord_job.database.bridle_tables import BRIDLE_VERSION
@@ -217,6 +219,20 @@ def make(folder: Path, jobs: int) -> Path:
     _fill(connection, jobs)
     connection.close()
     return unfinished.replace(database)
+
+
+def copy_to_postgresql(database: Path, url: str) -> None:
+    """The same rows in an empty PostgreSQL database, as a monitor and autovacuum leave them."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:", 1))
+    METADATA.create_all(engine)
+    engine.dispose()
+    with closing(sqlite3.connect(database)) as source, psycopg.connect(url, autocommit=True) as target:
+        for table in METADATA.sorted_tables:
+            names = ", ".join(f'"{column.name}"' for column in table.columns)
+            with target.cursor().copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+                for row in source.execute(f"SELECT {names} FROM {table.name}"):
+                    copy.write_row(row)
+        target.execute("VACUUM ANALYZE")
 
 
 def _fill(connection: sqlite3.Connection, jobs: int) -> None:

@@ -13,7 +13,6 @@ from monitord_job.database.properties import URL_PROPERTIES, given_url
 from monitord_job.database.url import Database, database_of, parse_url
 from monitord_job.diagnosis.legibility import unreadable_run
 from monitord_job.errors import DatabaseUrlError, DatabaseVersionError, NewerDatabaseError
-from monitord_job.readers.status import brought_up
 from monitord_job.statistics.collect import read_run, together
 from monitord_job.statistics.model.figures import Attempt, Level, Statistics, Workflow
 from monitord_job.statistics.queries.jobs import attempts
@@ -50,6 +49,8 @@ def target_of(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> 
 def _database(submit_dir: SubmitDir, url: str | None, *, as_it_stands: bool) -> Database:
     if as_it_stands:
         return database_of(submit_dir, url)
+    from monitord_job.readers.status import brought_up  # brings the monitor with it
+
     try:
         return brought_up(submit_dir, url)
     except NewerDatabaseError:

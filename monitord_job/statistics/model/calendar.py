@@ -33,22 +33,22 @@ class Line:
 
 def lines(rows: Iterable[Busy], per: Per, zone: tzinfo | None = None) -> list[Line]:
     """By date. Hours and days are those of `zone`, by default of this machine."""
-    return _summed((_date(row, per, zone), None, row) for row in rows if row.has_ended)
+    return _summed(((row.begin, None, row) for row in rows if row.has_ended), per, zone)
 
 
 def host_lines(rows: Iterable[Busy], per: Per, zone: tzinfo | None = None) -> list[Line]:
     """By date and host, of what is known to have run on one."""
-    return _summed((_date(row, per, zone), row.host, row) for row in rows if row.host is not None)
+    return _summed(((row.begin, row.host, row) for row in rows if row.host is not None), per, zone)
 
 
-def _date(row: Busy, per: Per, zone: tzinfo | None) -> str:
-    return datetime.fromtimestamp(row.begin, zone).strftime(_FORMATS[per])
-
-
-def _summed(rows: Iterable[tuple[str, str | None, Busy]]) -> list[Line]:
-    sums: dict[tuple[str, str], Line] = {}
-    for date, host, row in rows:
-        key = date, host or ""
-        before = sums.get(key, Line(date, host, 0, 0.0))
-        sums[key] = Line(date, host, before.count + row.count, before.seconds + row.seconds)
-    return [sums[key] for key in sorted(sums)]
+def _summed(rows: Iterable[tuple[int, str | None, Busy]], per: Per, zone: tzinfo | None) -> list[Line]:
+    dates: dict[int, str] = {}
+    """by quarter of an hour: many hosts share it, and to say it takes longer than all else"""
+    sums: dict[tuple[str, str], tuple[int, float]] = {}
+    for begin, host, row in rows:
+        date = dates.get(begin)
+        if date is None:
+            date = dates[begin] = datetime.fromtimestamp(begin, zone).strftime(_FORMATS[per])
+        count, seconds = sums.get((date, host or ""), (0, 0.0))
+        sums[date, host or ""] = count + row.count, seconds + row.seconds
+    return [Line(date, host or None, *sums[date, host]) for date, host in sorted(sums)]

@@ -97,29 +97,46 @@ def counted(counts: Counts) -> list[tuple[str | int, ...]]:
 
 def attempt_row(one: Attempt) -> tuple[str, ...]:
     """A row of JOBS. There may be a million of them."""
-    kickstart = number(one.kickstart)
+    (
+        job,
+        place,
+        site,
+        ran,
+        multiplier,
+        ran_in_all,
+        cpu,
+        post,
+        queue,
+        resource,
+        runtime,
+        seqexec,
+        code,
+        host,
+    ) = one
+    kickstart = number(ran)
     return (
-        one_line(one.job),
-        str(one.number),
-        _name(one.site or "-"),
+        one_line(job),
+        _whole(place),
+        _name(site or "-"),
         kickstart,
-        str(one.multiplier),
-        kickstart if one.multiplier == 1 else number(one.kickstart_multiplied),
-        number(one.cpu),
-        _seconds(one.post),
-        _seconds(one.queue),
-        _seconds(one.resource),
-        _seconds(one.runtime),
-        _seconds(one.seqexec),
-        number(one.seqexec_delay),
-        str(one.exitcode),
-        _name(one.host or "None"),
+        _whole(multiplier),
+        kickstart if multiplier == 1 else number(ran_in_all),
+        number(cpu),
+        _seconds(post),
+        _seconds(queue),
+        _seconds(resource),
+        _seconds(runtime),
+        _seconds(seqexec),
+        "-" if seqexec is None else number(one.seqexec_delay),
+        _whole(code),
+        _name(host or "None"),
     )
 
 
-# Of a million attempts, few differ in these: whole seconds, sites, hosts.
+# Of a million attempts, few differ in these: whole seconds, sites, hosts, codes.
 _seconds = lru_cache(maxsize=4096, typed=True)(number)
 _name = lru_cache(maxsize=4096)(one_line)
+_whole = lru_cache(maxsize=4096, typed=True)(str)
 
 
 def ran_row(one: Ran) -> tuple[str, ...]:
