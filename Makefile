@@ -10,6 +10,7 @@ ARGS ?=
 MONITOR_ARGS ?=
 FORMS_ARGS ?=
 STATISTICS_ARGS ?=
+LIST_ARGS ?=
 SITE_ARGS ?=
 COMMANDS_ARGS ?=
 SOAK_ARGS ?=
@@ -31,7 +32,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 	command -v $$tool >/dev/null || echo missing; done),$(STAMPS)/htcondor)
 
 .DELETE_ON_ERROR:
-.PHONY: help api cli docs demo test test-newest test-oldest release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
+.PHONY: help api cli docs example-run demo test test-newest test-oldest release-check pythons soak fuzz bench check lint format-check types imports setup lock clean
 
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
@@ -43,8 +44,8 @@ help:
 	@echo "             reads a DAG (COMMANDS_ARGS='--sizes 1000000'), then the monitor"
 	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), also on each form of"
 	@echo "             output that users have (FORMS_ARGS='--jobs 1000'), then 1,000 notifications,"
-	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000'),"
-	@echo "             then many monitors on one PostgreSQL (SITE_ARGS='--monitors 20 --jobs 5000')"
+	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000 --postgresql'),"
+	@echo "             then bridle list of many runs (LIST_ARGS='--runs 5000'), then many monitors on one PostgreSQL (SITE_ARGS='--monitors 20 --jobs 5000')"
 	@echo "make release-check   wheel and sdist: complete, and the wheel at work in an empty environment"
 	@echo "make pythons set up, unit and golden tests with the oldest and the newest Python that are supported"
 	@echo "make check   ruff, mypy --strict, import-linter"
@@ -52,6 +53,7 @@ help:
 	@echo "make api     write docs/api.md anew from the docstrings"
 	@echo "make cli     write docs/cli.md, the man pages (docs/man) and docs/database.md anew, from parser and models"
 	@echo "make docs    the same, the diagrams and pictures of the docs, and the docs as a site: build/site"
+	@echo "make example-run   run the example anew, as make demo does, for the pictures of the docs"
 	@echo "make lock    resolve the dependencies anew: requirements.lock, tests/peer/requirements.txt"
 	@echo "make clean   stop every pool below build/ and remove what was made"
 
@@ -112,6 +114,7 @@ bench: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_forms.py $(FORMS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_notifications.py
 	@$(VENV)/bin/python benchmarks/bench_statistics.py $(STATISTICS_ARGS)
+	@$(VENV)/bin/python benchmarks/bench_list.py $(LIST_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_site.py $(SITE_ARGS)
 
 check: lint format-check types imports
@@ -141,6 +144,12 @@ docs: cli $(STAMPS)/chromium
 	@$(VENV)/bin/python tools/screenshots.py
 	@$(VENV)/bin/sphinx-build -q -W --keep-going -b html -d $(BUILD)/site-cache docs $(BUILD)/site
 	@echo "build/site/index.html: the docs as a site, which needs no network"
+
+# Renews the run that `make docs` draws: the example, as `make demo` runs it.
+example-run: $(STAMPS)/bridle $(HTCONDOR)
+	@work="$$($(PYTHON) tools/workplace.py .)" && rm -rf "$$work/example" && \
+		$(VENV)/bin/python examples/mosaic/demo.py --work "$$work/example" --pool "$$work/pools/example" && \
+		$(VENV)/bin/python tools/example_run.py "$$work/example"
 
 setup: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(HTCONDOR) $(STAMPS)/htcondor-23
 

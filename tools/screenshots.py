@@ -1,34 +1,28 @@
-"""Takes the pictures of the docs (docs/images/*.png) of a recorded run, with the Chromium in build/chromium."""
+"""Takes the pictures of the docs (docs/images/*.png) of the run of the example, with the Chromium in build/chromium."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from example_run import unpacked
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 FOLDER = CHECKOUT / "docs" / "images"
-_RUN = CHECKOUT / "tests" / "fixtures" / "recorded" / "failing-condorio.tar.xz"
 _BRIDLE = Path(sys.executable).with_name("bridle")
 _CHROMIUM = CHECKOUT / "build" / "chromium" / "bin" / "chromium"
 _SIZE = "1100,900"
 
 
-def unpacked(folder: Path) -> Path:
-    """The submit directory in the archive."""
-    with tarfile.open(_RUN) as archive:
-        # Python 3.12 wants it said, 3.11.2 does not know it.
-        archive.extraction_filter = getattr(tarfile, "data_filter", None)
-        archive.extractall(folder)
-    return next(path.parent for path in folder.rglob("braindump.yml"))
-
-
 def take(folder: Path) -> Iterator[Path]:
     """The report, and what `bridle plots` draws of the same run."""
     run = unpacked(folder)
+    # Its rules of notification are not confirmed here, and nothing is to be said of them.
+    subprocess.run([_BRIDLE, "monitord", "--catch-up", run], check=True, capture_output=True)
     page = folder / "report.html"
     subprocess.run([_BRIDLE, "report", run, "-o", page], check=True, stdout=subprocess.DEVNULL)
     page.write_text(page.read_text().replace(str(folder), "/runs"))
@@ -47,6 +41,7 @@ def take(folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    os.environ |= {"TZ": "UTC", "CONDOR_CONFIG": os.devnull}
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CHECKOUT / "build") as place:
         for made in take(Path(place)):

@@ -18,7 +18,8 @@ from monitord_job.monitor.session import catch_up
 from planner_ext.pages import page_names
 from tests.support.places import CHECKOUT
 from tests.support.recorded import as_it_ran
-from tools import database_page, diagrams
+from tests.support.workflows import plan_mosaic
+from tools import database_page, diagrams, example_run
 
 DOCS = CHECKOUT / "docs"
 
@@ -51,6 +52,13 @@ def test_the_questions_of_the_page_have_answers(fresh_corpus: Callable[[str], Pa
 def test_the_diagrams_are_fresh() -> None:
     for name, text in diagrams.pictures().items():
         assert (DOCS / "images" / name).read_text() == text, "run `make docs`"
+
+
+def test_the_pictures_are_of_the_example(tmp_path: Path) -> None:
+    recorded = example_run.unpacked(tmp_path / "recorded") / "mosaic-0.dag.planned"
+    planned = plan_mosaic(tmp_path / "planned") / "mosaic-0.dag"
+    nodes = [re.findall(r"^JOB (\S+)", dag.read_text(), re.MULTILINE) for dag in (recorded, planned)]
+    assert nodes[0] == nodes[1] != [], "run `make example-run`, then `make docs`"
 
 
 def test_the_site_builds_without_a_warning_and_needs_no_network(tmp_path: Path) -> None:
