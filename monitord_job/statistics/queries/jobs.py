@@ -99,30 +99,25 @@ _REMOTE = """CAST((
        ) AS DOUBLE PRECISION)"""
 
 
-def _ran(what: str, first: int = 0) -> str:
-    """`first`: -1 with the PRE script, which is an invocation to Stampede."""
-    return (
-        f"(SELECT {what} FROM invocation n "
-        f"WHERE n.job_instance_id = i.job_instance_id AND n.task_submit_seq >= {first})"
-    )
-
-
 _ATTEMPTS = f"""
 SELECT j.exec_job_id,
        (SELECT count(*) FROM job_instance p WHERE p.job_id = i.job_id AND p.job_submit_seq <= i.job_submit_seq),
        i.site, i.multiplier_factor,
-       CAST({_ran("sum(n.remote_duration)")} AS DOUBLE PRECISION),
-       CAST({_ran("sum(n.remote_cpu_time)")} AS DOUBLE PRECISION),
+       CAST(sum(CASE WHEN n.task_submit_seq >= 0 THEN n.remote_duration END) AS DOUBLE PRECISION),
+       CAST(sum(CASE WHEN n.task_submit_seq >= 0 THEN n.remote_cpu_time END) AS DOUBLE PRECISION),
        {_state("min", "SUBMIT")}, {_REMOTE},
        {_state("min", "EXECUTE")}, {_state("max", "JOB_TERMINATED")}, {_state("max", "POST_SCRIPT_STARTED")},
        {_state("min", "POST_SCRIPT_TERMINATED")},
        CAST(i.local_duration AS DOUBLE PRECISION), CAST(i.cluster_duration AS DOUBLE PRECISION),
-       {_ran("max(n.exitcode)", -1)},
+       max(CASE WHEN n.task_submit_seq >= -1 THEN n.exitcode END),
        h.hostname
 FROM job j JOIN job_instance i ON i.job_id = j.job_id LEFT JOIN host h ON h.host_id = i.host_id
+     LEFT JOIN invocation n ON n.job_instance_id = i.job_instance_id
 WHERE j.wf_id = ?
+GROUP BY i.job_submit_seq, i.job_instance_id, j.job_id, h.host_id
 ORDER BY i.job_submit_seq
 """
+"""With the PRE script (-1) for the exit code: an invocation to Stampede."""
 
 
 def attempts(questions: Questions, wf_id: int) -> Iterator[Attempt]:
