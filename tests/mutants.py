@@ -163,8 +163,8 @@ MUTANTS = (
     ),
     Mutant(
         "monitord_job/recording/job_files.py",
-        "number is None else [f",
-        "number is None or number else [f",
+        "number is None else (f",
+        "number is None or number else (f",
         RUNS,
     ),
     Mutant(
