@@ -37,6 +37,7 @@ from monitord_job.monitor.unplanned_identity import in_its_run
 from monitord_job.outcome.ending import Ending
 from monitord_job.readers.run_outcome import RunState, ending, state_of
 from monitord_job.readers.status import as_dagman_counts, read_status
+from monitord_job.runs.records import keep_ended
 from monitord_job.schedd import dagman_jobs, hand_over, node_jobs, release_job, submit_dag
 from monitord_job.waiting import wait_for
 from planner_ext.errors import AlreadyRunningError, RunError
@@ -232,4 +233,5 @@ def _stored_to_its_end(submit_dir: SubmitDir) -> WorkflowSummary | None:
     """The run after its DAGMan has gone: the monitor stores the rest and leaves, or it is stored here."""
     with suppress(LockedError):
         catch_up(submit_dir, Limits(), lock_wait=Limits().drain, deliver=True)
+    keep_ended(submit_dir)  # the database is not as the monitor has left it
     return _read(submit_dir, as_dagman_counts)
