@@ -33,7 +33,11 @@ LAST_MIGRATION = [
     (_OF_WORKFLOWS, "aborted_by = turn.workflow.aborted_by\n", "aborted_by = None\n"),
     (_OF_WORKFLOWS, ", recovering=False, aborted_by=None)", ", recovering=False)"),
     ("monitord_job/recording/ingest.py", "        self._mark_services()\n", ""),
-    ("monitord_job/database/dialect.py", "        return () if has_any else STATEMENTS\n", "        return ()\n"),
+    (
+        "monitord_job/database/dialect.py",
+        "        return () if has_any else STATEMENTS\n",
+        "        return ()\n",
+    ),
     ("monitord_job/notifications/history_queries.py", "(n.service IS NULL OR NOT n.service) AND ", ""),
 ]
 """What the newest version of our tables brought to the code: where, what, and what stood there before."""
