@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from condor_templates.errors import BridleError
@@ -34,12 +35,14 @@ class RescueDags:
 
     def __init__(self) -> None:
         self._found: dict[Path, dict[str, list[str]]] = {}
+        self._one_at_a_time = Lock()
 
     def of(self, submit_dir: SubmitDir) -> list[str]:
         """The names of a run's, the lowest number first."""
-        found = self._found.get(submit_dir.path)
-        if found is None:
-            found = self._found[submit_dir.path] = by_dag(files.names_in(submit_dir.path))
+        with self._one_at_a_time:
+            found = self._found.get(submit_dir.path)
+            if found is None:
+                found = self._found[submit_dir.path] = by_dag(files.names_in(submit_dir.path))
         return found.get(submit_dir.rescue_base, [])
 
 
