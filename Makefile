@@ -8,6 +8,7 @@ STAMPS := $(BUILD)/stamps
 WORKERS ?= $(shell expr 2 '*' $$(nproc))
 ARGS ?=
 MONITOR_ARGS ?=
+LIVE_ARGS ?=
 FORMS_ARGS ?=
 STATISTICS_ARGS ?=
 LIST_ARGS ?=
@@ -42,7 +43,8 @@ help:
 	@echo "make fuzz    set up, damaged, torn and absurd files for every parser, for two minutes (FUZZ_ARGS='--seconds 600 --only dag')"
 	@echo "make bench   set up, time a rewrite beside condor_dag_checker (ARGS='--sizes 10000'), and each command that"
 	@echo "             reads a DAG (COMMANDS_ARGS='--sizes 1000000'), then the monitor"
-	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), also on each form of"
+	@echo "             beside pegasus-monitord (MONITOR_ARGS='--sizes 1000 100000'), how it follows, rests and is"
+	@echo "             restarted (LIVE_ARGS='--times 3 --restart 100000'), also on each form of"
 	@echo "             output that users have (FORMS_ARGS='--jobs 1000'), then 1,000 notifications,"
 	@echo "             then statistics beside pegasus-statistics, and the other readers (STATISTICS_ARGS='--sizes 100000 1000000 --postgresql'),"
 	@echo "             then bridle list of many runs (LIST_ARGS='--runs 5000'), then many monitors on one PostgreSQL (SITE_ARGS='--monitors 20 --jobs 5000')"
@@ -111,6 +113,7 @@ bench: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(HTCONDOR)
 	@$(VENV)/bin/python benchmarks/bench_rewrite.py $(ARGS)
 	@$(VENV)/bin/python benchmarks/bench_commands.py $(COMMANDS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_monitor.py $(MONITOR_ARGS)
+	@$(VENV)/bin/python benchmarks/bench_live.py $(LIVE_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_forms.py $(FORMS_ARGS)
 	@$(VENV)/bin/python benchmarks/bench_notifications.py
 	@$(VENV)/bin/python benchmarks/bench_statistics.py $(STATISTICS_ARGS)

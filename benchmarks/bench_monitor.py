@@ -64,18 +64,19 @@ class Run(NamedTuple):
 
     path: Path
     jobs: int
+    base: str = "fan-0"
 
     @property
     def states(self) -> Path:
-        return self.path / "fan-0.bridle.jobstate.log"
+        return self.path / f"{self.base}.bridle.jobstate.log"
 
     @property
     def events(self) -> Path:
-        return self.path / "fan-0.dag.nodes.log"
+        return self.path / f"{self.base}.dag.nodes.log"
 
     @property
     def database(self) -> Path:
-        return self.path / "fan-0.stampede.db"
+        return self.path / f"{self.base}.stampede.db"
 
     def forget(self) -> None:
         """Take away what a monitor has stored."""
@@ -235,9 +236,9 @@ def live(run: Run) -> Live:
 
 
 @contextmanager
-def following(run: Run) -> Iterator[int]:
+def following(run: Run, *options: str) -> Iterator[int]:
     """A monitor at work on the run; its process id."""
-    command = [str(BRIDLE), "monitord", "--follow", "--drain", "0", "."]
+    command = [str(BRIDLE), "monitord", "--follow", "--drain", "0", *options, f"{run.base}.dag"]
     process = subprocess.Popen(command, cwd=run.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process.pid
