@@ -32,8 +32,14 @@ def unpacked(folder: Path) -> Path:
     with tarfile.open(ARCHIVE) as archive:
         # Python 3.12 wants it said, 3.11.2 does not know it.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
-        archive.extractall(folder)
+        archive.extractall(folder, [_ours(entry) for entry in archive])
     return next(path.parent for path in folder.rglob("braindump.yml"))
+
+
+def _ours(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without that filter, root's files would be those of the owner in the archive, and nobody reads another's run."""
+    entry.uid, entry.gid, entry.uname, entry.gname = os.getuid(), os.getgid(), "", ""
+    return entry
 
 
 def keep(work: Path) -> None:
