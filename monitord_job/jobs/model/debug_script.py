@@ -82,7 +82,7 @@ def debug_script(job: DebugJob, folder: str) -> bytes:
     command = shlex.join(_command(job, folder))
     errors = f" 2> {shlex.quote(f'{folder}/debug_{job.name}.err')}" if job.wrapper else ""
     return _TEXT.format(
-        name=job.name,
+        name=" ".join(job.name.split()),  # in a comment, which a line break would end
         folder=shlex.quote(folder),
         copies="\n".join(_copies(job)),
         said=shlex.quote(command),
