@@ -67,6 +67,13 @@ def scene_of(pool: Pool, home: Path, **more: object) -> Scene:
     return Scene(home, environment, another_each_time=ANOTHER_EACH_TIME, **more)  # type: ignore[arg-type]
 
 
+def untold_run(place: Path, *words: str, broken: str | None = None) -> SubmitDir:
+    """A planned run without rules: they are confirmed for the pool's HOME, and the scenes have other ones."""
+    submit_dir = planned_run(place, *words, broken=broken)
+    submit_dir.bridle_notify.unlink()
+    return submit_dir
+
+
 def shown(scene: Scene, page: str, name: str) -> list[str]:
     return wrong(block_of(page, name), scene)
 
@@ -81,7 +88,7 @@ def test_without_pegasus(pool: Pool, folder: Path) -> None:
 
 def test_a_run_that_fails_and_is_rescued(pool: Pool, folder: Path) -> None:
     home = folder / "fan"
-    submit_dir = planned_run(folder / "abstract", "--retry", "0", broken="w00001")
+    submit_dir = untold_run(folder / "abstract", "--retry", "0", broken="w00001")
     open_gate(submit_dir)
     codes = {"bridle why": 2, "bridle recover": 1, "bridle run": 1}
     scene = scene_of(pool, home, codes=codes)
@@ -96,7 +103,7 @@ def test_a_run_that_fails_and_is_rescued(pool: Pool, folder: Path) -> None:
 
 def test_limits_of_a_run_that_goes_on(pool: Pool, folder: Path) -> None:
     home = folder / "live"
-    submit_dir = planned_run(folder / "limits")
+    submit_dir = untold_run(folder / "limits")
     (submit_dir.path / "bridle-policy.toml").write_text(POLICY)
     scene = scene_of(pool, home)
     (home / "run0001").symlink_to(submit_dir.path)
@@ -110,7 +117,7 @@ def test_limits_of_a_run_that_goes_on(pool: Pool, folder: Path) -> None:
 
 def with_pegasus(pool: Pool, place: Path) -> tuple[Scene, SubmitDir]:
     """A Pegasus whose planner finds its plan made, but for DAGMan's submit file; workflow and properties for it."""
-    submit_dir = planned_run(place)
+    submit_dir = untold_run(place)
     open_gate(submit_dir)
     programs = pegasus_home(place / "pegasus", submit_dir)
     graphviz = programs / "pegasus-graphviz"
