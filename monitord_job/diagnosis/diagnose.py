@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitord_job.condor_job import LIVE, JobStatus, QueuedJob
+from monitord_job.diagnosis.monitors import MonitorSeen, monitor_of
 from monitord_job.diagnosis.run_states import (
     MOST_NAMED,
     OVER,
@@ -19,9 +20,6 @@ from monitord_job.diagnosis.run_states import (
     Trouble,
 )
 from monitord_job.outcome.ending import Ending
-
-_MONITOR_START = 60
-"""Seconds that a monitor may take to begin."""
 
 
 def diagnose(facts: Facts) -> Diagnosis:
@@ -39,6 +37,7 @@ def diagnose(facts: Facts) -> Diagnosis:
         diagnosis.job,
         tuple(_findings(facts, diagnosis)),
         facts.held,
+        _monitor(facts, diagnosis.condition),
     )
 
 
@@ -225,10 +224,9 @@ def _about_the_monitor(facts: Facts, diagnosis: Diagnosis, *, over: bool) -> Ite
     elif facts.monitor is Monitor.GONE and over and (facts.unread or facts.goes_on):
         what = f"{facts.unread} bytes of the log are not in the database"
         yield Finding(Trouble.BEHIND, what if facts.unread else "the run's end is not in it", Remedy.CATCH_UP)
-    elif facts.monitor is Monitor.GONE and facts.has_monitor and _should_have_one(facts, diagnosis):
+    elif _monitor(facts, diagnosis.condition) is Monitor.GONE:
         yield Finding(Trouble.MONITOR_GONE, "no monitor serves it", Remedy.START_MONITOR)
 
 
-def _should_have_one(facts: Facts, diagnosis: Diagnosis) -> bool:
-    at_work = diagnosis.condition in (Condition.RUNNING, Condition.ORPHAN, Condition.HALTED)
-    return at_work and facts.now - facts.started > _MONITOR_START
+def _monitor(facts: Facts, condition: Condition) -> Monitor | None:
+    return monitor_of(condition, MonitorSeen(facts.monitor, facts.has_monitor, facts.started), facts.now)

@@ -18,24 +18,23 @@ from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from dag_rewriter.rescue.rescue_files import nodes_of_the_next_run
 from monitord_job import schedd
-from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.condor_job import QueuedJob
 from monitord_job.database.queries.runs import failures, is_stored, last_times, offsets, progress
 from monitord_job.database.reading import open_database
 from monitord_job.database.url import database_of
 from monitord_job.diagnosis.dagman_processes import dagman_processes
 from monitord_job.diagnosis.legibility import dagman_metrics, newest_rescue, was_over, why_unreadable
+from monitord_job.diagnosis.monitors import is_wanted, seen_in
 from monitord_job.diagnosis.run_states import (
     MOST_NAMED,
     Condition,
     Diagnosis,
     Facts,
     Lock,
-    Monitor,
     StoppedJob,
 )
 from monitord_job.diagnosis.stopped_jobs import stopped_jobs, with_failures
 from monitord_job.errors import MonitorError, NewerDatabaseError, ScheddError
-from monitord_job.lock import holder_of
 from monitord_job.logs.dagman_out_summary import LastWord, last_word, node_counts, refusal_in
 from monitord_job.logs.tail import read_tail
 from monitord_job.outcome.ending import Ending, ending_of, was_aborted
@@ -88,9 +87,9 @@ def gather(submit_dir: SubmitDir, url: str | None = None) -> Facts:
         rescue=newest_rescue(submit_dir),
         again=0 if dagmans or stored is None else len(_again(submit_dir, stored)),
         jobs=() if dagmans else tuple(job.job for job in nodes if not job.is_monitor),
-        monitor=_monitor(submit_dir.run, monitors),
+        monitor=seen_in(submit_dir.run.lock, monitors),
         monitor_job=monitors[0].job if monitors else "",
-        has_monitor=files.mode_of(submit_dir.run.monitor_submit) is not None,
+        has_monitor=is_wanted(submit_dir.run.monitor_submit),
         unread=unread,
         goes_on=stored is not None and stored.goes_on,
         started=max((job.started for job in dagmans or ()), default=0),
@@ -209,15 +208,6 @@ def _again(submit_dir: SubmitDir, stored: _Stored) -> set[str]:
         } & stored.attempted
     except RewriterError:
         return set()  # whoever is to run it says what is wrong with its files
-
-
-def _monitor(submit_dir: SubmitDir, jobs: list[QueuedJob]) -> Monitor:
-    if files.is_locked(submit_dir.lock):
-        holder = holder_of(submit_dir.lock)
-        return Monitor.STOPPED if holder is not None and holder.stands_still() else Monitor.AT_WORK
-    if not jobs:
-        return Monitor.GONE
-    return Monitor.HELD if jobs[0].status == JobStatus.HELD else Monitor.QUEUED
 
 
 def _stored(submit_dir: SubmitDir, url: str | None) -> _Stored | None:

@@ -42,7 +42,7 @@ class Trouble(Enum):
     LEFT_BEHIND = "jobs left behind"
     MONITOR_HELD = "monitor held"
     MONITOR_STOPPED = "monitor stopped"
-    MONITOR_GONE = "no monitor"
+    MONITOR_GONE = "monitor gone"
     SCHEDD_SILENT = "schedd does not answer"
     UNREADABLE = "log cannot be read"
     """what its nodes did is not known, and nothing that bridle does would tell"""
@@ -144,6 +144,7 @@ class Facts:
     jobs: tuple[str, ...] = ()
     """where no DAGMan is in the queue: jobs that one of this run has submitted, the monitor apart"""
     monitor: Monitor = Monitor.GONE
+    """where it is seen; whether it should be there, is for `monitor_of`"""
     monitor_job: str = ""
     has_monitor: bool = False
     """whether the DAG was rewritten to have one"""
@@ -183,6 +184,8 @@ class Diagnosis:
     job: str | None = None
     findings: tuple[Finding, ...] = ()
     held: tuple[StoppedJob, ...] = ()
+    monitor: Monitor | None = None
+    """where it is; None: it has none, or needs none"""
 
     def of_run(self, run: Path, places: DagmanPlaces = USUAL) -> Diagnosis:
         """The same, with the commands in its words to be typed as they stand."""

@@ -11,20 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dag_rewriter import files
+from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import FileError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.diagnosis.legibility import dagman_metrics
+from monitord_job.diagnosis.monitors import MonitorSeen, is_wanted, monitor_of, seen_in
 from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
 from monitord_job.errors import ScheddError
-from monitord_job.lock import holder_of
 from monitord_job.logs.dagman_out_summary import last_word, node_counts
 from monitord_job.logs.tail import read_tail
 from monitord_job.runs.kept_figures import KeptFigures
 from monitord_job.runs.places import places_of
 from monitord_job.runs.records import RescueDags, record_at, stored_at
-from monitord_job.runs.run_condition import Witnesses, condition_of, monitor_of
+from monitord_job.runs.run_condition import Witnesses, condition_of
 from monitord_job.runs.run_record import RunRecord, with_held
 
 _AT_ONCE = 4
@@ -51,7 +52,7 @@ class ListedRun:
     record: RunRecord
     condition: Condition
     monitor: Monitor | None
-    """None: it needs none"""
+    """None: it has none, or needs none"""
     job: str | None
     """the DAGMan job in the queue, or the last one"""
     noted: int = 0
@@ -123,13 +124,11 @@ def _at(paths: Sequence[Path], kept: KeptFigures) -> list[RunRecord]:
 def _listed(record: RunRecord, job: QueuedJob | None, noted: int, queue: list[QueuedJob] | None) -> ListedRun:
     witnesses = _witnesses(record, job, asked=queue is not None)
     condition = condition_of(record, witnesses)
-    cluster = 0 if job is None else int(job.job.partition(".")[0])
-    monitors = tuple(one for one in queue or () if one.is_monitor and cluster and one.parent == cluster)
-    monitor = monitor_of(condition, _at_work(record), monitors)
+    monitor = _monitor(record, condition, job, queue or ())
     if condition in OVER and record.ended is None:
         record = replace(record, counts={})  # what its last jobs did is in its logs, and not stored yet
-    if cluster and record.ended is None:
-        record = with_held(record, *_held(queue or [], cluster))
+    if job is not None and record.ended is None:
+        record = with_held(record, *_held(queue or [], _cluster(job)))
     last = witnesses.last.job if witnesses.last is not None else record.job
     return ListedRun(record, condition, monitor, (last or None) if job is None else job.job, noted)
 
@@ -138,9 +137,7 @@ def _held(queue: Sequence[QueuedJob], cluster: int) -> tuple[int, int]:
     """How many nodes of a DAGMan are on hold in the queue, and of those below it."""
     below, found = {cluster}, {0}
     while found:
-        found = {
-            int(job.job.partition(".")[0]) for job in queue if job.is_dagman and job.parent in below
-        } - below
+        found = {_cluster(job) for job in queue if job.is_dagman and job.parent in below} - below
         below |= found
     held = [
         job for job in queue if job.status == JobStatus.HELD and job.parent in below and not job.is_monitor
@@ -192,16 +189,21 @@ def _is_there(path: Path) -> bool:
     return False
 
 
-def _at_work(record: RunRecord) -> Monitor | None:
-    """What the monitor's lock says of it; None if nobody holds it."""
+def _monitor(
+    record: RunRecord, condition: Condition, job: QueuedJob | None, queue: Sequence[QueuedJob]
+) -> Monitor | None:
     dag_file = Path(record.dag_file)
-    lock = dag_file.with_name(f"{dag_file.name.removesuffix('.dag')}.bridle.lock")
-    if not files.is_locked(lock):
-        return None
-    holder = None
+    run = SubmitDir(dag_file.parent, {}, dag_file.name)
+    jobs = [one for one in queue if job is not None and one.is_monitor and one.parent == _cluster(job)]
+    wanted = False
     with suppress(FileError):
-        holder = holder_of(lock)
-    return Monitor.STOPPED if holder is not None and holder.stands_still() else Monitor.AT_WORK
+        wanted = is_wanted(run.monitor_submit)
+    seen = MonitorSeen(seen_in(run.lock, jobs), wanted, 0 if job is None else job.started)
+    return monitor_of(condition, seen, int(time.time()))
+
+
+def _cluster(job: QueuedJob) -> int:
+    return int(job.job.partition(".")[0])
 
 
 def chosen(runs: Sequence[ListedRun], states: Sequence[str], since: float | None) -> list[ListedRun]:

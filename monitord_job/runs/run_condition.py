@@ -9,7 +9,7 @@ from types import MappingProxyType
 from condor_templates.state_words import StateWord
 from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.condor_job import JobStatus, QueuedJob
-from monitord_job.diagnosis.run_states import OVER, Condition, Monitor
+from monitord_job.diagnosis.run_states import OVER, Condition
 from monitord_job.outcome.ending import Ending, ending_of
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.runs.run_record import RunRecord
@@ -95,14 +95,3 @@ def word_of(condition: Condition) -> str:
 def is_live(condition: Condition) -> bool:
     """Whether the run is neither over nor still to begin."""
     return condition not in OVER and condition is not Condition.NEVER_SUBMITTED
-
-
-def monitor_of(condition: Condition, at_work: Monitor | None, jobs: tuple[QueuedJob, ...]) -> Monitor | None:
-    """Where the monitor is; None for a run that needs none. `at_work`: what its lock says; `jobs`: monitors queued."""
-    if at_work is not None:
-        return at_work
-    if not is_live(condition):
-        return None
-    if not jobs:
-        return Monitor.GONE
-    return Monitor.HELD if jobs[0].status == JobStatus.HELD else Monitor.QUEUED

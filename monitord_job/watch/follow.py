@@ -87,7 +87,7 @@ def follow(submit_dir: SubmitDir, url: str | None = None) -> Iterator[Seen]:
         left = left if gone else now
         idle = idle if diagnosis.condition is Condition.NEVER_SUBMITTED else now
         is_over = (gone and (has_ended or is_lost or now - left > _LAST)) or now - idle > _UNSUBMITTED
-        shown = _shown(submit_dir, moment, diagnosis, watcher.monitor())
+        shown = _shown(submit_dir, moment, diagnosis, watcher.monitor(diagnosis))
         yield Seen(moment, shown, diagnosis, lines, is_over)
         if is_over:
             return
@@ -100,14 +100,34 @@ def _is_lost(diagnosis: Diagnosis) -> bool:
     return diagnosis.condition is Condition.LOST and not is_silent
 
 
-def running(submit_dir: SubmitDir, monitor: Monitor) -> Shown:
+class Missed:
+    """Where the monitor of a run is that somebody waits for: only where it is not seen at work, HTCondor is asked."""
+
+    def __init__(self, submit_dir: SubmitDir, watcher: Watcher) -> None:
+        self._dir, self._watcher = submit_dir, watcher
+        self._asked = time.monotonic()
+        self._diagnosis: Diagnosis | None = None
+
+    def where(self) -> Monitor | None:
+        """What `Diagnosis.monitor` says, some seconds old at most."""
+        now = time.monotonic()
+        if self._watcher.monitor(None) is None and now - self._asked > _DIAGNOSE:
+            with suppress(MonitorError):
+                self._diagnosis = diagnosis_of(self._dir)
+            self._asked = now
+        return self._watcher.monitor(self._diagnosis)
+
+
+def running(submit_dir: SubmitDir, monitor: Monitor | None) -> Shown:
     """What is said of a run whose DAGMan is in the queue."""
     label = submit_dir.braindump.get("dax_label")
     name = name_of(submit_dir.dag_file, label, is_planned=submit_dir.is_planned)
-    return Shown(name, RunState.RUNNING.value, monitor.value)
+    return Shown(name, RunState.RUNNING.value, "" if monitor is None else monitor.value)
 
 
-def _shown(submit_dir: SubmitDir, moment: Moment | None, diagnosis: Diagnosis, monitor: Monitor) -> Shown:
+def _shown(
+    submit_dir: SubmitDir, moment: Moment | None, diagnosis: Diagnosis, monitor: Monitor | None
+) -> Shown:
     label = submit_dir.braindump.get("dax_label")
     ended = None if moment is None else ending(moment.run, diagnosis)
     if ended is not None and diagnosis.condition in OVER:
@@ -121,4 +141,5 @@ def _shown(submit_dir: SubmitDir, moment: Moment | None, diagnosis: Diagnosis, m
         f"{each.trouble.value}: {each.what}" for each in diagnosis.findings if each.trouble not in _TOLD
     ]
     name = name_of(submit_dir.dag_file, label, is_planned=submit_dir.is_planned)
-    return Shown(name, word, "" if diagnosis.condition in OVER else monitor.value, tuple(notes))
+    told = "" if monitor is None or diagnosis.condition in OVER else monitor.value
+    return Shown(name, word, told, tuple(notes))

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from dag_rewriter import files
+from dag_rewriter.directory.liveness import monitor_lives
 from dag_rewriter.directory.locate import jobstate_log
 from dag_rewriter.directory.ownership import other_owner
 from dag_rewriter.directory.submit_dir import SubmitDir
@@ -14,9 +14,9 @@ from dag_rewriter.errors import FileError
 from monitord_job.database.queries.runs import is_stored, offsets
 from monitord_job.database.reading import open_database
 from monitord_job.database.url import Database, database_of
-from monitord_job.diagnosis.run_states import Monitor
+from monitord_job.diagnosis.monitors import AT_WORK, at_work
+from monitord_job.diagnosis.run_states import Diagnosis, Monitor
 from monitord_job.errors import MonitorError
-from monitord_job.lock import holder_of
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.readers.status import brought_up, progress_as_dagman_counts
 from monitord_job.statistics.queries.questions import asking
@@ -56,16 +56,11 @@ class Watcher:
         self._database: Database | None = None
         self._caught_up = 0.0
 
-    def monitor(self) -> Monitor:
-        """Where the run's monitor is, as far as its lock tells."""
-        lock = self._dir.run.lock
-        if not files.is_locked(lock):
-            return Monitor.GONE
-        with suppress(FileError):
-            holder = holder_of(lock)
-            if holder is not None and holder.stands_still():
-                return Monitor.STOPPED
-        return Monitor.AT_WORK
+    def monitor(self, diagnosis: Diagnosis | None) -> Monitor | None:
+        """Where the run's monitor is: its lock tells at once, and what was found out last tells the rest."""
+        working = at_work(self._dir.run.lock)
+        known = None if diagnosis is None else diagnosis.monitor
+        return working or (None if known in AT_WORK else known)
 
     def catch_up(self) -> None:
         """Store what the logs hold, if nobody does. Raises as `bridle status`."""
@@ -84,7 +79,7 @@ class Watcher:
 
     def look(self, held: QueueHolds = NO_HOLDS) -> Moment | None:
         """What is stored now, and held in the queue; None as long as nothing is, or the database is locked or away."""
-        if self._is_due() and self.monitor() is Monitor.GONE:
+        if self._is_due() and not monitor_lives(self._dir.run):
             with suppress(MonitorError):
                 self.catch_up()
         began = time.monotonic()

@@ -121,11 +121,12 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
     from monitord_job.text.display import one_line
     from monitord_job.watch.attention import Attention
     from monitord_job.watch.display import display_on
-    from monitord_job.watch.follow import running
+    from monitord_job.watch.follow import Missed, running
     from monitord_job.watch.watching import Watcher
     from planner_ext.operations.run import watch
 
     watcher, attention = Watcher(opened, catches_up=False), Attention(opened)
+    missed = Missed(opened, watcher)
     last: WorkflowSummary | None = None
     with display_on(PrintableConsole(quiet=quiet), stays=False) as display:
         for last in watch(opened, begun.job):
@@ -133,6 +134,6 @@ def _wait(opened: SubmitDir, begun: Submitted, *, quiet: bool) -> WorkflowSummar
                 display.note(one_line(line))
             moment = watcher.glance(attention.held)
             if moment is not None:
-                display.show(moment, running(opened, watcher.monitor()))
+                display.show(moment, running(opened, missed.where()))
     assert last is not None, "watch ends with a summary or an error"
     return last

@@ -15,10 +15,12 @@ from dag_rewriter.directory.locate import open_target
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.diagnosis.run_states import Monitor
+from monitord_job.lock import locked
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.monitor.unplanned_identity import identified
 from monitord_job.outcome.node_status import NodeStatus
+from monitord_job.readers.status import diagnosis_of
 from monitord_job.waiting import wait_for
 from monitord_job.watch import follow, watching
 from monitord_job.watch.display import display_on
@@ -72,11 +74,13 @@ def seen(submit_dir: SubmitDir) -> Moment:
     return moment
 
 
-def drawn(moment: Moment, submit_dir: SubmitDir, width: int = 90) -> str:
+def drawn(
+    moment: Moment, submit_dir: SubmitDir, width: int = 90, monitor: Monitor | None = Monitor.AT_WORK
+) -> str:
     console = PrintableConsole()
     console.width = width
     with console.capture() as captured:
-        console.print(screen(moment, running(submit_dir, Monitor.AT_WORK)))
+        console.print(screen(moment, running(submit_dir, monitor)))
     text = captured.get().replace(submit_dir.wf_uuid or "", UUID)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
@@ -220,6 +224,22 @@ def test_a_run_that_is_over_is_told_and_left_with_its_own_exit_code(submit_dir: 
     told = capsys.readouterr().out.splitlines()
     assert told[:2] == ["failed: C (job 103.0): exit code 3", "4 of 5 jobs done (1 failed)"]
     assert told[2].startswith("failed: nodes failed: C: exit code 3; mend them, then `bridle run ")
+
+
+@pytest.mark.parametrize("known", [None, *Monitor])
+def test_a_monitor_that_is_missed_is_told_and_one_that_never_was_is_not(
+    submit_dir: SubmitDir, known: Monitor | None
+) -> None:
+    """What HTCondor said last counts where the lock is free: a monitor at work then has left since."""
+    found = diagnosis_of(stored(submit_dir))
+    assert found.monitor is None, "its DAG was never rewritten"
+    watcher = Watcher(submit_dir, catches_up=False)
+    expected = None if known in (Monitor.AT_WORK, Monitor.STOPPED) else known
+    assert watcher.monitor(replace(found, monitor=known)) is expected
+    with locked(submit_dir.lock):
+        assert watcher.monitor(replace(found, monitor=known)) is Monitor.AT_WORK
+    screen_of_it = drawn(seen(submit_dir), submit_dir, monitor=expected)
+    assert ("monitor: " in screen_of_it) is (expected is not None)
 
 
 def test_who_leaves_is_told_that_the_run_goes_on(submit_dir: SubmitDir, capsys, monkeypatch) -> None:

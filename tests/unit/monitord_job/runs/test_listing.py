@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from dag_rewriter import files
 from dag_rewriter.directory.known_runs import note_run, runs_folder
 from dag_rewriter.directory.locate import open_target
+from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job.condor_job import JobStatus, QueuedJob
 from monitord_job.database import brief_reading
 from monitord_job.database.properties import Given, given
@@ -43,9 +45,25 @@ def test_runs_of_the_registry_and_of_the_queue_are_listed_once(make_run, queue) 
         "z": Condition.RUNNING,
     }
     assert {name: run.job for name, run in found.items()} == {"x": "99.0", "y": "7.0", "z": "8.0"}
-    assert [found[name].monitor for name in "xyz"] == [None, Monitor.HELD, Monitor.GONE]
+    assert [found[name].monitor for name in "xyz"] == [None, Monitor.HELD, None], "z was never rewritten"
     assert found["x"].record.counts == {"succeeded": 2, "failed": 1}
     assert found["x"].record.directory == str(over.dag_file)
+
+
+def test_a_monitor_is_gone_where_there_was_to_be_one(make_run, queue, capsys) -> None:
+    run = make_run("live", "y.dag", goes_on=True)
+    queue.append(QueuedJob("7.0", JobStatus.RUNNING, dags=(run.dag_file,), started=int(time.time()) - 1000))
+
+    def said() -> str | None:
+        assert run_command(["list", "--json"]) == 0
+        (listed,) = json.loads(capsys.readouterr().out)["runs"]
+        return listed["monitor"]
+
+    assert said() is None
+    rewrite(run, Options(executable="/bin/true"))
+    assert said() == "gone"
+    queue[0] = replace(queue[0], started=int(time.time()))
+    assert said() is None, "it has hardly begun"
 
 
 def test_what_only_the_queue_has_on_hold_is_held_here_too(make_run, queue) -> None:

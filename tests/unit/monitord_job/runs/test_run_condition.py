@@ -8,9 +8,9 @@ import pytest
 
 from dag_rewriter.logs.dagman_log import DagmanJob
 from monitord_job.condor_job import JobStatus, QueuedJob
-from monitord_job.diagnosis.run_states import Condition, Monitor
+from monitord_job.diagnosis.run_states import Condition
 from monitord_job.outcome.ending import Ending
-from monitord_job.runs.run_condition import Witnesses, condition_of, is_live, monitor_of, word_of
+from monitord_job.runs.run_condition import Witnesses, condition_of, is_live, word_of
 from monitord_job.runs.run_record import RunRecord
 
 NEW = RunRecord("/r/x.dag", "x")
@@ -62,16 +62,6 @@ def test_a_run_that_ended_is_over_and_runs_again_when_it_is_in_the_queue(ending:
     record = RunRecord("/r/x.dag", "x", started=5, begun=5, ended=8, ending=ending.value)
     assert not is_live(condition_of(record, Witnesses(9)))
     assert condition_of(record, Witnesses(9, job=job(JobStatus.RUNNING))) is Condition.RUNNING
-
-
-def test_the_monitor() -> None:
-    held, idle = (QueuedJob("8.0", status, is_monitor=True) for status in (JobStatus.HELD, JobStatus.IDLE))
-    assert monitor_of(Condition.RUNNING, Monitor.STOPPED, (held,)) is Monitor.STOPPED
-    assert monitor_of(Condition.RUNNING, None, (held,)) is Monitor.HELD
-    assert monitor_of(Condition.RUNNING, None, (idle,)) is Monitor.QUEUED
-    assert monitor_of(Condition.RUNNING, None, ()) is Monitor.GONE
-    assert monitor_of(Condition.FAILED, None, ()) is None
-    assert monitor_of(Condition.FAILED, Monitor.AT_WORK, ()) is Monitor.AT_WORK, "it stores the rest"
 
 
 def test_a_run_that_nobody_submitted_is_not_started() -> None:
