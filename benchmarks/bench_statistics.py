@@ -17,7 +17,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +67,12 @@ def timed(command: Sequence[str], log: Path, code: int = 0) -> Took:
     return Took(time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+def aside(function: Callable[..., object], *given: object) -> None:
+    """Call it in a process of its own: the peak RSS of what is timed begins with the RSS of who starts it."""
+    with ProcessPoolExecutor(1) as other:
+        other.submit(function, *given).result()
+
+
 def shown(name: str, jobs: int, took: Took, than: Took | None = None) -> None:
     ratio = "" if than is None else f" {took.seconds / than.seconds:>5.2f} {took.cpu / than.cpu:>5.2f}"
     sys.stdout.write(
@@ -102,7 +109,7 @@ def beside_postgresql(folder: Path, jobs: int, names: Sequence[str], than: Mappi
     server.start()
     try:
         url = server.new_database()
-        copy_to_postgresql(folder / f"{NAME}.stampede.db", url)
+        aside(copy_to_postgresql, folder / f"{NAME}.stampede.db", url)
         readers(folder, jobs, names, url, than)
     finally:
         server.remove()
@@ -120,7 +127,7 @@ def main() -> None:
     sys.stdout.write(f"{'':<24} {'jobs':>9} {'wall s':>8} {'CPU s':>8} {'MB':>8}\n")
     for jobs in given.sizes:
         folder = BENCH / f"database-{jobs}"
-        make(folder, jobs)
+        aside(make, folder, jobs)
         took = readers(folder, jobs, given.only)
         if given.postgresql:
             beside_postgresql(folder, jobs, given.only, took)
