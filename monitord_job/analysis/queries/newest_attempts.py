@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from monitord_job.database.queries.attempts import tells_services
+from monitord_job.database.queries.attempts import LAST_STATE, tells_services
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.statistics.queries.questions import Questions
 
@@ -13,14 +13,13 @@ PAGE = 2000
 """Attempts that are read at once: as long as a question is open, SQLite lets nobody commit."""
 
 _SERVICE = "(SELECT n.service FROM bridle_node n WHERE n.wf_id = j.wf_id AND n.name = j.exec_job_id)"
-_NEWEST = """
+_NEWEST = f"""
 SELECT i.job_instance_id, j.wf_id, j.job_id, j.exec_job_id, j.type_desc, i.job_submit_seq, i.exitcode, i.subwf_id,
        i.sched_id, (SELECT h.hostname FROM host h WHERE h.host_id = i.host_id),
-       (SELECT e.state FROM jobstate e WHERE e.job_instance_id = i.job_instance_id
-        ORDER BY e.jobstate_submit_seq DESC LIMIT 1),
+       {LAST_STATE},
        (SELECT CAST(max(e."timestamp") AS DOUBLE PRECISION) FROM jobstate e
         WHERE e.job_instance_id = i.job_instance_id),
-       (SELECT count(*) FROM job_instance n WHERE n.job_id = i.job_id), {service}
+       (SELECT count(*) FROM job_instance n WHERE n.job_id = i.job_id), {{service}}
 FROM job_instance i JOIN job j ON j.job_id = i.job_id
 WHERE j.wf_id IN (?*) AND (i.exitcode IS NULL OR i.exitcode <> 0) AND i.job_instance_id > ?
   AND NOT EXISTS (SELECT 1 FROM job_instance l WHERE l.job_id = i.job_id AND l.job_submit_seq > i.job_submit_seq)

@@ -38,6 +38,11 @@ _AT_ONCE = 500
 _DEEPEST = 20
 """Levels of sub-workflows that are looked into for a cause."""
 _SERVICES_SINCE = 8
+# `+ 0`: PostgreSQL, which knows nothing of a table yet (in the first minute after a rebuild), would else go for each
+# attempt through the index on jobstate_submit_seq alone, backwards, past the rows of all others.
+LAST_STATE = """(SELECT e.state FROM jobstate e WHERE e.job_instance_id = i.job_instance_id
+        ORDER BY e.jobstate_submit_seq + 0 DESC LIMIT 1)"""
+"""Of attempt `i` of a statement around it, as `last_state`."""
 FAILED_STATES = ("POST_SCRIPT_FAILED", "JOB_FAILURE", "JOB_ABORTED", "PRE_SCRIPT_FAILED", "SUBMIT_FAILED")
 """States of a node that failed. With a POST script, JOB_FAILURE is one only until that starts."""
 
@@ -252,7 +257,7 @@ def last_state() -> ScalarSelect[Any]:
     return (
         select(state.c.state)
         .where(state.c.job_instance_id == instance.c.job_instance_id)
-        .order_by(state.c.jobstate_submit_seq.desc())
+        .order_by((state.c.jobstate_submit_seq + 0).desc())  # as in LAST_STATE
         .limit(1)
         .correlate(instance)
         .scalar_subquery()

@@ -12,6 +12,7 @@ from monitord_job.database import bridle_tables
 from monitord_job.database import schema as s
 from monitord_job.database.bulk_sql import Bulk
 from monitord_job.database.queries.attempts import (
+    LAST_STATE,
     last_state,
     newest_seq,
     read_attempts,
@@ -39,8 +40,7 @@ FROM (
   FROM (
     SELECT j.job_id AS job_id, j.type_desc AS kind,
            CASE WHEN i.exitcode IS NULL AND i.job_instance_id IS NOT NULL THEN
-             (SELECT s.state FROM jobstate s WHERE s.job_instance_id = i.job_instance_id
-              ORDER BY s.jobstate_submit_seq DESC LIMIT 1) END AS state,
+             {last_state} END AS state,
            CASE WHEN i.exitcode <> 0 THEN 1 ELSE i.exitcode END AS code,
            CASE WHEN i.exitcode = 0 OR i.job_instance_id IS NULL THEN {none} ELSE {service} END AS service
     FROM job j LEFT JOIN job_instance i ON i.job_id = j.job_id AND NOT EXISTS
@@ -58,7 +58,11 @@ def jobs_of(
     """Failed and held jobs, of each the first `most` and all SERVICE nodes, and how many others; None: all jobs."""
     if most is None:
         return tuple(_jobs(connection, wf_id, over=over)), {}
-    text = _GROUPS.format(none=_NO_SERVICE, service=_SERVICE if tells_services(connection) else _NO_SERVICE)
+    text = _GROUPS.format(
+        last_state=LAST_STATE,
+        none=_NO_SERVICE,
+        service=_SERVICE if tells_services(connection) else _NO_SERVICE,
+    )
     counts: Counter[tuple[str, NodeStatus]] = Counter()
     told: list[int] = []
     seen: Counter[NodeStatus] = Counter()

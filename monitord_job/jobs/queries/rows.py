@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from monitord_job.database.queries.attempts import tells_services
+from monitord_job.database.queries.attempts import LAST_STATE, tells_services
 from monitord_job.jobs.model.attempt_row import AttemptRow, Column
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
@@ -33,8 +33,7 @@ SELECT j.wf_id, j.exec_job_id, j.type_desc,
        CASE WHEN EXISTS (SELECT 1 FROM job_instance l WHERE l.job_id = j.job_id AND l.job_submit_seq > i.job_submit_seq)
             THEN 0 ELSE 1 END,
        i.job_instance_id, i.exitcode, {_EXIT_CODE}, i.site, h.hostname,
-       (SELECT e.state FROM jobstate e WHERE e.job_instance_id = i.job_instance_id
-        ORDER BY e.jobstate_submit_seq DESC LIMIT 1),
+       {LAST_STATE},
        {_time("min", "= 'SUBMIT'")} AS submitted, {_time("min", "= 'EXECUTE'")} AS executed,
        {_time("max", "IN ('JOB_TERMINATED', 'JOB_ABORTED')")} AS ended,
        CAST(i.local_duration AS DOUBLE PRECISION) AS ran,

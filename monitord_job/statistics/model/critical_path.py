@@ -72,7 +72,9 @@ def chain(ends: Mapping[int, float], parents: Mapping[int, int]) -> list[int]:
 
 
 def latest_parents(ends: Mapping[int, float], edges: Iterable[Sequence[int]]) -> dict[int, int]:
-    """Of each job that has parents which have ended, the one that ended last. `edges`: (parent, child).
+    """Of each job that has parents which have ended, the one that ended last; of several, that of the lowest number.
+
+    `edges`: (parent, child), in the order that a database happens to have them.
 
     This, and going back from the last job, is all that a critical path over real times takes; a graph of a million
     jobs in networkx would take half a minute and a gigabyte.
@@ -80,7 +82,10 @@ def latest_parents(ends: Mapping[int, float], edges: Iterable[Sequence[int]]) ->
     latest: dict[int, int] = {}
     for parent, child in edges:
         end = ends.get(parent)
-        if end is not None and (child not in latest or end > ends[latest[child]]):
+        if end is None:
+            continue
+        known = latest.get(child)
+        if known is None or end > ends[known] or (end == ends[known] and parent < known):
             latest[child] = parent
     return latest
 

@@ -14,11 +14,12 @@ SELECT i.job_id, (SELECT CAST(max(s."timestamp") AS DOUBLE PRECISION) FROM jobst
                   WHERE s.job_instance_id = i.job_instance_id)
 FROM job j JOIN job_instance i ON i.job_id = j.job_id WHERE j.wf_id = ?
 """
-_EDGES = """
-SELECT p.job_id, c.job_id FROM job_edge e
-JOIN job p ON p.wf_id = e.wf_id AND p.exec_job_id = e.parent_exec_job_id
-JOIN job c ON c.wf_id = e.wf_id AND c.exec_job_id = e.child_exec_job_id
-WHERE e.wf_id = ?
+# Not joined: a PostgreSQL that has not looked at its tables yet compares each job with each edge.
+# One that is not stored is NULL, which has ended never.
+EDGES = """
+SELECT (SELECT p.job_id FROM job p WHERE p.wf_id = e.wf_id AND p.exec_job_id = e.parent_exec_job_id),
+       (SELECT c.job_id FROM job c WHERE c.wf_id = e.wf_id AND c.exec_job_id = e.child_exec_job_id)
+FROM job_edge e WHERE e.wf_id = ?
 """
 _STEPS = """
 SELECT j.exec_job_id, j.type_desc, i.job_instance_id, i.subwf_id, h.hostname, s.state,
@@ -44,7 +45,7 @@ def _path(questions: Questions, wf_id: int, until: float | None, deepest: int) -
     for job, end in questions.rows(_ENDS, wf_id):
         if end is not None and end >= ends.get(job, end):
             ends[job] = end
-    jobs = chain(ends, latest_parents(ends, questions.rows(_EDGES, wf_id)))
+    jobs = chain(ends, latest_parents(ends, questions.rows(EDGES, wf_id)))
     states = states_of(questions, [wf_id]).get(wf_id, [])
     at_work = periods(states, until)
     ready = _start(states, at_work)

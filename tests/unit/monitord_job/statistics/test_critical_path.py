@@ -13,6 +13,14 @@ def test_the_chain_goes_back_by_the_parent_that_ended_last() -> None:
     assert chain(ends, latest_parents(ends, edges)) == [2, 3]
 
 
+def test_of_parents_that_ended_together_it_takes_the_same_one_in_whatever_order_they_come() -> None:
+    ends = {1: 40.0, 2: 40.0, 3: 50.0}
+    edges = [(1, 3), (2, 3)]
+    assert (
+        chain(ends, latest_parents(ends, edges)) == chain(ends, latest_parents(ends, edges[::-1])) == [1, 3]
+    )
+
+
 def test_a_parent_that_never_ran_holds_nobody_up() -> None:
     ends = {2: 40.0, 3: 50.0}
     assert chain(ends, latest_parents(ends, [(1, 3), (2, 3)])) == [2, 3]
