@@ -323,7 +323,7 @@ def run_shim(tmp_path: Path, shims: Path, name: str, *words: str) -> subprocess.
     (place / "braindump.yml").touch()
     command = [str(shims / name), *words]
     return subprocess.run(
-        command, env=env, cwd=place, capture_output=True, text=True, timeout=20, check=False
+        command, env=env, cwd=place, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -407,7 +407,7 @@ def test_only_planned_directories_are_asked_about_and_only_if_it_is_not_switched
     env = {"PATH": f"{shims}:{tmp_path / 'real'}:/usr/bin:/bin", "BRIDLE_HOOK": "off"}
     for name in ASKING:
         done = subprocess.run(
-            [shims / name, *WORDS[name]], env=env, cwd=tmp_path / "planned", timeout=20, check=False
+            [shims / name, *WORDS[name]], env=env, cwd=tmp_path / "planned", timeout=60, check=False
         )
         assert done.returncode == 4
 

@@ -31,7 +31,7 @@ from tests.support.faults import (
     tool,
     wait_for_end,
 )
-from tests.support.runs import BRIDLE, bridle, ended, monitor_pid, queue, until
+from tests.support.runs import BRIDLE, RUN_LIMIT, bridle, ended, monitor_pid, queue, until
 
 RUNS = ("once", "five", "loop", "away", "full", "held", "still", "twice")
 BY_HAND = {"loop": 1, "held": 1}
@@ -83,7 +83,7 @@ def let_no_byte_be_written(submit_dir: SubmitDir) -> None:
 
 
 def limit_file_size(pid: int | None, size: str) -> None:
-    subprocess.run(["prlimit", f"--fsize={size}:unlimited", "--pid", str(pid)], check=True, timeout=20)
+    subprocess.run(["prlimit", f"--fsize={size}:unlimited", "--pid", str(pid)], check=True, timeout=60)
 
 
 def complaining(submit_dir: SubmitDir) -> float:
@@ -98,7 +98,7 @@ def test_killed_once(pool, runs, version):
     first = monitor_pid(submit_dir)
     kill(first)
     with recovery("kill -9 of the monitor", version):
-        new_monitor(submit_dir, first, 30)
+        new_monitor(submit_dir, first)
     open_gate(submit_dir)
     succeeded_once(pool, submit_dir)
 
@@ -178,11 +178,11 @@ def test_two_more_started_by_hand(pool, runs):
         assert one.returncode == 75
         assert f"process {pid} on " in told
     # All at once where nobody holds the lock: the one that HTCondor starts again is among them.
-    words[words.index("0.5")] = "60"
+    words[words.index("0.5")] = str(RUN_LIMIT)
     kill(pid)
     three = [subprocess.Popen(words, env=pool.environment(), stderr=subprocess.DEVNULL) for _ in range(2)]
     open_gate(submit_dir)
-    assert [one.wait(120) for one in three] == [0, 0]
+    assert [one.wait(RUN_LIMIT) for one in three] == [0, 0]
     succeeded_once(pool, submit_dir)
 
 

@@ -65,7 +65,7 @@ def test_killed(pool, runs, told, universe):
     first = monitor_pid(submit_dir)
     kill(first)
     with recovery(f"kill -9 of the monitor, {universe} universe", str(pool.status().version)):
-        new_monitor(submit_dir, first, 60)
+        new_monitor(submit_dir, first)
     open_gate(submit_dir)
     succeeded_once(pool, submit_dir)
 
@@ -119,7 +119,7 @@ def test_one_that_cannot_work_waits_in_the_scheduler_universe_after_its_fourth_s
         found = tool(pool, *words).split()
         return len(found) == 2 and found[1].isdecimal() and int(found[1]) > time.time() + 60
 
-    until(waits, "it cools down", 90)
+    until(waits, "it cools down")
     assert tool(pool, *words).split()[0] == "4"
     tool(pool, "condor_rm", dagman_job(submit_dir))
     tool(pool, "condor_rm", *monitor)  # it outlives DAGMan, for it has not stored the end

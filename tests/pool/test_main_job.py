@@ -62,7 +62,7 @@ def killed(started) -> SubmitDir:
     first = monitor_pid(submit_dir)
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    until(lambda: monitor_pid(submit_dir) not in (None, first), "the monitor is back", limit=15)
+    until(lambda: monitor_pid(submit_dir) not in (None, first), "the monitor is back", limit=60)
     return submit_dir
 
 

@@ -72,7 +72,7 @@ def test_a_limit_is_raised_and_lowered_on_a_running_workflow(pool, planned, reco
     raised = set_limit(pool, planned, "work=5")
     assert raised["changes"] == [{"category": "work", "before": 1, "after": 5}]
     assert raised["effect"] == "now"
-    until(lambda: under_way(submit_dir) == 5, "five at once", limit=15)
+    until(lambda: most_under_way(submit_dir) == 5, "five at once", limit=60)
     lowered = set_limit(pool, planned, "work=2")
     assert lowered["effect"] == "now"
     for name, tuned in (("raised", raised), ("lowered", lowered)):

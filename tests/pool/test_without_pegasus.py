@@ -197,7 +197,7 @@ def test_two_dags_in_one_directory_do_not_meet_and_a_killed_monitor_comes_back(p
 
     first = until(pid, "a monitor follows y.dag")
     os.kill(first, signal.SIGKILL)
-    until(lambda: pid() != first, "it is back", limit=30)
+    until(lambda: pid() != first, "it is back", limit=60)
     # `status` catches up as soon as no monitor is alive.
     until(lambda: state(pool, target) == state(pool, other) == "succeeded", "both runs have ended")
     live = dump(open_target(other).database)

@@ -324,9 +324,9 @@ def kill_master(pool: Pool) -> None:
     # scheduler universe's jobs, if the procd still lives (seen, 25.14.1).
     send((pid for pid, name in daemons().items() if name != "condor_procd"), signal.SIGSTOP)
     kill(pool.processes.master())
-    until(lambda: "condor_procd" not in daemons().values(), "the procd has left with it", 20)
+    until(lambda: "condor_procd" not in daemons().values(), "the procd has left with it", 60)
     send(daemons(), signal.SIGKILL)
-    until(lambda: not daemons(), "the daemons have left", 20)
+    until(lambda: not daemons(), "the daemons have left", 60)
 
 
 def kill(pid: int | None, signum: signal.Signals = signal.SIGKILL) -> None:

@@ -169,7 +169,7 @@ def test_the_monitor_goes_first_where_that_has_no_other_effect(copied: Path) -> 
 def test_six_thousand_nodes_are_rewritten_in_no_time(fresh_corpus: Corpus) -> None:
     """A guard against something quadratic, not a benchmark: it takes about 0.2 s."""
     (braindump,) = fresh_corpus("planned/fan5000").rglob("braindump.yml")
-    started = time.perf_counter()
+    started = time.process_time()
     report: Report = rewrite(open_submit_dir(braindump.parent), OPTIONS)
     assert report.nodes == 6012
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

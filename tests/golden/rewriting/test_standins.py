@@ -170,12 +170,12 @@ def test_signals_go_on_to_the_job(tmp_path: Path) -> None:
     with subprocess.Popen(
         command("recorder", "/bin/sh", "-c", script), stdout=subprocess.PIPE, cwd=tmp_path
     ) as recorder:
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while not (tmp_path / "ready").exists():
             assert time.monotonic() < limit
             time.sleep(0.01)
         recorder.send_signal(signal.SIGTERM)
-        out, _ = recorder.communicate(timeout=30)
+        out, _ = recorder.communicate(timeout=60)
     assert recorder.returncode == 9
     assert Ran(9, out, b"").record["mainjob"]["status"]["regular_exitcode"] == 9
 
