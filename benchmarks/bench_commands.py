@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench_rewrite import BRIDLE, Took, find_checker, submit_dir, took
+from bench_rewrite import BRIDLE, Took, as_installed, find_checker, least, submit_dir, took
 
 COMMANDS = (
     "rewrite .",
@@ -50,12 +50,10 @@ def write_rescues(folder: Path, nodes: int) -> None:
         path.write_text(_RESCUE_HEAD.format(nodes, nodes // 2) + done)
 
 
-def least(words: str, folder: Path, repeat: int) -> Took:
-    """What only reads is run several times: noise only ever adds."""
+def cost_of(words: str, folder: Path, repeat: int) -> Took:
+    """What only reads is run several times."""
     again = repeat if words.partition(" ")[0] != "rewrite" and "use" not in words else 1
-    return min(
-        (took(str(BRIDLE), *words.split(), cwd=folder) for _ in range(again)), key=lambda each: each.cpu
-    )
+    return least([took(str(BRIDLE), *words.split(), cwd=folder) for _ in range(again)])
 
 
 def main() -> None:
@@ -66,6 +64,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2)
     given = parser.parse_args()
     checker = find_checker()
+    as_installed()
     sys.stdout.write(
         "| nodes | command | s | CPU s | MB | of condor_dag_checker's CPU |\n|---|---|---|---|---|---|\n"
     )
@@ -74,7 +73,7 @@ def main() -> None:
         write_rescues(folder, nodes)
         limit = None if checker is None else took(checker, "./x-0.dag", cwd=folder)
         for words in COMMANDS:
-            cost = least(words, folder, given.repeat)
+            cost = cost_of(words, folder, given.repeat)
             ratio = "-" if limit is None else f"{cost.cpu / limit.cpu:.2f}"
             sys.stdout.write(
                 f"| {nodes:,} | `{words}` | {cost.seconds:.1f} | {cost.cpu:.2f} | {cost.megabytes:.0f} | {ratio} |\n"

@@ -12,6 +12,7 @@ its start to the finished files (the DAG, and the copy of the planner's), all pa
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import shutil
 import subprocess
@@ -163,6 +164,12 @@ def fan5000() -> Path | None:
     return next(folder.rglob("braindump.yml")).parent
 
 
+def as_installed() -> None:
+    """Compiles the four packages, as pip does: a Python that may write no bytecode does it at each start, in 0.06 s."""
+    for package in ("condor_templates", "dag_rewriter", "monitord_job", "planner_ext"):
+        compileall.compile_dir(ROOT / package, quiet=1)
+
+
 def took(*command: str, cwd: Path) -> Took:
     """Runs a process to its end; fails if it does."""
     environment = {"CONDOR_CONFIG": "ONLY_ENV", **os.environ}
@@ -186,7 +193,12 @@ def measure(name: str, folder: Path, checker: str | None, repeat: int) -> Row:
         checks.append(took(str(BRIDLE), "check", dag.name, cwd=folder))
         rewrites.append(took(str(BRIDLE), "rewrite", target, cwd=folder))
         took(str(BRIDLE), "rewrite", "--undo", target, cwd=folder)
-    return Row(name, min(rewrites), min(checkers) if checkers else None, min(checks))
+    return Row(name, least(rewrites), least(checkers) if checkers else None, least(checks))
+
+
+def least(several: list[Took]) -> Took:
+    """The one that took the least processor time: noise only ever adds."""
+    return min(several, key=lambda each: each.cpu)
 
 
 def find_checker() -> str | None:
@@ -217,6 +229,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="below 500,000 nodes; larger ones run once")
     options = parser.parse_args()
     checker = find_checker()
+    as_installed()
     show_forms([measured(name, options.of_each_form, checker, options.repeat) for name in FORMS])
     rows = []
     planned = fan5000()

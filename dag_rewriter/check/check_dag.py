@@ -22,7 +22,7 @@ from dag_rewriter.language.chunks import TOO_LONG, TooLongError, pieces
 from dag_rewriter.language.command_table import COMMANDS
 from dag_rewriter.language.field_words import MalformedError
 from dag_rewriter.language.lexer import Statement, keyword, statements
-from dag_rewriter.language.regex_lines import Pairs
+from dag_rewriter.language.regex_lines import Columns
 from dag_rewriter.language.text import text_of
 from dag_rewriter.model.block import is_planners
 from dag_rewriter.model.part_limits import ABSURD, MAX_DEPTH, MAX_FILES, refuse_too_much
@@ -160,7 +160,7 @@ def _is_in_order(statement: Statement) -> bool:
     return any(keyword(word) in _IN_ORDER for word in statement[2].split(None, 1)[:1])
 
 
-def _taken(check: Check, scope: Scope, bulk: Mapping[bytes, Pairs]) -> bool:
+def _taken(check: Check, scope: Scope, bulk: Mapping[bytes, Columns]) -> bool:
     return bulk_settings(scope, bulk, check) and bulk_edges(check, scope, bulk)
 
 

@@ -24,9 +24,8 @@ def bulk_jobs(check: Check, scope: Scope, piece: Piece, file: str) -> bool:
     key = next(iter(regex_lines.NODES & (piece.bulk or {}).keys()), None)
     if piece.bulk is None or key is None:
         return True
-    jobs = piece.bulk[key]
-    names = [job[0] for job in jobs]
-    files = [] if key in regex_lines.DESCRIBED else [job[1] for job in jobs]
+    names, rests = piece.bulk[key]
+    files = [] if key in regex_lines.DESCRIBED else rests
     taken = not scope.nodes.keys().isdisjoint(names) or not scope.splices.keys().isdisjoint(names)
     if taken or len(set(names)) != len(names) or b"+" in b"\0".join(names):
         return False

@@ -10,7 +10,7 @@ from dag_rewriter.check.scope import Check, Place, Scope
 from dag_rewriter.language.command_table import COMMANDS, About, CommandRow
 from dag_rewriter.language.commands import NodeKind, ScriptType
 from dag_rewriter.language.field_words import Fields
-from dag_rewriter.language.regex_lines import NODES, Pairs
+from dag_rewriter.language.regex_lines import NODES, Columns
 from dag_rewriter.language.text import text_of
 
 _EVERYONE = b"ALL_NODES"
@@ -19,29 +19,28 @@ _FINDINGS = 100  # as many lines are shown with a proposal
 _NOBODY = "DAGMan 25.14 refuses the DAG, or dies of a segmentation fault"
 
 
-def bulk_settings(scope: Scope, bulk: Mapping[bytes, Pairs], check: Check) -> bool:
+def bulk_settings(scope: Scope, bulk: Mapping[bytes, Columns], check: Check) -> bool:
     """Takes the settings of a bulk piece; takes none and says so if one of them may be wrong."""
     nodes = scope.nodes
-    for key, pairs in bulk.items():
+    for key, (names, _) in bulk.items():
         if key == b"PARENT" or key in NODES:
             continue
-        names = [name for name, _ in pairs]
         if not all(map(nodes.__contains__, names)):
             return False
         if scope.special and not scope.special.keys().isdisjoint(names):
             return False
-    check.scripted.update(nodes[name] for name, _ in bulk.get(b"PRE", ()))
-    for category in {category for _, category in bulk.get(b"CATEGORY", ())}:
+    if b"PRE" in bulk:
+        check.scripted.update(map(nodes.__getitem__, bulk[b"PRE"][0]))
+    for category in set(bulk[b"CATEGORY"][1]) if b"CATEGORY" in bulk else ():
         scope.categories.setdefault(category, Place("", 0))
     return True
 
 
-def bulk_edges(check: Check, scope: Scope, bulk: Mapping[bytes, Pairs]) -> bool:
+def bulk_edges(check: Check, scope: Scope, bulk: Mapping[bytes, Columns]) -> bool:
     """Takes the PARENT lines of a bulk piece; takes none and says so if one of them may be wrong."""
-    pairs = bulk.get(b"PARENT")
-    if pairs is None:
+    if b"PARENT" not in bulk:
         return True
-    parents, children = zip(*pairs, strict=True)
+    parents, children = bulk[b"PARENT"]
     if scope.special and not scope.special.keys().isdisjoint((*parents, *children)):
         return False
     if scope.splices and not scope.splices.keys().isdisjoint((*parents, *children)):

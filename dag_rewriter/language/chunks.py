@@ -32,7 +32,7 @@ class Piece:
     """the number of its first line"""
     framed: bytes
     """its bytes as the patterns of `bulk` want them"""
-    bulk: dict[bytes, regex_lines.Pairs] | None
+    bulk: dict[bytes, regex_lines.Columns] | None
     """its lines if it is bulk"""
     commands: tuple[Statement, ...] = ()
     """its commands if it is not"""
@@ -46,7 +46,7 @@ def pieces(data: bytes, size: int = SIZE, at: int = 0, line: int = 1) -> Iterato
     """The whole file in order, or from the byte `at` on, where a command begins in `line`. Raises TooLongError.
 
     >>> [piece.bulk for piece in pieces(b"JOB A a\\njob B b\\nJOB C c", 1)]
-    [{b'JOB': [(b'A', b'a')]}, None, {b'JOB': [(b'C', b'c')]}]
+    [{b'JOB': ([b'A'], [b'a'])}, None, {b'JOB': ([b'C'], [b'c'])}]
     """
     likely: tuple[bytes, ...] = ()
     while at < len(data):
@@ -64,7 +64,7 @@ def pieces(data: bytes, size: int = SIZE, at: int = 0, line: int = 1) -> Iterato
         at = stop
 
 
-def _bulk(framed: bytes, likely: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, regex_lines.Pairs] | None]:
+def _bulk(framed: bytes, likely: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, regex_lines.Columns] | None]:
     """A framed piece and its lines if it is bulk: without its last node, whose description may go on behind it."""
     is_likely = not regex_lines.DESCRIBED.keys().isdisjoint(likely)
     for to_last_node in (is_likely, not is_likely):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
 
@@ -24,7 +25,7 @@ def twice(source: str, data: bytes, line: int, name: bytes) -> DagSyntaxError:
 
 
 def twice_in_bulk(
-    source: str, data: bytes, piece: Piece, names: tuple[bytes, ...], known: dict[bytes, int], before: int
+    source: str, data: bytes, piece: Piece, names: Sequence[bytes], known: dict[bytes, int], before: int
 ) -> DagSyntaxError:
     """The same for the first such node of a bulk piece; the first `before` of `known` come before the piece."""
     seen = set(islice(known, before))

@@ -19,6 +19,7 @@ from dag_rewriter.language.lexer import Statement, keyword
 from dag_rewriter.language.syntax import parse
 from dag_rewriter.model.part_limits import ABSURD, known_once
 
+_TAIL = 1 << 16  # bytes that have the last command of a text in them
 _ORDERED = regex_lines.NODES | {b"PARENT"}
 
 
@@ -40,9 +41,16 @@ def with_includes(
     texts = list(_texts(data, directory, read, above))
     counts = Counter(text for text, is_included in texts if is_included)
     several = {text for text, number in counts.items() if number > 1 and _has_settings_alone(text)}
-    if not several:
+    if not several or any(_goes_on(text) for text, _ in texts):
         return Assembled(b"".join(text for text, _ in texts))
     return _once_each([(text, is_included and text in several) for text, is_included in texts])
+
+
+def _goes_on(text: bytes) -> bool:
+    """Whether the last command of a text may go on in the one behind it."""
+    lines = map(bytes.strip, reversed(text[-_TAIL:].split(b"\n")))
+    last = next((line for line in lines if line and not line.startswith((b"#", b"//"))), b"")
+    return last.endswith(b"\\")
 
 
 def _once_each(texts: Sequence[tuple[bytes, bool]]) -> Assembled:

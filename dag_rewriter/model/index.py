@@ -70,7 +70,7 @@ class Index:
     weak: set[tuple[int, int]] = field(default_factory=set)
     groups: list[Group] = field(default_factory=list)
     """PARENT lines with several names, or with the names of splices"""
-    later: list[regex_lines.Pairs] = field(default_factory=list)
+    later: list[regex_lines.Columns] = field(default_factory=list)
     """edges of bulk pieces that name nodes of later pieces"""
     pending: list[bytes] = field(default_factory=list)
     """names in settings that no line before them defined"""

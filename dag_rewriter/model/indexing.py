@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
+from operator import itemgetter
 
 from dag_rewriter.errors import DagSyntaxError
 from dag_rewriter.language import regex_lines
@@ -77,31 +78,30 @@ def _pieces(data: bytes, size: int, segments: Sequence[tuple[int, int]]) -> Iter
         line += text.count(b"\n")
 
 
-def _absorb(index: Index, bulk: dict[bytes, regex_lines.Pairs], piece: Piece, source: str) -> None:
+def _absorb(index: Index, bulk: dict[bytes, regex_lines.Columns], piece: Piece, source: str) -> None:
     """Takes the lines of a bulk piece: nodes and edges at once; of settings only the names are looked at."""
     ordinals = index.ordinals
-    names: tuple[bytes, ...] = ()
+    names: list[bytes] = []
     for key in regex_lines.NODES & bulk.keys():  # one of them at most
-        jobs = bulk.pop(key)
-        names = tuple([job[0] for job in jobs])
+        names, files = bulk.pop(key)
         _name(index, names, piece, source)
         if key in regex_lines.DESCRIBED:
-            places = range(len(index.nodes), len(index.nodes) + len(jobs))
+            places = range(len(index.nodes), len(index.nodes) + len(names))
             index.described.append(DescribedPiece(places, index.parts[-1], key))
-            index.nodes.extend([None] * len(jobs))
+            index.nodes.extend([None] * len(names))
         else:
-            index.nodes.extend([job[1] for job in jobs])
+            index.nodes.extend(files)
     edges = bulk.pop(b"PARENT", None)
     if edges is not None and not _edges(index, edges):
         index.later.append(edges)
     here = frozenset(names) if bulk else frozenset()
-    for pairs in bulk.values():
+    for named, _ in bulk.values():
         # Most are about nodes of the same piece, and a small set is in the processor's cache.
-        elsewhere = {name for name, _ in pairs} - here
+        elsewhere = set(named) - here
         index.pending += [name for name in elsewhere if name not in ordinals]
 
 
-def _name(index: Index, names: tuple[bytes, ...], piece: Piece, source: str) -> None:
+def _name(index: Index, names: Sequence[bytes], piece: Piece, source: str) -> None:
     """Takes the names of new nodes."""
     ordinals = index.ordinals
     before = len(ordinals)
@@ -110,17 +110,23 @@ def _name(index: Index, names: tuple[bytes, ...], piece: Piece, source: str) -> 
         raise twice_in_bulk(source, index.data, piece, names, ordinals, before)
 
 
-def _edges(index: Index, pairs: regex_lines.Pairs) -> bool:
+def _edges(index: Index, edges: regex_lines.Columns) -> bool:
     """Adds edges; adds none and says so if one of the names is (still) unknown."""
-    place = index.ordinals.__getitem__
-    parents, children = zip(*pairs, strict=True)
+    parents, children = edges
     try:
-        ends = array("I", map(place, parents)), array("I", map(place, children))
+        ends = _places(index, parents), _places(index, children)
     except KeyError:
         return False
     index.parents.extend(ends[0])
     index.children.extend(ends[1])
     return True
+
+
+def _places(index: Index, names: Sequence[bytes]) -> array[int]:
+    """Raises KeyError for an unknown one."""
+    if len(names) == 1:
+        return array("I", [index.ordinals[names[0]]])
+    return array("I", itemgetter(*names)(index.ordinals))
 
 
 def _read(index: Index, statement: Statement, source: str) -> None:
@@ -176,6 +182,8 @@ def _node(index: Index, line: int, fields: Fields, source: str) -> None:
 
 def _monitor(index: Index) -> bytes | None:
     """The SERVICE node that stands in our block, if there is one."""
+    if not index.special:
+        return None
     lines = block.lines_of(index.data)
     special = (index.nodes[place] for place in index.special)
     ours = (fields for fields in special if isinstance(fields, tuple) and fields[0] in lines)
@@ -184,8 +192,8 @@ def _monitor(index: Index) -> bytes | None:
 
 def _groups(index: Index) -> Iterator[Group]:
     """All dependencies that could not be placed when they were read."""
-    for pairs in index.later:
-        for parent, child in pairs:
+    for parents, children in index.later:
+        for parent, child in zip(parents, children, strict=True):
             yield (parent,), (child,), False
     yield from index.groups
 

@@ -37,7 +37,7 @@ def sizes_of(
     (1, 1, 1)
     """
     out = frozenset(out)
-    if not (out.isdisjoint(parents) and out.isdisjoint(children)):
+    if out and not (out.isdisjoint(parents) and out.isdisjoint(children)):
         edges = zip(parents, children, strict=True)
         kept = [edge for edge in edges if edge[0] not in out and edge[1] not in out]
         parents, children = array("I", (a for a, _ in kept)), array("I", (b for _, b in kept))
@@ -53,7 +53,7 @@ def _rises(numbers: array[int]) -> bool:
 
 def _swept(count: int, parents: array[int], children: array[int]) -> tuple[int, ...]:
     """No edge into a node comes after one out of it, as planners write them: one look at each edge is enough."""
-    levels = array("I", bytes(4 * count))
+    levels = [0] * count  # an array would make a number at each look
     for parent, child in zip(parents, children, strict=True):
         level = levels[parent]
         if levels[child] <= level:

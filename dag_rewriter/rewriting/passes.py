@@ -159,12 +159,11 @@ def add_configuration(dag: Dag, context: Context) -> Change:
     # condor_submit_dag gives DAGMan a list of variables and no others, and DAGMan's jobs get what it has.
     environment = (Other("ENV GET BRIDLE_*"), Other(_RUN_AGAIN))
     # As a JOB it is waited for, and what DAGMan removes when it aborts the DAG it may wait for too.
-    is_free = _WHAT_TO_REMOVE not in context.original.lower() or not _says_what_to_remove(context.original)
+    is_free = b"SET_JOB_ATTR" not in dag.index.lines or not _says_what_to_remove(context.original)
     outlives = (SetJobAttr(SPARING),) if context.monitor is MonitorKind.SERVICE and is_free else ()
     return Change((Config(context.config), *environment, *outlives), dag.config_lines)
 
 
-_WHAT_TO_REMOVE = b"otherjobremoverequirements"
 _says_what_to_remove = re.compile(
     rb"^[ \t]*SET_JOB_ATTR[ \t]+\+?OtherJobRemoveRequirements\b", re.IGNORECASE | re.MULTILINE
 ).search

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -44,7 +45,7 @@ def meaning(texts: dict[str, bytes]) -> object:
     try:
         whole = expand("x.dag", texts.__getitem__)
     except DagSyntaxError as error:
-        return error.what
+        return re.sub(r"line \d+", "line", error.what)  # of a text that was put together
     return [
         told(whole),
         Counter(whole.edges()),
@@ -75,6 +76,11 @@ def test_it_means_the_same_as_if_it_stood_there_each_time(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(includes, "_has_settings_alone", lambda _: False)
         assert once == meaning(texts)
+
+
+def test_a_text_that_ends_within_a_command_stands_where_it_is_included() -> None:
+    texts = {"x.dag": HEAD + b"INCLUDE i\n" * 2, "i": b"RETRY A 1\nINCLUDE j\nretry A \\\n# note\n", "j": b""}
+    assert meaning(texts) == "retry: the number of retries is not a number (of 32 bits): 'RETRY'"
 
 
 @pytest.mark.parametrize("setting", [b"RETRY A 3\n", b"retry A 3\nINCLUDE j\n"])
