@@ -38,7 +38,7 @@ HTCONDOR := $(if $(shell for tool in condor_master condor_dagman condor_submit_d
 help:
 	@echo "make demo    set up, run the example workflow on a personal HTCondor, name its picture"
 	@echo "make test    set up, run all tests, those on a pool with two HTCondors (ARGS='-k pool' passes options to pytest)"
-	@echo "make coverage   how many of the lines the tests run, those on a pool left out"
+	@echo "make coverage   how many of the lines all tests run but those on a pool; make test says it of the unit tests"
 	@echo "make soak    set up, 500 random faults over a running hierarchy of 600 nodes, with PostgreSQL: an hour or more"
 	@echo "             (SOAK_ARGS='--seed 7 --faults 200 --database sqlite --json build/soak.json')"
 	@echo "make fuzz    set up, damaged, torn and absurd files for every parser, for two minutes (FUZZ_ARGS='--seconds 600 --only dag')"
@@ -75,15 +75,19 @@ test: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(
 	@$(MAKE) --no-print-directory -j 2 test-newest $(if $(strip $(POOL_TESTS)),test-oldest) && done=0 || done=$$?; \
 		if [ -e $(OLDEST_LOG) ]; then echo "beside it, on HTCondor 23:"; cat $(OLDEST_LOG); fi; exit $$done
 
+# All of it, the unit tests come first, and traced. Tracing takes 70% more processor time: of all tests, make coverage does it.
+UNIT_TESTS = $(if $(strip $(ARGS)),,tests/unit)
 test-newest:
-	@$(PYTEST) -n $(WORKERS) --ignore tests/release $(ARGS)
+	@done=0; $(if $(UNIT_TESTS),$(PYTEST) -n $(WORKERS) --cov --cov-report= $(UNIT_TESTS) || done=$$?;) \
+		$(PYTEST) -n $(WORKERS) --ignore tests/release $(UNIT_TESTS:%=--ignore %) $(ARGS) || done=$$?; \
+		$(if $(UNIT_TESTS),echo "coverage: $$($(VENV)/bin/coverage report --format=total)% of the lines by the unit tests alone (tests/README.md)";) \
+		exit $$done
 
 # It waits most of its time: beside the other, on half as many workers. Its log has everything, also of a run that is cut off.
 test-oldest:
 	@BRIDLE_TESTED_HTCONDOR="$$PWD/$(BUILD)/htcondor-23" $(PYTEST) -n $$((($(WORKERS) + 1) / 2)) -m "not htcondor_25" \
 		$(PYTEST_OPTIONS) $(POOL_TESTS) >$(OLDEST_LOG) 2>&1 || [ $$? -eq 5 ]
 
-# No part of `make test`: Python's tracing takes 70% more processor time.
 coverage: $(STAMPS)/bridle $(STAMPS)/peer $(STAMPS)/postgresql $(STAMPS)/chromium $(HTCONDOR)
 	@$(PYTEST) -n $(WORKERS) --ignore tests/release --ignore tests/pool --cov --cov-report= $(ARGS)
 	@echo "coverage: $$($(VENV)/bin/coverage report --format=total)% of the lines (tests/README.md)"
