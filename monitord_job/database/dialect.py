@@ -69,6 +69,8 @@ class Dialect(ABC):
     """for a value in a statement"""
     names_are_bounded: bool
     """whether its indexes hold short names only"""
+    has_one_writer: bool
+    """whether a transaction that writes waits for the one before it, whatever that has written"""
     unreadable_hint: str
     """what to do if it cannot be read"""
     refused_hint: str
@@ -151,6 +153,7 @@ class Sqlite(Dialect):
     backend = Backend.SQLITE
     mark = "?"
     names_are_bounded = False
+    has_one_writer = True
     unreadable_hint = "rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
     refused_hint = (
         "look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`, or rebuild it with "
@@ -255,6 +258,7 @@ class Postgresql(Dialect):
     backend = Backend.POSTGRESQL
     mark = "%s"
     names_are_bounded = True
+    has_one_writer = False
     unreadable_hint = "check that its server runs and accepts your login"
     refused_hint = "see what its server says, or rebuild it with `bridle monitord --rebuild SUBMIT_DIR`"
     for_update = " FOR UPDATE"

@@ -32,6 +32,9 @@ _BRIEFLY = 2.0
 """Seconds that a reader which catches up waits for the user's master database."""
 _IDLE, _LONGEST_PAUSE = 100, 5.0
 """A look at quiet logs takes one part in so many of the time: with thousands of sub-workflows it is no short one."""
+_AFTER_NEWS, _AT_WORK = 0.1, 20
+"""Seconds until the next look where the last one found something, for more is likely; they double with each that finds
+nothing. Looks then take one part in so many of the time at most."""
 
 
 class Monitor:
@@ -67,6 +70,7 @@ class Monitor:
         self._drain_until: float | None = None
         self._failed_since: float | None = None
         self._look = 0.0
+        self._soon = _AFTER_NEWS
 
     def follow(self) -> None:
         """Return when the run has ended and all of it is stored. Raises TryAgainError if that cannot be had now.
@@ -74,6 +78,10 @@ class Monitor:
         Of the notifications, some may still be due: `deliver_the_rest`.
         """
         LOG.info("following %s", self._dir.path)
+        with self._ingest.listening():
+            self._follow()
+
+    def _follow(self) -> None:
         self._patiently(self._ingest.open)
         if self._ingest.watch is not None:
             self._ingest.watch.refuse_to_be_the_only_one()
@@ -199,6 +207,8 @@ class Monitor:
             began = time.thread_time()
             progress = self._patiently(self._ingest.step)
             self._look = time.thread_time() - began
+            if progress.lines:
+                self._soon = _AFTER_NEWS
             if self._master is not None:
                 self._master.look(self._ingest.workflow)
             self._deliver()
@@ -241,7 +251,7 @@ class Monitor:
     def _pause(self) -> bool:
         """Let the time between two looks go by, in which scripts may end; True if told to stop."""
         dispatcher = self._dispatcher
-        pause = max(self._limits.poll, min(_IDLE * self._look, _LONGEST_PAUSE))
+        pause = self._until_next_look()
         if dispatcher is None:
             return self._stop.wait(pause)
         if self._ingest.workflow.running:
@@ -251,6 +261,12 @@ class Monitor:
             dispatcher.wait(max(0.0, deadline - time.monotonic()))
             self._deliver()
         return self._stop.wait(max(0.0, deadline - time.monotonic()))
+
+    def _until_next_look(self) -> float:
+        at_rest = max(self._limits.poll, min(_IDLE * self._look, _LONGEST_PAUSE))
+        pause = min(at_rest, max(self._soon, _AT_WORK * self._look))
+        self._soon = 2 * pause
+        return pause
 
     def _patiently(self, action: Callable[[], _T]) -> _T:
         # Whether a commit that failed took place after all, and which database this now is, stands there.

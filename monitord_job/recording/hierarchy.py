@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +26,18 @@ from monitord_job.stampede.workflow_transitions import UNKNOWN_FAILURE
 if TYPE_CHECKING:
     from monitord_job.notifications.active_rules import Told
     from monitord_job.recording.completion_watch import CompletionWatch
+    from monitord_job.recording.log_watch import LogWatch
 
 LOG = logging.getLogger("bridle.monitor")
 
 
-@dataclass(slots=True)
+_QUIET_LOOKS = 3
+"""Looks in which a workflow had written nothing, after which it is left alone until the kernel says that it has."""
+_RESCAN = 30.0
+"""Seconds between two looks at those that are left alone, should the kernel not hear all."""
+
+
+@dataclass(slots=True, eq=False)
 class _Member:
     """One workflow at work; `origin` is the attempt of its parent's node that runs it, None at the root."""
 
@@ -41,6 +49,8 @@ class _Member:
     """by wf_uuid: a workflow may have thousands of siblings"""
     read_as: Looks | None = None
     """how its logs looked when they were read to their end"""
+    quiet: int = 0
+    """looks since it wrote something"""
 
     def above(self) -> Iterator[SubmitDir]:
         """The directories of the workflows that it is a part of, the nearest first."""
@@ -64,6 +74,13 @@ class Hierarchy:
         self._root = _Member(submit_dir, Ingest(submit_dir, store))
         self._stored: dict[tuple[str, str, str], _Member] = {}
         self._told: Told = set()
+        self._one_by_one = True
+        self._awake: dict[_Member, None] = {}
+        """all but those that are left alone, in the order in which they came"""
+        self._watch: LogWatch[_Member] | None = None
+        self._rescan = 0.0
+        self._unheard: list[_Member] = []
+        """whose logs have changed, of which nothing was heard"""
 
     @property
     def workflow(self) -> WorkflowState:
@@ -90,17 +107,53 @@ class Hierarchy:
         """Of the root: whether DAGMan waits for nothing but the monitor."""
         return self._root.ingest.watch
 
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within, workflows that are quiet are looked at only when the kernel says that their logs have changed."""
+        from monitord_job.recording.log_watch import LogWatch  # who only catches up does without ctypes
+
+        try:
+            watch: LogWatch[_Member] = LogWatch()
+        except OSError as error:
+            LOG.info("quiet logs are looked at again and again: %s", error)
+            yield
+            return
+        with closing(watch):
+            self._watch = watch
+            try:
+                yield
+            finally:
+                self._wake_all()
+
     def open(self) -> None:
         """Take up where the database stands, also in sub-workflows that were at work then."""
         self._root.below.clear()
         self._stored.clear()
+        self._awake = {self._root: None}
+        self._unheard = []
+        if self._watch is not None:
+            self._watch.clear()
         self._root.read_as = None
+        # Whatever has failed: a workflow that cannot be stored must not hold back those before it.
+        self._one_by_one = True
         self._open(self._root)
 
     def step(self) -> Progress:
         """One step of every workflow at work."""
+        if self._one_by_one or not self._root.below:
+            progress = self._step_all()
+        else:
+            # A transaction of its own for each takes as long as the disk does, fifty times over.
+            with self._store.sharing():
+                progress = self._step_all()
+        self._one_by_one = False
+        return progress
+
+    def _step_all(self) -> Progress:
+        if self._watch is not None:
+            self._wake_changed(self._watch)
         lines, at_end = 0, True
-        for member in list(self._members(self._root)):
+        for member in list(self._awake):
             # A DAGMan that was removed with the one above leaves after it, and has yet to say so. Asked before its log
             # is read: what it wrote before it left is then read, too.
             speaks = member.is_over and dagman_lives(member.directory)
@@ -109,15 +162,64 @@ class Hierarchy:
                 self._begin(member, sub_workflow)
             lines += progress.lines
             at_end = at_end and progress.at_end and not progress.begun
+            if progress.lines:
+                self._wake_below(member)
             if progress.at_end and not progress.lines and not member.below and member.is_over and not speaks:
                 self._leave(member)
+            self._store.end_if_long()
         return Progress(lines, at_end)
+
+    def _wake_changed(self, watch: LogWatch[_Member]) -> None:
+        self._wake(watch.changed())
+        if any(member in watch for member in self._unheard):
+            LOG.info(
+                "the system does not say that a log has changed: quiet ones are looked at again and again"
+            )
+            self._wake_all()
+        self._unheard = []
+        now = time.monotonic()
+        if now >= self._rescan:
+            self._rescan = now + _RESCAN
+            # Of what is written this instant, the system speaks after it can be seen: by the next look it has.
+            self._unheard = [member for member in watch.items() if member.ingest.looks() != member.read_as]
+
+    def _wake_all(self) -> None:
+        """Leave none alone any more."""
+        if self._watch is not None:
+            self._wake(self._watch.items())
+            self._watch = None
+
+    def _wake(self, members: Iterable[_Member]) -> None:
+        for member in members:
+            if self._watch is not None:
+                self._watch.drop(member)
+            member.quiet = 0
+            self._awake[member] = None
+
+    def _wake_below(self, member: _Member) -> None:
+        """Its DAGMan has spoken, maybe of the end of one of them."""
+        self._wake([child for child in member.below.values() if child not in self._awake and child.is_over])
+
+    def _leave_alone(self, watch: LogWatch[_Member], member: _Member) -> None:
+        """Look at it no more until its log has changed; its parent tells when it is over."""
+        log = member.ingest.log_at_work
+        # The root's own log has the last word on how a run has ended: that one is never left to others.
+        if log is None or member is self._root or member.is_over or not watch.add(member, log):
+            return
+        if member.ingest.looks() == member.read_as:
+            del self._awake[member]
+        else:  # written to, before anybody listened
+            watch.drop(member)
 
     def _step(self, member: _Member) -> Progress:
         """One step, unless the logs look as they did when they were read to their end: nothing is opened then."""
         looks = member.ingest.looks()
         if looks == member.read_as and not member.ingest.metrics_due:
+            member.quiet += 1
+            if self._watch is not None and member.quiet >= _QUIET_LOOKS:
+                self._leave_alone(self._watch, member)
             return NOTHING_NEW
+        member.quiet = 0
         progress = member.ingest.step()
         member.read_as = looks if progress.at_end else None
         return progress
@@ -125,6 +227,7 @@ class Hierarchy:
     def end_run(self, time: int, code: int) -> None:
         """Store that the root has ended, for a DAGMan that left no last line of its own."""
         self._root.ingest.end_run(time, code)
+        self._wake_below(self._root)
 
     def record_leftover_jobs(self) -> bool:
         """Store how jobs have left whose DAGMan was gone by then, here and below; whether some have not left yet."""
@@ -149,11 +252,6 @@ class Hierarchy:
                 self._open(child)
                 self._stored[key] = child
         return [child for key, child in self._stored.items() if key[0] == member.ingest.wf_uuid]
-
-    def _members(self, member: _Member) -> Iterator[_Member]:
-        yield member
-        for child in member.below.values():
-            yield from self._members(child)
 
     def _open(self, member: _Member) -> None:
         if self._store.notifications is not None:
@@ -182,6 +280,7 @@ class Hierarchy:
             )
             parent.ingest.store_rows([lost, SubWorkflowRow(*sub_workflow, settled=True)])
             return
+        self._awake[child] = None
         self._open(child)
         parent.ingest.store_rows([SubWorkflowLink(sub_workflow.job, sub_workflow.seq, child.ingest.wf_uuid)])
         parent.below[child.ingest.wf_uuid] = child
@@ -220,6 +319,7 @@ class Hierarchy:
             rows.append(QuarantineRow(file, 0, _why_nothing_is_known(tail), ""))
         member.parent.ingest.store_rows(rows)
         del member.parent.below[member.ingest.wf_uuid]
+        del self._awake[member]
 
 
 def _end_of(log: Path) -> bytes:

@@ -226,10 +226,16 @@ class Ingest:
 
     def looks(self) -> Looks:
         """How the log looks that DAGMan writes; the nodes.log has nothing to add until that one has grown."""
-        source = self._source
-        if source is not None and self._cursor(source).offset:
-            return (_looks(source.path),)
+        log = self.log_at_work
+        if log is not None:
+            return (_looks(log),)
         return _looks(self.jobstate_log), _looks(self._dir.dagman_out)
+
+    @property
+    def log_at_work(self) -> Path | None:
+        """The log that DAGMan writes; None as long as nothing was read, for which one that is shows then."""
+        source = self._source
+        return source.path if source is not None and self._cursor(source).offset else None
 
     def end_run(self, time: int, code: int) -> None:
         """Store that the run has ended, for a DAGMan that left no last line of its own."""

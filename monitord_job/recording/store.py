@@ -20,7 +20,7 @@ from monitord_job.event_stream.feed import EventFeed
 from monitord_job.logs.tail import Cursor
 from monitord_job.recording.stored_workflow import StoredWorkflow
 from monitord_job.recording.transactions import Claim, Transactions
-from monitord_job.stampede.rows import Row
+from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, Row
 from monitord_job.stampede.turn import Turn
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Store(Transactions):
         self._feed = feed
         self.notifications = notifications
         self._writers: dict[str, RowWriter] = {}
-        self._ready = self._was_ready = False
+        self._ready = self._was_ready = self._owes_events = False
 
     def create(self) -> None:
         """Make the tables, or take up those of an earlier version. Raises DatabaseVersionError for any other."""
@@ -91,6 +91,10 @@ class Store(Transactions):
         After an error it may be unknown whether they were stored (a connection that was lost in the commit):
         what was read of the state before has to be loaded again.
         """
+        if self._shared is not None and not self._dialect.has_one_writer and _may_name_files(changes):
+            # The writer takes files in one order, or two monitors that wait for each other would be a deadlock: so
+            # those of one workflow, in one transaction.
+            self._end_shared()
         writer = self._writers.setdefault(wf_uuid, RowWriter(wf_uuid))
         try:
             with self._writing() as connection:
@@ -110,6 +114,20 @@ class Store(Transactions):
             raise
         self.send_events()
 
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """As in any database; events are written out at the end."""
+        try:
+            with super().sharing():
+                yield
+        except BaseException:
+            self._writers.clear()
+            if self.notifications is not None:
+                self.notifications.forget()
+            raise
+        if self._owes_events:
+            self.send_events()
+
     def _tapped(self, bulk: Bulk, wf_uuid: str, rows: Iterable[Row]) -> Iterable[Row]:
         if self._feed is not None:
             rows = self._feed.tapped(bulk, wf_uuid, rows, int(time.time()))
@@ -118,7 +136,10 @@ class Store(Transactions):
     def send_events(self) -> None:
         """Write out the events that are committed. Raises TryAgainError if they cannot be written now."""
         feed = self._feed
-        if feed is None or not feed.has_outlet or self._all_at_once is not None:
+        if feed is None or not feed.has_outlet:
+            return
+        self._owes_events = self._shared is not None or self._all_at_once is not None
+        if self._owes_events:
             return
         more = True
         while more:
@@ -184,6 +205,12 @@ class Store(Transactions):
             },
         )
         migrations.note_version(connection, int(time.time()))
+
+
+def _may_name_files(changes: Changes) -> bool:
+    """A plan, whose rows are made while they are written, may."""
+    rows = changes.rows
+    return not isinstance(rows, list) or any(isinstance(row, FileMetaRow | FilePlaceRow) for row in rows)
 
 
 def _fields(cursor: Cursor) -> tuple[int, str, str]:

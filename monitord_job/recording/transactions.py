@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from monitord_job.errors import (
     SchemaError,
     TryAgainError,
 )
+
+_LONGEST = 0.2
+"""Seconds of a transaction that many share: others who write to the database wait for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Transactions:
         self._engine = self._dialect.writing_engine(self._url)
         self._file_id: tuple[int, int] | None = None
         self._all_at_once: Connection | None = None
+        self._shared: ExitStack | None = None
+        self._shared_until = 0.0
 
     @property
     def name(self) -> str:
@@ -91,7 +96,41 @@ class Transactions:
             yield Bulk(connection)
 
     @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """What is stored within is one transaction, which begins with the first row; `end_if_long` cuts it short.
+
+        After an error, in its end too, what was read of the state before has to be loaded again.
+        """
+        if self._all_at_once is not None:
+            yield
+            return
+        with ExitStack() as shared:
+            self._shared = shared
+            try:
+                yield
+            finally:
+                self._all_at_once = self._shared = None
+
+    def end_if_long(self) -> None:
+        """Commit what was stored up to here, if the transaction that is shared has taken its time."""
+        if time.monotonic() > self._shared_until:
+            self._end_shared()
+
+    def _end_shared(self) -> None:
+        if self._shared is not None and self._all_at_once is not None:
+            self._all_at_once = None
+            self._shared.close()
+
+    @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        if self._shared is not None and self._all_at_once is None:
+            self._all_at_once = self._shared.enter_context(self._fenced())
+            self._shared_until = time.monotonic() + _LONGEST
+        with self._fenced() as connection:
+            yield connection
+
+    @contextmanager
+    def _fenced(self) -> Iterator[Connection]:
         if self._all_at_once is not None or self._fence is None:
             with self._transaction() as connection:
                 yield connection

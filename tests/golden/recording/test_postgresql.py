@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from monitord_job.monitor.daemon import Monitor
 from monitord_job.monitor.limits import Limits
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.recording.store import Changes, Store
-from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, WorkflowRow
+from monitord_job.recording.transactions import Claim
+from monitord_job.stampede.rows import FileMetaRow, FilePlaceRow, QuarantineRow, WorkflowRow
 from planner_ext.cli import run_command
 from tests.conftest import wherever
 from tests.golden.recording.test_recorded_runs import RUNS
@@ -128,6 +130,24 @@ def test_two_workflows_take_the_same_new_files_at_once(postgresql):
     assert query(postgresql, "SELECT count(*) FROM rc_pfn") == [(1000,)]
     for store in stores:
         store.close()
+
+
+@pytest.mark.parametrize(("files", "transactions"), [(("a", "b"), 2), ((), 1)])
+def test_workflows_that_share_a_transaction_name_no_files_in_an_order_of_their_own(
+    postgresql, files, transactions
+):
+    with closing(Store(database_url(postgresql), claim=Claim("wf0", "a test"))) as store:
+        store.create()
+        for number in range(2):
+            store.commit(f"wf{number}", Changes([workflow(f"wf{number}")]))
+        ((before,),) = query(postgresql, "SELECT token FROM bridle_fence")
+        with store.sharing():
+            for number in range(2):
+                rows = [FileMetaRow(name, "size", "1") for name in files[number:][:1]]
+                store.commit(f"wf{number}", Changes([*rows, QuarantineRow("log", number, "a reason", "")]))
+    assert query(postgresql, "SELECT count(*) FROM rc_lfn") == [(len(files),)]
+    assert query(postgresql, "SELECT count(*) FROM bridle_quarantine") == [(2,)]
+    assert query(postgresql, "SELECT token FROM bridle_fence") == [(before + transactions,)]
 
 
 def _store_files(url: str, wf_uuid: str, names: list[str], start: Barrier) -> None:

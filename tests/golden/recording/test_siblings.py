@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,6 +16,7 @@ from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
 from monitord_job.recording import ingest, job_logs, plan_rows
 from monitord_job.recording.hierarchy import Hierarchy
+from monitord_job.recording.log_watch import LogWatch
 from monitord_job.recording.store import Store, sqlite_url
 from tests.support.database import check_sound, query
 from tests.support.runs import BRIDLE
@@ -97,6 +98,98 @@ def test_quiet_ones_are_not_opened_and_one_that_goes_on_is_heard(work_dir, reads
         to_the_end(hierarchy)
         assert hierarchy.ended
     assert query(submit_dir.database, "SELECT count(*) FROM jobstate") == [(40 * 3 * 4,)]
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many times a log was looked at from outside since the last call."""
+    monkeypatch.setattr(LogWatch, "_is_local", lambda *_: True)  # whatever the tests run on
+    count = 0
+    looks = ingest.Ingest.looks
+
+    def counting(self: ingest.Ingest) -> ingest.Looks:
+        nonlocal count
+        count += 1
+        return looks(self)
+
+    def taken() -> int:
+        nonlocal count
+        before, count = count, 0
+        return before
+
+    monkeypatch.setattr(ingest.Ingest, "looks", counting)
+    return taken
+
+
+class Waiting(NamedTuple):
+    """A monitor's hierarchy that waits for sub-workflows, and what these and the root have yet to write."""
+
+    hierarchy: Hierarchy
+    logs: list[Path]
+    coming: list[str]
+    root_log: Path
+    at_the_end: str
+
+    def end(self) -> None:
+        """All of them write the rest, and so does the root."""
+        for log, rest in zip(self.logs, self.coming, strict=True):
+            grow(log, rest)
+        grow(self.root_log, self.at_the_end)
+        to_the_end(self.hierarchy)
+        assert self.hierarchy.ended
+
+
+@pytest.fixture
+def waiting(work_dir, looked_at) -> Iterator[Waiting]:
+    submit_dir = make_siblings(work_dir / "run", 40, at_once=40)
+    logs = sorted(submit_dir.path.glob("s*/below.bridle.jobstate.log"))
+    coming = [cut(log, -1) for log in logs]
+    at_the_end = cut(submit_dir.jobstate_log, 1 + 2 * len(logs))
+    with closing(Store(sqlite_url(submit_dir.database))) as store:
+        hierarchy = Hierarchy(submit_dir, store)
+        with hierarchy.listening():
+            hierarchy.open()
+            to_the_end(hierarchy)
+            for _ in range(4):
+                assert hierarchy.step().lines == 0
+            looked_at()
+            yield Waiting(hierarchy, logs, coming, submit_dir.jobstate_log, at_the_end)
+    assert query(submit_dir.database, "SELECT count(*) FROM jobstate") == [(40 * 3 * 4,)]
+    assert query(submit_dir.database, "SELECT count(*), sum(settled) FROM bridle_subworkflow") == [(40, 40)]
+
+
+def test_the_system_tells_which_of_many_goes_on(waiting, looked_at):
+    for _ in range(3):
+        assert waiting.hierarchy.step().lines == 0
+        assert looked_at() == 1, "of the root alone"
+    first, rest = waiting.coming[7][:10], waiting.coming[7][10:]
+    for text, lines in ((first, 0), (rest, 1)):
+        grow(waiting.logs[7], text)
+        assert waiting.hierarchy.step().lines == lines
+        assert looked_at() == 2
+    waiting.coming[7] = ""
+    waiting.end()
+
+
+def test_one_that_writes_nothing_more_is_left_when_its_node_is_over(waiting, looked_at):
+    grow(waiting.root_log, waiting.at_the_end)
+    to_the_end(waiting.hierarchy)
+    assert waiting.hierarchy.ended
+
+
+def test_all_are_looked_at_again_where_the_system_does_not_tell(waiting, looked_at, monkeypatch):
+    monkeypatch.setattr(LogWatch, "_read", lambda _: b"")
+    for log in waiting.logs[:2]:
+        grow(log, waiting.coming[0])
+    assert waiting.hierarchy.step().lines == 0
+    monkeypatch.setattr(waiting.hierarchy, "_rescan", 0.0)
+    lines = sum(waiting.hierarchy.step().lines for _ in range(2))
+    assert lines == 2
+    looked_at()
+    waiting.hierarchy.step()
+    assert looked_at() == 41
+    waiting.coming[:2] = ["", ""]
+    waiting.end()
 
 
 def cut(log: Path, lines: int) -> str:
