@@ -41,7 +41,10 @@ MEANINGS: Mapping[StateWord, str] = MappingProxyType(
         StateWord.POST_SCRIPT: "a node: its POST script runs or is due; messages count it as running",
         StateWord.DONE: "a node: it succeeded, all told, or the DAG says that it is done",
         StateWord.SUCCEEDED: "a run: it has ended and no node failed",
-        StateWord.FAILED: "a node: its last attempt failed; a run: it has ended and did not succeed",
+        StateWord.FAILED: (
+            "a node: its last attempt failed, or did not end before DAGMan left; "
+            "a run: it has ended and did not succeed"
+        ),
         StateWord.REMOVED: "a node's job, or a run: somebody, or a policy of HTCondor, took it out of the queue",
         StateWord.INTERRUPTED: "a node: it began and did not end, because its DAGMan was removed or died",
         StateWord.AGAIN: "a node: it ran before, and the next run runs it again",

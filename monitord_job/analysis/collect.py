@@ -71,11 +71,11 @@ class Reading:
 
         `since`: when the last run of it began.
         """
-        over = {one.wf_id for one in self.workflows if one.ended}
+        ends = {one.wf_id: one.end for one in self.workflows}
         labels = {one.wf_id: one.label or one.wf_uuid for one in self.workflows[1:]}
         self.counts = {wf_id: Counter() for wf_id in self.wf_ids}
         told, ended_well = 0, len(self.again)
-        for stored in unsuccessful(self.questions, self.wf_ids, over):
+        for stored in unsuccessful(self.questions, ends):
             page = [replace(row, status=self._status(row)) for row in stored]
             ended_well -= sum(self._runs_again(row) for row in page)
             self._count(page, since)

@@ -190,7 +190,8 @@ def _show_table(
         workflows, _ = run_of(questions, target.wf_uuid)
         categories = _categories(submit_dir)
         held = _held(submit_dir, target, workflows)
-        done = _done(submit_dir, target) if questions.has("bridle_run") else frozenset()
+        nothing = frozenset[str](), frozenset[str]()
+        again, done = _by_rescue(submit_dir, target) if questions.has("bridle_run") else nothing
         rows: Iterator[AttemptRow] = (
             row
             for row in attempt_rows(
@@ -202,6 +203,7 @@ def _show_table(
                 reverse=reverse,
                 held=held,
                 done=done,
+                again=again,
             )
             if wanted.takes(row)
         )
@@ -224,15 +226,16 @@ def _categories(submit_dir: SubmitDir) -> Mapping[str, str]:
         return {}
 
 
-def _done(submit_dir: SubmitDir, target: Target) -> frozenset[str]:
-    """The nodes that are done though no attempt of theirs is stored."""
+def _by_rescue(submit_dir: SubmitDir, target: Target) -> tuple[frozenset[str], frozenset[str]]:
+    """The nodes that are to begin anew, and those that are done though no attempt of theirs is stored."""
     from monitord_job.database.reading import open_database
     from monitord_job.readers.done_nodes import done_nodes
     from monitord_job.readers.rerun_nodes import rerun_and_done
 
     engine = open_database(target.database)
     try:
-        return done_nodes(submit_dir) | rerun_and_done(engine, submit_dir)[1]
+        again, done = rerun_and_done(engine, submit_dir)
+        return again, done_nodes(submit_dir) | done
     finally:
         engine.dispose()
 

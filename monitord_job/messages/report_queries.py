@@ -30,6 +30,7 @@ from monitord_job.diagnosis.legibility import unreadable_run
 from monitord_job.messages.event_context import EventContext
 from monitord_job.messages.report import JobFacts, Report, Run
 from monitord_job.monitor.unplanned_identity import in_its_run
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.readers.other_users import seen_database
 from monitord_job.readers.run_outcome import state_of
@@ -77,7 +78,7 @@ def read_run(engine: Engine, wf_uuid: str) -> Run:
             select(s.WORKFLOW.c.wf_id, s.WORKFLOW.c.submit_hostname).where(s.WORKFLOW.c.wf_uuid == wf_uuid)
         ).one()
         host = one_line(workflow.submit_hostname or "")
-        types = _types(connection, workflow.wf_id, over=run_progress.ended is not None)
+        types = _types(connection, workflow.wf_id, run_progress.end)
         return _with_troubles(connection, replace(_run(run_progress), host=host, types=types), wf_uuid)
 
 
@@ -122,7 +123,7 @@ def _with_troubles(connection: Connection, run: Run, wf_uuid: str) -> Run:
     )
 
 
-def _types(connection: Connection, wf_id: int, *, over: bool) -> dict[str, dict[str, int]]:
+def _types(connection: Connection, wf_id: int, end: RunEnd) -> dict[str, dict[str, int]]:
     job, node = s.JOB.c, bridle_tables.BRIDLE_NODE.c
     service = service_column(connection).label("service")
     statement = (
@@ -134,7 +135,7 @@ def _types(connection: Connection, wf_id: int, *, over: bool) -> dict[str, dict[
     )
     types: dict[str, dict[str, int]] = {}
     for kind, state, is_service, count in connection.execute(statement).all():
-        status = node_status(state or "", service=bool(is_service), over=over)
+        status = node_status(state or "", service=bool(is_service), end=end)
         counts = types.setdefault(kind, {})
         counts[status.value] = counts.get(status.value, 0) + count
     return {kind: types[kind] for kind in sorted(types)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from monitord_job.outcome.cause import Cause, CauseKind, of_status
+from monitord_job.outcome.cause import CUT_SHORT, Cause, CauseKind, of_status
+from monitord_job.outcome.node_status import NODE_WORDS, attempt_status
 from monitord_job.stampede.wait_status import exit_code, was_removed
 
 PRE_TASK, POST_TASK = -1, -2
@@ -29,6 +30,8 @@ class AttemptFacts:
     exitcode: int | None = None
     codes: Mapping[int, int] = field(default_factory=dict)
     judged: bool = False
+    cut_short: bool = False
+    """whether it had not ended when its DAGMan left"""
 
     @property
     def last(self) -> str:
@@ -52,11 +55,21 @@ def cause_of(facts: AttemptFacts) -> Cause | None:
     >>> cause_of(AttemptFacts((("SUBMIT", None), ("JOB_ABORTED", "via condor_rm")))).phrase
     'removed: via condor_rm'
     """
+    if facts.cut_short:
+        return _cut_short(facts)
     if facts.last == "JOB_HELD":
         return Cause(CauseKind.HELD, reason=facts.reason_of("JOB_HELD") or "")
     if facts.exitcode == 0 or not (facts.exitcode or facts.last in _FAILURES):
         return None
     return next((cause for rule in _RULES if (cause := rule(facts)) is not None), None)
+
+
+def _cut_short(facts: AttemptFacts) -> Cause:
+    if facts.last == "JOB_HELD":
+        held = Cause(CauseKind.HELD, reason=facts.reason_of("JOB_HELD") or "")
+        return Cause(CauseKind.REMOVED, reason=CUT_SHORT, inner=held)
+    word = NODE_WORDS[attempt_status(facts.last, None)].value
+    return Cause(CauseKind.REMOVED, reason=f"{CUT_SHORT}: {word}")
 
 
 _FAILURES = frozenset(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+CUT_SHORT = "cut off when DAGMan left"
+"""Our words for what happened to a node of which no log tells an end; DAGMan kills its scripts when it leaves."""
+
 
 class CauseKind(Enum):
     """What it was; the value is for people and programs."""
@@ -111,7 +114,7 @@ def _removed(cause: Cause) -> str:
     if cause.inner is not None:
         why = f" (removal: {cause.reason})" if cause.reason else ""
         return f"removed while {cause.inner.phrase}{why}"
-    if cause.reason.startswith("removed "):  # HTCondor's own words, and ours
+    if cause.reason.startswith(("removed ", CUT_SHORT)):  # HTCondor's own words, and ours
         return cause.reason
     return f"removed: {cause.reason or 'no reason is known'}"
 

@@ -19,6 +19,24 @@ class Ending(Enum):
     """a halt file stood there when no job was left"""
 
 
+class RunEnd(Enum):
+    """What the end of a run means for its nodes."""
+
+    GOES_ON = "goes on"
+    OVER = "over"
+    CUT_SHORT = "cut short"
+    """what had not ended then never will"""
+
+
+def run_end(status: int | None, reason: str | None) -> RunEnd:
+    """Of a run that has ended: with DAGMan's exit code, and the reason that is stored.
+
+    >>> run_end(0, None), run_end(2, None)
+    (<RunEnd.OVER: 'over'>, <RunEnd.CUT_SHORT: 'cut short'>)
+    """
+    return RunEnd.OVER if status == 0 and not was_aborted(reason) else RunEnd.CUT_SHORT
+
+
 _BY_DAGMAN = {3: Ending.ABORTED, 4: Ending.REMOVED, 6: Ending.HALTED}
 """DAGMan's DAG_STATUS, of which these three are certain: 2 (a node failed) also stays when a retry succeeds (seen)."""
 _EXIT_ABORT = 2

@@ -7,6 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from condor_templates.state_words import StateWord
+from monitord_job.outcome.ending import RunEnd
 
 
 class NodeStatus(Enum):
@@ -71,30 +72,47 @@ _VERDICTS = frozenset(
 """DAGMan's last word on an attempt: what a service has left with by itself."""
 
 
-def node_status(state: str, *, service: bool = False, over: bool = False) -> NodeStatus:
+_GOING_ON = frozenset(
+    {NodeStatus.PRE, NodeStatus.QUEUED, NodeStatus.RUNNING, NodeStatus.HELD, NodeStatus.POST}
+)
+
+
+def goes_on(status: NodeStatus) -> bool:
+    """Whether it is that of an attempt that has begun and not ended."""
+    return status in _GOING_ON
+
+
+def _at(end: RunEnd, status: NodeStatus) -> NodeStatus:
+    return NodeStatus.FAILED if end is RunEnd.CUT_SHORT and status in _GOING_ON else status
+
+
+def node_status(state: str, *, service: bool = False, end: RunEnd = RunEnd.GOES_ON) -> NodeStatus:
     """Where a node stands whose newest state this is; empty: it never began.
 
-    `service`: it is a SERVICE node, which DAGMan removes when all else is done, and `over`: the run has ended. What
-    such a node was at then, on hold or not yet started, is no failure.
+    `service`: it is a SERVICE node, which DAGMan removes when all else is done. What such a node was at when the run
+    ended, on hold or not yet started, is no failure; of any other node it is one.
 
-    >>> node_status("JOB_ABORTED"), node_status("JOB_HELD", service=True, over=True)
+    >>> node_status("JOB_ABORTED"), node_status("JOB_HELD", service=True, end=RunEnd.OVER)
     (<NodeStatus.FAILED: 'failed'>, <NodeStatus.SUCCEEDED: 'succeeded'>)
+    >>> node_status("POST_SCRIPT_STARTED", end=RunEnd.CUT_SHORT)
+    <NodeStatus.FAILED: 'failed'>
     """
-    if service and state and (over or state == "JOB_ABORTED") and state not in _VERDICTS:
+    is_over = end is not RunEnd.GOES_ON
+    if service and state and (is_over or state == "JOB_ABORTED") and state not in _VERDICTS:
         return NodeStatus.SUCCEEDED
     # A job without a POST script ends in these; with one, that starts within the same second.
-    return _ENDED.get(state) or _OF_STATE.get(state or None, NodeStatus.RUNNING)
+    return _ENDED.get(state) or _at(end, _OF_STATE.get(state or None, NodeStatus.RUNNING))
 
 
 def attempt_status(
-    state: str | None, exitcode: int | None, *, service: bool = False, over: bool = False
+    state: str | None, exitcode: int | None, *, service: bool = False, end: RunEnd = RunEnd.GOES_ON
 ) -> NodeStatus:
     """Where a job stands whose newest attempt has this newest state and exit code; None: there is none."""
     if exitcode is not None:
         return NodeStatus.FAILED if exitcode else NodeStatus.SUCCEEDED
     if service and state:
-        return node_status(state, service=True, over=over)
-    return _OF_STATE.get(state, NodeStatus.RUNNING)
+        return node_status(state, service=True, end=end)
+    return _at(end, _OF_STATE.get(state, NodeStatus.RUNNING))
 
 
 def in_queue(status: NodeStatus, reason: str | None) -> NodeStatus:

@@ -15,6 +15,7 @@ class State:
     at: float
     restarts: int = 0
     status: int | None = None
+    reason: str | None = None
 
 
 def periods(states: Sequence[State], until: float | None) -> list[tuple[float, float]]:

@@ -92,7 +92,8 @@ def _jobs(questions: Questions, run: RunData, wf_id: int) -> dict[str, Node]:
         if told is not None:
             nodes[job] = Node(told.transformation, NODE_WORDS[told.status].value)
             continue
-        status = attempt_status(None if instance is None else "EXECUTE", code)
+        end = run.statistics.figures[0].workflow.end
+        status = attempt_status(None if instance is None else "EXECUTE", code, end=end)
         nodes[job] = Node(planned.get(job_id, kind), NODE_WORDS[status].value)
     return nodes
 

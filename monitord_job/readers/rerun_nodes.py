@@ -20,8 +20,6 @@ from monitord_job.database.queries.runs import last_times, summary
 from monitord_job.database.reading import OpenDatabase
 from monitord_job.outcome.node_status import NodeStatus
 
-_ENDED = (NodeStatus.SUCCEEDED, NodeStatus.FAILED)
-
 
 def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowSummary) -> WorkflowSummary:
     """The run, with nodes that its rescue DAG has run again as not started, until they begin, and those of which no
@@ -37,7 +35,7 @@ def with_rerun_nodes(engine: OpenDatabase, submit_dir: SubmitDir, run: WorkflowS
 
 
 def rerun_and_done(engine: OpenDatabase, submit_dir: SubmitDir) -> tuple[frozenset[str], frozenset[str]]:
-    """The nodes that are not done though they ended, and those that are though no attempt of theirs is stored."""
+    """The nodes that are to begin anew though they have an attempt, and those that are done though they have none."""
     if not has_rescues(submit_dir):
         return frozenset(), frozenset()
     stored = summary(engine, submit_dir.wf_uuid or "")
@@ -73,8 +71,8 @@ def _as_counted(
     if job.status is NodeStatus.UNREADY and job.name in done:
         return replace(job, status=NodeStatus.SUCCEEDED)
     is_old = times.get(job.name, rescue.time + 1) <= rescue.time
-    if job.status not in _ENDED or job.name in done or not is_old:
+    if job.status is NodeStatus.UNREADY or job.name in done or not is_old:
         return job
-    if job.status is NodeStatus.FAILED and rescue.time > (run.begun or 0):
+    if job.status is not NodeStatus.SUCCEEDED and rescue.time > (run.begun or 0):
         return job  # the next run has not begun: it is what failed
     return replace(job, status=NodeStatus.UNREADY)

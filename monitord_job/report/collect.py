@@ -16,6 +16,7 @@ from monitord_job.analysis.collect import analyse
 from monitord_job.analysis.model.analysis import Analysis
 from monitord_job.analysis.model.last_words import last_words
 from monitord_job.database.queries.attempts import StoredAttempt, read_attempts, status_of
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.outcome.phases import segments
 from monitord_job.report import queries
@@ -91,7 +92,7 @@ class _Collector:
         self._workflows = [one.workflow for one in statistics.figures]
         self._ids = [one.wf_id for one in self._workflows]
         self._place = {wf_id: at for at, wf_id in enumerate(self._ids)}
-        self._over = [one.ended for one in self._workflows]
+        self._ends = [one.end for one in self._workflows]
         self._services = queries.services(questions, self._ids)
         self._planned = queries.planned_transformations(questions, self._ids)
         self._below: dict[tuple[int, str], int] = {}
@@ -150,7 +151,8 @@ class _Collector:
         place = self._place[row.wf_id]
         last = steps[-1][1] if steps else None
         service = (row.wf_id, row.job) in self._services
-        status = attempt_status(last, row.exitcode, service=service, over=self._over[place])
+        end = self._ends[place] if row.is_newest else RunEnd.CUT_SHORT  # another attempt came after it
+        status = attempt_status(last, row.exitcode, service=service, end=end)
         ran = segments(((state, at) for _, state, at in steps), self.end if row.exitcode is None else None)
         kickstarts = [Record(*one) for one in records]
         name = kickstarts[0].transformation if kickstarts else self._planned.get(row.job_id, row.kind)

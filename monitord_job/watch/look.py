@@ -11,6 +11,7 @@ from monitord_job.analysis.queries.newest_attempts import attempts_before
 from monitord_job.analysis.queries.sub_workflows import current
 from monitord_job.database.queries.attempts import FAILED_STATES, StoredAttempt, read_attempts, tells_services
 from monitord_job.database.queries.run_values import WorkflowProgress
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import STATES, NodeStatus, node_status
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.statistics.queries.questions import Questions
@@ -35,6 +36,7 @@ SELECT n.wf_id, n.name, n.seq, n.state, n.last_time, n.executed, n.sched_id, n.h
   (SELECT i.job_instance_id FROM job_instance i WHERE i.job_id = j.job_id AND i.job_submit_seq = n.seq)
 FROM bridle_node n JOIN job j ON j.wf_id = n.wf_id AND j.exec_job_id = n.name WHERE n.wf_id IN (?*) AND """
 _TROUBLE = _NODES + "n.state IN (?*) ORDER BY n.last_time DESC, n.wf_id, n.name LIMIT ?"
+_CUT_OFF = _NODES + "n.state NOT IN (?*) ORDER BY n.last_time DESC, n.wf_id, n.name LIMIT ?"
 _RUNNING = (
     _NODES + "n.executed IS NOT NULL AND n.state NOT IN (?*) AND j.type_desc NOT IN ('dax', 'dag') "
     "AND ({service} IS NULL OR NOT {service}) ORDER BY n.executed, n.wf_id, n.name LIMIT ?"
@@ -52,6 +54,7 @@ _SCHED_IDS = "SELECT job_instance_id, sched_id FROM job_instance WHERE job_insta
 _SUCCESS = ["POST_SCRIPT_SUCCESS", "JOB_SUCCESS", "PRESKIP"]
 _NOT_RUNNING = [state for state in STATES if node_status(state) is not NodeStatus.RUNNING]
 _NOT_IN_QUEUE = [state for state in STATES if node_status(state) not in _IN_QUEUE_NOW]
+_ENDED = [state for state in STATES if node_status(state, end=RunEnd.CUT_SHORT) is node_status(state)]
 _SHORTEST = 30.0
 """Seconds of a run that tell of no rate yet."""
 _NO_SERVICE = "CAST(NULL AS BOOLEAN)"
@@ -90,15 +93,17 @@ class _Look:
         kept, self._parents = current(questions, self._root, ids(workflows))
         self._workflows = [one for one in workflows if one.wf_id in set(kept)]
         self._ids = ids(self._workflows)
+        self._ends = {one.wf_id: one.end for one in self._workflows}
         self._service = "n.service" if tells_services(questions.connection) else _NO_SERVICE
         self._stored = 0
 
     def moment(self) -> Moment:
         shown = self._with_counts()
         held, failed = self._trouble(["JOB_HELD"]), self._trouble(list(FAILED_STATES))
+        held = [node for node in held if node.status is NodeStatus.HELD]  # not of a run that is over
         more = self._held_in_queue()
         held = sorted((*held, *(self._as_held(node) for node in more)), key=lambda node: -node.since)
-        newest = sorted((*self._tried_again(), *failed), key=lambda node: -node.since)
+        newest = sorted((*self._tried_again(), *failed, *self._cut_off()), key=lambda node: -node.since)
         return Moment(
             self._now,
             replace(self._run, held_below=self._run.held_below + sum(not self._is_own(one) for one in more)),
@@ -113,12 +118,11 @@ class _Look:
         )
 
     def _with_counts(self) -> tuple[WorkflowNow, ...]:
-        over = {one.wf_id for one in self._workflows if one.ended}
         counts: defaultdict[int, Counter[NodeStatus]] = defaultdict(Counter)
         for wf_id, state, service, number, last in self._ask.rows(
             _COUNTS.format(service=self._service), self._ids
         ):
-            counts[wf_id][node_status(state, service=bool(service), over=wf_id in over)] += number
+            counts[wf_id][node_status(state, service=bool(service), end=self._ends[wf_id])] += number
             self._stored = max(self._stored, int(last or 0))
         totals = {int(wf_id): int(number) for wf_id, number in self._ask.rows(_TOTALS, self._ids)}
         for wf_id in self._ids:
@@ -150,6 +154,14 @@ class _Look:
         rows = list(self._ask.rows(_TROUBLE.format(service=self._service), self._ids, states, _MOST))
         return self._nodes([row for row in rows if not (row[8] and row[3] == "JOB_ABORTED")])
 
+    def _cut_off(self) -> list[NodeNow]:
+        """The newest of those that had not ended when their DAGMan left for good."""
+        cut_short = [wf_id for wf_id, end in self._ends.items() if end is RunEnd.CUT_SHORT]
+        if not cut_short:
+            return []
+        rows = list(self._ask.rows(_CUT_OFF.format(service=self._service), cut_short, _ENDED, _MOST))
+        return self._nodes([row for row in rows if not row[8]])
+
     def _held_in_queue(self) -> list[NodeNow]:
         """Of those that are stored as queued or running, what is on hold: no log tells of some holds."""
         jobs = [f"{cluster}.0" for cluster in self._held.reasons]
@@ -167,7 +179,8 @@ class _Look:
 
     def _running(self) -> tuple[NodeNow, ...]:
         text = _RUNNING.format(service=self._service)
-        return tuple(self._node(row) for row in self._ask.rows(text, self._ids, _NOT_RUNNING, SHOWN))
+        nodes = (self._node(row) for row in self._ask.rows(text, self._ids, _NOT_RUNNING, SHOWN))
+        return tuple(node for node in nodes if node.status is NodeStatus.RUNNING)
 
     def _tried_again(self) -> list[NodeNow]:
         """Attempts that failed before one which began since the last look."""
@@ -210,7 +223,7 @@ class _Look:
 
     def _node(self, row: Any) -> NodeNow:
         wf_id, name, seq, state, last_time, executed, job, host, service = row[:9]
-        status = node_status(state, service=bool(service))
+        status = node_status(state, service=bool(service), end=self._ends[wf_id])
         path = self._path(wf_id)
         shown = one_line(name, 100)
         return NodeNow(

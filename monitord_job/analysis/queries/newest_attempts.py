@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from monitord_job.database.queries.attempts import LAST_STATE, tells_services
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import NodeStatus, attempt_status
 from monitord_job.statistics.queries.questions import Questions
 
@@ -50,12 +51,12 @@ class Newest:
     status: NodeStatus
 
 
-def unsuccessful(questions: Questions, wf_ids: list[int], over: Collection[int]) -> Iterator[list[Newest]]:
-    """In pages, in the order of their keys. `over`: the workflows that have ended."""
+def unsuccessful(questions: Questions, ends: Mapping[int, RunEnd]) -> Iterator[list[Newest]]:
+    """In pages, in the order of their keys. `ends`: the workflows that are asked for, and whether each is over."""
     text = _NEWEST.format(service=_SERVICE if tells_services(questions.connection) else "NULL")
     after = 0
-    while rows := list(questions.rows(text, wf_ids, after, PAGE)):
-        yield [_newest(*row, over=over) for row in rows]
+    while rows := list(questions.rows(text, list(ends), after, PAGE)):
+        yield [_newest(*row, ends=ends) for row in rows]
         after = rows[-1][0]
 
 
@@ -63,10 +64,10 @@ def _newest(
     instance: int, wf_id: int, job_id: int, job: str, kind: str, seq: int, exitcode: int | None,
     subwf_id: int | None, sched_id: object, host: str | None, state: str | None, told: float | None,
     attempts: int, service: object, *,
-    over: Collection[int],
+    ends: Mapping[int, RunEnd],
 ) -> Newest:  # fmt: skip
     is_service = bool(service)
-    status = attempt_status(state, exitcode, service=is_service, over=wf_id in over)
+    status = attempt_status(state, exitcode, service=is_service, end=ends[wf_id])
     return Newest(
         instance, wf_id, job_id, job, kind, seq, exitcode, subwf_id, str(sched_id or ""), host or "", state or "",
         told or 0, attempts, is_service, status,

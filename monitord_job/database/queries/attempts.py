@@ -13,6 +13,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
+    exists,
     func,
     inspect,
     null,
@@ -32,6 +33,8 @@ from monitord_job.outcome.attempt import (
     cause_of,
 )
 from monitord_job.outcome.cause import Cause, CauseKind, of_status
+from monitord_job.outcome.ending import RunEnd, run_end
+from monitord_job.outcome.node_status import attempt_status, goes_on
 from monitord_job.stampede.wait_status import exit_code
 
 _AT_ONCE = 500
@@ -89,10 +92,19 @@ def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[
     by_task: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for instance, task, raw, _ in codes:
         by_task[instance][task] = raw
-    attempts = {}
-    for row in _instances(connection, instances):
+    attempts, rows = {}, _instances(connection, instances)
+    last = {number: told[-1][0] for number, told in states.items()}
+    going_on = [
+        row.job_instance_id
+        for row in rows
+        if goes_on(attempt_status(last.get(row.job_instance_id), row.exitcode))
+    ]
+    cut_short = _cut_short(connection, going_on) if going_on else frozenset()
+    for row in rows:
         number = row.job_instance_id
-        facts = AttemptFacts(tuple(states[number]), row.exitcode, by_task[number], number in judged)
+        facts = AttemptFacts(
+            tuple(states[number]), row.exitcode, by_task[number], number in judged, number in cut_short
+        )
         cause = cause_of(facts)
         if cause is not None and row.subwf_id is not None and cause.kind in _OF_JOB:
             cause = _of_sub_workflow(connection, row.subwf_id, cause, depth) or cause
@@ -100,6 +112,32 @@ def _read(connection: Connection, instances: Sequence[int], depth: int) -> dict[
             cause = replace(cause, inner=_of_attempt_before(connection, row, depth))
         attempts[number] = StoredAttempt(cause, _output(row))
     return attempts
+
+
+def _cut_short(connection: Connection, instances: Sequence[int]) -> frozenset[int]:
+    """Those, of attempts of which no end is stored, that will never have one: the DAGMan that had them has left."""
+    job, instance = s.JOB.c, s.JOB_INSTANCE
+    later = instance.alias("later")
+    followed = exists().where(
+        later.c.job_id == instance.c.job_id, later.c.job_submit_seq > instance.c.job_submit_seq
+    )
+    wanted = select(instance.c.job_instance_id, job.wf_id, followed.label("followed")).join(
+        s.JOB, job.job_id == instance.c.job_id
+    )
+    rows = connection.execute(wanted.where(instance.c.job_instance_id.in_(instances))).all()
+    ends = {wf_id: _end_of(connection, wf_id) for wf_id in {row.wf_id for row in rows}}
+    return frozenset(
+        row.job_instance_id for row in rows if row.followed or ends[row.wf_id] is RunEnd.CUT_SHORT
+    )
+
+
+def _end_of(connection: Connection, wf_id: int) -> RunEnd:
+    table = s.WORKFLOWSTATE.c
+    order = (table.timestamp.desc(), table.restart_count.desc(), table.state.desc())
+    wanted = select(table.state, table.status, table.reason).where(table.wf_id == wf_id).order_by(*order)
+    last = connection.execute(wanted.limit(1)).one_or_none()
+    is_over = last is not None and last.state == "WORKFLOW_TERMINATED"
+    return run_end(last.status, last.reason) if last is not None and is_over else RunEnd.GOES_ON
 
 
 def _of_attempt_before(connection: Connection, row: Any, depth: int) -> Cause | None:

@@ -20,6 +20,7 @@ from monitord_job.database.queries.attempts import (
     tells_services,
 )
 from monitord_job.database.queries.run_values import Job
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import STATES, NodeStatus, attempt_status
 
 Counted = Mapping[tuple[str, NodeStatus], int]
@@ -36,7 +37,7 @@ _GROUPS = """
 SELECT t.kind, t.state, t.code, t.service, t.told, count(*)
 FROM (
   SELECT r.kind AS kind, r.state AS state, r.code AS code, r.service AS service,
-         CASE WHEN r.code = 1 OR r.state IN (?*) THEN r.job_id END AS told
+         CASE WHEN r.code = 1 OR r.state IN (?*) OR {cut} THEN r.job_id END AS told
   FROM (
     SELECT j.job_id AS job_id, j.type_desc AS kind,
            CASE WHEN i.exitcode IS NULL AND i.job_instance_id IS NOT NULL THEN
@@ -53,28 +54,29 @@ GROUP BY t.kind, t.state, t.code, t.service, t.told
 
 
 def jobs_of(
-    connection: Connection, wf_id: int, *, over: bool, most: int | None = None
+    connection: Connection, wf_id: int, *, end: RunEnd, most: int | None = None
 ) -> tuple[tuple[Job, ...], Counted]:
     """Failed and held jobs, of each the first `most` and all SERVICE nodes, and how many others; None: all jobs."""
     if most is None:
-        return tuple(_jobs(connection, wf_id, over=over)), {}
+        return tuple(_jobs(connection, wf_id, end=end)), {}
     text = _GROUPS.format(
         last_state=LAST_STATE,
         none=_NO_SERVICE,
         service=_SERVICE if tells_services(connection) else _NO_SERVICE,
+        cut="(r.code IS NULL AND r.state IS NOT NULL)" if end is RunEnd.CUT_SHORT else "1 = 0",
     )
     counts: Counter[tuple[str, NodeStatus]] = Counter()
     told: list[int] = []
     seen: Counter[NodeStatus] = Counter()
     groups = Bulk(connection).select(text, _TELLING_STATES, wf_id)
     for kind, state, code, service, job_id, number in sorted(groups, key=lambda group: group[4] or 0):
-        status = attempt_status(state, code, service=bool(service), over=over)
+        status = attempt_status(state, code, service=bool(service), end=end)
         if status in _TELLING and job_id is not None and (service or seen[status] < most):
             seen[status] += not service
             told.append(job_id)
         else:
             counts[kind, status] += number
-    jobs = _jobs_where(connection, wf_id, s.JOB.c.job_id, told, over=over)
+    jobs = _jobs_where(connection, wf_id, s.JOB.c.job_id, told, end=end)
     return tuple(jobs), counts
 
 
@@ -83,30 +85,30 @@ def unready_jobs(connection: Connection, wf_id: int) -> list[Job]:
     instance = s.JOB_INSTANCE.c
     began_nothing = and_(instance.exitcode.is_(None), last_state().is_(None))
     unready = or_(instance.job_instance_id.is_(None), began_nothing)
-    return list(_jobs(connection, wf_id, unready, over=False))
+    return list(_jobs(connection, wf_id, unready, end=RunEnd.GOES_ON))
 
 
-def jobs_named(connection: Connection, wf_id: int, names: Sequence[str], *, over: bool) -> list[Job]:
+def jobs_named(connection: Connection, wf_id: int, names: Sequence[str], *, end: RunEnd) -> list[Job]:
     """Those with these names, as far as there are any."""
-    return list(_jobs_where(connection, wf_id, s.JOB.c.exec_job_id, names, over=over))
+    return list(_jobs_where(connection, wf_id, s.JOB.c.exec_job_id, names, end=end))
 
 
 def _jobs_where(
-    connection: Connection, wf_id: int, column: ColumnElement[Any], values: Sequence[Any], *, over: bool
+    connection: Connection, wf_id: int, column: ColumnElement[Any], values: Sequence[Any], *, end: RunEnd
 ) -> Iterator[Job]:
     for start in range(0, len(values), _AT_ONCE):
-        yield from _jobs(connection, wf_id, column.in_(values[start : start + _AT_ONCE]), over=over)
+        yield from _jobs(connection, wf_id, column.in_(values[start : start + _AT_ONCE]), end=end)
 
 
 def _jobs(
-    connection: Connection, wf_id: int, chosen: ColumnElement[bool] | None = None, *, over: bool
+    connection: Connection, wf_id: int, chosen: ColumnElement[bool] | None = None, *, end: RunEnd
 ) -> Iterator[Job]:
     """All of them, or those that are chosen, in the order of the DAG."""
     wanted = _newest_attempts(wf_id, service_column(connection))
     # All rows at once: as long as a question is open, SQLite lets nobody commit.
     rows = connection.execute(wanted if chosen is None else wanted.where(chosen)).all()
     with_status = [
-        (row, attempt_status(row.state, row.exitcode, service=bool(row.service), over=over)) for row in rows
+        (row, attempt_status(row.state, row.exitcode, service=bool(row.service), end=end)) for row in rows
     ]
     attempts = read_attempts(
         connection, [row.job_instance_id for row, status in with_status if status in _TELLING]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from monitord_job.database.queries.attempts import FAILED_STATES
 from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.database.reading import open_database, reading_any
 from monitord_job.database.url import Database
-from monitord_job.outcome.ending import Ending, ending_of, was_aborted
+from monitord_job.outcome.ending import Ending, RunEnd, ending_of, run_end, was_aborted
 from monitord_job.outcome.node_status import NodeStatus, attempt_status, node_status
 
 _SERVICES_SINCE = 8
@@ -93,8 +93,8 @@ def _figures(bulk: Bulk | Brief, version: int | None, uuids: Collection[str] | N
     for wf_id, *state in bulk.select(_STATES, keys):
         states[wf_id].append(tuple(state))
     totals = dict(_pairs(bulk.select(_TOTALS, keys)))
-    over = {key for key in keys if _last_state(states[key]) == "WORKFLOW_TERMINATED"}
-    counts, failed = _counts(bulk, version, keys, over)
+    ends = {key: _end(states[key]) for key in keys}
+    counts, failed = _counts(bulk, version, keys, ends)
     held: dict[int, int] = {}
     jobs: dict[int, str] = {}
     told: dict[tuple[int, str], float] = {}
@@ -141,18 +141,18 @@ def _progress(
 
 
 def _counts(
-    bulk: Bulk | Brief, version: int | None, keys: list[int], over: set[int]
+    bulk: Bulk | Brief, version: int | None, keys: list[int], ends: Mapping[int, RunEnd]
 ) -> tuple[defaultdict[int, Counter[NodeStatus]], Counter[int]]:
     """How many jobs are in which status, and how many nodes failed in the last run: of each workflow."""
     counts: defaultdict[int, Counter[NodeStatus]] = defaultdict(Counter)
     states = set()
     if version is None:
         for wf_id, exitcode, number in bulk.select(_INSTANCES, keys):
-            counts[wf_id][attempt_status("EXECUTE", exitcode)] += number
+            counts[wf_id][attempt_status("EXECUTE", exitcode, end=ends[wf_id])] += number
         return counts, Counter({key: counts[key][NodeStatus.FAILED] for key in keys})
     service = "service" if version >= _SERVICES_SINCE else _NO_SERVICE
     for wf_id, state, is_service, number in bulk.select(_NODES.format(service=service), keys):
-        counts[wf_id][node_status(state, service=bool(is_service), over=wf_id in over)] += number
+        counts[wf_id][node_status(state, service=bool(is_service), end=ends[wf_id])] += number
         states.add(state)
     if states.isdisjoint(FAILED_STATES):
         return counts, Counter()
@@ -164,6 +164,9 @@ def _pairs(rows: Sequence[Any]) -> list[tuple[Any, Any]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def _last_state(states: list[tuple[Any, ...]]) -> str:
+def _end(states: list[tuple[Any, ...]]) -> RunEnd:
     # Within one second the word decides: an end comes after its start, a restart counts one higher.
-    return str(max(state[:3] for state in states)[2]) if states else ""
+    last = max(states, key=lambda state: state[:3], default=None)
+    if last is None or last[2] != "WORKFLOW_TERMINATED":
+        return RunEnd.GOES_ON
+    return run_end(last[3], last[4])

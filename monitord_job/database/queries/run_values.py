@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitord_job.outcome.cause import Cause
+from monitord_job.outcome.ending import RunEnd, run_end
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.outcome.wall_time import State
 
@@ -80,6 +81,11 @@ class WorkflowSummary:
         """How many jobs there are."""
         return len(self.jobs) + sum(self.others.values())
 
+    @property
+    def end(self) -> RunEnd:
+        """Whether it is over, and cut short."""
+        return RunEnd.GOES_ON if self.ended is None else run_end(self.status, self.reason)
+
     def count(self) -> Counter[NodeStatus]:
         """How many jobs are in which status."""
         return sum(self.count_by_type().values(), Counter())
@@ -116,6 +122,11 @@ class WorkflowProgress:
     """as in the summary"""
     held_below: int = 0
     """jobs on hold in sub-workflows"""
+
+    @property
+    def end(self) -> RunEnd:
+        """As in the summary."""
+        return RunEnd.GOES_ON if self.ended is None else run_end(self.status, self.reason)
 
     def count(self) -> Counter[NodeStatus]:
         """How many jobs are in which status."""

@@ -24,6 +24,7 @@ from monitord_job.database.reading import has_table, open_database, reading
 from monitord_job.database.url import Database
 from monitord_job.errors import MonitorError
 from monitord_job.outcome.cause import Cause
+from monitord_job.outcome.ending import RunEnd, run_end
 from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.outcome.wall_time import State
 
@@ -63,7 +64,7 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
         ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
         jobs = select(func.count()).select_from(s.JOB).where(s.JOB.c.wf_id == workflow.wf_id)
         total = connection.scalar(jobs) or 0
-        counts = _counts(connection, workflow.wf_id, over=ended is not None)
+        counts = _counts(connection, workflow.wf_id, _end(ended))
         failed = _failed_now(connection, workflow.wf_id)
         held = _held_below(connection, workflow.wf_id)
     counts[NodeStatus.UNREADY] += max(total - counts.total(), 0)
@@ -82,13 +83,17 @@ def progress(engine: Engine, wf_uuid: str) -> WorkflowProgress:
     )
 
 
-def _counts(connection: Connection, wf_id: int, *, over: bool) -> Counter[NodeStatus]:
+def _end(ended: Any) -> RunEnd:
+    return RunEnd.GOES_ON if ended is None else run_end(ended.status, ended.reason)
+
+
+def _counts(connection: Connection, wf_id: int, end: RunEnd) -> Counter[NodeStatus]:
     """From the state of the rules, which has one row for each job that was ever looked at."""
     node, service = bridle_tables.BRIDLE_NODE.c, service_column(connection).label("service")
     statement = select(node.state, service, func.count()).where(node.wf_id == wf_id)
     counts: Counter[NodeStatus] = Counter()
     for state, is_service, number in connection.execute(statement.group_by(node.state, service)).all():
-        counts[node_status(state, service=bool(is_service), over=over)] += number
+        counts[node_status(state, service=bool(is_service), end=end)] += number
     return counts
 
 
@@ -210,7 +215,7 @@ def with_names(engine: Engine, run: WorkflowSummary, names: Collection[str]) -> 
         return run
     with reading(engine) as connection:
         workflow = _workflow(connection, run.wf_uuid)
-        return run.with_names(jobs_named(connection, workflow.wf_id, new, over=run.ended is not None))
+        return run.with_names(jobs_named(connection, workflow.wf_id, new, end=run.end))
 
 
 def _summary(connection: Connection, wf_uuid: str, most: int | None) -> WorkflowSummary:
@@ -220,7 +225,7 @@ def _summary(connection: Connection, wf_uuid: str, most: int | None) -> Workflow
     ended = last if last is not None and last.state == "WORKFLOW_TERMINATED" else None
     table = bridle_tables.BRIDLE_QUARANTINE
     counted = select(func.count()).select_from(table).where(table.c.wf_id == workflow.wf_id)
-    jobs, others = jobs_of(connection, workflow.wf_id, over=ended is not None, most=most)
+    jobs, others = jobs_of(connection, workflow.wf_id, end=_end(ended), most=most)
     return WorkflowSummary(
         wf_uuid=wf_uuid,
         label=workflow.dax_label,
@@ -237,7 +242,13 @@ def _summary(connection: Connection, wf_uuid: str, most: int | None) -> Workflow
         failed=_failed_now(connection, workflow.wf_id),
         held_below=_held_below(connection, workflow.wf_id),
         states=tuple(
-            State(one.state == "WORKFLOW_STARTED", float(one.timestamp), one.restart_count, one.status)
+            State(
+                one.state == "WORKFLOW_STARTED",
+                float(one.timestamp),
+                one.restart_count,
+                one.status,
+                one.reason,
+            )
             for one in states
         ),
         others=others,

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from monitord_job.database.queries.attempts import LAST_STATE, tells_services
 from monitord_job.jobs.model.attempt_row import AttemptRow, Column
-from monitord_job.outcome.node_status import NodeStatus, attempt_status
+from monitord_job.outcome.ending import RunEnd
+from monitord_job.outcome.node_status import NodeStatus, attempt_status, goes_on
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.stampede.wait_status import exit_code
 from monitord_job.statistics.model.figures import Workflow
@@ -67,9 +68,10 @@ def attempt_rows(
     reverse: bool = False,
     held: QueueHolds = NO_HOLDS,
     done: Collection[str] = (),
+    again: Collection[str] = (),
 ) -> Iterator[AttemptRow]:
     """One for each attempt, and for each job that has none. `categories`: of the nodes of the first workflow, of which
-    `done` are done without any; `held`: what is on hold in the queue.
+    `done` are done without any, and `again` are to begin anew; `held`: what is on hold in the queue.
     """
     wf_ids = [one.wf_id for one in workflows]
     known = {one.wf_id: one for one in workflows}
@@ -78,6 +80,9 @@ def attempt_rows(
     for wf_id, *row in questions.rows(_text(questions, order), wf_ids, wf_ids):
         workflow = known[wf_id]
         shown = _row(workflow, now, categories if wf_id == wf_ids[0] else {}, held, *row)
+        is_cut_off = wf_id == wf_ids[0] and shown.newest and shown.job in again and goes_on(shown.status)
+        if is_cut_off:  # the DAGMan of its attempt has left, and the next one has not begun another
+            shown = replace(shown, status=NodeStatus.FAILED)
         is_done = shown.status is NodeStatus.UNREADY and wf_id == wf_ids[0] and shown.job in done
         yield replace(shown, status=NodeStatus.SUCCEEDED) if is_done else shown
 
@@ -104,7 +109,8 @@ def _row(
 ) -> AttemptRow:  # fmt: skip
     status = NodeStatus.UNREADY
     if instance is not None:
-        status = attempt_status(state, raw, service=bool(service), over=workflow.ended)
+        end = workflow.end if newest else RunEnd.CUT_SHORT  # another attempt came after it
+        status = attempt_status(state, raw, service=bool(service), end=end)
         status = held.status(status, sched_id) if newest else status
     runs = status is NodeStatus.RUNNING and executed is not None
     return AttemptRow(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.statistics.model.categories import CategoryUse, by_category
 from monitord_job.statistics.model.critical_path import Link
 from monitord_job.statistics.model.requests import Requests, by_request
@@ -33,7 +34,7 @@ DEFAULT = (Level.SUMMARY, Level.USE, Level.PATH)
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow of a database; `ended` is whether its last DAGMan has."""
+    """One workflow of a database."""
 
     wf_id: int
     wf_uuid: str
@@ -41,11 +42,16 @@ class Workflow:
     is_root: bool
     submit_dir: str
     restarts: int = 0
-    ended: bool = False
+    end: RunEnd = RunEnd.GOES_ON
     status: int | None = None
     """DAGMan's exit code at its end"""
     dag_file: str = ""
     """its name in `submit_dir`"""
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last DAGMan has."""
+        return self.end is not RunEnd.GOES_ON
 
     @property
     def title(self) -> str:

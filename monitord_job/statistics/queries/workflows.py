@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import chain
 
 from monitord_job.errors import MonitorError
+from monitord_job.outcome.ending import run_end
 from monitord_job.outcome.wall_time import State
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.questions import Questions
 
 _COLUMNS = "w.wf_id, w.wf_uuid, w.dax_label, w.parent_wf_id, w.root_wf_id, w.submit_dir, w.dag_file_name"
 _STATES = """
-SELECT wf_id, state, CAST("timestamp" AS DOUBLE PRECISION), restart_count, status
+SELECT wf_id, state, CAST("timestamp" AS DOUBLE PRECISION), restart_count, status, reason
 FROM workflowstate WHERE wf_id IN (?*)
 ORDER BY restart_count, "timestamp", state
 """
@@ -71,21 +72,19 @@ def _below(wf_id: int, parents: Sequence[tuple[int, int | None]]) -> set[int]:
 def states_of(questions: Questions, wf_ids: list[int]) -> dict[int, list[State]]:
     """When DAGMans of workflows started and ended, in that order."""
     states: dict[int, list[State]] = {}
-    for wf_id, word, at, restarts, status in questions.rows(_STATES, wf_ids):
+    for wf_id, word, at, restarts, status, reason in questions.rows(_STATES, wf_ids):
         started = word == "WORKFLOW_STARTED"
-        states.setdefault(wf_id, []).append(State(started, at, int(restarts), status))
+        states.setdefault(wf_id, []).append(State(started, at, int(restarts), status, reason))
     return states
 
 
 def _with_states(workflow: Workflow, own: Sequence[State]) -> Workflow:
     # Of one second and one run, the end comes last.
     last = max(own, key=lambda one: (one.restarts, one.at, not one.started), default=None)
-    return replace(
-        workflow,
-        restarts=max((one.restarts for one in own), default=0),
-        ended=last is not None and not last.started,
-        status=None if last is None or last.started else last.status,
-    )
+    restarts = max((one.restarts for one in own), default=0)
+    if last is None or last.started:
+        return replace(workflow, restarts=restarts)
+    return replace(workflow, restarts=restarts, status=last.status, end=run_end(last.status, last.reason))
 
 
 def last_event(questions: Questions, wf_ids: list[int]) -> float | None:

@@ -47,6 +47,141 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "x.dag"
 
 
+CUT_OFF = {
+    "pre": "PRE_SCRIPT_STARTED - - -",
+    "posted": "POST_SCRIPT_STARTED 11.0 - -",
+    "queued": "SUBMIT 13.0 - -",
+    "at_work": "EXECUTE 14.0 - -",
+    "held": "JOB_HELD 15.0 - -",
+}
+"""Nodes, and the last that DAGMan said of each before it left."""
+LEFT = {
+    "removed": ("INTERNAL *** DAGMAN_FINISHED 2 ***",),
+    "aborted": (
+        "killer SUBMIT 9.0 - - 90",
+        "killer JOB_FAILURE 3 - - 90",
+        "INTERNAL *** DAGMAN_FINISHED 1 ***",
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", LEFT)
+def test_what_its_dagman_left_behind_is_going_on_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    """A node that a removal or ABORT-DAG-ON cut off has failed, as one whose job was removed, and all say why."""
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    names = (*CUT_OFF, "gone", "killer")
+    scripts = "SCRIPT POST posted /bin/true\n"
+    dag = "".join(f"JOB {name} a.sub\n" for name in names) + scripts + "ABORT-DAG-ON killer 3 RETURN 1\n"
+    (tmp_path / "x.dag").write_text(dag)
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true", passes=frozenset({"jobstate-log"})))
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    for number, (name, last) in enumerate(CUT_OFF.items(), 10):
+        if name != "pre":
+            played.say(f"{name} SUBMIT {number}.0 - - {number}")
+        played.say(f"{name} {last} {number}")
+    played.say("gone SUBMIT 20.0 - - 20")
+    played.say("gone JOB_ABORTED 20.0 - - 20")
+    for line in LEFT[ending]:
+        played.say(line)
+    played.write()
+    for name, answer in {
+        "dagman_jobs": [],
+        "node_jobs": [],
+        "machine": "",
+        "all_dagmans_and_held": [],
+    }.items():
+        monkeypatch.setattr(schedd, name, lambda *_, answer=answer, **__: answer)
+
+    def said(*words: str) -> str:
+        run_command([*words, str(tmp_path / "x.dag")])
+        return capsys.readouterr().out
+
+    def told(*words: str) -> Any:
+        return json.loads(said(*words, "--json"))
+
+    cut = {*CUT_OFF, "gone"}
+    failed = cut | ({"killer"} if ending == "aborted" else set())
+    status = told("status")
+    assert status["ending"] == ending
+    assert {name: number for name, number in status["jobs"].items() if number} == {
+        "total": 7, "failed": len(failed), **({} if ending == "aborted" else {"unready": 1}),
+    }  # fmt: skip
+    causes = {one["job"]: one["cause"]["phrase"] for one in status["failed"]}
+    assert causes.keys() == failed
+    assert causes["pre"] == "cut off when DAGMan left: PRE script"
+    assert causes["posted"] == "cut off when DAGMan left: POST script"
+    assert causes["held"] == "removed while held: no reason is known (removal: cut off when DAGMan left)"
+    shown = said("status")
+    assert "failed: pre (attempt 1): cut off when DAGMan left: PRE script" in shown
+    run_command(["list", "--json", str(tmp_path)])
+    (listed,) = json.loads(capsys.readouterr().out)["runs"]
+    assert listed["jobs"] == status["jobs"]
+    assert {row["job"] for row in told("jobs")["jobs"] if row["state"] == "failed"} == failed
+    watched = said("watch")
+    assert "failed: pre: cut off when DAGMan left: PRE script" in watched
+    assert {
+        line.split()[1].strip(":") for line in watched.splitlines() if line.startswith("failed: ")
+    } == failed
+    assert not any(line.startswith("held: ") for line in watched.splitlines())
+    (why,) = told("why")["runs"]
+    assert why["jobs"] == status["jobs"]
+    assert why["failed"]["count"] == len(failed)
+    assert "cut off when DAGMan left: PRE script" in said("why")
+    assert told("rescue", "show")["causes"]["pre"]["phrase"] == causes["pre"]
+    run_command(["--run", str(tmp_path / "x.dag"), "--dry-run"], notify, "bridle-notify")
+    assert f"{len(failed)} failed" in capsys.readouterr().out
+    for words in ("status", "why", "jobs"):
+        text = said(words)
+        assert not [
+            line for line in text.splitlines() if line.split()[2:4] in (["PRE", "script"], ["running"])
+        ]
+
+
+def test_what_was_cut_off_has_not_begun_in_the_next_run_before_dagman_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (tmp_path / "x.dag").write_text("JOB early a.sub\nJOB late a.sub\nSCRIPT PRE late /bin/true\n")
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true", passes=frozenset({"jobstate-log"})))
+    played = Played(submit_dir)
+    for line in ("INTERNAL *** DAGMAN_STARTED 99.0 ***", "late PRE_SCRIPT_STARTED - - - 1"):
+        played.say(line)
+    played.say("early SUBMIT 9.0 - - 2")
+    played.say("INTERNAL *** DAGMAN_FINISHED 2 ***")
+    made = RescueDag((), (), created=START + 3, total=2)
+    (tmp_path / "x.dag.rescue001").write_bytes(render_rescue(made, "x.dag"))
+    played.say_at(START + PAUSE)
+    played.say("INTERNAL *** DAGMAN_STARTED 100.0 ***")
+    played.say("early SUBMIT 10.0 - - 3")
+    played.write()
+    for name, answer in {
+        "dagman_jobs": [],
+        "node_jobs": [],
+        "machine": "",
+        "all_dagmans_and_held": [],
+    }.items():
+        monkeypatch.setattr(schedd, name, lambda *_, answer=answer, **__: answer)
+
+    def told(*words: str) -> Any:
+        run_command([*words, "--json", str(tmp_path / "x.dag")])
+        return json.loads(capsys.readouterr().out)
+
+    jobs = told("status")["jobs"]
+    assert {name: number for name, number in jobs.items() if number} == {
+        "total": 2,
+        "unready": 1,
+        "queued": 1,
+    }
+    assert told("why")["runs"][0]["jobs"] == jobs
+    states = [(row["job"], row["try"], row["state"]) for row in told("jobs")["jobs"]]
+    assert sorted(states) == [("early", 1, "failed"), ("early", 2, "queued"), ("late", 1, "failed")]
+
+
 def test_they_agree(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said(*words: str) -> str:
         run_command([*words, str(run)])

@@ -15,6 +15,7 @@ from monitord_job.database.queries.runs import progress, summary
 from monitord_job.database.reading import open_database
 from monitord_job.database.url import Database, parse_url
 from monitord_job.jobs.queries.rows import attempt_rows
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.stampede.rows import InstanceRow, JobEdgeRow, JobRow, JobStateRow, Row, WorkflowRow
@@ -77,10 +78,10 @@ def test_four_times_the_jobs_cost_four_times_as_much(tmp_path, question):
 
 WORKFLOW = Workflow(1, "wf", "a", is_root=True, submit_dir="/run")
 ASKED: dict[str, Callable[[Connection], Any]] = {
-    "status --json": lambda connection: jobs_of(connection, 1, over=False),
-    "status": lambda connection: jobs_of(connection, 1, over=False, most=1),
+    "status --json": lambda connection: jobs_of(connection, 1, end=RunEnd.GOES_ON),
+    "status": lambda connection: jobs_of(connection, 1, end=RunEnd.GOES_ON, most=1),
     "jobs": lambda connection: list(attempt_rows(Questions(connection, ""), [WORKFLOW], 0.0, {})),
-    "analyzer": lambda connection: list(unsuccessful(Questions(connection, ""), [1], ())),
+    "analyzer": lambda connection: list(unsuccessful(Questions(connection, ""), {1: RunEnd.GOES_ON})),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from monitord_job.outcome.attempt import POST_TASK, PRE_TASK, AttemptFacts, cause_of
 from monitord_job.outcome.cause import Cause, CauseKind, of_status
+from monitord_job.outcome.ending import RunEnd
 from monitord_job.outcome.node_status import NodeStatus, node_status
 from monitord_job.stampede.wait_status import raw_status
 
@@ -132,7 +133,7 @@ def test_a_sub_workflow_says_what_failed_inside():
 
 @pytest.mark.parametrize("state", ["SUBMIT", "EXECUTE", "JOB_HELD", "JOB_EVICTED", "JOB_ABORTED"])
 def test_a_service_that_is_there_at_the_end_is_done(state):
-    assert node_status(state, service=True, over=True) is NodeStatus.SUCCEEDED
+    assert node_status(state, service=True, end=RunEnd.OVER) is NodeStatus.SUCCEEDED
 
 
 def test_a_node_runs_while_some_of_its_jobs_are_left():
@@ -144,10 +145,10 @@ def test_a_node_runs_while_some_of_its_jobs_are_left():
 
 @pytest.mark.parametrize("state", ["JOB_FAILURE", "PRE_SCRIPT_FAILED", "POST_SCRIPT_FAILED", "SUBMIT_FAILED"])
 def test_a_service_that_failed_by_itself_has_failed(state):
-    assert node_status(state, service=True, over=True) is NodeStatus.FAILED
+    assert node_status(state, service=True, end=RunEnd.OVER) is NodeStatus.FAILED
 
 
 def test_a_service_is_held_or_running_while_the_run_goes_on():
     assert node_status("JOB_HELD", service=True) is NodeStatus.HELD
     assert node_status("EXECUTE", service=True) is NodeStatus.RUNNING
-    assert node_status("", service=True, over=True) is NodeStatus.UNREADY
+    assert node_status("", service=True, end=RunEnd.OVER) is NodeStatus.UNREADY

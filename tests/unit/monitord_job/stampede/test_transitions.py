@@ -132,6 +132,19 @@ def test_a_pre_script_that_fails_ends_an_attempt_that_ran_nothing():
     ]
 
 
+def test_after_a_pre_script_that_failed_and_was_taken_away_another_attempt_begins():
+    turn = turn_of("1 planned PRE_SCRIPT_STARTED -", "2 planned PRE_SCRIPT_FAILURE -")
+    turn = turn_of("30 planned SUBMIT 9.0", "31 planned EXECUTE 9.0", "32 planned JOB_SUCCESS 0", turn=turn)
+    assert [(seq, state) for _, seq, state in states(turn)][-4:] == [
+        (1, "JOB_FAILURE"),
+        (2, "SUBMIT"),
+        (2, "EXECUTE"),
+        (2, "JOB_SUCCESS"),
+    ]
+    assert exitcodes(turn) == [1 << 8, 0]
+    assert turn.node("planned").state == "JOB_SUCCESS"
+
+
 def exitcodes(turn: Turn) -> list[object]:
     """What was stored of the ends of attempts, in order."""
     updates = [row.values for row in turn.rows if isinstance(row, InstanceUpdate)]
