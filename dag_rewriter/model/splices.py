@@ -133,10 +133,14 @@ class WholeDag:
             yield from part.dag.edges if not before else ((before + a, before + b) for a, b in part.dag.edges)
         yield from self.links
 
+    def weak_edges(self) -> set[Edge]:
+        """(parent, child) of those that a WEAK PARENT line gave: the child runs also if the parent failed (25.13)."""
+        weak = {(part.prefix + a, part.prefix + b) for part in self.parts for a, b in part.dag.edges.weak}
+        return weak | self.weak_links
+
     def strong_edges(self) -> Iterator[Edge]:
         """(parent, child) of those after whose parent's failure the child cannot run: not of WEAK PARENT."""
-        weak = {(part.prefix + a, part.prefix + b) for part in self.parts for a, b in part.dag.edges.weak}
-        weak |= self.weak_links
+        weak = self.weak_edges()
         return (edge for edge in self.edges() if edge not in weak) if weak else self.edges()
 
     def descriptions(self) -> dict[str, tuple[str, str]]:

@@ -299,7 +299,7 @@ def _analysed(
     with asking(asked.target.database) as questions:
         again, before = _by_rescue(asked, questions)
         scope = Scope(how.recurse, how.former, done | before, held, again)
-        analysis = analyse(questions, asked.target.wf_uuid, scope, how.lines)
+        analysis = _excused(asked, analyse(questions, asked.target.wf_uuid, scope, how.lines))
         where = places(asked.submit_dir.path, analysis.workflows) if asked.submit_dir else {}
         examples = {}
         for groups in (analysis.failed, analysis.held, analysis.failing):
@@ -307,6 +307,17 @@ def _analysed(
                 example = example_of(questions, group.first)
                 examples[group.first.instance] = with_logs(group.first, example, where)
         yield analysis, examples
+
+
+def _excused(asked: _Asked, analysis: Analysis) -> Analysis:
+    """With what let the run succeed though nodes of it failed."""
+    from monitord_job.outcome.ending import RunEnd
+    from monitord_job.readers.excused_failures import excuses
+
+    run = analysis.run
+    if asked.submit_dir is None or run.end is not RunEnd.OVER or run.failed or not analysis.failed.groups:
+        return analysis
+    return analysis.with_excuses(excuses(asked.submit_dir))
 
 
 def _by_rescue(asked: _Asked, questions: Questions) -> tuple[frozenset[str], frozenset[str]]:

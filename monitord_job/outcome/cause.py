@@ -44,6 +44,8 @@ class Cause:
     inner: Cause | None = None
     others: int = 0
     """of a sub-workflow: how many more of its nodes failed"""
+    excuse: str = ""
+    """in words that follow: why the run has succeeded all the same"""
 
     @property
     def status(self) -> int | None:
@@ -59,7 +61,8 @@ class Cause:
         >>> Cause(CauseKind.POST_SCRIPT, signal=9, inner=Cause(CauseKind.JOB, code=3)).phrase
         'POST script: signal 9 (the job itself: exit code 3)'
         """
-        return _PHRASES[self.kind](self)
+        phrase = _PHRASES[self.kind](self)
+        return f"{phrase}, {self.excuse}" if self.excuse else phrase
 
     def as_json(self) -> dict[str, Any]:
         """For --json."""

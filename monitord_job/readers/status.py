@@ -27,6 +27,7 @@ from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus, in_queue
 from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
 from monitord_job.readers.done_nodes import counts_otherwise, with_done_nodes
+from monitord_job.readers.excused_failures import with_excuses
 from monitord_job.readers.other_users import in_it, seen_database
 from monitord_job.readers.rerun_nodes import with_rerun_nodes
 
@@ -60,7 +61,8 @@ def read_to_tell(submit_dir: SubmitDir, url: str | None, most: int) -> tuple[Wor
 def as_dagman_counts(engine: OpenDatabase, submit_dir: SubmitDir, most: int | None = None) -> WorkflowSummary:
     """The run as it is stored, and what only the DAG and its rescue DAGs say: which nodes are done, which run again."""
     stored = summary(engine, submit_dir.wf_uuid or "", most)
-    return with_done_nodes(engine, submit_dir, with_rerun_nodes(engine, submit_dir, stored))
+    counted = with_done_nodes(engine, submit_dir, with_rerun_nodes(engine, submit_dir, stored))
+    return with_excuses(submit_dir, counted)
 
 
 def with_held(run: WorkflowSummary, diagnosis: Diagnosis) -> WorkflowSummary:

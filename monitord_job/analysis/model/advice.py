@@ -24,9 +24,15 @@ def advice(analysis: Analysis, example: Example | None, diagnosed: str = "") -> 
         yield "the run goes on with what does not need them; when it has ended, mend them, then `bridle run`"
     elif diagnosed:
         yield diagnosed
-    elif analysis.has_failed:
+    elif analysis.has_failed and not analysis.is_excused:
         yield "mend them, then `bridle run`"
-    if analysis.has_failed and example is not None and example.parent and _may_be_input(analysis):
+    if (
+        analysis.has_failed
+        and not analysis.is_excused
+        and example is not None
+        and example.parent
+        and _may_be_input(analysis)
+    ):
         node = shlex.quote(example.parent)
         yield (
             "if what an earlier job made is wrong, let that run again, too: "

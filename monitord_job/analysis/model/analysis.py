@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from monitord_job.analysis.model.failure import NO_GROUPS, Groups
+from monitord_job.analysis.model.failure import NO_GROUPS, Group, Groups
 from monitord_job.database.queries.run_values import WorkflowProgress
 from monitord_job.outcome.node_status import NodeStatus
 from monitord_job.statistics.model.figures import Workflow
@@ -31,6 +31,26 @@ class Analysis:
     through: int = 0
     incomplete: tuple[str, ...] = ()
     """what the database lacks, in words"""
+
+    def with_excuses(self, excuses: Mapping[str, str]) -> Analysis:
+        """The same; by node of the run itself: what lets it succeed though that failed, in words that follow."""
+
+        def excused(group: Group) -> Group:
+            cause, first = group.first.cause, group.first
+            words = "" if first.workflow else excuses.get(first.job, "")
+            return (
+                group
+                if cause is None
+                else replace(group, first=replace(first, cause=replace(cause, excuse=words)))
+            )
+
+        return replace(self, failed=replace(self.failed, groups=tuple(map(excused, self.failed.groups))))
+
+    @property
+    def is_excused(self) -> bool:
+        """Whether nothing of what failed is to be mended: the run has succeeded all the same."""
+        causes = [group.first.cause for group in self.failed.groups]
+        return bool(causes) and all(cause is not None and cause.excuse for cause in causes)
 
     @property
     def has_failed(self) -> bool:

@@ -182,6 +182,45 @@ def test_what_was_cut_off_has_not_begun_in_the_next_run_before_dagman_says_so(
     assert sorted(states) == [("early", 1, "failed"), ("early", 2, "queued"), ("late", 1, "failed")]
 
 
+def test_a_failure_that_a_weak_edge_allows_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DAGMan's rescue DAG has a WEAK PARENT that failed as done (25.14.1): the next run succeeds without it."""
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    nodes = "".join(f"JOB {name} a.sub\n" for name in ("weak", "marked", "last"))
+    (tmp_path / "x.dag").write_text(f"{nodes}WEAK PARENT weak CHILD last\n")
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true", passes=frozenset({"jobstate-log"})))
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    for name, code in {"weak": 3, "marked": 4, "last": 0}.items():
+        played.attempt(name, code)
+    played.say("INTERNAL *** DAGMAN_FINISHED 1 ***")
+    played.write()
+    for name, answer in {"dagman_jobs": [], "node_jobs": [], "machine": ""}.items():
+        monkeypatch.setattr(schedd, name, lambda *_, answer=answer, **__: answer)
+
+    def said(*words: str) -> str:
+        run_command([*words, str(tmp_path / "x.dag")])
+        return capsys.readouterr().out
+
+    assert "weak edges" not in said("status"), "the run has failed, and nothing allows it"
+    made = RescueDag(("weak", "marked", "last"), (), created=START + 50, total=3)
+    (tmp_path / "x.dag.rescue001").write_bytes(render_rescue(made, "x.dag"))
+    played.say_at(START + PAUSE)
+    played.say("INTERNAL *** DAGMAN_STARTED 100.0 ***")
+    played.say("INTERNAL *** DAGMAN_FINISHED 0 ***")
+    played.write()
+    shown = said("status")
+    assert "succeeded" in shown
+    assert "failed: weak (attempt 1): exit code 3, which its weak edges allow" in shown
+    assert "failed: marked (attempt 1): exit code 4, and its rescue DAG has it as done" in shown
+    why = said("why")
+    assert "exit code 3, which its weak edges allow" in why
+    assert "exit code 4, and its rescue DAG has it as done" in why
+    assert "next: " not in why
+
+
 def test_they_agree(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said(*words: str) -> str:
         run_command([*words, str(run)])
