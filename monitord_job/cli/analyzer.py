@@ -253,7 +253,7 @@ def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[b
     """Tell of a run, or give its document; and whether it, or something in it, has failed."""
     from monitord_job.analysis.model.advice import advice
     from monitord_job.diagnosis.stopped_jobs import holds_in
-    from monitord_job.readers.run_outcome import RunState, ending, state_of
+    from monitord_job.readers.run_outcome import RunState, ending, state_of, word_for
 
     diagnosis = _diagnosis(asked, how)
     held = holds_in(diagnosis.held if diagnosis else ())
@@ -269,7 +269,7 @@ def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[b
         failed = state is RunState.FAILED or analysis.has_failed
         if as_json:
             return failed, _document(analysis, state.value, ended and ended.value, diagnosis, examples, lines)
-        _show(analysis, state.value if ended is None else ended.value, diagnosis, examples, wanted, lines)
+        _show(analysis, word_for(run, diagnosis), diagnosis, examples, wanted, lines)
         return failed, {}
 
 

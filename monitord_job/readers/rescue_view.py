@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from condor_templates.state_words import StateWord
+from dag_rewriter.directory.liveness import dagman_lives
 from dag_rewriter.rescue.rescue_dag import RescueError
 from dag_rewriter.rescue.rescue_files import Workflow
 from dag_rewriter.rescue.rescue_plan import limit_notes
@@ -150,14 +151,14 @@ def show_mapping(workflow: Workflow, run_state: RunState, last: LastRuns) -> dic
 
 def show_lines(workflow: Workflow, run_state: RunState, last: LastRuns, indent: str = "") -> Iterator[str]:
     """For people."""
-    nodes = run_state.by_state()
-    counts = ", ".join(f"{len(names)} {_WORDS[state]}" for state, names in nodes.items() if names)
+    nodes, words = run_state.by_state(), _words(workflow, run_state)
+    counts = ", ".join(f"{len(names)} {words[state]}" for state, names in nodes.items() if names)
     yield f"{indent}{workflow.submit_dir.dag}: {len(run_state.nodes)} nodes, {counts} (says {run_state.source})"
     for state, names in nodes.items():
         if state is NodeState.DONE or not names:
             continue
         for line in _named(workflow, names, state, _of(workflow, last)):
-            yield f"{indent}{_WORDS[state]}: {line}"
+            yield f"{indent}{words[state]}: {line}"
     for node, child in workflow.children.items():
         if run_state.nodes.get(node) is not NodeState.DONE and child.has_run:
             yield f"{indent}sub-workflow {node}:"
@@ -208,6 +209,12 @@ _WORDS = {
     NodeState.AGAIN: StateWord.AGAIN.value,
     NodeState.NEVER: StateWord.NOT_STARTED.value,
 }
+
+
+def _words(workflow: Workflow, run_state: RunState) -> Mapping[NodeState, str]:
+    """What is said of each state: what has not ended runs on as long as its DAGMan does."""
+    is_live = run_state.rescue is None and dagman_lives(workflow.submit_dir)
+    return {**_WORDS, NodeState.INTERRUPTED: StateWord.RUNNING.value} if is_live else _WORDS
 
 
 def _told(workflow: Workflow, name: str, state: NodeState) -> str:

@@ -51,6 +51,24 @@ def ending(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None 
     return ending_of(run.status or 0, run.failed, status, aborted=was_aborted(run.reason))
 
 
+def word_for(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None = None) -> str:
+    """How it stands, for people: the word of `bridle list` where its DAGMan does not do its work."""
+    ended = ending(run, diagnosis)
+    if ended is not None:
+        return ended.value
+    if diagnosis is not None and diagnosis.condition in _STANDS_STILL:
+        return diagnosis.condition.value
+    return state_of(run, diagnosis).value
+
+
+_STANDS_STILL = frozenset(
+    {
+        *(Condition.HELD, Condition.HALTED, Condition.COOLING_DOWN, Condition.LEAVING),
+        *(Condition.TWO_DAGMANS, Condition.ORPHAN, Condition.LOST),
+    }
+)
+
+
 def _knows_more(diagnosis: Diagnosis) -> bool:
     """Of a run of which nothing is stored: its logs cannot be read, or DAGMan failed before it began."""
     return bool(diagnosis.unreadable) or diagnosis.condition is Condition.FAILED

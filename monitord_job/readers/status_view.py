@@ -12,7 +12,7 @@ from monitord_job.database.queries.run_values import Job, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
 from monitord_job.outcome.node_status import NODE_WORDS, NodeStatus, percent_done
 from monitord_job.outcome.wall_time import elapsed, wall_time
-from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
+from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of, word_for
 from monitord_job.text.display import one_line
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def show(
 
     console = console or PrintableConsole()
     console.soft_wrap = not console.is_terminal  # a line of a file or of a pipe has any length
-    ended = ending(run, diagnosis)
-    state = state_of(run, diagnosis)
-    word = state.value if ended is None else ended.value
+    state, word = state_of(run, diagnosis), word_for(run, diagnosis)
     counts, total = run.count(), run.total
     done = counts[NodeStatus.SUCCEEDED]
     console.print(Text(f"{run.label or 'workflow'}  {run.wf_uuid}"))

@@ -11,7 +11,7 @@ from monitord_job.database.url import Database
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.outcome.ending import ending_of
 from monitord_job.outcome.node_status import NodeStatus
-from monitord_job.readers.run_outcome import RunState, ending, state_of
+from monitord_job.readers.run_outcome import RunState, word_for
 from monitord_job.readers.status import as_dagman_counts, diagnosis_of
 from monitord_job.readers.status_view import tell_diagnosis, worth_telling
 from monitord_job.statistics.model.figures import Statistics
@@ -34,8 +34,7 @@ def standing_of(submit_dir: SubmitDir, database: Database, url: str | None) -> S
     finally:
         engine.dispose()
     diagnosis = diagnosis_of(submit_dir, url)
-    ended = ending(run, diagnosis)
-    word = (ended or state_of(run, diagnosis)).value
+    word = word_for(run, diagnosis)
     return Standing(word, _advice(diagnosis), {one.name: one.status for one in run.jobs})
 
 

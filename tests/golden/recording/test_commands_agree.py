@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from dag_rewriter.rewriting.rewrite import Options, rewrite
 from monitord_job import schedd
 from monitord_job.cli.bridle_notify import notify
 from monitord_job.cli.common import open_run
+from monitord_job.condor_job import JobStatus, QueuedJob
+from monitord_job.lock import locked
 from planner_ext.cli import run_command
 from tests.support.played import START, Played
 
@@ -178,6 +181,13 @@ def test_what_was_cut_off_has_not_begun_in_the_next_run_before_dagman_says_so(
         "queued": 1,
     }
     assert told("why")["runs"][0]["jobs"] == jobs
+    run_command(["rescue", "show", str(tmp_path / "x.dag")])
+    assert "interrupted: early" in capsys.readouterr().out
+    with locked(submit_dir.dagman_lock):  # as DAGMan does while it is at work
+        run_command(["rescue", "show", str(tmp_path / "x.dag")])
+        shown = capsys.readouterr().out
+    assert "running: early" in shown
+    assert "interrupted" not in shown
     states = [(row["job"], row["try"], row["state"]) for row in told("jobs")["jobs"]]
     assert sorted(states) == [("early", 1, "failed"), ("early", 2, "queued"), ("late", 1, "failed")]
 
@@ -219,6 +229,47 @@ def test_a_failure_that_a_weak_edge_allows_says_so(
     assert "exit code 3, which its weak edges allow" in why
     assert "exit code 4, and its rescue DAG has it as done" in why
     assert "next: " not in why
+
+
+@pytest.mark.parametrize(
+    ("job", "word"),
+    [
+        (QueuedJob("99.0", JobStatus.HELD, "a whim"), "held"),
+        (QueuedJob("99.0", JobStatus.REMOVED), "being removed"),
+        (QueuedJob("99.0", JobStatus.IDLE, cool_down_until=1 << 40), "cooling down"),
+        (QueuedJob("99.0", JobStatus.RUNNING), "running"),
+    ],
+)
+def test_a_run_that_stands_still_does_so_in_all_commands(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    job: QueuedJob,
+    word: str,
+) -> None:
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (tmp_path / "x.dag").write_text("JOB fit a.sub\n")
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true", passes=frozenset({"jobstate-log"})))
+    played = Played(submit_dir)
+    played.say("INTERNAL *** DAGMAN_STARTED 99.0 ***")
+    played.say("fit SUBMIT 9.0 - - 2")
+    played.write()
+    in_queue = [replace(job, dags=(tmp_path / "x.dag",))]
+    answers = {"dagman_jobs": in_queue, "all_dagmans_and_held": in_queue, "node_jobs": [], "machine": ""}
+    for name, answer in {**answers, "jobs_below": []}.items():
+        monkeypatch.setattr(schedd, name, lambda *_, answer=answer, **__: answer)
+
+    def said(*words: str) -> list[str]:
+        run_command([*words, str(tmp_path / "x.dag")])
+        return capsys.readouterr().out.splitlines()
+
+    assert said("status")[1].startswith(f"{word}, started ")
+    assert [line for line in said("why") if line.startswith(f"{word}: 0 of 1 jobs done")]
+    assert said("recover")[0].startswith(f"{word}: ")
+    run_command(["list", "--json", str(tmp_path)])
+    (listed,) = json.loads(capsys.readouterr().out)["runs"]
+    assert listed["state"] == word
 
 
 def test_they_agree(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
