@@ -9,17 +9,17 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from dag_rewriter.directory.submit_dir import SubmitDir, open_submit_dir
-from monitord_job.database import dialect
 from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, job_logs, store
 from tests.crash.test_kill_points import Patch, cursors_apart, steps_of
 from tests.support.database import Rows, check_sound, dump, query
+from tests.support.killed import unsynchronized, warm_up
 from tests.support.recorded import dagman_lines, prepare
 
 pytestmark = pytest.mark.corpus  # its jobs are called by their ids
@@ -77,6 +77,7 @@ def run(killing, corpus, tmp_path_factory) -> Prepared:
         open_submit_dir(below).jobstate_log.write_bytes(dagman_lines(below / "jobstate.log"))
     if killing.archive == "failing-condorio":
         hold(submit_dir)
+    warm_up(submit_dir)
     empty = folder / "empty.db"
     made = store.Store(store.sqlite_url(empty))
     made.create()
@@ -102,17 +103,6 @@ def hold(submit_dir: SubmitDir) -> None:
     submit_dir.nodes_log.write_text(events.replace(execute, execute + 2 * (held + released + execute)))
     words = [line.replace(" EXECUTE ", f" {word} ") for word in ("JOB_HELD", "JOB_RELEASED", "EXECUTE")]
     submit_dir.jobstate_log.write_text(states.replace(line, line + 2 * "".join(words)))
-
-
-def unsynchronized(patch: pytest.MonkeyPatch) -> None:
-    """No fsync: a process that is killed leaves what it has written with the kernel."""
-    whole = dialect.Sqlite.set_up
-
-    def set_up(connection: Any, record: object) -> None:
-        whole(connection, record)
-        connection.execute("PRAGMA synchronous = OFF")
-
-    patch.setattr(dialect.Sqlite, "set_up", staticmethod(set_up))
 
 
 def in_child(run: Prepared, kill_at: int | None, mutate: Patch | None = None) -> int:

@@ -23,6 +23,7 @@ from monitord_job.monitor import session
 from monitord_job.monitor.limits import Limits
 from monitord_job.recording import ingest, job_files, job_logs, plan_rows, store, stored_workflow
 from tests.support.database import Rows, check_sound, dump
+from tests.support.killed import unsynchronized, warm_up
 from tests.support.recorded import prepare
 
 KILLED = 9
@@ -34,7 +35,10 @@ def run(corpus, tmp_path_factory) -> SubmitDir:
     """A small real run, nothing of it stored yet."""
     folder = tmp_path_factory.mktemp("run")
     shutil.copytree(corpus("recorded/diamond-condorio"), folder / "run", symlinks=True)
-    return prepare(folder / "run").submit_dir
+    submit_dir = prepare(folder / "run").submit_dir
+    warm_up(submit_dir)
+    fresh_database(submit_dir)
+    return submit_dir
 
 
 def steps_of(patch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
@@ -81,6 +85,7 @@ def in_child(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ingest, "TURN_BYTES", 1500)
             patch.setattr(job_logs, "_NODES_LOG_BYTES", 3000)
+            unsynchronized(patch)
             if mutate:
                 mutate(patch)
             count = 0
@@ -134,12 +139,13 @@ def test_killed_at_any_step_the_database_ends_as_if_undisturbed(run):
 
 @pytest.mark.timeout(1200)  # some hundred kills, on a machine with other work
 def test_killed_beside_postgresql_it_ends_as_if_undisturbed(run, postgresql_server):
+    warm_up(run, postgresql_server.new_database())
     url = postgresql_server.new_database()
     assert in_child(run, None, url=url) == 0
     undisturbed = dump(url)
     kill_at, wrong = 1, []
     while True:
-        url = postgresql_server.new_database()
+        postgresql_server.empty(url)
         first = in_child(run, kill_at, url=url)
         assert first in (0, KILLED)
         if first == 0:

@@ -19,8 +19,8 @@ from monitord_job.notifications import delivery, outbox
 from monitord_job.notifications.outbox_values import Ended, Found, Wanted
 from monitord_job.notifications.resend_requests import request_resend
 from monitord_job.recording import ingest, job_logs, store
-from tests.crash.test_kill_many import unsynchronized
 from tests.support.database import check_sound
+from tests.support.killed import unsynchronized, warm_up
 from tests.support.notified import kept
 from tests.support.outbox_run import Run, follow
 from tests.support.rules import write_rules
@@ -40,6 +40,11 @@ STEPS: list[tuple[Any, str]] = [
     (dispatcher.NotificationDispatcher, "_write_log"),
     (dispatcher.NotificationDispatcher, "close"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm(run: Run) -> None:
+    warm_up(run.submit_dir)
 
 
 def in_child(

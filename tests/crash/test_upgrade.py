@@ -23,9 +23,10 @@ from monitord_job.notifications import outbox
 from monitord_job.recording import ingest
 from monitord_job.recording.store import Store
 from monitord_job.recording.transactions import Claim
-from tests.crash.test_kill_many import killer, unsynchronized
+from tests.crash.test_kill_many import killer
 from tests.crash.test_kill_points import Patch, steps_of
 from tests.support.database import check_sound, dump, query
+from tests.support.killed import unsynchronized, warm_up
 from tests.support.postgresql import Server
 from tests.support.upgraded import KINDS, VERSIONS, Half, Tables, form_of, half_way, tables_of
 
@@ -68,7 +69,10 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(before, tmp_path_factory, postgresql_server) -> Place:
-    return Place(before, tmp_path_factory.mktemp("place"), postgresql_server)
+    place = Place(before, tmp_path_factory.mktemp("place"), postgresql_server)
+    place.fresh()
+    warm_up(before.submit_dir, place.url)
+    return place
 
 
 def in_child(action: Callable[[], None], patches: Patch | None = None) -> int:

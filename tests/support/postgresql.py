@@ -108,10 +108,16 @@ class Server:
     def new_database(self, like: str = "") -> str:
         """The URL of an empty database, or of a copy of another one, whose URL that is."""
         name = f"stampede{next(self._numbers)}"
-        template = f" TEMPLATE {like.partition('?')[0].rpartition('/')[2]}" if like else ""
+        template = f" TEMPLATE {_name(like)}" if like else ""
         with self.connection() as connection:
             connection.execute(f"CREATE DATABASE {name}{template}")
         return f"postgresql://{_USER}@/{name}?host={self._socket}"
+
+    def empty(self, url: str) -> None:
+        """Take all tables out of a database: a new one is 300 files, and they take a busy disk a second to remove."""
+        with self.connection(_name(url)) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
 
     @contextmanager
     def connection(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
@@ -142,3 +148,8 @@ class Server:
         command = [*as_pool_user(os.geteuid()), str(self._programs / program), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _name(url: str) -> str:
+    """Of the database that a URL names."""
+    return url.partition("?")[0].rpartition("/")[2]

@@ -21,9 +21,9 @@ from monitord_job.recording import transactions
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.store import Changes, Store, sqlite_url
 from monitord_job.recording.transactions import Claim
-from tests.crash.test_kill_many import unsynchronized
 from tests.crash.test_kill_points import KILLED, steps_of
 from tests.support.database import check_sound, dump, query
+from tests.support.killed import unsynchronized
 from tests.support.siblings import make_siblings
 
 NUMBER = 6
