@@ -70,6 +70,12 @@ class Growing:
         return Store(sqlite_url(self.submit_dir.database), feed, claim)
 
 
+@pytest.fixture(autouse=True)
+def _no_look_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine, too."""
+    monkeypatch.setattr(transactions, "_LONGEST", 600.0)
+
+
 @pytest.fixture
 def growing(work_dir) -> Growing:
     return Growing(work_dir / "run")

@@ -14,6 +14,7 @@ import pytest
 from monitord_job.logs import tail
 from monitord_job.monitor.limits import Limits
 from monitord_job.monitor.session import catch_up
+from monitord_job.recording import hierarchy as hierarchies
 from monitord_job.recording import ingest, job_logs, plan_rows
 from monitord_job.recording.hierarchy import Hierarchy
 from monitord_job.recording.log_watch import LogWatch
@@ -104,6 +105,7 @@ def test_quiet_ones_are_not_opened_and_one_that_goes_on_is_heard(work_dir, reads
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How many times a log was looked at from outside since the last call."""
     monkeypatch.setattr(LogWatch, "_is_local", lambda *_: True)  # whatever the tests run on
+    monkeypatch.setattr(hierarchies, "_RESCAN", 600.0)  # however slow the machine is
     count = 0
     looks = ingest.Ingest.looks
 
