@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter import files
 from dag_rewriter.directory.dagman_places import leading_dag
@@ -22,11 +23,12 @@ from dag_rewriter.directory.submit_dir import (
     was_planned,
 )
 from dag_rewriter.errors import DagSyntaxError, FileError, SubmitDirError
-from dag_rewriter.language.command_table import COMMANDS
-from dag_rewriter.language.lexer import keyword, statements
-from dag_rewriter.model.dag import Dag, NodeKind, parse_dag
-from dag_rewriter.model.splices import WholeDag, expand, expand_several
 
+if TYPE_CHECKING:
+    from dag_rewriter.model.dag import Dag
+    from dag_rewriter.model.splices import WholeDag
+
+# What reads a DAG is imported by who does: it takes 30 ms, and most who want a directory leave the DAG alone.
 _BEGIN = 1 << 16  # bytes: comments may stand before the first command
 _SEVERAL = 100
 _OF_ANOTHER = re.compile(r"\.(rescue\d+(\.old)?|planned(\.old)?)$")
@@ -69,9 +71,8 @@ def _as_called(submit_dir: SubmitDir) -> SubmitDir:
     here, dag = Path.cwd(), submit_dir.dag_file
     if here == submit_dir.start or not dag.is_relative_to(here):
         return submit_dir
-    begin = files.read_begin(dag, _BEGIN)
     try:
-        names = list(_named_in(parse_dag(begin[: begin.rfind(b"\n") + 1] or begin, dag.name)))
+        names = list(_named_in(_beginning(dag)))
     except DagSyntaxError:
         return submit_dir  # whoever reads all of it says what is wrong
     if any(files.mode_of(submit_dir.start / name) is not None for name in names):
@@ -81,8 +82,18 @@ def _as_called(submit_dir: SubmitDir) -> SubmitDir:
     return replace(submit_dir, places=replace(submit_dir.places, start=here))
 
 
+def _beginning(dag_file: Path) -> Dag:
+    """The first commands of a DAG. FileError, DagSyntaxError."""
+    from dag_rewriter.model.dag import parse_dag
+
+    begin = files.read_begin(dag_file, _BEGIN)
+    return parse_dag(begin[: begin.rfind(b"\n") + 1] or begin, dag_file.name)
+
+
 def _named_in(dag: Dag) -> Iterator[str]:
     """The files that a DAG names for its nodes and its parts, as far as they are looked at."""
+    from dag_rewriter.language.commands import NodeKind
+
     yield from islice((path for _, path, _ in dag.submit_files()), _SEVERAL)
     yield from (posixpath.join(splice.directory or "", splice.dag_file) for splice in dag.splice_commands)
     yield from dag.includes
@@ -97,9 +108,8 @@ def dags_in(directory: Path) -> list[Path]:
     parts: set[str] = set()
     for name in names:
         with suppress(DagSyntaxError, FileError):
-            begin = files.read_begin(directory / name, _BEGIN)
-            dag = parse_dag(begin[: begin.rfind(b"\n") + 1] or begin, name)
-            parts |= {posixpath.normpath(part) for part in _named_in(dag)} - {name}
+            named = _named_in(_beginning(directory / name))
+            parts |= {posixpath.normpath(part) for part in named} - {name}
     return [directory / name for name in names if name not in parts]
 
 
@@ -118,6 +128,9 @@ def _refuse_what_is_no_dag(path: Path) -> None:
     """A DAG may have any name; then its first line tells, and the files that are called after it are its own."""
     if path.name.endswith(".dag"):
         return
+    from dag_rewriter.language.command_table import COMMANDS
+    from dag_rewriter.language.lexer import keyword, statements
+
     begin = files.read_begin(path, _BEGIN)
     first = next((text.split(None, 1)[0] for _, _, text, _, _ in statements(begin) if text.strip()), b"")
     if _OF_ANOTHER.search(path.name) or keyword(first) not in COMMANDS:
@@ -131,6 +144,8 @@ def _refuse_what_is_no_dag(path: Path) -> None:
 def jobstate_log(submit_dir: SubmitDir) -> Path:
     """The JOBSTATE_LOG that DAGMan writes: ours if it is there, else that of the DAG. FileError."""
     if files.mode_of(submit_dir.jobstate_log) is None:
+        from dag_rewriter.model.dag import parse_dag
+
         with suppress(DagSyntaxError):
             data = files.read_if_there(submit_dir.dag_file) or b""
             return jobstate_log_of(submit_dir, parse_dag(data, submit_dir.dag))
@@ -139,6 +154,7 @@ def jobstate_log(submit_dir: SubmitDir) -> Path:
 
 def read_whole(submit_dir: SubmitDir) -> WholeDag:
     """The DAG with its splices and includes, or all that were submitted as one with it. FileError, DagSyntaxError."""
+    from dag_rewriter.model.splices import expand, expand_several
 
     def read(name: str) -> bytes:
         return files.read_regular(submit_dir.start / name)

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter import files
 from dag_rewriter.directory.locate import open_target, read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.directory.submit_file import SubmitDescription, parse_submit_file
 from dag_rewriter.errors import RewriterError
-from dag_rewriter.model.dag import Dag, parse_dag
-from dag_rewriter.model.splices import Part, WholeDag
+
+if TYPE_CHECKING:
+    from dag_rewriter.model.dag import Dag
+    from dag_rewriter.model.splices import Part, WholeDag
 
 _DAG = re.compile(r"(?<!\S)-dag\s+(\S+)", re.IGNORECASE)
 _DAGMAN = b"condor_dagman"
@@ -55,6 +58,9 @@ def sub_dags(submit_dir: SubmitDir, dag: Dag, known: WholeDag | None = None) -> 
     """The directories of all DAGs below that SUBDAG lines name, as far as they are there and can be read. `known` is
     the DAG with its splices and includes, if somebody has put them in.
     """
+    from dag_rewriter.model.dag import parse_dag
+    from dag_rewriter.model.splices import Part, WholeDag
+
     seen = {submit_dir.dag_file.resolve()}
     waiting = [(submit_dir, dag)]
     while waiting:

@@ -27,6 +27,10 @@ REMOVED = -1002
 """What DAGMan takes for the return value of a job that was removed (DAG_ERROR_CONDOR_JOB_ABORTED)."""
 
 
+ABORTED_BY = "Aborting DAG because we got the ABORT exit value from a "
+"""How DAGMan says that ABORT-DAG-ON ends it (dag.cpp); it names what returned the value: `job`, `POST script`."""
+
+
 class NodeEvent(NamedTuple):
     """A node changed its state.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dag_rewriter import files
 from dag_rewriter.directory import liveness
@@ -15,7 +16,6 @@ from dag_rewriter.directory.subworkflows import sub_workflows
 from dag_rewriter.errors import RunningError
 from dag_rewriter.logs import dagman_log
 from dag_rewriter.logs.failed_jobs import LONGEST_SETTING, TOLERATES, Failures, Tolerance, judged_log
-from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.newest_rescue import rescue_limit
 from dag_rewriter.rescue.rescue_dag import MAX_RESCUE_NUM, numbered, parse_rescue
 from dag_rewriter.rescue.run_history import History, parse_history
@@ -27,6 +27,9 @@ from dag_rewriter.rescue.run_state import (
     state_after,
     state_now,
 )
+
+if TYPE_CHECKING:
+    from dag_rewriter.model.splices import WholeDag
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dag_rewriter.model.splices import WholeDag
 from dag_rewriter.rescue.rescue_dag import RescueDag
 from dag_rewriter.rescue.run_history import History
+
+if TYPE_CHECKING:
+    from dag_rewriter.model.splices import WholeDag
 
 
 class NodeState(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from monitord_job.stampede.workflow_transitions import ABORTED_BY
+from dag_rewriter.logs.events import ABORTED_BY
 
 
 class Ending(Enum):

@@ -12,7 +12,6 @@ from dag_rewriter.directory.locate import read_whole
 from dag_rewriter.directory.submit_dir import SubmitDir
 from dag_rewriter.errors import RewriterError
 from dag_rewriter.language.text import show_bytes
-from dag_rewriter.model.splices import ORDINARY
 from monitord_job.database.queries.run_values import WorkflowSummary
 from monitord_job.database.queries.runs import with_unready
 from monitord_job.database.reading import OpenDatabase
@@ -54,5 +53,7 @@ def _done(submit_dir: SubmitDir) -> Iterator[str]:
     with suppress(RewriterError):  # a DAG that is gone or was broken since hides no run
         if not _MAY_SAY_SO.search(files.read(submit_dir.dag_file)):
             return
+        from dag_rewriter.model.splices import ORDINARY
+
         for part in read_whole(submit_dir).parts:
             yield from (show_bytes(node.name) for node in part.nodes() if node.done and node.kind in ORDINARY)

@@ -21,8 +21,7 @@ from monitord_job.database.reading import OpenDatabase, open_database
 from monitord_job.database.url import Database, database_of
 from monitord_job.diagnosis.run_states import Diagnosis
 from monitord_job.errors import LockedError, StoppedError, TryAgainError
-from monitord_job.monitor.limits import Limits
-from monitord_job.monitor.session import catch_up
+from monitord_job.lock import alone
 from monitord_job.outcome.cause import Cause, CauseKind
 from monitord_job.outcome.node_status import NodeStatus, in_queue
 from monitord_job.readers.blocked_nodes import blocked_nodes, blockers
@@ -106,6 +105,12 @@ def brought_up(submit_dir: SubmitDir, url: str | None = None) -> Database:
 def _caught_up(submit_dir: SubmitDir, url: str | None) -> Database:
     database = database_of(submit_dir, url)
     try:
+        with alone(submit_dir.run.lock, 0.0):
+            pass
+        # All of the monitor is imported only where none is at work.
+        from monitord_job.monitor.limits import Limits
+        from monitord_job.monitor.session import catch_up
+
         catch_up(submit_dir, Limits(database=5.0), url=url)
     except StoppedError as error:
         LOG.warning("showing the database as it stands: %s", error)

@@ -7,7 +7,7 @@ from math import inf
 
 from condor_templates.policy import JobClass
 from dag_rewriter.directory.submit_dir import SubmitDir
-from dag_rewriter.logs.events import DagmanEvent, DagmanState, NodeEvent
+from dag_rewriter.logs.events import ABORTED_BY, DagmanEvent, DagmanState, NodeEvent
 from dag_rewriter.logs.failed_jobs import JOB_ENDS
 from monitord_job.logs.dagman_out_summary import last_word
 from monitord_job.logs.nodes_log import ends_of_clusters
@@ -20,7 +20,6 @@ from monitord_job.stampede.rows import SubWorkflowRow
 from monitord_job.stampede.state import NO_FILES, JobFiles, NodeState
 from monitord_job.stampede.transitions import BOUNDS, DETAIL_OF, apply, detail_needed, files_needed
 from monitord_job.stampede.turn import Turn
-from monitord_job.stampede.workflow_transitions import ABORTED_BY
 
 _BEGIN = Cursor()
 _TAIL = 1 << 16

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dag_rewriter.logs.events import DAGMAN_RESTARTS, DagmanEvent, DagmanState, is_past_refusal, was_refused
+from dag_rewriter.logs.events import (
+    ABORTED_BY,
+    DAGMAN_RESTARTS,
+    DagmanEvent,
+    DagmanState,
+    is_past_refusal,
+    was_refused,
+)
 from monitord_job.stampede.rows import WorkflowStateRow
 from monitord_job.stampede.state import WorkflowState
 from monitord_job.stampede.turn import Turn
 
 UNKNOWN_FAILURE = 2
 """What pegasus-monitord writes as status of a DAGMan that ended without a word."""
-
-ABORTED_BY = "Aborting DAG because we got the ABORT exit value from a "
-"""How DAGMan says that ABORT-DAG-ON ends it (dag.cpp); it names what returned the value: `job`, `POST script`."""
 
 REFUSED = "DAGMan refused the DAG: "
 """What its own words follow, of a DAGMan that left before it ran the DAG."""

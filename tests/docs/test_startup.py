@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from dag_rewriter.directory.locate import open_target
+from monitord_job.lock import alone
 from tests.docs.test_help import ALL
 from tests.support.played import Played
 
@@ -29,16 +31,16 @@ SLOW = {
     *("psycopg", "rich", "sqlalchemy", "yaml", "monitord_job.recording"),
 }
 """What takes 10 ms or more of CPU to load (SQLAlchemy 200), and the monitor itself."""
-_SCRIPT = f"""
+_SCRIPT = """
 import sys
 from planner_ext import cli
-name, *words = sys.argv[1:]
+slow, name, *words = sys.argv[1:]
 if name == "bridle-notify":
     from monitord_job.cli.bridle_notify import notify
     code = cli.run_command(words, notify, name)
 else:
     code = cli.run_command(words)
-print(code, *sorted({SLOW!r} & set(sys.modules)), file=sys.stderr)
+print(code, *sorted(set(slow.split()) & set(sys.modules)), file=sys.stderr)
 """
 
 DATABASE = {"sqlalchemy", "asyncio"}  # SQLAlchemy loads asyncio by itself
@@ -80,8 +82,18 @@ USED = {
 """Command -> what of SLOW it may load; it exits with 0."""
 
 
-def loaded(words: list[str], directory: Path) -> tuple[int, set[str]]:
-    """Exit code of a command, and what of SLOW it has loaded, in an interpreter of its own."""
+DAG = {"dag_rewriter.model", "dag_rewriter.language.commands"}
+RULES = {"monitord_job.stampede.state", "monitord_job.kickstart.records"}
+LIVE = {
+    "bridle status --json x.dag": DATABASE | QUEUE,
+    "bridle jobs --csv x.dag": DATABASE | DAG,
+    "bridle statistics --json x.dag": DATABASE | DAG,
+}
+"""The same, of DAG and RULES too, beside a monitor: readers leave it to that one to catch up, and load none."""
+
+
+def loaded(words: list[str], directory: Path, slow: Collection[str] = SLOW) -> tuple[int, set[str]]:
+    """Exit code of a command, and what of these it has loaded, in an interpreter of its own."""
     told = {
         "HOME": str(directory),
         "PEGASUS_EVENT": "end",
@@ -89,7 +101,7 @@ def loaded(words: list[str], directory: Path) -> tuple[int, set[str]]:
         "PEGASUS_STATUS": "0",
     }
     done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, *words],
+        [sys.executable, "-c", _SCRIPT, " ".join(slow), *words],
         cwd=directory,
         env={**os.environ, **told, "CONDOR_CONFIG": os.devnull},
         capture_output=True,
@@ -127,3 +139,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("words", USED)
 def test_a_command_loads_only_what_it_uses(words: str, run: Path) -> None:
     assert loaded(words.split(), run) == (0, USED[words])
+
+
+@pytest.mark.parametrize("words", LIVE)
+def test_a_reader_beside_a_monitor_does_not_load_one(words: str, run: Path) -> None:
+    with alone(open_target(run / "x.dag").lock, 0):
+        assert loaded(words.split(), run, SLOW | DAG | RULES) == (0, LIVE[words])

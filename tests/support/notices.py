@@ -6,7 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from dag_rewriter.directory.submit_dir import SubmitDir
-from monitord_job.stampede.workflow_transitions import ABORTED_BY
+from dag_rewriter.logs.events import ABORTED_BY
 from tests.support.database import query
 from tests.support.rules import write_rules
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from dag_rewriter.directory.submit_dir import open_submit_dir
 from monitord_job.cli.common import open_run
 from monitord_job.lock import locked
+from monitord_job.monitor import session
 from monitord_job.outcome.node_status import NodeStatus
-from monitord_job.readers import status
 from monitord_job.readers.run_outcome import RunState, state_of
 from monitord_job.readers.status import read_status
 from monitord_job.readers.status_view import as_mapping, show
@@ -89,7 +89,7 @@ def test_somebody_else_s_run_is_shown_as_it_is_stored(fresh_corpus, monkeypatch,
     def refused(*_: object, **__: object) -> None:
         raise OSError(number, "no", str(submit_dir.lock))
 
-    monkeypatch.setattr(status, "catch_up", refused)
+    monkeypatch.setattr(session, "catch_up", refused)
     assert read_status(submit_dir) == before
     submit_dir.database.unlink()
     with pytest.raises(OSError, match="no"):
