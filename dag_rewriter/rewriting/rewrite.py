@@ -258,6 +258,7 @@ def undo(submit_dir: SubmitDir, *, dry_run: bool = False) -> Report:
         removes.append(submit_dir.planned_dag)
     elif planned is not None:
         notes = (originals.EDITED.format(submit_dir.planned_dag.name),)
+    del planned  # a million nodes twice are too much at once
     writes = [*_rescue_without_monitor(submit_dir, parts), (submit_dir.dag_file, parts.original)]
     submit_file = originals.planners_submit_file(submit_dir)
     if submit_file is not None:
