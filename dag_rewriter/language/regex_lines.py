@@ -36,7 +36,7 @@ _NO_KEYWORD = rb"(?!(?:JOB|VARS|CATEGORY|RETRY|PRIORITY|SCRIPT|PARENT) )"
 _VALUE = rb"[^\n]*+(?<![ \t\r\v\f])"
 _ASSIGNMENT = rb"[a-z+]%s|%s[A-Z]%s" % (_VALUE, _NO_KEYWORD, _VALUE)
 _NOTE = rb"#[^\n]*+|(?=\n)|//[^\n]*+"
-# (?>...)+ and not (...)++, which Python 3.11.2 gets wrong where there are several ways (gh-106052).
+# `(?>...)+` and not `(...)++`, which Python 3.11.2 gets wrong where there are several ways (gh-106052).
 _DESCRIPTION = rb"((?>(?:\n[ \t]*+(?>%s|%s))+))\n[ \t]*+" % (_ASSIGNMENT, _NOTE)
 DESCRIBED = {
     b"JOB @=": rb"\nJOB (%s) (@=([A-Za-z0-9_]+))%s@\3%s" % (_WORD, _DESCRIPTION, _END),
