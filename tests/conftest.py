@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.places import BUILD, CHECKOUT, WORK
-from tests.support.postgresql import Server
+from tests.support.postgresql import Server, server_of_tests
 from tests.support.users import can_be_another
 
 # The machine may be busy with the daemons of other tests: how long an example takes proves nothing.
@@ -279,15 +279,8 @@ def work_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A real PostgreSQL of this worker's own, started when the first test asks for it."""
-    place = WORK / "postgresql-data"
-    place.mkdir(parents=True, exist_ok=True)
-    programs = Path(os.environ.get("BRIDLE_POSTGRESQL", BUILD / "postgresql")) / "bin"
-    server = Server(programs, place / str(os.getpid()))
-    try:
-        server.start()
+    with server_of_tests(WORK / "postgresql-data" / str(os.getpid())) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

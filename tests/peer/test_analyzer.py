@@ -1,7 +1,7 @@
 """`bridle analyzer` counts as pegasus-analyzer 5.1.3 does, and exits as it does, on both databases of a recorded run.
 
-What differs, and why: a job that was removed, or that HTCondor did not take, has no exit code, so the peer counts it as
-not submitted.
+What differs, and why: a job that was removed, that HTCondor did not take, or that was at work when DAGMan left a run
+that failed, has no exit code, so the peer counts it as not submitted.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ _COUNT = re.compile(r"# jobs (succeeded|failed|held) +: +(\d+)")
 _WITHOUT_CODE = """
 SELECT count(*) FROM (
     SELECT (SELECT s.state FROM jobstate s WHERE s.job_instance_id = i.job_instance_id
-            ORDER BY s.jobstate_submit_seq DESC LIMIT 1) AS state
+            ORDER BY s.jobstate_submit_seq DESC LIMIT 1) AS state,
+        (SELECT e.state = 'WORKFLOW_TERMINATED' AND e.status <> 0 FROM workflowstate e WHERE e.wf_id = w.wf_id
+            ORDER BY e.timestamp DESC, e.restart_count DESC, e.state DESC LIMIT 1) AS cut_short
     FROM job_instance i JOIN job j USING (job_id) JOIN workflow w USING (wf_id)
     WHERE i.exitcode IS NULL AND w.root_wf_id = w.wf_id AND NOT EXISTS (
         SELECT 1 FROM job_instance l WHERE l.job_id = i.job_id AND l.job_submit_seq > i.job_submit_seq))
-WHERE state IN ('JOB_ABORTED', 'SUBMIT_FAILED', 'PRE_SCRIPT_FAILED')
+WHERE state IN ('JOB_ABORTED', 'SUBMIT_FAILED', 'PRE_SCRIPT_FAILED') OR cut_short
 """
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import psycopg
 
 from planner_ext.pool.environment import as_pool_user
+from tests.support.places import BUILD
 from tests.support.runs import until
 
 _USER = "bridle"
@@ -153,3 +154,15 @@ class Server:
 def _name(url: str) -> str:
     """Of the database that a URL names."""
     return url.partition("?")[0].rpartition("/")[2]
+
+
+@contextmanager
+def server_of_tests(place: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """A server with its data in a directory, removed at the end."""
+    programs = Path(os.environ.get("BRIDLE_POSTGRESQL", BUILD / "postgresql")) / "bin"
+    server = Server(programs, place, settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from monitord_job.stampede.turn import Turn
 from monitord_job.statistics.model.figures import Workflow
 from monitord_job.statistics.queries.critical_paths import EDGES
 from monitord_job.statistics.queries.questions import Questions
-from tests.support.postgresql import Server
+from tests.support.places import WORK
+from tests.support.postgresql import server_of_tests
 
 
 def filled(database: Path | URL, jobs: int) -> Any:
@@ -86,13 +88,14 @@ ASKED: dict[str, Callable[[Connection], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def unseen(postgresql_server: Server) -> tuple[Database, Database]:
-    """Few jobs, and four times as many, in a PostgreSQL that has not looked at its tables yet: it has no statistics."""
+def unseen() -> Iterator[tuple[Database, Database]]:
+    """Few jobs, and four times as many, in a PostgreSQL that never looks at its tables: it has no statistics."""
+    with server_of_tests(WORK / "postgresql-data" / f"{os.getpid()}-unseen", {"autovacuum": "off"}) as server:
 
-    def database(jobs: int) -> Database:
-        return Database(filled(parse_url("--url", postgresql_server.new_database(), Path()), jobs))
+        def database(jobs: int) -> Database:
+            return Database(filled(parse_url("--url", server.new_database(), Path()), jobs))
 
-    return database(250), database(1000)
+        yield database(250), database(1000)
 
 
 @pytest.mark.parametrize("command", ASKED)
