@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from condor_templates.exit_codes import ExitCode
+from condor_templates.state_words import StateWord
 from monitord_job.database.queries.run_values import WorkflowProgress, WorkflowSummary
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis
 from monitord_job.outcome.ending import Ending, ending_of, was_aborted
@@ -52,12 +53,15 @@ def ending(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None 
 
 
 def word_for(run: WorkflowSummary | WorkflowProgress, diagnosis: Diagnosis | None = None) -> str:
-    """How it stands, for people: the word of `bridle list` where its DAGMan does not do its work."""
+    """How it stands, for people: the word of `bridle list` where the database does not say it."""
     ended = ending(run, diagnosis)
     if ended is not None:
         return ended.value
-    if diagnosis is not None and diagnosis.condition in _STANDS_STILL:
-        return diagnosis.condition.value
+    if diagnosis is not None:
+        if diagnosis.condition in _STANDS_STILL:
+            return diagnosis.condition.value
+        if run.started is None and diagnosis.condition in _BEGINS:
+            return _BEGINS[diagnosis.condition].value
     return state_of(run, diagnosis).value
 
 
@@ -67,6 +71,13 @@ _STANDS_STILL = frozenset(
         *(Condition.TWO_DAGMANS, Condition.ORPHAN, Condition.LOST),
     }
 )
+
+_BEGINS = {
+    Condition.WAITING: StateWord.WAITING,
+    Condition.RUNNING: StateWord.RUNNING,
+    Condition.RECOVERING: StateWord.RUNNING,
+}
+"""Of a DAGMan in the queue that has written nothing yet."""
 
 
 def _knows_more(diagnosis: Diagnosis) -> bool:

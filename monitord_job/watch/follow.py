@@ -12,7 +12,7 @@ from dag_rewriter.directory.submit_dir import SubmitDir
 from monitord_job.diagnosis.run_states import OVER, Condition, Diagnosis, Monitor, Trouble
 from monitord_job.errors import MonitorError
 from monitord_job.outcome.queue_holds import NO_HOLDS
-from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, state_of
+from monitord_job.readers.run_outcome import EXIT_CODES, RunState, ending, word_for
 from monitord_job.readers.status import diagnosis_of
 from monitord_job.runs.run_condition import word_of
 from monitord_job.runs.run_record import name_of
@@ -133,7 +133,7 @@ def _shown(
     if ended is not None and diagnosis.condition in OVER:
         word = ended.value
     elif diagnosis.condition in _PLAIN and moment is not None:
-        word = state_of(moment.run, diagnosis).value
+        word = word_for(moment.run, diagnosis)
     else:
         word = word_of(diagnosis.condition)
     notes = [] if diagnosis.condition in _PLAIN else [f"{diagnosis.what}; {diagnosis.advice}".rstrip("; ")]

@@ -272,6 +272,37 @@ def test_a_run_that_stands_still_does_so_in_all_commands(
     assert listed["state"] == word
 
 
+@pytest.mark.parametrize(
+    ("status", "word"), [(JobStatus.IDLE, "waiting to start"), (JobStatus.RUNNING, "running")]
+)
+def test_a_run_of_which_dagman_has_written_nothing_stands_where_the_queue_has_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: JobStatus,
+    word: str,
+) -> None:
+    (tmp_path / "a.sub").write_text("executable = /bin/true\nqueue\n")
+    (tmp_path / "x.dag").write_text("JOB fit a.sub\n")
+    submit_dir = open_run(tmp_path / "x.dag")
+    rewrite(submit_dir, Options(executable="/bin/true", passes=frozenset({"jobstate-log"})))
+    in_queue = [QueuedJob("99.0", status, dags=(tmp_path / "x.dag",))]
+    answers = {"dagman_jobs": in_queue, "all_dagmans_and_held": in_queue, "node_jobs": [], "machine": ""}
+    for name, answer in {**answers, "jobs_below": []}.items():
+        monkeypatch.setattr(schedd, name, lambda *_, answer=answer, **__: answer)
+
+    def said(*words: str) -> list[str]:
+        run_command([*words, str(tmp_path / "x.dag")])
+        return capsys.readouterr().out.splitlines()
+
+    assert said("status")[1] == word
+    assert f"{word}: 0 of 1 jobs done, 1 not started" in said("why")
+    assert word in said("report", "--text")
+    run_command(["list", "--json", str(tmp_path)])
+    (listed,) = json.loads(capsys.readouterr().out)["runs"]
+    assert listed["state"] == word
+
+
 def test_they_agree(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said(*words: str) -> str:
         run_command([*words, str(run)])
