@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from monitord_job.outcome.node_status import NodeStatus
     from monitord_job.outcome.queue_holds import QueueHolds
     from monitord_job.statistics.model.figures import Workflow
+    from monitord_job.statistics.queries.questions import Questions
     from monitord_job.statistics.runs import Target
 
 _STATES = ("not-started", "pre-script", "queued", "running", "held", "post-script", "done", "failed")
@@ -190,8 +191,7 @@ def _show_table(
         workflows, _ = run_of(questions, target.wf_uuid)
         categories = _categories(submit_dir)
         held = _held(submit_dir, target, workflows)
-        nothing = frozenset[str](), frozenset[str]()
-        again, done = _by_rescue(submit_dir, target) if questions.has("bridle_run") else nothing
+        again, done = _by_rescue(submit_dir, target, questions)
         rows: Iterator[AttemptRow] = (
             row
             for row in attempt_rows(
@@ -226,8 +226,12 @@ def _categories(submit_dir: SubmitDir) -> Mapping[str, str]:
         return {}
 
 
-def _by_rescue(submit_dir: SubmitDir, target: Target) -> tuple[frozenset[str], frozenset[str]]:
+def _by_rescue(
+    submit_dir: SubmitDir, target: Target, questions: Questions
+) -> tuple[frozenset[str], frozenset[str]]:
     """The nodes that are to begin anew, and those that are done though no attempt of theirs is stored."""
+    if not questions.has("bridle_run"):
+        return frozenset(), frozenset()
     from monitord_job.database.reading import open_database
     from monitord_job.readers.done_nodes import done_nodes
     from monitord_job.readers.rerun_nodes import rerun_and_done
@@ -251,7 +255,10 @@ def _held(submit_dir: SubmitDir, target: Target, workflows: list[Workflow]) -> Q
     return queue_holds(submit_dir, target.database.url.render_as_string(hide_password=False))
 
 
-def _find(submit_dir: SubmitDir, target: Target, node: str) -> tuple[Job, list[Workflow]]:
+def _find(
+    submit_dir: SubmitDir, target: Target, node: str, *, begun: bool = False
+) -> tuple[Job, list[Workflow]]:
+    """`begun`: its attempt is one of the DAGMan that is at work."""
     from monitord_job.jobs.queries.one_job import find_job
     from monitord_job.statistics.queries.questions import asking
     from monitord_job.statistics.queries.workflows import run_of
@@ -259,7 +266,8 @@ def _find(submit_dir: SubmitDir, target: Target, node: str) -> tuple[Job, list[W
     with asking(target.database) as questions:
         workflows, _ = run_of(questions, target.wf_uuid)
         held = _held(submit_dir, target, workflows)
-        return find_job(questions, workflows, node, time.time(), held), workflows
+        by_rescue = None if begun else partial(_by_rescue, submit_dir, target, questions)
+        return find_job(questions, workflows, node, time.time(), held, by_rescue), workflows
 
 
 def _show_job(submit_dir: SubmitDir, target: Target, node: str, lines: int, *, as_json: bool) -> None:
@@ -307,7 +315,11 @@ def _follow(submit_dir: SubmitDir, target: Callable[[], Target], node: str, line
     if not paths:
         hint = "its submit description names no file, or it has not been submitted; try again later"
         raise MonitorError(node, "where it writes to is not known", hint)
-    for _, data in follow(paths, lambda: not writes_no_more(_find(submit_dir, target(), node)[0])):
+
+    def at_work() -> bool:
+        return not writes_no_more(_find(submit_dir, target(), node, begun=True)[0])
+
+    for _, data in follow(paths, at_work):
         put_out(data)
     say(_last_state(_find(submit_dir, target(), node)[0]), err=True)
 

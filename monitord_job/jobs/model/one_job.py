@@ -75,6 +75,8 @@ class Job:
     submit_file: str
     command: str
     attempts: tuple[Attempt, ...] = field(default=())
+    status: NodeStatus = NodeStatus.UNREADY
+    """where it stands: a DAG may say of one without any attempt that it is done"""
 
 
 _PHASES = {

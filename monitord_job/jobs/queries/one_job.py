@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from condor_templates.did_you_mean import did_you_mean
 from monitord_job.analysis.queries.sub_workflows import Parent, current
@@ -10,7 +11,9 @@ from monitord_job.database.queries.attempts import read_attempts
 from monitord_job.errors import MonitorError
 from monitord_job.jobs.model.attempt_row import AttemptRow
 from monitord_job.jobs.model.one_job import Attempt, Job, State, Task
-from monitord_job.jobs.queries.rows import rows_of_job
+from monitord_job.jobs.queries.rows import as_dagman_counts, rows_of_job
+from monitord_job.outcome.attempt import AttemptFacts, cause_of
+from monitord_job.outcome.node_status import NodeStatus, goes_on
 from monitord_job.outcome.queue_holds import NO_HOLDS, QueueHolds
 from monitord_job.stampede.output_text import unquote
 from monitord_job.stampede.wait_status import exit_code
@@ -36,12 +39,16 @@ SELECT n.task_submit_seq, n.transformation, n.executable, n.argv, n.exitcode,
 FROM invocation n WHERE n.job_instance_id = ? ORDER BY n.task_submit_seq LIMIT 1000
 """
 
+AgainAndDone = tuple[frozenset[str], frozenset[str]]
+"""Of the nodes of the run itself: those that are to begin anew, and those that are done without any attempt."""
+
 
 def find_job(
-    questions: Questions, workflows: Sequence[Workflow], node: str, now: float, held: QueueHolds = NO_HOLDS
-) -> Job:
+    questions: Questions, workflows: Sequence[Workflow], node: str, now: float, held: QueueHolds = NO_HOLDS,
+    again_and_done: Callable[[], AgainAndDone] | None = None,
+) -> Job:  # fmt: skip
     """A job by its name; `below/NAME` names one of the sub-workflow that node `below` runs. `held`: what is on hold in
-    the queue.
+    the queue. `again_and_done` is asked only where it matters.
 
     Raises MonitorError if there is none, or more than one.
     """
@@ -62,7 +69,21 @@ def find_job(
     command = " ".join(word for word in (executable, argv) if word)
     rows = list(rows_of_job(questions, workflow, job_id, now, held))
     attempts = tuple(_attempts(questions, job_id, rows, held))
-    return Job(path[-1], workflow.label, int(wf_id), kind, submit_file or "", command, attempts)
+    asks = goes_on(rows[-1].status) or rows[-1].status is NodeStatus.UNREADY
+    if again_and_done is not None and asks and wf_id == wf_ids[0]:
+        again, done = again_and_done()
+        rows = [as_dagman_counts(row, again, done) for row in rows]
+        attempts = tuple(map(_as_counted, attempts, rows))
+    status = rows[-1].status
+    return Job(path[-1], workflow.label, int(wf_id), kind, submit_file or "", command, attempts, status)
+
+
+def _as_counted(attempt: Attempt, row: AttemptRow) -> Attempt:
+    """The attempt as this row has it; of one that its DAGMan has left, why it failed."""
+    if row.status is attempt.row.status or row.status is not NodeStatus.FAILED:
+        return replace(attempt, row=row)
+    states = tuple((one.word, one.reason) for one in attempt.states)
+    return replace(attempt, row=row, cause=cause_of(AttemptFacts(states, cut_short=True)))
 
 
 def _is_below(

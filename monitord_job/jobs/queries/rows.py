@@ -80,11 +80,16 @@ def attempt_rows(
     for wf_id, *row in questions.rows(_text(questions, order), wf_ids, wf_ids):
         workflow = known[wf_id]
         shown = _row(workflow, now, categories if wf_id == wf_ids[0] else {}, held, *row)
-        is_cut_off = wf_id == wf_ids[0] and shown.newest and shown.job in again and goes_on(shown.status)
-        if is_cut_off:  # the DAGMan of its attempt has left, and the next one has not begun another
-            shown = replace(shown, status=NodeStatus.FAILED)
-        is_done = shown.status is NodeStatus.UNREADY and wf_id == wf_ids[0] and shown.job in done
-        yield replace(shown, status=NodeStatus.SUCCEEDED) if is_done else shown
+        yield as_dagman_counts(shown, again, done) if wf_id == wf_ids[0] else shown
+
+
+def as_dagman_counts(row: AttemptRow, again: Collection[str], done: Collection[str]) -> AttemptRow:
+    """An attempt of the run itself, of whose nodes `done` are done without any, and `again` are to begin anew."""
+    if row.newest and row.job in again and goes_on(row.status):
+        # The DAGMan of its attempt has left, and the next one has not begun another.
+        return replace(row, status=NodeStatus.FAILED)
+    is_done = row.status is NodeStatus.UNREADY and row.job in done
+    return replace(row, status=NodeStatus.SUCCEEDED) if is_done else row
 
 
 def _text(questions: Questions, order: str, which: str = "") -> str:

@@ -25,7 +25,7 @@ def in_full(job: Job, lines: int) -> Iterator[str]:
     yield f"{one_line(job.name)} ({job.type}) of {one_line(job.workflow)}"
     yield from _rows("submit file", job.submit_file, "command", one_line(job.command, _COMMAND))
     if not job.attempts:
-        yield "not started"
+        yield NODE_WORDS[job.status].value
     for attempt in job.attempts:
         yield ""
         yield from _attempt(attempt)

@@ -190,6 +190,12 @@ def test_what_was_cut_off_has_not_begun_in_the_next_run_before_dagman_says_so(
     assert "interrupted" not in shown
     states = [(row["job"], row["try"], row["state"]) for row in told("jobs")["jobs"]]
     assert sorted(states) == [("early", 1, "failed"), ("early", 2, "queued"), ("late", 1, "failed")]
+    for name in ("early", "late"):
+        run_command(["jobs", "--json", str(tmp_path / "x.dag"), name])
+        (attempt, *_) = json.loads(capsys.readouterr().out)["attempts"]
+        assert (attempt["status"], attempt["state"]) == ("failed", "failed")
+    run_command(["jobs", str(tmp_path / "x.dag"), "late"])
+    assert "attempt 1: failed: cut off when DAGMan left: PRE script\n" in capsys.readouterr().out
 
 
 def test_a_failure_that_a_weak_edge_allows_says_so(

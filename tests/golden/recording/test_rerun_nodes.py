@@ -80,6 +80,9 @@ def test_what_was_done_in_a_run_that_nobody_kept_is_done(
     assert run_command(["jobs", "--json", str(submit_dir.dag_file)]) == 0
     states = {job["job"]: job["state"] for job in json.loads(capsys.readouterr().out)["jobs"]}
     assert [states[name] for name in "ABC"] == ["done", "done", "not started"]
+    for name in "ABC":
+        assert run_command(["jobs", str(submit_dir.dag_file), name]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == states[name]
 
 
 def test_nobody_says_that_all_is_done_while_nodes_are_to_run_again(
