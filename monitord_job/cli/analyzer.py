@@ -250,7 +250,7 @@ def _from_logs(submit_dir: SubmitDir) -> Target:
 
 
 def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[bool, dict[str, Any]]:
-    """Tell of a run, or give its document; and whether it, or something in it, has failed."""
+    """Tell of a run, or give its document; and whether it has failed, or something in it that nothing excuses."""
     from monitord_job.analysis.model.advice import advice
     from monitord_job.diagnosis.stopped_jobs import holds_in
     from monitord_job.readers.run_outcome import RunState, ending, state_of, word_for
@@ -266,7 +266,7 @@ def _told(asked: _Asked, how: _How, wanted: Wanted, *, as_json: bool) -> tuple[b
         )
         places = USUAL if asked.submit_dir is None else asked.submit_dir.places
         lines = [to_type(one, asked.name, places) for one in steps]
-        failed = state is RunState.FAILED or analysis.has_failed
+        failed = state is RunState.FAILED or (analysis.has_failed and not analysis.is_excused)
         if as_json:
             return failed, _document(analysis, state.value, ended and ended.value, diagnosis, examples, lines)
         _show(analysis, word_for(run, diagnosis), diagnosis, examples, wanted, lines)

@@ -50,7 +50,9 @@ class Analysis:
     def is_excused(self) -> bool:
         """Whether nothing of what failed is to be mended: the run has succeeded all the same."""
         causes = [group.first.cause for group in self.failed.groups]
-        return bool(causes) and all(cause is not None and cause.excuse for cause in causes)
+        return (
+            bool(causes) and not self.through and all(cause is not None and cause.excuse for cause in causes)
+        )
 
     @property
     def has_failed(self) -> bool:

@@ -216,11 +216,12 @@ def test_a_failure_that_a_weak_edge_allows_says_so(
     for name, answer in {"dagman_jobs": [], "node_jobs": [], "machine": ""}.items():
         monkeypatch.setattr(schedd, name, lambda *_, answer=answer, **__: answer)
 
-    def said(*words: str) -> str:
-        run_command([*words, str(tmp_path / "x.dag")])
+    def said(*words: str, code: int = 0) -> str:
+        assert run_command([*words, str(tmp_path / "x.dag")]) == code
         return capsys.readouterr().out
 
     assert "weak edges" not in said("status"), "the run has failed, and nothing allows it"
+    said("why", code=2)
     made = RescueDag(("weak", "marked", "last"), (), created=START + 50, total=3)
     (tmp_path / "x.dag.rescue001").write_bytes(render_rescue(made, "x.dag"))
     played.say_at(START + PAUSE)
