@@ -52,7 +52,7 @@ def words_of(command: str, run: Path) -> list[str]:
 
 def without_times(text: str) -> str:
     """What goes on while the test runs."""
-    return re.sub(r"\d+:\d\d:\d\d( h)?|\d+ s\b|[\d,]+\.\d+", "T", text)
+    return re.sub(r"\d+:\d\d:\d\d( h)?|\d+ s\b|[\d,]+\.\d+|\b\d{10}\b", "T", text)
 
 
 def test_lines_in_a_pipe_are_never_folded(
