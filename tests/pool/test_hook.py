@@ -143,7 +143,9 @@ def check_refused(env: Env, submit_dir: SubmitDir, job: str) -> None:
 def files_of(submit_dir: SubmitDir) -> list[str]:
     """But for those that come and go as what happened is stored and told."""
     names = (path.name for path in submit_dir.path.iterdir())
-    return sorted(name for name in names if not re.match(r"monitord|told|.*(\.bridle-deliver|\.stampede\.db)", name))
+    return sorted(
+        name for name in names if not re.match(r"monitord|told|.*(\.bridle-deliver|\.stampede\.db)", name)
+    )
 
 
 def hold_and_release(pool: Pool, submit_dir: SubmitDir) -> None:
